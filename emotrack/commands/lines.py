@@ -1,0 +1,26 @@
+"""Shows messages as lines of text while a session runs."""
+
+from typing import TextIO
+
+from emotrack.stream.monitor import describe
+from emotrack.stream.outbox import Outgoing, SinkFailed
+
+
+class LineSink:
+    """A sink that writes one line for each message that people care about."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, outgoing: Outgoing) -> None:
+        line = describe(outgoing.message)
+        if line is None:
+            return
+        try:
+            self._stream.write(line + "\n")
+            self._stream.flush()
+        except BrokenPipeError as error:
+            raise SinkFailed("Nobody reads the labels on standard output any more.", stop=True) from error
+
+    def close(self) -> None:
+        """The stream belongs to the caller."""

@@ -1,0 +1,15 @@
+"""`emotrack monitor`: watches a tracker in another process."""
+
+from pathlib import Path
+
+from rich.console import Console
+
+from emotrack.stream.monitor import run_monitor
+from emotrack.stream.subscribe import subscribe
+
+
+def monitor_command(endpoint: str, server_key: str | None, keys: Path | None, plain: bool) -> None:
+    """Until Ctrl-C; survives restarts of the tracker."""
+    console = Console()
+    with subscribe(endpoint, server_key=server_key, keys=keys) as subscription:
+        run_monitor(subscription, console, plain=plain or not console.is_terminal, waiting=f"Waiting for a tracker at {endpoint} …")

@@ -1,0 +1,76 @@
+"""`emotrack run`: a session from the command line."""
+
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+from emotrack.commands.lines import LineSink
+from emotrack.model.configuration import STREAMS
+from emotrack.model.errors import UserError
+from emotrack.say import say
+from emotrack.settings import load_settings
+from emotrack.stream.outbox import Sink
+from emotrack.stream.record import STANDARD_OUTPUT, Recorder
+from emotrack.stream.sources.open import open_sources
+
+if TYPE_CHECKING:
+    from emotrack.tracker import Tracker
+
+
+def run_command(
+    sources: Sequence[str],
+    *,
+    profile: str,
+    config: Path | None,
+    overrides: Sequence[str],
+    modes: str | None,
+    publish: str | None,
+    keys: Path | None,
+    insecure: bool,
+    jsonl: str | None,
+    record: Path | None,
+    realtime: bool,
+) -> None:
+    """Track until the sources end or a signal arrives. Without `--jsonl -`, labels are shown on stdout as lines."""
+    given = {"stream.modes": parse_modes(modes), "stream.publish.endpoint": publish, "stream.publish.keys": keys}
+    options: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
+    if insecure:
+        options["stream.publish.insecure"] = True
+    settings = load_settings(profile, config, overrides, **options)
+    sinks: list[Sink] = [] if jsonl == STANDARD_OUTPUT else [LineSink(sys.stdout)]
+    if jsonl is not None:
+        sinks.append(Recorder(jsonl))
+    opened = open_sources(sources, settings=settings.stream.sources)
+    say("loading the networks …")
+    from emotrack.tracker import Tracker  # seconds to import: mistakes in the arguments are told before
+
+    tracker = Tracker(opened, settings, realtime=realtime, sinks=sinks, recording=record, say=say)
+    if tracker.endpoint is not None:
+        say(f"publishing at {tracker.endpoint}; watch with `emotrack monitor {tracker.endpoint}`, end with Ctrl-C.")
+    stop_on_signals(tracker)
+    tracker.run()
+
+
+def parse_modes(text: str | None) -> tuple[str, ...] | None:
+    """`text,audio` as a tuple; raises `UserError` for a name that is none of the streams."""
+    if text is None:
+        return None
+    names = tuple(name.strip() for name in text.split(",") if name.strip())
+    unknown = [name for name in names if name not in STREAMS]
+    if unknown or not names:
+        raise UserError(f"--modes {text!r} must name some of {', '.join(STREAMS)}, separated by commas.")
+    return names
+
+
+def stop_on_signals(tracker: "Tracker") -> None:
+    """The first SIGINT or SIGTERM ends the session in order, a second one at once."""
+
+    def stop(number: int, _frame: FrameType | None) -> None:
+        signal.signal(number, signal.SIG_DFL)
+        tracker.stop()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop)

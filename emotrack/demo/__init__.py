@@ -1,0 +1,10 @@
+"""The bundled demonstration clip: where it lies, and the script that renders it."""
+
+from importlib.resources import as_file, files
+from pathlib import Path
+
+
+def clip_path() -> Path:
+    """Path of the bundled clip (installed packages are plain folders, so the path outlives the call)."""
+    with as_file(files(__name__) / "clip.mp4") as path:
+        return path

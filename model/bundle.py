@@ -1,0 +1,181 @@
+"""A trained bundle on disk: one safetensors file per part, and the manifest that says how to build and trust them.
+
+Every file is checked against its SHA-256 before it is parsed; what does not fit is refused in one sentence. Nothing is
+unpickled.
+"""
+
+import hashlib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+import torch
+from safetensors import SafetensorError
+from torch import Tensor
+
+from emotrack.model.configuration import NetworkConfiguration, Stream
+from emotrack.model.errors import UserError
+from emotrack.model.manifest import REMEDY, EncoderNote, Manifest, PartName, PartNote, parse_manifest
+from emotrack.model.network import EmotionNetwork
+
+MANIFEST = "bundle.json"
+
+
+@dataclass(frozen=True)
+class NewPart:
+    """A part to be saved: its weights and what is to be known of them."""
+
+    tensors: Mapping[str, Tensor]
+    licence: str
+    trained_on: str
+    settings: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of a loaded bundle, its file checked."""
+
+    name: str
+    path: Path
+    sha256: str
+    licence: str
+    trained_on: str
+    settings: dict[str, Any]
+
+    def tensors(self) -> dict[str, Tensor]:
+        """The weights, read and checked once more."""
+        return _tensors(self.path, self.sha256)
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A trained network, ready to run, and the parts beside it. `identifier` names exactly these bytes."""
+
+    network: EmotionNetwork
+    configuration: NetworkConfiguration
+    identifier: str
+    encoders: dict[str, dict[Stream, EncoderNote]]
+    parts: dict[str, Part]
+    metrics: dict[str, Any]
+
+
+def default_directory() -> Path:
+    """Where the bundle that ships with the package lies."""
+    return Path(str(resources.files("emotrack.model") / "weights"))
+
+
+def save_bundle(
+    directory: Path,
+    network: EmotionNetwork,
+    *,
+    licence: str,
+    trained_on: str,
+    encoders: Mapping[str, Mapping[Stream, EncoderNote]],
+    metrics: Mapping[str, Any],
+    parts: Mapping[PartName, NewPart],
+) -> str:
+    """Writes a bundle and gives its identifier. `parts`: the voice and face networks, where there are any.
+
+    Each file replaces its predecessor whole; the manifest comes last, so that an interrupted save is refused rather
+    than believed.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    contents: dict[PartName, NewPart] = {"network": NewPart(_running_state(network), licence, trained_on), **parts}
+    notes: dict[PartName, PartNote] = {}
+    for name, part in contents.items():
+        data = safetensors.torch.save({key: tensor.detach().cpu().contiguous().clone() for key, tensor in part.tensors.items()})
+        _write(directory / f"{name}.safetensors", data)
+        notes[name] = PartNote(
+            sha256=hashlib.sha256(data).hexdigest(),
+            licence=part.licence,
+            trained_on=part.trained_on,
+            settings=part.settings,
+        )
+    manifest = Manifest.model_validate(
+        {"configuration": network.configuration, "encoders": encoders, "parts": notes, "metrics": metrics}
+    ).sealed()
+    _write(directory / MANIFEST, (manifest.model_dump_json(indent=2) + "\n").encode())
+    return manifest.seal[:12]
+
+
+def load_bundle(directory: Path | None = None) -> Bundle:
+    """Reads a bundle, by default the one in the package, and builds its network in evaluation mode.
+
+    Raises `UserError` where a file is missing, cut or changed, the version is another, or weights do not fit the
+    configuration.
+    """
+    directory = default_directory() if directory is None else directory
+    manifest = parse_manifest(_read(directory / MANIFEST), directory / MANIFEST)
+    if "network" not in manifest.parts:
+        raise UserError(f"The bundle in {directory} has no network: {REMEDY}.")
+    parts: dict[str, Part] = {
+        name: Part(name, directory / f"{name}.safetensors", note.sha256, note.licence, note.trained_on, note.settings)
+        for name, note in manifest.parts.items()
+    }
+    for part in parts.values():
+        _checked(part.path, part.sha256)
+    network = EmotionNetwork(manifest.configuration).eval()
+    network.joint.freeze()
+    _fill(network, parts["network"].tensors(), parts["network"].path)
+    network.requires_grad_(False)
+    return Bundle(network, manifest.configuration, manifest.seal[:12], manifest.encoders, parts, manifest.metrics)
+
+
+def _running_state(network: EmotionNetwork) -> dict[str, Tensor]:
+    """The state of the network with JE frozen, made without touching the network, which may go on training."""
+    state = {name: tensor for name, tensor in network.state_dict().items() if "parametrizations" not in name}
+    return {**state, "joint.rotation": network.joint.rotation}
+
+
+def _fill(network: EmotionNetwork, tensors: dict[str, Tensor], path: Path) -> None:
+    expected = network.state_dict()
+    for problem, names in (
+        ("lacks", expected.keys() - tensors.keys()),
+        ("has an unknown", tensors.keys() - expected.keys()),
+    ):
+        if names:
+            raise UserError(f"The bundle's {path} {problem} tensor {min(names)!r}: {REMEDY}.")
+    for name, wanted in expected.items():
+        given = tensors[name]
+        if given.shape != wanted.shape or given.dtype != wanted.dtype:
+            raise UserError(
+                f"The bundle's {path} has {name!r} as {given.dtype} {list(given.shape)} where its configuration needs "
+                f"{wanted.dtype} {list(wanted.shape)}: {REMEDY}."
+            )
+        if not bool(torch.isfinite(given).all()):
+            raise UserError(f"The bundle's {path} has a value that is not finite in {name!r}: {REMEDY}.")
+    network.load_state_dict(tensors)
+
+
+def _tensors(path: Path, sha256: str) -> dict[str, Tensor]:
+    try:
+        return safetensors.torch.load(_checked(path, sha256))
+    except SafetensorError:
+        raise UserError(f"The bundle's {path} is not a safetensors file: {REMEDY}.") from None
+
+
+def _checked(path: Path, sha256: str) -> bytes:
+    data = _read(path)
+    if hashlib.sha256(data).hexdigest() != sha256:
+        raise UserError(f"The bundle's {path} is damaged or was replaced (its SHA-256 differs): {REMEDY}.")
+    return data
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UserError(f"The bundle's {path} cannot be read ({error.strerror}): {REMEDY}.") from None
+
+
+def _write(path: Path, data: bytes) -> None:
+    temporary = path.with_name(path.name + ".new")
+    with temporary.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(temporary, path)

@@ -1,0 +1,81 @@
+"""What a network is built from: widths, depths, label names, and which streams it was trained on.
+
+A configuration is frozen, refuses unknown keys and travels as JSON inside the bundle, so that a network can be rebuilt
+from it alone.
+"""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from typing_extensions import Self
+
+Stream = Literal["text", "audio", "face", "body"]
+Mode = Literal["text", "audio", "vision"]
+
+STREAMS: tuple[Stream, ...] = ("text", "audio", "face", "body")
+"""The token streams that enter the network, in the order of every tensor that has a stream axis."""
+
+MODES: tuple[Mode, ...] = ("text", "audio", "vision")
+"""The modes t, a, v of AM²-EmoJE, in the order of every tensor that has a mode axis; vision joins face and body."""
+
+STREAM_MODES: dict[Stream, Mode] = {"text": "text", "audio": "audio", "face": "vision", "body": "vision"}
+
+MELD_CLASSES = ("neutral", "joy", "sadness", "anger", "surprise", "fear", "disgust")
+
+
+class StreamWidths(BaseModel):
+    """Width of one input token of each stream, as its encoder makes it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    text: int = Field(default=384, ge=1, le=4096)
+    audio: int = Field(default=128, ge=1, le=4096)
+    face: int = Field(default=128, ge=1, le=4096)
+    body: int = Field(default=128, ge=1, le=4096)
+
+
+class NetworkConfiguration(BaseModel):
+    """Everything needed to build an `EmotionNetwork` and to read its outputs.
+
+    A stream outside `trained` is masked at the network's entrance, whatever is fed. `window` is W, the number of
+    utterances that the reviser's backward pass sees; `revisions` is R, how many earlier utterances get a revised
+    label. `temperature` divides live and revised logits before the softmax (calibration on held-out data).
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    widths: StreamWidths = StreamWidths()
+    width: int = Field(default=128, ge=1, le=4096, description="d, the common width of all modes")
+    unimodal_hidden: int = Field(default=64, ge=1, le=4096, description="BiLSTM units per direction inside an utterance")
+    layers: int = Field(default=4, ge=1, le=32, description="L, layers of cross attention per mode")
+    region_layers: int = Field(default=1, ge=1, le=32, description="layers of self-attention over face and body tokens")
+    heads: int = Field(default=4, ge=1, le=64)
+    context_hidden: int = Field(default=128, ge=1, le=4096, description="units of each dialogue and speaker LSTM")
+    dropout: float = Field(default=0.2, ge=0, lt=1)
+    classes: tuple[str, ...] = Field(default=MELD_CLASSES, min_length=2, max_length=64)
+    trained: tuple[Stream, ...] = ("text", "audio", "face")
+    window: int = Field(default=8, ge=1, le=4096)
+    revisions: int = Field(default=4, ge=0, le=4095)
+    temperature: float = Field(default=1.0, gt=0, le=100)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.width % self.heads:
+            raise ValueError(f"width {self.width} is not a multiple of heads {self.heads}")
+        if self.revisions >= self.window:
+            raise ValueError(f"revisions {self.revisions} must be smaller than window {self.window}")
+        for name, values in (("classes", self.classes), ("trained", self.trained)):
+            if len(set(values)) != len(values):
+                raise ValueError(f"{name} repeats a name")
+        return self
+
+    @property
+    def trained_streams(self) -> tuple[bool, ...]:
+        """Per stream of `STREAMS`, whether it was trained."""
+        return tuple(stream in self.trained for stream in STREAMS)
+
+    @property
+    def trained_modes(self) -> tuple[bool, ...]:
+        """Per mode of `MODES`, whether any of its streams was trained; only such a mode can be imputed."""
+        trained = {STREAM_MODES[stream] for stream in self.trained}
+        return tuple(mode in trained for mode in MODES)

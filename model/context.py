@@ -1,0 +1,127 @@
+"""Dialogue context in one direction (AM²-EmoJE §3.4): one LSTM over the dialogue, one over each speaker's own part.
+
+Written as single steps, so that the live path costs the same at the 10,000th utterance as at the first; training runs
+the same steps.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import pad
+
+from emotrack.model.configuration import NetworkConfiguration
+
+
+@dataclass(frozen=True)
+class Turns:
+    """The utterances of B dialogues, or of windows of them, in order.
+
+    `vectors` A(u) [B, T, d], `speakers` [B, T] long in 0..`seats`−1, `valid` [B, T] bool.
+    """
+
+    vectors: Tensor
+    speakers: Tensor
+    valid: Tensor
+    seats: int
+
+    def windows(self, look_ahead: int) -> "Turns":
+        """Each utterance with the `look_ahead` that follow it, as a dialogue of its own: [B·T, 1 + look_ahead, …]."""
+        reach = look_ahead + 1
+
+        def cut(values: Tensor) -> Tensor:
+            return pad(values, (0, look_ahead)).unfold(-1, reach, 1).reshape(-1, reach)
+
+        vectors = pad(self.vectors, (0, 0, 0, look_ahead)).unfold(1, reach, 1).transpose(2, 3)
+        return Turns(vectors.flatten(0, 1), cut(self.speakers), cut(self.valid), self.seats)
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Recurrent states of B dialogues with K speakers each: `dialogue_*` [B, h], `speaker_*` [B, K, h]."""
+
+    dialogue_hidden: Tensor
+    dialogue_cell: Tensor
+    speaker_hidden: Tensor
+    speaker_cell: Tensor
+
+
+class ContextLSTM(nn.Module):
+    """The dialogue's and the speakers' LSTM cells of one direction; all speakers share one cell's weights."""
+
+    def __init__(self, configuration: NetworkConfiguration) -> None:
+        super().__init__()
+        self.hidden = configuration.context_hidden
+        self.dialogue = nn.LSTMCell(configuration.width, self.hidden)
+        self.speaker = nn.LSTMCell(configuration.width, self.hidden)
+
+    def initial(self, turns: Turns) -> Memory:
+        """The memory before the first of `turns`."""
+        dialogue = turns.vectors.new_zeros(len(turns.vectors), self.hidden)
+        speaker = turns.vectors.new_zeros(len(turns.vectors), turns.seats, self.hidden)
+        return Memory(dialogue, dialogue, speaker, speaker)
+
+    def step(self, vector: Tensor, speaker: Tensor, active: Tensor, memory: Memory) -> tuple[Tensor, Memory]:
+        """Takes one utterance per dialogue: A(u) `vector` [B, d] said by `speaker` [B] long, where `active` [B] bool.
+
+        Returns the state of the speaker who spoke [B, h] and the new memory; a dialogue that is not active keeps its
+        memory bit for bit.
+        """
+        vector = torch.where(active[:, None], vector, 0.0)
+        rows = torch.arange(len(vector), device=vector.device)
+        hidden, cell = self.dialogue(vector, (memory.dialogue_hidden, memory.dialogue_cell))
+        speaking = (memory.speaker_hidden[rows, speaker], memory.speaker_cell[rows, speaker])
+        speaker_hidden, speaker_cell = self.speaker(vector, speaking)
+        seat = torch.arange(memory.speaker_hidden.shape[1], device=vector.device) == speaker[:, None]
+        seat = (seat & active[:, None])[..., None]
+        return torch.where(active[:, None], speaker_hidden, speaking[0]), Memory(
+            dialogue_hidden=torch.where(active[:, None], hidden, memory.dialogue_hidden),
+            dialogue_cell=torch.where(active[:, None], cell, memory.dialogue_cell),
+            speaker_hidden=torch.where(seat, speaker_hidden[:, None], memory.speaker_hidden),
+            speaker_cell=torch.where(seat, speaker_cell[:, None], memory.speaker_cell),
+        )
+
+    def run(self, turns: Turns, backward: bool = False) -> tuple[Tensor, Tensor]:
+        """All steps over whole dialogues, from the last one on if `backward`.
+
+        Returns the speaking speaker's and the dialogue's state after each utterance, both [B, T, h].
+        """
+        memory = self.initial(turns)
+        speaking: list[Tensor] = []
+        dialogue: list[Tensor] = []
+        order = range(turns.vectors.shape[1])
+        for index in reversed(order) if backward else order:
+            state, memory = self.step(turns.vectors[:, index], turns.speakers[:, index], turns.valid[:, index], memory)
+            speaking.append(state)
+            dialogue.append(memory.dialogue_hidden)
+        if backward:
+            speaking.reverse()
+            dialogue.reverse()
+        return torch.stack(speaking, 1), torch.stack(dialogue, 1)
+
+    def replay(self, vectors: Tensor) -> tuple[Tensor, Tensor]:
+        """One speaker's own LSTM over `vectors` [n, d], n >= 1: hidden state after each [n, h], last cell state [h]."""
+        hidden = cell = vectors.new_zeros(1, self.hidden)
+        states = []
+        for vector in vectors:
+            hidden, cell = self.speaker(vector[None], (hidden, cell))
+            states.append(hidden[0])
+        return torch.stack(states), cell[0]
+
+
+class LabelHead(nn.Module):
+    """Logits of one utterance from its fused vector and context states, side by side."""
+
+    def __init__(self, inputs: int, configuration: NetworkConfiguration) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Dropout(configuration.dropout),
+            nn.Linear(inputs, configuration.width),
+            nn.GELU(),
+            nn.Dropout(configuration.dropout),
+            nn.Linear(configuration.width, len(configuration.classes)),
+        )
+
+    def forward(self, *parts: Tensor) -> Tensor:
+        """Parts [..., n_i] to logits [..., C]."""
+        return self.layers(torch.cat(parts, -1))

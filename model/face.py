@@ -1,0 +1,50 @@
+"""Our own expression network: what a 48x48 grey face shows, as a descriptor and as the eight FER+ expressions."""
+
+import torch
+from torch import nn
+
+from emotrack.model.residual import ResidualBlock
+
+FACE_SIZE = 48
+"""Side of a face crop in pixels: the size of the FER2013 images it learns from."""
+
+FACE_DIM = 128
+"""Numbers in a face's descriptor."""
+
+EXPRESSIONS = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt")
+"""The classes of FER+ (Barsoum et al., arXiv 1608.01041), in the order of its vote columns."""
+
+WIDTHS = (32, 48, 96, 192)
+
+
+class FaceNetwork(nn.Module):
+    """A residual network on one face: 0.9 M parameters, 83 M multiplications."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        stem, first, second, third = WIDTHS
+        self.layers = nn.Sequential(
+            nn.Conv2d(1, stem, 3, padding=1, bias=False),
+            nn.BatchNorm2d(stem),
+            nn.ReLU(inplace=True),
+            nn.MaxPool2d(2),
+            ResidualBlock(stem, first),
+            ResidualBlock(first, second, stride=2),
+            ResidualBlock(second, second),
+            ResidualBlock(second, third, stride=2),
+            nn.AdaptiveAvgPool2d(1),
+            nn.Flatten(),
+        )
+        self.describe = nn.Sequential(nn.Linear(third, FACE_DIM), nn.LayerNorm(FACE_DIM))
+        self.head = nn.Sequential(nn.Dropout(0.3), nn.Linear(FACE_DIM, len(EXPRESSIONS)))
+
+    def forward(self, crops: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Describe grey crops [B, 48, 48] of any brightness scale: descriptors [B, 128] and expression logits [B, 8].
+
+        Each crop is standardised by its own mean and spread, so that exposure and contrast of the camera are no cue.
+        """
+        values = crops.float()
+        mean = values.mean(dim=(1, 2), keepdim=True)
+        spread = values.var(dim=(1, 2), keepdim=True, unbiased=False).add(1.0).sqrt()
+        descriptors = self.describe(self.layers(((values - mean) / spread).unsqueeze(1)))
+        return descriptors, self.head(descriptors)

@@ -1,0 +1,76 @@
+"""`bundle.json`: what a bundle says of itself, sealed by a hash so that no byte of it can change unseen."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from emotrack.model.configuration import NetworkConfiguration, Stream
+from emotrack.model.errors import UserError
+
+REMEDY = "fetch or train the bundle again"
+
+PartName = Literal["network", "voice", "face"]
+
+
+class EncoderNote(BaseModel):
+    """Which encoder a stream was trained on, and the width of its tokens."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    width: int = Field(ge=1)
+
+
+class PartNote(BaseModel):
+    """What the manifest says of one file."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    sha256: str = Field(pattern="^[0-9a-f]{64}$")
+    licence: str
+    trained_on: str
+    settings: dict[str, Any] = Field(default_factory=dict, description="what the part's own network is built from")
+
+
+class Manifest(BaseModel):
+    """`bundle.json`. `seal` is the SHA-256 of everything else in it, so that no byte of it can change unseen."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    format: Literal["emotrack bundle"] = "emotrack bundle"
+    version: Literal[1] = 1
+    configuration: NetworkConfiguration
+    encoders: dict[str, dict[Stream, EncoderNote]] = Field(description="per profile, the encoder of each stream")
+    parts: dict[PartName, PartNote]
+    metrics: dict[str, Any] = Field(default_factory=dict)
+    seal: str = ""
+
+    def sealed(self) -> "Manifest":
+        """The manifest with its seal."""
+        content = self.model_dump(mode="json", exclude={"seal"})
+        text = json.dumps(content, sort_keys=True, ensure_ascii=True)
+        return self.model_copy(update={"seal": hashlib.sha256(text.encode()).hexdigest()})
+
+
+def parse_manifest(text: bytes, path: Path) -> Manifest:
+    try:
+        content = json.loads(text)
+    except ValueError:
+        raise UserError(f"The bundle's {path} is not readable as JSON: {REMEDY}.") from None
+    if not isinstance(content, dict) or content.get("format") != "emotrack bundle":
+        raise UserError(f"{path} is not a bundle of emotrack: give the directory of one.")
+    if content.get("version") != 1:
+        raise UserError(f"The bundle in {path.parent} has version {content.get('version')!r}, this emotrack reads version 1.")
+    try:
+        manifest = Manifest.model_validate(content)
+        sealed = manifest.sealed()
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise UserError(f"The bundle's {path} is wrong at {place!r} ({first['msg']}): {REMEDY}.") from None
+    if sealed.seal != manifest.seal:
+        raise UserError(f"The bundle's {path} was changed after it was saved: {REMEDY}.")
+    return manifest

@@ -1,0 +1,72 @@
+"""A dialogue at rest: tensors and plain JSON, checked against the network before it lives again."""
+
+from collections import OrderedDict
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from pydantic import BaseModel, ConfigDict, ValidationError
+from torch import Tensor
+
+from emotrack.model.configuration import NetworkConfiguration
+from emotrack.model.errors import UserError
+from emotrack.model.state import ContextState
+
+
+@dataclass(frozen=True)
+class Heard:
+    """One committed utterance: its name, its speaker and its fused vector A(u) [d]."""
+
+    utterance: str
+    speaker: str
+    vector: Tensor
+
+
+class _Meta(BaseModel):
+    """What goes beside the tensors: `seats` least recently heard first, `history` as utterance and speaker."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    format: Literal["emotrack dialogue"] = "emotrack dialogue"
+    version: Literal[1] = 1
+    seats: list[tuple[str, int]]
+    history: list[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class SavedDialogue:
+    """Named tensors, and `meta`, which is plain JSON."""
+
+    tensors: dict[str, Tensor]
+    meta: dict[str, Any]
+
+    @classmethod
+    def of(cls, state: ContextState, seats: Mapping[str, int], history: Collection[Heard]) -> "SavedDialogue":
+        """Copies a dialogue's parts."""
+        tensors = {f"state.{name}": tensor.cpu().clone() for name, tensor in state.to_tensors().items()}
+        width = state.ring_vectors.shape[2]
+        tensors["history"] = torch.cat([torch.zeros(0, width), *(heard.vector.cpu()[None] for heard in history)])
+        meta = _Meta(seats=list(seats.items()), history=[(heard.utterance, heard.speaker) for heard in history])
+        return cls(tensors, meta.model_dump(mode="json"))
+
+    def unpack(
+        self, configuration: NetworkConfiguration, speakers: int
+    ) -> tuple[ContextState, "OrderedDict[str, int]", list[Heard]]:
+        """State, seats and history. Raises `UserError` where they are damaged or of another network or version."""
+        try:
+            meta = _Meta.model_validate(self.meta)
+        except ValidationError:
+            raise UserError("The saved dialogue is damaged or of another version: start a new session.") from None
+        seats = OrderedDict(meta.seats)
+        if len(set(seats.values())) != len(meta.seats) or not set(seats.values()) <= set(range(speakers)):
+            raise UserError("The saved dialogue seats its speakers twice or out of range: start a new session.")
+        tensors = dict(self.tensors)
+        history = tensors.pop("history", torch.zeros(0))
+        if history.shape != (len(meta.history), configuration.width) or history.dtype != torch.float32:
+            raise UserError(
+                "The saved dialogue's history does not go with this network: restore it with the bundle it was saved with."
+            )
+        state = {name.removeprefix("state."): tensor for name, tensor in tensors.items()}
+        heard = [Heard(*names, vector.clone()) for names, vector in zip(meta.history, history, strict=True)]
+        return ContextState.from_tensors(state, configuration, 1, speakers), seats, heard

@@ -1,0 +1,79 @@
+"""Our own voice network: how 1.5 seconds of speech sound, as a descriptor and as the eight emotions of RAVDESS.
+
+The mel filters are computed once from constants, so that the same samples always give the same descriptor.
+"""
+
+import torch
+import torchaudio
+from torch import nn
+
+from emotrack.model.residual import ResidualBlock
+
+VOICE_RATE = 16_000
+VOICE_WINDOW = 1.5
+"""Seconds in a segment."""
+VOICE_HOP = 0.75
+"""Seconds from one segment's start to the next one's."""
+VOICE_DIM = 128
+"""Numbers in a segment's descriptor."""
+
+VOICE_EMOTIONS = ("neutral", "calm", "joy", "sadness", "anger", "fear", "disgust", "surprise")
+"""RAVDESS's eight emotions, in the order of its own numbering (Livingstone and Russo 2018)."""
+
+FRAME, STEP, MELS = 512, 160, 64
+QUIET = 1e-4
+"""A segment quieter than this root mean square (-80 dB) is taken for silence and not amplified to speech level."""
+FLOOR = 1e-3
+"""Mel power below which nothing is told apart, for a segment of root mean square 1: hides the noise floor of the recording."""
+
+WIDTHS = (32, 48, 96, 160)
+
+
+class LogMel(nn.Module):
+    """Log-mel spectrogram of level-normalised segments: [B, n] to [B, 64, frames]. The gain of the microphone cancels."""
+
+    window: torch.Tensor
+    filters: torch.Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        filters = torchaudio.functional.melscale_fbanks(FRAME // 2 + 1, 50.0, 7600.0, MELS, VOICE_RATE)
+        self.register_buffer("window", torch.hann_window(FRAME), persistent=False)
+        self.register_buffer("filters", filters, persistent=False)
+
+    def forward(self, segments: torch.Tensor) -> torch.Tensor:
+        """Compute the spectrogram in float32, roughly centred on 0."""
+        level = segments.square().mean(dim=1, keepdim=True).sqrt().clamp(min=QUIET)
+        spectrum = torch.stft(segments / level, FRAME, STEP, window=self.window, center=False, return_complex=True)
+        mels = spectrum.abs().square().transpose(1, 2) @ self.filters
+        return (mels + FLOOR).log().transpose(1, 2) / 4
+
+
+class VoiceNetwork(nn.Module):
+    """A residual network on the spectrogram, pooled over pitch, then by mean and maximum over time: 0.6 M parameters."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        stem, first, second, third = WIDTHS
+        self.spectrogram = LogMel()
+        self.layers = nn.Sequential(
+            nn.Conv2d(1, stem, 5, stride=2, padding=2, bias=False),
+            nn.BatchNorm2d(stem),
+            nn.ReLU(inplace=True),
+            nn.MaxPool2d(2),
+            ResidualBlock(stem, first),
+            ResidualBlock(first, second, stride=2),
+            ResidualBlock(second, third, stride=2),
+        )
+        self.describe = nn.Sequential(nn.Dropout(0.3), nn.Linear(2 * third, VOICE_DIM), nn.LayerNorm(VOICE_DIM))
+        self.head = nn.Sequential(nn.Dropout(0.3), nn.Linear(VOICE_DIM, len(VOICE_EMOTIONS)))
+
+    def forward(self, segments: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Describe segments [B, 24000] of samples at 16 kHz: descriptors [B, 128] and emotion logits [B, 8]."""
+        return self.classify(self.spectrogram(segments))
+
+    def classify(self, spectrograms: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """The same from spectrograms [B, 64, frames]."""
+        maps = self.layers(spectrograms.unsqueeze(1)).mean(dim=2)
+        descriptors = self.describe(torch.cat([maps.mean(dim=2), maps.amax(dim=2)], dim=1))
+        return descriptors, self.head(descriptors)

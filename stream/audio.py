@@ -1,0 +1,178 @@
+"""The canonical audio of a feed: a sequence of 32 ms blocks at 32 kHz, each with its 16 kHz view; and a ring.
+
+All that is done with audio is a function of this sequence: how the source chunks its samples cannot change an answer.
+"""
+
+import math
+from collections import deque
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.signal import firwin, upfirdn
+
+from emotrack.stream.media import AUDIO_RATE, AudioChunk
+
+BLOCK_SAMPLES = 1024
+"""Samples of one block at 32 kHz; 512 at 16 kHz, the window of the voice activity detector."""
+
+BLOCK_SECONDS = BLOCK_SAMPLES / AUDIO_RATE
+
+RING_SECONDS = 70.0
+"""What a ring keeps: the longest backlog that a feed may have (60 s) and some room."""
+
+FOLLOW_FROM = 0.002
+"""Seconds by which stamps may wander (container rounding is up to 1 ms) before the times of the blocks follow them."""
+
+GAP_FROM = 0.01
+"""Seconds between the end of a chunk and the next stamp from which samples count as lost (or as given twice)."""
+
+LONGEST_FILLED_GAP = 1.0
+"""Seconds; a longer gap is not filled with silence: the sequence breaks off and starts again."""
+
+NOISE = 1e-7
+"""Seconds by which the rounding of floats may change a stamp when the same samples are chunked otherwise."""
+
+HALF_BAND = firwin(101, AUDIO_RATE / 4, window=("kaiser", 8.0), fs=AUDIO_RATE).astype(np.float32)
+"""Linear-phase low-pass before halving the rate: flat to 7 kHz, -80 dB from 9 kHz; it delays the view by 1.6 ms."""
+
+
+@dataclass(frozen=True, slots=True)
+class AudioBlock:
+    """The `index`-th block of a feed; `time` is the session time (seconds, whole microseconds) of its first sample."""
+
+    index: int
+    time: float
+    samples_32k: np.ndarray
+    """float32 [1024]."""
+    samples_16k: np.ndarray
+    """float32 [512], 1.6 ms late (the delay of the filter)."""
+
+    @property
+    def end(self) -> float:
+        """Session time (seconds) at which the last sample ends."""
+        return round(self.time + BLOCK_SECONDS, 6)
+
+
+@dataclass(frozen=True, slots=True)
+class Discontinuity:
+    """The sequence broke off at session time `time`: nothing for `gap` seconds. What follows is a new beginning."""
+
+    time: float
+    gap: float
+
+
+class BlockCutter:
+    """Cuts the chunks of one feed into blocks.
+
+    Chunks come in order of time. A gap of up to a second becomes silence, samples given twice are dropped, a longer gap
+    is told as a `Discontinuity` after the block that was being filled (completed with silence). NaN and infinite
+    samples become 0. Block indices count on through everything.
+    """
+
+    def __init__(self) -> None:
+        self._index = 0
+        self._restart()
+
+    def _restart(self) -> None:
+        self._origin: float | None = None  # session time of the sample at position 0
+        self._position = 0  # samples taken since then
+        self._trimming = False  # samples are being dropped that were given before
+        self._time = 0.0  # of the block being filled
+        self._filling = np.empty(BLOCK_SAMPLES, np.float32)
+        self._history = np.zeros(len(HALF_BAND) - 1, np.float32)
+
+    def push(self, chunk: AudioChunk) -> list[AudioBlock | Discontinuity]:
+        """Take the next chunk; returns the blocks that it completes."""
+        out: list[AudioBlock | Discontinuity] = []
+        samples = chunk.samples
+        if self._origin is None:
+            self._origin = round(chunk.start, 6)
+        gap = chunk.start - self._expected()
+        trimming, self._trimming = self._trimming, False
+        if gap > LONGEST_FILLED_GAP + NOISE:
+            end = self._expected()
+            out += self.flush()
+            out.append(Discontinuity(round(end, 6), round(gap, 6)))
+            self._origin = round(chunk.start, 6)
+        elif gap > GAP_FROM + NOISE:
+            out += self._append(np.zeros(_samples(gap), np.float32))
+        elif gap < -GAP_FROM - NOISE or (trimming and gap < 0):
+            twice = _samples(-gap)
+            self._trimming = twice > len(samples)  # the next chunk may go on with it, however little is left
+            samples = samples[twice:]
+        elif abs(gap) > FOLLOW_FROM + NOISE:
+            self._origin = round(self._origin + gap, 6)
+        return out + self._append(np.where(np.isfinite(samples), samples, np.float32(0)))
+
+    def flush(self) -> list[AudioBlock]:
+        """Complete the block being filled with silence; the next chunk starts a new sequence at its own stamp."""
+        last = self._append(np.zeros(-self._position % BLOCK_SAMPLES, np.float32))
+        self._restart()
+        return last
+
+    def _expected(self) -> float:
+        assert self._origin is not None
+        return self._origin + self._position / AUDIO_RATE
+
+    def _append(self, samples: np.ndarray) -> list[AudioBlock]:
+        blocks = []
+        taken = 0
+        while taken < len(samples):
+            offset = self._position % BLOCK_SAMPLES
+            if offset == 0:
+                self._filling = np.empty(BLOCK_SAMPLES, np.float32)
+                self._time = round(self._expected(), 6)
+            count = min(BLOCK_SAMPLES - offset, len(samples) - taken)
+            self._filling[offset : offset + count] = samples[taken : taken + count]
+            taken += count
+            self._position += count
+            if offset + count == BLOCK_SAMPLES:
+                blocks.append(AudioBlock(self._index, self._time, self._filling, self._halved()))
+                self._index += 1
+        return blocks
+
+    def _halved(self) -> np.ndarray:
+        history = len(self._history)
+        padded = np.concatenate([self._history, self._filling])
+        self._history = padded[-history:]
+        return upfirdn(HALF_BAND, padded, down=2)[history // 2 :][: BLOCK_SAMPLES // 2]
+
+
+class AudioRing:
+    """The latest blocks of one feed, to cut utterances from; older ones are forgotten."""
+
+    def __init__(self, seconds: float = RING_SECONDS) -> None:
+        self._blocks: deque[AudioBlock] = deque(maxlen=math.ceil(seconds / BLOCK_SECONDS))
+
+    def append(self, block: AudioBlock) -> None:
+        """Take the next block (indices count up by one)."""
+        self._blocks.append(block)
+
+    def blocks(self, first_block: int, end_block: int) -> list[AudioBlock]:
+        """The blocks `first_block` to `end_block` (exclusive); raises LookupError when one of them is not held."""
+        base = self._blocks[0].index if self._blocks else 0
+        if not base <= first_block <= end_block <= base + len(self._blocks):
+            raise LookupError(f"blocks {first_block} to {end_block} are not held ({base} to {base + len(self._blocks)} are)")
+        return [self._blocks[index - base] for index in range(first_block, end_block)]
+
+    def slice_16k(self, first_block: int, end_block: int) -> np.ndarray:
+        """float32 [512 * blocks] at 16 kHz; raises LookupError when a block is not held."""
+        return _joined([block.samples_16k for block in self.blocks(first_block, end_block)])
+
+    def slice_32k(self, first_block: int, end_block: int) -> np.ndarray:
+        """float32 [1024 * blocks] at 32 kHz; raises LookupError when a block is not held."""
+        return _joined([block.samples_32k for block in self.blocks(first_block, end_block)])
+
+    def span(self, first_block: int, end_block: int) -> tuple[float, float]:
+        """Session times (seconds) at which blocks `first_block` to `end_block` (exclusive; at least one) lie."""
+        held = self.blocks(first_block, end_block)
+        return held[0].time, round(held[-1].time + BLOCK_SECONDS, 6)
+
+
+def _samples(seconds: float) -> int:
+    """The nearest number of samples; half a sample counts down, also when rounding has made a little more of it."""
+    return math.floor((seconds - NOISE) * AUDIO_RATE + 0.5)
+
+
+def _joined(parts: list[np.ndarray]) -> np.ndarray:
+    return np.concatenate(parts) if parts else np.empty(0, np.float32)

@@ -1,0 +1,222 @@
+"""Turns utterances into labels: partials while they last, an answer at each pause, one final each, revisions afterwards."""
+
+import math
+import time
+from collections import OrderedDict
+from collections.abc import Sequence
+from concurrent.futures import CancelledError, wait
+
+import msgspec
+import numpy as np
+
+from emotrack.model.configuration import Stream
+from emotrack.stream.emotions import emotion, probabilities
+from emotrack.stream.evidence import Heard, gather
+from emotrack.stream.feed import Feed
+from emotrack.stream.labelling import Answer, Labeller
+from emotrack.stream.messages import Emotion, Error, Speaker, SpeakerRef, Timing
+from emotrack.stream.parts import Parts
+from emotrack.stream.speakers.assign import make_assigner
+from emotrack.stream.transcription.transcript import TranscriptionError
+from emotrack.stream.utterance import Utterance
+from emotrack.stream.vision import Vision
+
+HURRIED_SECONDS = 0.8
+"""How long a transcript is waited for when the session is to end."""
+PUBLISHED = 64
+"""Final labels kept for revision; more than any reviser looks back."""
+
+
+class Conclusions:
+    """Owned by the loop. Utterances are committed to the dialogue in the order of their endpoints, each once."""
+
+    def __init__(self, feeds: Sequence[Feed], vision: Vision, parts: Parts, *, patient: bool) -> None:
+        """`patient`: wait for a transcript however long it takes, so that labels do not depend on the machine's speed."""
+        self.modes = parts.settings.modes
+        self.late_texts = 0
+        self._feeds = feeds
+        self._vision = vision
+        self._encoders = parts.encoders
+        self._outbox = parts.outbox
+        self._settings = parts.settings.labels
+        self._speechless = parts.speechless
+        self._labeller = Labeller(parts.bundle)
+        self._assigner = make_assigner(parts.settings.speakers)
+        self._text_deadline = math.inf if patient else parts.settings.labels.text_deadline
+        self._hurried = False
+        self._ended: list[Utterance] = []
+        self._published: OrderedDict[int, Emotion] = OrderedDict()
+
+    @property
+    def waiting(self) -> int:
+        """Utterances that have ended and are not labelled yet."""
+        return len(self._ended)
+
+    def hurry(self) -> None:
+        """The session is to end: wait no longer for a transcript than the drain allows; callable from any thread."""
+        self._hurried = True
+
+    def set_modes(self, modes: tuple[Stream, ...]) -> None:
+        """Use only these streams from now on; answers that were computed with others are forgotten."""
+        if set(modes) != set(self.modes):
+            self.modes = modes
+            for utterance in [*self._ended, *(u for feed in self._feeds for u in feed.open_utterances())]:
+                utterance.answer = None
+
+    def partial(self, utterance: Utterance, now: float) -> None:
+        """Publish what can be said of an open utterance at session time `now`."""
+        utterance.last_partial = now
+        answer = self._answer(utterance, Heard(None, "not yet"), now, finished=False)
+        guess = self._assigner.guess(self._feeds[utterance.feed].name)
+        speaker = SpeakerRef(id=guess.id, confidence=_share(guess.confidence), face=answer.evidence.face)
+        values = self._labeller.preview(answer, speaker.id)
+        timing = Timing(encode=_ms(answer.encode_ms), head=_ms(answer.head_ms))
+        self._publish(utterance, "partial", now, speaker, answer, values, timing)
+
+    def speculate(self, utterance: Utterance) -> None:
+        """Answer a paused utterance as if it had ended at the pause, once everything for that is there."""
+        if utterance.paused and utterance.answer is None and self._complete(utterance):
+            utterance.answer = self._conclude(utterance)
+
+    def end(self, utterance: Utterance, arrived_ns: int) -> None:
+        """The endpoint, known since its sample arrived at `arrived_ns`: the utterance now waits for its final label."""
+        utterance.endpoint_arrived_ns = arrived_ns
+        self._ended.append(utterance)
+        self._ended.sort(key=lambda waiting: (waiting.endpoint, waiting.start, waiting.feed))
+
+    def settle(self, *, wait: bool) -> None:
+        """Label what has ended, first endpoint first; `wait` for what is missing, else go on with it later."""
+        while self._ended:
+            utterance = self._ended[0]
+            if wait:
+                self._wait_for(utterance)
+            elif utterance.answer is None and not self._complete(utterance) and not self._overdue(utterance):
+                return
+            self._final(self._ended.pop(0))
+
+    def _complete(self, utterance: Utterance) -> bool:
+        heard = utterance.transcript is None or utterance.transcript.done()
+        return heard and not self._vision.behind(utterance.feed, utterance.heard_until)
+
+    def _overdue(self, utterance: Utterance) -> bool:
+        waited = (time.monotonic_ns() - utterance.endpoint_arrived_ns) / 1e9
+        if utterance.transcript is None or utterance.transcript.done():
+            return waited > self._settings.vision_deadline
+        return waited > (min(HURRIED_SECONDS, self._text_deadline) if self._hurried else self._text_deadline)
+
+    def _wait_for(self, utterance: Utterance) -> None:
+        self._vision.wait_for(utterance.feed, utterance.heard_until)
+        while utterance.transcript is not None and not utterance.transcript.done() and not self._overdue(utterance):
+            wait([utterance.transcript], timeout=0.05)
+
+    def _final(self, utterance: Utterance) -> None:
+        began = time.perf_counter()
+        answer = utterance.answer or self._conclude(utterance)
+        utterance.close()
+        assert utterance.end is not None
+        speaker = self._identify(utterance, utterance.end, answer.evidence.face)
+        values = self._labeller.commit(utterance.number, answer, speaker.id)
+        timing = Timing(
+            endpoint=_ms((utterance.endpoint - utterance.end) * 1e3),
+            transcribe=_ms(utterance.transcribe_ms),
+            encode=_ms(answer.encode_ms),
+            head=_ms(answer.head_ms),
+            publish=_ms((time.perf_counter() - began) * 1e3),
+            total=_ms((time.monotonic_ns() - utterance.endpoint_arrived_ns) / 1e6),
+        )
+        message = self._publish(utterance, "final", utterance.end, speaker, answer, values, timing)
+        self._published[utterance.number] = message
+        if len(self._published) > PUBLISHED:
+            self._published.popitem(last=False)
+        self._revise()
+
+    def _identify(self, utterance: Utterance, end: float, face: int | None) -> SpeakerRef:
+        source = self._feeds[utterance.feed].name
+        speaker, events = self._assigner.assign(source, utterance.audio_16k, utterance.start, end)
+        for event in events:
+            self._outbox.emit(
+                Speaker(
+                    event=event.event,
+                    speaker=event.speaker,
+                    alias_of=event.alias_of,
+                    confidence=_share(event.confidence),
+                    time=round(end, 3),
+                )
+            )
+            if event.alias_of is not None:
+                self._labeller.merge(event.speaker, event.alias_of)
+        return SpeakerRef(id=speaker.id, confidence=_share(speaker.confidence), face=face)
+
+    def _revise(self) -> None:
+        for number, values in self._labeller.revised():
+            before = self._published.get(number)
+            if before is None:
+                continue
+            scores = probabilities(values, self._labeller.labels)
+            label = max(scores, key=lambda name: scores[name])
+            moved = max(abs(scores[name] - before.scores[name]) for name in scores)
+            if label != before.label or moved >= self._settings.revision_threshold:
+                after = msgspec.structs.replace(
+                    before,
+                    state="revised",
+                    revision=before.revision + 1,
+                    label=label,
+                    confidence=scores[label],
+                    scores=scores,
+                    timing_ms=Timing(),
+                )
+                self._published[number] = after
+                self._outbox.emit(after)
+
+    def _conclude(self, utterance: Utterance) -> Answer:
+        """The answer to an utterance that ends where it was paused (or, a window, where it was closed)."""
+        return self._answer(utterance, self._heard(utterance), utterance.heard_until, finished=True)
+
+    def _answer(self, utterance: Utterance, heard: Heard, end: float, *, finished: bool) -> Answer:
+        began = time.perf_counter()
+        feed = self._feeds[utterance.feed]
+        evidence = gather(utterance, feed, heard, self._encoders, self.modes, end, finished=finished)
+        return self._labeller.answer(evidence, (time.perf_counter() - began) * 1e3)
+
+    def _heard(self, utterance: Utterance) -> Heard:
+        if not utterance.blocks:
+            return Heard(None, utterance.silence)
+        if utterance.transcript is None:
+            return Heard(None, self._speechless)
+        if not utterance.transcript.done():
+            self.late_texts += 1
+            return Heard(None, "late")
+        try:
+            return Heard(utterance.transcript.result())
+        except (TranscriptionError, CancelledError) as failure:
+            sentence = str(failure) or "The transcription was cancelled."
+            source = self._feeds[utterance.feed].name
+            self._outbox.emit(Error(message=sentence, continues=True, source=source, time=round(utterance.heard_until, 3)))
+            return Heard(None, "transcription failed")
+
+    def _publish(
+        self, utterance: Utterance, state: str, end: float, speaker: SpeakerRef, answer: Answer, values: np.ndarray, timing: Timing
+    ) -> Emotion:
+        message = emotion(
+            source=self._feeds[utterance.feed].name,
+            utterance=utterance.number,
+            revision=utterance.revision,
+            state=state,
+            speaker=speaker,
+            start=utterance.start,
+            end=end,
+            scores=probabilities(values, self._labeller.labels),
+            answer=answer,
+            timing=timing,
+        )
+        utterance.revision += 1
+        self._outbox.emit(message)
+        return message
+
+
+def _share(value: float) -> float:
+    return round(min(max(value, 0.0), 1.0), 3)
+
+
+def _ms(value: float | None) -> float | None:
+    return None if value is None else round(value, 1)

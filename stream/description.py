@@ -1,0 +1,35 @@
+"""Describes an utterance's audio while it is spoken: each segment is encoded once, as soon as it is complete."""
+
+import numpy as np
+
+from emotrack.engines.segments import AudioEncoder, SegmentRule
+from emotrack.stream.audio import AudioBlock
+from emotrack.stream.media import AUDIO_RATE
+
+
+class AudioDescription:
+    """The audio descriptors of one utterance, growing with it."""
+
+    def __init__(self, encoder: AudioEncoder) -> None:
+        self._encoder = encoder
+        self._rule = SegmentRule.of(encoder)
+        self._samples = np.zeros(0, np.float32)
+        self._described: list[np.ndarray] = []
+
+    def extend(self, block: AudioBlock) -> None:
+        """Append a block and describe what has become complete with it."""
+        samples = block.samples_32k if self._encoder.rate == AUDIO_RATE else block.samples_16k
+        self._samples = np.concatenate([self._samples, samples])
+        for index in range(len(self._described), self._rule.complete(len(self._samples))):
+            start, end = self._rule.span(index)
+            self._described.append(self._encoder.encode(self._samples[None, start:end])[0])
+
+    def so_far(self) -> np.ndarray:
+        """Descriptors of the complete segments, or of what there is while none is: float32 [k, dim]."""
+        return np.stack(self._described) if self._described else self.finished()
+
+    def finished(self) -> np.ndarray:
+        """Descriptors of all segments with the padded tail, were the utterance to end here: float32 [k, dim]."""
+        tail = self._rule.tail(self._samples)
+        described = [*self._described, *(self._encoder.encode(tail) if len(tail) else [])]
+        return np.stack(described) if described else np.zeros((0, self._encoder.dim), np.float32)

@@ -1,0 +1,67 @@
+"""Builds the `emotion` message of a label, rounding what people and robots read."""
+
+import numpy as np
+
+from emotrack.model.configuration import STREAMS
+from emotrack.stream.labelling import Answer
+from emotrack.stream.messages import Emotion, ModalityState, SpeakerRef, Timing, TranscriptInfo
+from emotrack.stream.transcription.transcript import Transcript
+
+
+def probabilities(values: np.ndarray, labels: tuple[str, ...]) -> dict[str, float]:
+    """Label names to probabilities, to four digits."""
+    return {label: round(float(value), 4) for label, value in zip(labels, values, strict=True)}
+
+
+def modalities(answer: Answer) -> dict[str, ModalityState]:
+    """What each stream contributed to a label, and why it did not."""
+    return {
+        stream: ModalityState(
+            present=stream in answer.evidence.tokens,
+            imputed=answer.imputed[stream],
+            weight=answer.weights[stream],
+            reason=answer.evidence.reasons.get(stream),
+        )
+        for stream in STREAMS
+    }
+
+
+def transcript_info(transcript: Transcript | None) -> TranscriptInfo | None:
+    if transcript is None:
+        return None
+    confidence = None if transcript.confidence is None else round(min(max(transcript.confidence, 0.0), 1.0), 3)
+    return TranscriptInfo(text=transcript.text, language=transcript.language, asr=transcript.asr, confidence=confidence)
+
+
+def emotion(
+    *,
+    source: str,
+    utterance: int,
+    revision: int,
+    state: str,
+    speaker: SpeakerRef,
+    start: float,
+    end: float,
+    scores: dict[str, float],
+    answer: Answer,
+    timing: Timing,
+) -> Emotion:
+    """One label as a message. The network has no valence or arousal output, so both are null."""
+    label = max(scores, key=lambda name: scores[name])
+    return Emotion(
+        source=source,
+        utterance=utterance,
+        revision=revision,
+        state=state,  # type: ignore[arg-type]
+        speaker=speaker,
+        start=round(start, 3),
+        end=round(end, 3),
+        label=label,
+        confidence=scores[label],
+        scores=scores,
+        valence=None,
+        arousal=None,
+        modalities=modalities(answer),
+        transcript=transcript_info(answer.evidence.transcript),
+        timing_ms=timing,
+    )

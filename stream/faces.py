@@ -1,0 +1,126 @@
+"""Faces of one feed over time: which detection is whom, and whose mouth moves.
+
+A detection joins the track that it overlaps most and resembles. After a cut (the whole picture changed) a face in the same place
+is somebody else unless it looks the same, so two people are never glued into one track.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+from scipy.optimize import linear_sum_assignment
+
+from emotrack.engines.face_detection import DetectedFace
+from emotrack.stream.mouth import aligned_face, mouth_motion
+
+_LIFE = 1.5
+"""Seconds that a track lives on unseen."""
+_COMPARABLE = 1.0
+"""Seconds between two looks at a mouth beyond which their difference says nothing about speech."""
+_OVERLAP = 0.15
+"""Least intersection over union with the face's last place."""
+_LIKENESS = 0.1
+"""Least correlation of two looks at one head while the picture goes on; between two people's heads it is around zero."""
+_SAME_LOOK = 0.75
+"""Least correlation of two looks at one head across a cut."""
+_CUT = 0.6
+"""Correlation of two whole pictures below which there was a cut between them."""
+_SURROUNDINGS = 1.6
+"""Side of the look at a head, in sides of the face: hair and background tell people apart better than features do."""
+_LOOK = 12
+_MAXIMUM_TRACKS = 32
+
+
+@dataclass(frozen=True, slots=True)
+class FaceObservation:
+    """One face in one frame."""
+
+    time: float
+    track: int
+    """Number of the face within its feed, from 1, never used twice."""
+    box: np.ndarray
+    """float32 [4]: left, top, right, bottom in pixels."""
+    probability: float
+    landmarks: np.ndarray
+    """float32 [5, 2]: eyes, nose, mouth corners, as in `DetectedFace`."""
+    mouth_motion: float
+    """Motion of the mouth beyond that of the head since the last look at this face, in aligned pixels; 0 at the first look."""
+
+
+@dataclass(slots=True)
+class _Track:
+    number: int
+    time: float
+    box: np.ndarray
+    look: np.ndarray
+    face: np.ndarray
+
+
+class FaceTracker:
+    """Follows the faces of one feed; the same frames and detections always give the same tracks."""
+
+    def __init__(self) -> None:
+        self._tracks: list[_Track] = []
+        self._last_number = 0
+        self._picture: np.ndarray | None = None
+
+    def update(self, time: float, image: np.ndarray, detections: Sequence[DetectedFace]) -> list[FaceObservation]:
+        """Name the faces found in the frame `image` (uint8 [height, width, 3], RGB) taken at `time`, in the order given."""
+        picture = _look(image, np.array([0, 0, image.shape[1], image.shape[0]]))
+        cut = self._picture is not None and float(np.vdot(picture, self._picture)) < _CUT
+        self._picture = picture
+        self._tracks = [track for track in self._tracks if time - track.time <= _LIFE]
+        looks = [_look(image, _square(face.box)) for face in detections]
+        owners = self._match(detections, looks, _SAME_LOOK if cut else _LIKENESS)
+        observations = []
+        for face, look, track in zip(detections, looks, owners, strict=True):
+            aligned = aligned_face(image, face.landmarks)
+            motion = 0.0
+            if track is None:
+                self._last_number += 1
+                track = _Track(self._last_number, time, face.box, look, aligned)
+                self._tracks.append(track)
+            elif time - track.time <= _COMPARABLE:
+                motion = mouth_motion(track.face, aligned)
+            track.time, track.box, track.look, track.face = time, face.box, look, aligned
+            observations.append(FaceObservation(time, track.number, face.box, face.probability, face.landmarks, motion))
+        self._tracks.sort(key=lambda track: (-track.time, track.number))
+        del self._tracks[_MAXIMUM_TRACKS:]
+        return observations
+
+    def _match(self, detections: Sequence[DetectedFace], looks: Sequence[np.ndarray], likeness: float) -> list[_Track | None]:
+        owners: list[_Track | None] = [None] * len(detections)
+        if not detections or not self._tracks:
+            return owners
+        overlap = np.array([[_overlap(face.box, track.box) for track in self._tracks] for face in detections])
+        alike = np.array([[float(np.vdot(look, track.look)) for track in self._tracks] for look in looks])
+        allowed = (overlap >= _OVERLAP) & (alike >= likeness)
+        for row, column in zip(*linear_sum_assignment(np.where(allowed, overlap + alike, 0.0), maximize=True), strict=True):
+            if allowed[row, column]:
+                owners[row] = self._tracks[column]
+        return owners
+
+
+def _square(box: np.ndarray) -> np.ndarray:
+    centre = (box[:2] + box[2:]) / 2
+    reach = max(box[2:] - box[:2]) * _SURROUNDINGS / 2
+    return np.concatenate([centre - reach, centre + reach])
+
+
+def _look(image: np.ndarray, box: np.ndarray) -> np.ndarray:
+    """A tiny colour picture of `box`, without its mean and of length 1, so that the dot product of two is their correlation."""
+    left, top, right, bottom = (int(value) for value in box)
+    crop = Image.fromarray(image).crop((left, top, max(right, left + 1), max(bottom, top + 1)))
+    values = np.asarray(crop.resize((_LOOK, _LOOK), Image.Resampling.BOX), np.float32).ravel()
+    values = values - values.mean()
+    return values / max(float(np.linalg.norm(values)), 1e-6)
+
+
+def _overlap(one: np.ndarray, other: np.ndarray) -> float:
+    """Intersection over union of two boxes."""
+    width, height = np.minimum(one[2:], other[2:]) - np.maximum(one[:2], other[:2])
+    if width <= 0 or height <= 0:
+        return 0.0
+    both = float(width * height)
+    return both / float(np.prod(one[2:] - one[:2]) + np.prod(other[2:] - other[:2]) - both)

@@ -1,0 +1,71 @@
+"""From evidence to probabilities: the network's fusion of one utterance, and the session's dialogue context."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from emotrack.model.batch import collate
+from emotrack.model.bundle import Bundle
+from emotrack.model.configuration import MODES as NETWORK_MODES
+from emotrack.model.configuration import STREAM_MODES, STREAMS, Stream
+from emotrack.model.dialogue import Dialogue
+from emotrack.stream.evidence import Evidence
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the network makes of one utterance before any context; a pure function of the evidence."""
+
+    evidence: Evidence
+    vector: torch.Tensor
+    """The fused vector A(u), float32 [d]."""
+    weights: Mapping[Stream, float]
+    """Fusion weight of each stream, summing to 1."""
+    imputed: Mapping[Stream, bool]
+    encode_ms: float
+    head_ms: float
+
+
+class Labeller:
+    """The network with the dialogue state of one session."""
+
+    def __init__(self, bundle: Bundle) -> None:
+        self.labels = bundle.configuration.classes
+        self._widths = bundle.configuration.widths
+        self._network = bundle.network.eval()
+        self._dialogue = Dialogue(bundle.network)
+
+    def answer(self, evidence: Evidence, encode_ms: float) -> Answer:
+        """Fuse the streams of one utterance (ACN, JE, QAF); `encode_ms` is what describing it took."""
+        began = time.perf_counter()
+        with torch.inference_mode():
+            fusion = self._network.fuse(collate([evidence.tokens], self._widths))
+        weights = fusion.weights[0].tolist()
+        imputed = dict(zip(NETWORK_MODES, fusion.imputed[0].tolist(), strict=True))
+        return Answer(
+            evidence,
+            fusion.vector[0],
+            {stream: round(min(max(weight, 0.0), 1.0), 4) for stream, weight in zip(STREAMS, weights, strict=True)},
+            {stream: stream not in evidence.tokens and imputed[STREAM_MODES[stream]] for stream in STREAMS},
+            encode_ms=encode_ms,
+            head_ms=(time.perf_counter() - began) * 1e3,
+        )
+
+    def preview(self, answer: Answer, speaker: str) -> np.ndarray:
+        """Probabilities were the utterance committed now; the dialogue stays as it is."""
+        return self._dialogue.preview(answer.vector, speaker)
+
+    def commit(self, utterance: int, answer: Answer, speaker: str) -> np.ndarray:
+        """Step the dialogue by one utterance: the live label's probabilities."""
+        return self._dialogue.commit(str(utterance), answer.vector, speaker)
+
+    def revised(self) -> list[tuple[int, np.ndarray]]:
+        """Probabilities of earlier utterances in the light of the later ones, oldest first."""
+        return [(int(utterance), values) for utterance, values in self._dialogue.revised()]
+
+    def merge(self, speaker: str, into: str) -> None:
+        """Two speakers turn out to be one."""
+        self._dialogue.merge(speaker, into)

@@ -1,0 +1,69 @@
+"""What a source gives: stamped audio chunks and video frames, and word of a medium that goes down or comes back."""
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import numpy as np
+
+from emotrack.stream.clock import SessionClock
+
+AUDIO_RATE = 32_000
+"""Samples a second of the canonical audio (mono float32): PaSST's own rate."""
+
+Medium = Literal["audio", "video"]
+
+
+@dataclass(frozen=True, slots=True)
+class AudioChunk:
+    """Consecutive samples; `start` is the session time (seconds) at which the first one was captured."""
+
+    start: float
+    samples: np.ndarray
+    """float32 [n], mono, 32 kHz, within ±1."""
+
+    @property
+    def end(self) -> float:
+        return self.start + len(self.samples) / AUDIO_RATE
+
+
+@dataclass(frozen=True, slots=True)
+class VideoFrame:
+    """One picture; `time` is the session time (seconds) at which it was captured."""
+
+    time: float
+    image: np.ndarray
+    """uint8 [height, width, 3], RGB, upright."""
+
+
+@dataclass(frozen=True, slots=True)
+class MediumChange:
+    """A medium of a feed is up (giving data), down (giving none) or degraded (giving some), from session time `time` on."""
+
+    time: float
+    medium: Medium
+    state: Literal["up", "down", "degraded"]
+    reason: str
+
+
+MediaItem = AudioChunk | VideoFrame | MediumChange
+
+
+class Source(Protocol):
+    """One feed: a file, a URL, a device, or a camera and a microphone taken together."""
+
+    name: str
+    """Feed name in messages, `[A-Za-z0-9_-]+`."""
+    description: str
+    """What the user wrote, for people to read (credentials removed)."""
+    live: bool
+    """True when the source runs by itself (device, network) and must be read on time; False for files."""
+
+    def items(self, clock: SessionClock, stop: threading.Event) -> Iterator[MediaItem]:
+        """Yield items in order of time until the feed ends for good or `stop` is set; then release the device.
+
+        The first items say which media are there (`MediumChange` up). A live feed that is lost is reported down and retried with
+        back-off inside this iterator. Raises `UserError` only when the source cannot be opened at the start.
+        """
+        ...

@@ -1,0 +1,119 @@
+"""What the monitor shows, as a pure fold over messages: `state = fold(state, message)`."""
+
+from dataclasses import dataclass, field, replace
+
+from emotrack.stream.messages import Emotion, Error, Feed, Heartbeat, Message, Session, Speaker
+
+TREND = 40
+"""Utterances in a speaker's trend."""
+NOTICES = 3
+"""Last events shown below the speakers."""
+KEPT_SPEAKERS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """One utterance in a trend."""
+
+    utterance: int
+    label: str
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class SpeakerState:
+    """The latest of one speaker: the label shown, what was said last, and how it went so far."""
+
+    emotion: Emotion
+    text: str
+    trend: tuple[Mark, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """One event worth a line."""
+
+    time: float
+    text: str
+    bad: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MonitorState:
+    """Everything on the screen."""
+
+    session: Session | None = None
+    session_id: str = ""
+    speakers: dict[str, SpeakerState] = field(default_factory=dict)
+    """By id, in order of first appearance."""
+    feeds: dict[tuple[str, str], Feed] = field(default_factory=dict)
+    """By source and medium."""
+    heartbeat: Heartbeat | None = None
+    notices: tuple[Notice, ...] = ()
+    time: float = 0.0
+    """The latest session time told of."""
+
+
+def fold(state: MonitorState, message: Message) -> MonitorState:
+    """The state after one more message; another session begins afresh."""
+    if message.session != state.session_id:
+        state = MonitorState(session_id=message.session)
+    match message:
+        case Session():
+            return replace(state, session=message)
+        case Emotion():
+            return replace(_with_emotion(state, message), time=max(state.time, message.end))
+        case Heartbeat():
+            return replace(state, heartbeat=message, time=max(state.time, message.time))
+        case Feed():
+            what = f"{message.source} {message.medium or 'feed'} {message.state}"
+            text = f"{what}: {message.reason}" if message.reason else what
+            state = replace(state, feeds={**state.feeds, (message.source, message.medium or ""): message})
+            # Opening well is no news.
+            known = message.state == "up" and message.reason is None
+            return state if known else _with_notice(state, message.time, text, bad=message.state != "up")
+        case Speaker(event="alias"):
+            return _with_notice(_with_alias(state, message), message.time, f"{message.speaker} is {message.alias_of}")
+        case Speaker():
+            return _with_notice(state, message.time, f"{message.speaker} is new here")
+        case Error():
+            return _with_notice(state, message.time, message.message, bad=True)
+    return state
+
+
+def _with_emotion(state: MonitorState, emotion: Emotion) -> MonitorState:
+    name = emotion.speaker.id
+    held = state.speakers.get(name)
+    trend = held.trend if held else ()
+    if emotion.state != "partial":
+        mark = Mark(emotion.utterance, emotion.label, emotion.confidence)
+        places = [place for place, old in enumerate(trend) if old.utterance == emotion.utterance]
+        trend = (*trend[: places[0]], mark, *trend[places[0] + 1 :]) if places else (*trend, mark)[-TREND:]
+    newer = held is None or emotion.start >= held.emotion.start
+    said = emotion.transcript.text if newer and emotion.transcript else None
+    shown = SpeakerState(
+        emotion=emotion if newer or held is None else held.emotion,
+        text=said if said is not None else held.text if held else "",
+        trend=trend,
+    )
+    speakers = {**state.speakers, name: shown}
+    if len(speakers) > KEPT_SPEAKERS:
+        del speakers[min(speakers, key=lambda each: speakers[each].emotion.end)]
+    return replace(state, speakers=speakers)
+
+
+def _with_alias(state: MonitorState, message: Speaker) -> MonitorState:
+    """Fold a speaker who turned out to be another one into that one, in the order in which they spoke."""
+    speakers = dict(state.speakers)
+    merged = speakers.pop(message.speaker, None)
+    if merged is None or message.alias_of is None:
+        return state
+    held = speakers.get(message.alias_of)
+    if held is not None:
+        trend = tuple(sorted((*held.trend, *merged.trend), key=lambda mark: mark.utterance))[-TREND:]
+        merged = replace(max(held, merged, key=lambda each: each.emotion.start), trend=trend)
+    return replace(state, speakers={**speakers, message.alias_of: merged})
+
+
+def _with_notice(state: MonitorState, time: float, text: str, *, bad: bool = False) -> MonitorState:
+    return replace(state, notices=(*state.notices, Notice(time, text, bad))[-NOTICES:], time=max(state.time, time))

@@ -1,0 +1,22 @@
+"""Tells a muted microphone (digital silence) from a quiet room."""
+
+import numpy as np
+
+SILENT_PEAK = 1e-4
+"""-80 dBFS: below the last bits of 16-bit audio, where no open microphone stays."""
+BLOCKS_UNTIL_MUTED = 47
+"""1.5 s of digital silence."""
+
+
+class MutedDetector:
+    """Counts blocks of digital silence."""
+
+    def __init__(self) -> None:
+        self.muted = False
+        self._silent_blocks = 0
+
+    def step(self, samples: np.ndarray) -> bool:
+        """Take one block float32 [n]; True when `muted` has changed with it."""
+        self._silent_blocks = self._silent_blocks + 1 if float(np.abs(samples).max(initial=0.0)) <= SILENT_PEAK else 0
+        before, self.muted = self.muted, self._silent_blocks >= BLOCKS_UNTIL_MUTED
+        return before != self.muted

@@ -1,0 +1,28 @@
+"""What a session is made of."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from emotrack.engines.encoders import Encoders
+from emotrack.model.bundle import Bundle
+from emotrack.stream.media import Source
+from emotrack.stream.messages import Session
+from emotrack.stream.outbox import Outbox
+from emotrack.stream.settings import StreamSettings
+from emotrack.stream.transcription.transcript import Transcriber
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Everything that a session is made of; opened by whoever starts it, closed by them too."""
+
+    sources: Sequence[Source]
+    bundle: Bundle
+    encoders: Encoders
+    transcriber: Transcriber | None
+    speechless: str
+    """Why nothing transcribes, when nothing does."""
+    outbox: Outbox
+    opening: Session
+    """The message that starts the session."""
+    settings: StreamSettings

@@ -1,0 +1,209 @@
+"""Publishing on ZeroMQ: one thread owns the PUB socket and the ROUTER socket that answers snapshot requests.
+
+At its high-water mark PUB discards new messages for a slow subscriber; the mark is a tenth of the snapshot ring, so
+that what is discarded there can still be asked for.
+"""
+
+import contextlib
+import errno
+import queue
+import socket
+import threading
+import time
+from concurrent.futures import Future
+
+import zmq
+
+from emotrack.model.errors import UserError
+from emotrack.stream.addresses import Address, parse_endpoint
+from emotrack.stream.keys import ServerKeys
+from emotrack.stream.messages import Encoding, encode
+from emotrack.stream.outbox import Outgoing, SinkFailed
+from emotrack.stream.snapshot import LARGEST_REQUEST, RING, SnapshotState
+
+HIGH_WATER_MARK = RING // 10
+WAITING = 10_000
+"""Messages that may wait for the thread; a full queue makes `write` wait, nothing is dropped."""
+PATIENCE = 5.0
+"""Seconds that `write` waits before it gives the publisher up."""
+LINGER_MS = 300
+"""How long closing waits for subscribers to fetch the last messages."""
+REQUESTS_PER_SECOND = 200
+LARGEST_FRAME = 16 * LARGEST_REQUEST
+"""A client that sends more than this in one frame is disconnected."""
+
+
+class Publisher:
+    """A sink that publishes at `endpoint` (`tcp://host:port`, port 0: any free one; `ipc://path`).
+
+    Without `keys` it binds to this machine only, unless `insecure`. What cannot be bound raises `UserError` here.
+    `endpoint` and `snapshot_endpoint` are then the actual addresses.
+    """
+
+    def __init__(
+        self,
+        endpoint: str,
+        *,
+        snapshot_endpoint: str | None = None,
+        encoding: Encoding = "json",
+        keys: ServerKeys | None = None,
+        insecure: bool = False,
+        high_water_mark: int = HIGH_WATER_MARK,
+    ) -> None:
+        self.encoding: Encoding = encoding
+        address = parse_endpoint(endpoint)
+        snapshot_address = parse_endpoint(snapshot_endpoint) if snapshot_endpoint else None
+        for wanted in (address, snapshot_address):
+            if wanted and not wanted.is_local and keys is None and not insecure:
+                raise UserError(
+                    f"{wanted} can be reached from other machines and is not encrypted: publish with keys (made by "
+                    "`emotrack keys`), publish at tcp://127.0.0.1, or say --insecure."
+                )
+        self._keys = keys
+        self._high_water_mark = high_water_mark
+        self._state = SnapshotState(encoding)
+        self._queue: queue.Queue[Outgoing | None] = queue.Queue(WAITING)
+        self._wake, self._woken = socket.socketpair()
+        self._wake.setblocking(False)
+        self._woken.setblocking(False)
+        bound: Future[tuple[str, str]] = Future()
+        self._thread = threading.Thread(target=self._run, args=(address, snapshot_address, bound), name="publisher", daemon=True)
+        self._thread.start()
+        try:
+            self.endpoint, self.snapshot_endpoint = bound.result()
+        except UserError:
+            self.close()
+            raise
+
+    def write(self, outgoing: Outgoing) -> None:
+        """Hand a message to the thread."""
+        deadline = time.monotonic() + PATIENCE
+        while self._thread.is_alive() and time.monotonic() < deadline:
+            try:
+                self._queue.put(outgoing, timeout=0.1)
+            except queue.Full:
+                continue
+            return self._ring_the_bell()
+        raise SinkFailed(f"Publishing on {self.endpoint} has stopped.")
+
+    def close(self) -> None:
+        """Send what waits and close the sockets, within half a second."""
+        if self._thread.is_alive():
+            with contextlib.suppress(queue.Full):
+                self._queue.put(None, timeout=0.1)
+            self._ring_the_bell()
+            self._thread.join(timeout=1.0)
+        self._wake.close()
+
+    def _ring_the_bell(self) -> None:
+        with contextlib.suppress(OSError):  # a full pipe rings already; behind a broken one nobody is left to hear it
+            self._wake.send(b"\0")
+
+    def _run(self, address: Address, snapshot_address: Address | None, bound: "Future[tuple[str, str]]") -> None:
+        with contextlib.ExitStack() as stack:
+            stack.callback(self._woken.close)
+            context = zmq.Context()
+            stack.callback(context.destroy, linger=LINGER_MS)
+            try:
+                publisher, router = self._open(context, stack)
+                endpoints = _bind_pair(publisher, router, address, snapshot_address)
+            except UserError as error:
+                return bound.set_exception(error)
+            bound.set_result(endpoints)
+            self._serve(publisher, router)
+
+    def _open(self, context: zmq.Context, stack: contextlib.ExitStack) -> tuple[zmq.Socket, zmq.Socket]:
+        publisher, router = context.socket(zmq.PUB), context.socket(zmq.ROUTER)
+        publisher.sndhwm = self._high_water_mark
+        router.sndhwm = 16
+        router.rcvhwm = 64
+        router.maxmsgsize = LARGEST_FRAME
+        if self._keys:
+            from zmq.auth.thread import ThreadAuthenticator  # brings asyncio along: only for those who use keys
+
+            authenticator = ThreadAuthenticator(context)
+            authenticator.start()
+            stack.callback(authenticator.stop)
+            authenticator.configure_curve(domain="*", location=str(self._keys.allow_list))
+        for opened in (publisher, router):
+            if self._keys:
+                opened.curve_publickey, opened.curve_secretkey = self._keys.public, self._keys.secret
+                opened.curve_server = True
+        return publisher, router
+
+    def _serve(self, publisher: zmq.Socket, router: zmq.Socket) -> None:
+        """Publish what waits; in between answer one request at a time, at a bounded rate."""
+        poller = zmq.Poller()
+        poller.register(router, zmq.POLLIN)
+        poller.register(self._woken, zmq.POLLIN)
+        allowance, counted = float(REQUESTS_PER_SECOND), time.monotonic()
+        while True:
+            ready = dict(poller.poll())
+            if self._woken.fileno() in ready:
+                with contextlib.suppress(BlockingIOError):
+                    self._woken.recv(4096)
+            if not self._publish_waiting(publisher):
+                return
+            if router in ready:
+                now = time.monotonic()
+                allowance, counted = min(REQUESTS_PER_SECOND, allowance + (now - counted) * REQUESTS_PER_SECOND), now
+                *envelope, request = router.recv_multipart()
+                if allowance >= 1:
+                    allowance -= 1
+                    reply = self._state.answer(request)
+                else:
+                    reply = self._state.refuse("Too many requests: ask again in a moment.", busy=True)
+                with contextlib.suppress(zmq.ZMQError):  # a client that left or fetches no replies loses its own
+                    router.send_multipart([*envelope, reply], flags=zmq.NOBLOCK)
+
+    def _publish_waiting(self, publisher: zmq.Socket) -> bool:
+        """Publish what waits; False after the last message."""
+        while True:
+            try:
+                outgoing = self._queue.get_nowait()
+            except queue.Empty:
+                return True
+            if outgoing is None:
+                return False
+            payload = outgoing.json if self.encoding == "json" else encode(outgoing.message, self.encoding)
+            publisher.send_multipart([outgoing.topic.encode(), payload])
+            self._state.add(outgoing.message, payload)
+
+
+def _bind_pair(publisher: zmq.Socket, router: zmq.Socket, address: Address, wanted: Address | None) -> tuple[str, str]:
+    """Bind both sockets, the second beside the first where it can be; their actual endpoints."""
+    endpoint = _bind(publisher, address)
+    beside = parse_endpoint(endpoint).beside()
+    if wanted is None and address.transport == "tcp" and address.port == 0:
+        try:
+            return endpoint, _bind(router, beside)
+        except UserError:
+            beside = Address("tcp", address.host, 0)
+    return endpoint, _bind(router, wanted or beside)
+
+
+def _bind(opened: zmq.Socket, address: Address) -> str:
+    try:
+        if address.transport == "ipc" and _answers(address.path):
+            raise zmq.ZMQError(errno.EADDRINUSE)
+        opened.ipv6 = address.is_ipv6
+        opened.bind(str(address))
+    except zmq.ZMQError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise UserError(f"{address} is in use: end the program that holds it, or choose another with --publish.") from error
+        raise UserError(f"Nothing can be published at {address}: {zmq.strerror(error.errno or 0)}.") from error
+    actual: bytes = opened.getsockopt(zmq.LAST_ENDPOINT)  # type: ignore[assignment]  # typed for options of any kind
+    return actual.rstrip(b"\0").decode()
+
+
+def _answers(path: str) -> bool:
+    """Whether someone listens on this ipc path (binding would silently take it from them)."""
+    if not hasattr(socket, "AF_UNIX"):
+        return False
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.settimeout(0.2)
+        try:
+            probe.connect(path)
+        except OSError:
+            return False
+        return True

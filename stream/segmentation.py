@@ -1,0 +1,166 @@
+"""From the speech probability of each block to utterances: a state machine that knows nothing of audio or of the clock.
+
+Everything is counted in blocks from the first probability ever given, so it lines up with `AudioBlock.index` when each
+block of a feed is given once.
+"""
+
+import math
+from collections import deque
+from dataclasses import dataclass
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from emotrack.stream.audio import BLOCK_SECONDS
+
+
+class SegmentationSettings(BaseModel):
+    """How speech is cut into utterances, in seconds; rounded to whole blocks (32 ms) upwards, the maximum downwards."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    start_threshold: float = Field(0.5, gt=0, lt=1, description="Speech begins at this probability")
+    end_threshold: float = Field(0.35, gt=0, lt=1, description="Speech goes on down to this probability")
+    minimum_speech: float = Field(0.2, gt=0, description="Less speech than this opens no utterance")
+    pre_roll: float = Field(0.2, ge=0, description="Audio kept before the first speech")
+    post_roll: float = Field(0.16, gt=0, description="Audio kept after the last speech")
+    hangover: float = Field(0.5, gt=0, description="Silence that ends an utterance")
+    maximum: float = Field(15.0, gt=0, description="A longer utterance is split at the weakest point of its later half")
+    window: float = Field(4.0, gt=0, description="Length of an utterance of a feed without audio")
+    absence: float = Field(1.0, gt=0, description="Seeing nobody for so long closes the window of a feed without audio")
+
+    @model_validator(mode="after")
+    def _fit_together(self) -> "SegmentationSettings":
+        if self.end_threshold > self.start_threshold:
+            raise ValueError("end_threshold must not be above start_threshold")
+        if self.hangover < self.post_roll:
+            raise ValueError("hangover must be at least post_roll, which is part of it")
+        if self.maximum < 2 * (self.pre_roll + self.minimum_speech + self.hangover):
+            raise ValueError("maximum must be at least twice pre_roll + minimum_speech + hangover")
+        if self.window < 2 * self.absence:
+            raise ValueError("window must be at least twice absence")
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechStarted:
+    """An utterance is open from block `start` on (pre-roll included); told when the minimum of speech is reached."""
+
+    start: int
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechPaused:
+    """The post-roll has passed in silence: without more speech the utterance ends before block `end`, the next one."""
+
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechResumed:
+    """Speech again before the hangover passed: the pause is part of the utterance."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechEnded:
+    """The utterance is the blocks `start` to `end` (exclusive); `endpoint` is the block that made it known."""
+
+    start: int
+    end: int
+    endpoint: int
+    cause: Literal["silence", "maximum", "end of feed"]
+
+
+SegmentEvent = SpeechStarted | SpeechPaused | SpeechResumed | SpeechEnded
+
+
+class Segmenter:
+    """Turns one feed's speech probabilities into events, in order; see the events for their meaning.
+
+    Speech begins at the start threshold and goes on while the end threshold is met. Speech opens an utterance once it
+    adds up to the minimum with no silence of post-roll length inside. A pause within the hangover is part of it.
+    """
+
+    def __init__(self, settings: SegmentationSettings) -> None:
+        self._start_threshold, self._end_threshold = settings.start_threshold, settings.end_threshold
+        self._minimum = _blocks(settings.minimum_speech)
+        self._pre_roll = _blocks(settings.pre_roll)
+        self._post_roll = _blocks(settings.post_roll)
+        self._hangover = _blocks(settings.hangover)
+        self._maximum = math.floor(round(settings.maximum / BLOCK_SECONDS, 6))
+        longest = self._maximum + self._hangover + self._pre_roll + self._minimum * self._post_roll
+        self._recent: deque[float] = deque(maxlen=longest)  # probabilities, back to the start of any open utterance
+        self._count = 0  # blocks taken
+        self._free = 0  # first block that no utterance has claimed
+        self._become_idle()
+
+    def _become_idle(self) -> None:
+        self._voiced = False
+        self._candidate: int | None = None  # first block of speech that is not yet an utterance
+        self._spoken = 0  # blocks of speech in the candidate
+        self._start: int | None = None  # of the open utterance
+        self._speech_end = 0  # block after the last speech
+
+    def step(self, probability: float) -> list[SegmentEvent]:
+        """Take the speech probability of the next block."""
+        self._recent.append(probability)
+        self._count += 1
+        self._voiced = probability >= (self._end_threshold if self._voiced else self._start_threshold)
+        return self._speech() if self._voiced else self._silence()
+
+    def flush(self) -> list[SegmentEvent]:
+        """The feed ended or broke off: an open utterance ends with its post-roll, or the last block if sooner.
+
+        What follows is a new beginning: no later utterance reaches back before it.
+        """
+        events: list[SegmentEvent] = []
+        if self._start is not None:
+            end = min(self._speech_end + self._post_roll, self._count)
+            events.append(SpeechEnded(self._start, end, self._count - 1, "end of feed"))
+        self._become_idle()
+        self._free = self._count
+        return events
+
+    def _speech(self) -> list[SegmentEvent]:
+        events: list[SegmentEvent] = []
+        if self._start is None:
+            if self._candidate is None:
+                self._candidate, self._spoken = self._count - 1, 0
+            self._spoken += 1
+            if self._spoken >= self._minimum:
+                self._start = max(self._candidate - self._pre_roll, self._free)
+                events.append(SpeechStarted(self._start))
+        elif self._count - 1 - self._speech_end >= self._post_roll:
+            events.append(SpeechResumed())
+        self._speech_end = self._count
+        return events + self._splits()
+
+    def _silence(self) -> list[SegmentEvent]:
+        silence = self._count - self._speech_end
+        if self._start is None:
+            if self._candidate is not None and silence >= self._post_roll:
+                self._candidate = None
+            return []
+        events: list[SegmentEvent] = []
+        if silence == self._post_roll:
+            events.append(SpeechPaused(self._count))
+        if silence == self._hangover:
+            self._free = self._speech_end + self._post_roll
+            events.append(SpeechEnded(self._start, self._free, self._count - 1, "silence"))
+            self._become_idle()
+        return events
+
+    def _splits(self) -> list[SegmentEvent]:
+        """Split while the utterance is too long; asked at speech only, for silence at the end may yet be cut off."""
+        events: list[SegmentEvent] = []
+        while self._start is not None and self._count - self._start >= self._maximum:
+            base = self._count - len(self._recent)
+            later_half = range(self._start + self._maximum // 2, self._start + self._maximum)
+            cut = min(later_half, key=lambda block: self._recent[block - base])
+            events += [SpeechEnded(self._start, cut, self._count - 1, "maximum"), SpeechStarted(cut)]
+            self._start = self._free = cut
+        return events
+
+
+def _blocks(seconds: float) -> int:
+    return math.ceil(round(seconds / BLOCK_SECONDS, 6))

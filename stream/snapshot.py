@@ -1,0 +1,156 @@
+"""What the ROUTER socket knows and answers: what holds now, and the last events.
+
+A request is one JSON object, `{"request": "snapshot", "since": seq}`; `session`, `id` and `since` may be left out. The
+reply has the publisher's encoding. It carries what holds now and, with `since`, the events after it, a page at a time.
+"""
+
+from collections import OrderedDict, deque
+from itertools import islice
+from typing import Literal
+
+import msgspec
+
+from emotrack.stream.messages import SCHEMA, Emotion, Encoding, Feed, Message, Session, Speaker, TopicPosition, topic
+
+RING = 10_000
+"""Events that can be asked for again."""
+PAGE = 1_000
+"""Events in one reply, so that no answer holds up publishing for long."""
+LARGEST_REQUEST = 4_096
+"""Bytes."""
+KEPT_CURRENT = 256
+"""Speakers and media whose current state is kept; the one unheard for longest goes first."""
+KEPT_TOPICS = 10_000
+
+
+class SnapshotRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """What a client asks."""
+
+    request: Literal["snapshot"]
+    id: int = 0
+    """Repeated in the reply."""
+    session: str | None = None
+    """The session in which `since` counts; where another one runs, the answer tells of that one and holds no events."""
+    since: int | None = None
+
+
+class SnapshotReply(msgspec.Struct, frozen=True, kw_only=True, tag_field="reply", tag="snapshot"):
+    """What a client is told; the messages in it are, byte for byte, what was published."""
+
+    schema: str = SCHEMA
+    id: int
+    session: str | None
+    """The session that runs; null before the first message."""
+    seq: int
+    """The last message that this answer knows of."""
+    topics: dict[str, TopicPosition]
+    """Where each topic stood then."""
+    current: list[msgspec.Raw]
+    """The session message, the latest word on every feed and the latest label of every speaker, by `seq`."""
+    events: list[msgspec.Raw]
+    """The events after `since`, by `seq`."""
+    lost: int
+    """Events after `since` that the ring no longer holds."""
+    more: bool
+    """Whether to ask again with the `seq` of the last event of this page."""
+    complete: bool
+    """Whether nothing after `since` is lost."""
+
+
+class SnapshotRefusal(msgspec.Struct, frozen=True, kw_only=True, tag_field="reply", tag="error"):
+    """Why a request was not answered, in one sentence; `busy`: the same request may succeed a moment later."""
+
+    schema: str = SCHEMA
+    id: int = 0
+    message: str
+    busy: bool = False
+
+
+Reply = SnapshotReply | SnapshotRefusal
+
+
+class SnapshotState:
+    """Remembers what was published and answers requests; knows nothing of sockets."""
+
+    def __init__(self, encoding: Encoding, ring: int = RING) -> None:
+        self._encode = msgspec.json.encode if encoding == "json" else msgspec.msgpack.encode
+        self._ring: deque[bytes] = deque(maxlen=ring)
+        self._session: str | None = None
+        self._seq = 0
+        self._topics: OrderedDict[str, TopicPosition] = OrderedDict()
+        self._about: tuple[int, bytes] | None = None
+        self._current: OrderedDict[tuple[str, ...], tuple[int, bytes, float]] = OrderedDict()
+
+    def add(self, message: Message, payload: bytes) -> None:
+        """Remember a published message; those of one session come in order of `seq`, without a gap."""
+        if message.session != self._session:
+            self._session, self._about = message.session, None
+            for kept in (self._ring, self._topics, self._current):
+                kept.clear()
+        self._seq = message.seq
+        self._ring.append(payload)
+        name = topic(message)
+        self._topics[name] = TopicPosition(seq=message.seq, topic_seq=message.topic_seq)
+        _keep_latest(self._topics, name, KEPT_TOPICS)
+        match message:
+            case Session():
+                self._about = (message.seq, payload)
+            case Emotion():
+                self._set_current(("speaker", message.speaker.id), message.seq, payload, message.start)
+            case Feed():
+                self._set_current(("feed", message.source, message.medium or ""), message.seq, payload, message.time)
+            case Speaker(event="alias"):
+                self._current.pop(("speaker", message.speaker), None)
+
+    def answer(self, request: bytes) -> bytes:
+        """The reply to a request, whatever its bytes."""
+        if len(request) > LARGEST_REQUEST:
+            return self.refuse(f"A request is at most {LARGEST_REQUEST} bytes, this one has {len(request)}.")
+        try:
+            asked = msgspec.json.decode(request, type=SnapshotRequest)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            return self.refuse(f'Not a request such as {{"request": "snapshot", "since": 0}}: {error}.')
+        return self._encode(self._reply(asked))
+
+    def refuse(self, sentence: str, *, busy: bool = False) -> bytes:
+        """The reply that a request is not answered."""
+        return self._encode(SnapshotRefusal(message=sentence, busy=busy))
+
+    def _reply(self, asked: SnapshotRequest) -> SnapshotReply:
+        events: list[bytes] = []
+        lost, more = 0, False
+        known = asked.session is None or asked.session == self._session
+        if asked.since is not None and known:
+            since = max(0, asked.since)
+            before_ring = self._seq - len(self._ring)
+            lost = max(0, before_ring - since)
+            skip = max(0, since - before_ring)
+            events = list(islice(self._ring, skip, skip + PAGE))
+            more = skip + PAGE < len(self._ring)
+        current = [(seq, payload) for seq, payload, _ in self._current.values()]
+        if self._about:
+            current.append(self._about)
+        return SnapshotReply(
+            id=asked.id,
+            session=self._session,
+            seq=self._seq,
+            topics=dict(self._topics),
+            current=[msgspec.Raw(payload) for _, payload in sorted(current)],
+            events=[msgspec.Raw(payload) for payload in events],
+            lost=lost,
+            more=more,
+            complete=known and lost == 0,
+        )
+
+    def _set_current(self, key: tuple[str, ...], seq: int, payload: bytes, time: float) -> None:
+        """Replace what holds for `key`, unless this tells of an earlier time (as a revised label may)."""
+        held = self._current.get(key)
+        if held is None or time >= held[2]:
+            self._current[key] = (seq, payload, time)
+        _keep_latest(self._current, key, KEPT_CURRENT)
+
+
+def _keep_latest(entries: OrderedDict, key: object, limit: int) -> None:
+    entries.move_to_end(key)
+    if len(entries) > limit:
+        entries.popitem(last=False)

@@ -1,0 +1,62 @@
+"""What a recogniser gives, and the protocols it meets: a transcriber a session, a stream an utterance."""
+
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+
+class TranscriptionError(Exception):
+    """A recogniser could not do its work; the text says why, and the utterance goes on without text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """The words of an utterance; an empty text when none were heard."""
+
+    text: str
+    language: str | None
+    """ISO 639-1 code, as set or detected."""
+    asr: str
+    """Name of the recogniser, as in `Transcriber.name`."""
+    confidence: float | None
+    """Between 0 and 1; None where the recogniser has no meaningful one."""
+
+
+class TranscriptionStream(Protocol):
+    """The transcription of one utterance; used from one thread."""
+
+    def feed(self, samples_16k: np.ndarray) -> None:
+        """Take the next audio of the utterance, float32 [n] at 16 kHz within ±1; never waits.
+
+        After `pause`, hold back what follows until speech resumes: if it does not, it is no part of the utterance.
+        """
+        ...
+
+    def pause(self) -> "Future[Transcript]":
+        """The transcript of all that was fed so far: a function of that audio and where it was paused, no more.
+
+        Feeding may go on afterwards. A later pause takes the place of an earlier one that is not yet answered, whose
+        future is cancelled; a pause without new audio gives the same one. It may fail with `TranscriptionError`.
+        """
+        ...
+
+    def close(self) -> None:
+        """Done with this utterance: cancels what has not started."""
+        ...
+
+
+class Transcriber(Protocol):
+    """A recogniser; any number of its streams may be open at once."""
+
+    name: str
+    """Said in each transcript, so that nobody takes one recogniser's words for another's."""
+
+    def open(self) -> TranscriptionStream:
+        """A stream for one utterance."""
+        ...
+
+    def close(self) -> None:
+        """Cancel what has not started and release threads, processes and memory."""
+        ...

@@ -1,0 +1,93 @@
+"""One utterance on its way from its first sound to its final label."""
+
+import time
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from emotrack.stream.audio import AudioBlock
+from emotrack.stream.description import AudioDescription
+from emotrack.stream.transcription.transcript import Transcript, TranscriptionStream
+
+if TYPE_CHECKING:
+    from emotrack.stream.labelling import Answer
+
+
+@dataclass(slots=True)
+class Utterance:
+    """What is known of an utterance; audio parts are None for the windows of a feed without sound."""
+
+    number: int
+    feed: int
+    start: float
+    """Session time of the first sample, seconds."""
+    silence: str = "no audio"
+    """Why there is no audio, for a window."""
+    start_block: int = 0
+    description: AudioDescription | None = None
+    transcription: TranscriptionStream | None = None
+    heard_until: float = 0.0
+    """Session time up to which audio was taken in (for a window: up to which it was watched)."""
+    last_partial: float = 0.0
+    blocks: list[AudioBlock] = field(default_factory=list)
+    held: list[AudioBlock] = field(default_factory=list)
+    """Silence since a pause: it belongs to the utterance only if speech resumes."""
+    paused: bool = False
+    transcript: Future[Transcript] | None = None
+    transcribe_ms: float | None = None
+    """From the pause until its transcript was there."""
+    revision: int = 0
+    answer: "Answer | None" = None
+    """Computed at a pause, before it is known whether the utterance has ended there."""
+    end: float | None = None
+    """Session time of the end; set at the endpoint."""
+    endpoint: float = 0.0
+    """Session time at which the endpoint was decided."""
+    endpoint_arrived_ns: int = 0
+
+    @property
+    def audio_16k(self) -> np.ndarray:
+        """What was heard of it: float32 [n] at 16 kHz, empty for a window."""
+        return np.concatenate([np.zeros(0, np.float32), *(block.samples_16k for block in self.blocks)])
+
+    def take(self, block: AudioBlock) -> None:
+        """A block of the utterance: taken in, or held back while it is not known whether the utterance goes on."""
+        if self.paused:
+            self.held.append(block)
+        else:
+            self._extend(block)
+
+    def resume(self) -> None:
+        """Speech goes on after a pause: the silence between belongs to the utterance, what was computed at the pause does not."""
+        self.paused = False
+        self.transcript = self.answer = None
+        for block in self.held:
+            self._extend(block)
+        self.held.clear()
+
+    def pause(self) -> None:
+        """Speech may have ended here: start transcribing what there is."""
+        self.paused = True
+        if self.transcription is not None:
+            began = time.perf_counter()
+            self.transcript = self.transcription.pause()
+            self.transcript.add_done_callback(lambda _: self._transcribed(began))
+
+    def close(self) -> None:
+        """Release the recogniser."""
+        if self.transcription is not None:
+            self.transcription.close()
+            self.transcription = None
+
+    def _transcribed(self, began: float) -> None:
+        self.transcribe_ms = (time.perf_counter() - began) * 1e3
+
+    def _extend(self, block: AudioBlock) -> None:
+        self.blocks.append(block)
+        self.heard_until = block.end
+        if self.description is not None:
+            self.description.extend(block)
+        if self.transcription is not None:
+            self.transcription.feed(block.samples_16k)

@@ -1,0 +1,181 @@
+"""Looks at the sampled frames of every feed on one thread: faces with their tracks and descriptors, and bodies.
+
+Live feeds are latest-wins: a frame that has not been looked at is replaced by the next one of its feed. In an ordered run the
+caller waits instead. Either way `watermark` tells up to which time a feed has been looked at.
+"""
+
+import threading
+from collections import deque
+from dataclasses import dataclass
+
+import numpy as np
+
+from emotrack.engines.encoders import Encoders
+from emotrack.engines.face import crop_face
+from emotrack.stream.face_finding import FaceFinder
+from emotrack.stream.faces import FaceObservation, FaceTracker
+from emotrack.stream.media import VideoFrame
+from emotrack.stream.sampling import RateGrid
+from emotrack.stream.settings import VisionSettings
+
+ORDERED_BACKLOG = 8
+DARK_DEVIATION = 2.0
+"""Standard deviation of the grey levels (of 255) under which there is no picture: a covered lens, or a black frame."""
+
+
+@dataclass(frozen=True, slots=True)
+class SeenFace:
+    """A face in one frame, with its expression descriptor float32 [dim]."""
+
+    observation: FaceObservation
+    descriptor: np.ndarray
+
+
+@dataclass(frozen=True, slots=True)
+class SeenBody:
+    """A person's box (x1, y1, x2, y2 in pixels) in one frame, with its descriptor float32 [dim]."""
+
+    box: np.ndarray
+    descriptor: np.ndarray
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """What was seen in one frame; `dark` when there was no picture to see anything in."""
+
+    feed: int
+    time: float
+    faces: tuple[SeenFace, ...]
+    bodies: tuple[SeenBody, ...]
+    dark: bool
+
+
+class Vision:
+    """One worker thread; `offer` frames, `collect` sightings."""
+
+    def __init__(self, feeds: int, encoders: Encoders, settings: VisionSettings, *, ordered: bool) -> None:
+        self.looked = 0
+        self.replaced = 0
+        self.failure: BaseException | None = None
+        self.face_rate = settings.face_rate
+        self.body_wanted = encoders.body is not None
+        self._settings = settings
+        self._encoders = encoders
+        self._ordered = ordered
+        self._trackers = [FaceTracker() for _ in range(feeds)]
+        self._finders = [FaceFinder(encoders.face_detector) if encoders.face_detector else None for _ in range(feeds)]
+        self._grids = [RateGrid() for _ in range(feeds)]
+        self._body_grids = [RateGrid() for _ in range(feeds)]
+        self._waiting: deque[tuple[int, VideoFrame]] = deque()
+        self._busy: tuple[int, float] | None = None
+        self._found: deque[Sighting] = deque()
+        self._condition = threading.Condition()
+        self._closed = False
+        self._thread = threading.Thread(target=self._run, name="vision", daemon=True)
+        self._thread.start()
+
+    @property
+    def able(self) -> bool:
+        """Whether anything can be looked for."""
+        return self._encoders.face_detector is not None or self._encoders.body is not None
+
+    def set_face_rate(self, rate: float) -> None:
+        """Look at `rate` frames a second from now on."""
+        if rate != self.face_rate:
+            self.face_rate = rate
+            for grid in self._grids:
+                grid.restart()
+
+    def offer(self, feed: int, frame: VideoFrame) -> None:
+        """Hand over a frame; those between the points of the sampling grid are ignored."""
+        if not self.able or not self._grids[feed].takes(frame.time, self.face_rate):
+            return
+        with self._condition:
+            if self._ordered:
+                self._condition.wait_for(lambda: len(self._waiting) < ORDERED_BACKLOG or self._closed)
+            else:
+                before = len(self._waiting)
+                self._waiting = deque(entry for entry in self._waiting if entry[0] != feed)
+                self.replaced += before - len(self._waiting)
+            self._waiting.append((feed, frame))
+            self._condition.notify_all()
+
+    def collect(self) -> list[Sighting]:
+        """The sightings finished since the last call, in the order of the frames."""
+        with self._condition:
+            found = list(self._found)
+            self._found.clear()
+        return found
+
+    def behind(self, feed: int, time: float) -> bool:
+        """Whether a frame of this feed, stamped at `time` or before, has yet to be looked at."""
+        with self._condition:
+            return self._behind(feed, time)
+
+    def wait_for(self, feed: int, time: float) -> None:
+        """Return when every frame of this feed stamped at `time` or before has been looked at."""
+        with self._condition:
+            self._condition.wait_for(lambda: self._closed or not self._behind(feed, time))
+
+    def depth(self) -> int:
+        """How many frames wait."""
+        with self._condition:
+            return len(self._waiting)
+
+    def close(self) -> None:
+        """Stop the thread; frames that wait are given up."""
+        with self._condition:
+            self._closed = True
+            self._condition.notify_all()
+        self._thread.join(5)
+
+    def _behind(self, feed: int, time: float) -> bool:
+        busy = self._busy is not None and self._busy[0] == feed and self._busy[1] <= time
+        return busy or any(index == feed and frame.time <= time for index, frame in self._waiting)
+
+    def _run(self) -> None:
+        while True:
+            with self._condition:
+                self._condition.wait_for(lambda: self._closed or self._waiting)
+                if self._closed:
+                    return
+                feed, frame = self._waiting.popleft()
+                self._busy = (feed, frame.time)
+                self._condition.notify_all()
+            try:
+                sighting = self._look(feed, frame)
+            except BaseException as failure:  # noqa: BLE001 - handed to the loop, which raises it on the caller's thread
+                with self._condition:
+                    self.failure = failure
+                    self._closed = True
+                    self._condition.notify_all()
+                return
+            with self._condition:
+                self._found.append(sighting)
+                self._busy = None
+                self.looked += 1
+                self._condition.notify_all()
+
+    def _look(self, feed: int, frame: VideoFrame) -> Sighting:
+        dark = float(frame.image[::4, ::4].std()) < DARK_DEVIATION
+        faces = () if dark else self._faces(feed, frame)
+        wants_body = self.body_wanted and self._body_grids[feed].takes(frame.time, self._settings.body_rate)
+        bodies = self._bodies(frame, faces) if wants_body and not dark else ()
+        return Sighting(feed, frame.time, faces, bodies, dark)
+
+    def _faces(self, feed: int, frame: VideoFrame) -> tuple[SeenFace, ...]:
+        finder = self._finders[feed]
+        if finder is None or self._encoders.face is None:
+            return ()
+        observations = self._trackers[feed].update(frame.time, frame.image, finder.find(frame.time, frame.image))
+        if not observations:
+            return ()
+        crops = np.stack([crop_face(frame.image, observation.box) for observation in observations])
+        descriptors = self._encoders.face.encode(crops)
+        return tuple(SeenFace(*pair) for pair in zip(observations, descriptors, strict=True))
+
+    def _bodies(self, frame: VideoFrame, faces: tuple[SeenFace, ...]) -> tuple[SeenBody, ...]:
+        if self._encoders.body is None:
+            return ()
+        found = self._encoders.body.describe(frame.image, [face.observation.box for face in faces])
+        return tuple(SeenBody(body.box, body.descriptor) for body in found)

@@ -1,0 +1,78 @@
+"""Utterances of a feed that has no audio: fixed windows while somebody is seen."""
+
+import math
+from dataclasses import dataclass
+
+from emotrack.stream.segmentation import SegmentationSettings
+
+
+@dataclass(frozen=True, slots=True)
+class WindowStarted:
+    """A window opened at session time `start` (seconds)."""
+
+    start: float
+
+
+@dataclass(frozen=True, slots=True)
+class WindowEnded:
+    """The window from `start` to `end` (seconds, session time) is complete."""
+
+    start: float
+    end: float
+
+
+WindowEvent = WindowStarted | WindowEnded
+
+
+class WindowSegmenter:
+    """Cuts time into windows on a grid laid from the first sighting, while a face or body is seen.
+
+    A sighting counts for `absence` seconds: a window in which nothing was seen for so long closes at that moment. The
+    sighting that follows opens the next one, at the end of the last if that is no further back, else where it is; it
+    closes on the next line of the grid that leaves it at least `absence` seconds. So no window is empty, and none
+    overlaps another.
+    """
+
+    def __init__(self, settings: SegmentationSettings) -> None:
+        self._window = settings.window
+        self._absence = settings.absence
+        self._origin: float | None = None  # the first sighting
+        self._start: float | None = None  # of the open window
+        self._line = 0.0  # where on the grid the open window closes
+        self._end = -math.inf  # of the last window
+        self._seen = -math.inf  # the last sighting
+        self._now = 0.0
+
+    def step(self, time: float, seen: bool) -> list[WindowEvent]:
+        """A frame of session time `time` (seconds, never going back); `seen` when a face or body was in it."""
+        self._now = time
+        events: list[WindowEvent] = []
+        if self._start is not None:
+            close = min(self._line, self._seen + self._absence)
+            if time >= close:
+                events.append(self._close(close))
+        if seen:
+            if self._start is None:
+                events.append(self._open(time))
+            self._seen = time
+        return events
+
+    def flush(self) -> list[WindowEvent]:
+        """The feed ended: an open window ends at the last frame (one of a single frame lasts `absence` seconds)."""
+        if self._start is None:
+            return []
+        return [self._close(self._now if self._now > self._start else self._start + self._absence)]
+
+    def _open(self, time: float) -> WindowStarted:
+        if self._origin is None:
+            self._origin = time
+        start = self._end if time - self._end < self._absence else time
+        lines = math.ceil((start + self._absence - self._origin) / self._window)
+        self._start, self._line = start, self._origin + lines * self._window
+        return WindowStarted(start)
+
+    def _close(self, end: float) -> WindowEnded:
+        assert self._start is not None
+        ended = WindowEnded(self._start, end)
+        self._start, self._end = None, end
+        return ended

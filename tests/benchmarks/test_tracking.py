@@ -1,0 +1,67 @@
+"""Speed and memory of the whole tracker, embedded profile."""
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pytest_benchmark.fixture import BenchmarkFixture
+
+from emotrack.demo import clip_path
+from emotrack.demo.script import DURATION
+from emotrack.stream.messages import Heartbeat
+from helpers.tracking import Workbench, emotions
+
+INTERVIEW_SECONDS = 17.5
+
+
+@pytest.mark.parametrize("transcribe", [True, False], ids=["with transcript", "without transcript"])
+def test_endpoint_to_send(benchmark: BenchmarkFixture, workbench: Workbench, transcribe: bool) -> None:
+    """Milliseconds from the arrival of the sample that completes the hangover to the label's sending; goal: at most 50."""
+    options = {"realtime": True, "transcribe": transcribe}
+    messages = benchmark.pedantic(workbench.track, ([str(clip_path())],), options, rounds=1)
+    delays = [final.timing_ms.total for final in emotions(messages, "final") if final.timing_ms.total is not None]
+    benchmark.extra_info["finals"] = len(delays)
+    benchmark.extra_info["endpoint to send, ms p50"] = round(float(np.percentile(delays, 50)), 1)
+    benchmark.extra_info["endpoint to send, ms p95"] = round(float(np.percentile(delays, 95)), 1)
+
+
+def test_fast_real_time_factor_of_the_interview(benchmark: BenchmarkFixture, workbench: Workbench, reference_data: Path) -> None:
+    """Seconds of work for a second of media, faces at 5 Hz and transcript on; goal: at most 0.8."""
+    clip = str(reference_data / "clips" / "interview_two_people.mp4")
+    messages = benchmark.pedantic(workbench.track, ([clip],), rounds=3, warmup_rounds=1)
+    benchmark.extra_info["real-time factor"] = round(benchmark.stats.stats.median / INTERVIEW_SECONDS, 3)
+    benchmark.extra_info["finals"] = len(emotions(messages, "final"))
+
+
+def test_fast_real_time_factor_of_the_demo(benchmark: BenchmarkFixture, workbench: Workbench) -> None:
+    """The same for the bundled clip, which needs no reference data."""
+    messages = benchmark.pedantic(workbench.track, ([str(clip_path())],), rounds=3, warmup_rounds=1)
+    benchmark.extra_info["real-time factor"] = round(benchmark.stats.stats.median / DURATION, 3)
+    assert sum(isinstance(message, Heartbeat) for message in messages) > DURATION * 0.9
+
+
+MEMORY = """
+import json, os, sys, psutil
+from emotrack.settings import load_settings
+from emotrack.tracker import Tracker
+Tracker([sys.argv[1]], load_settings(overrides=["stream.publish.endpoint=none"]), realtime=False).run()
+print(json.dumps(psutil.Process().memory_info().rss))
+"""
+
+
+def test_resident_memory_after_a_clip(benchmark: BenchmarkFixture, reference_data: Path) -> None:
+    """Resident bytes of the tracker's process when the clip is over; goal: at most 1.6 GB."""
+    clip = str(reference_data / "clips" / "interview_two_people.mp4")
+
+    def measure() -> float:
+        began = time.perf_counter()
+        done = subprocess.run([sys.executable, "-c", MEMORY, clip], capture_output=True, text=True, check=True)
+        benchmark.extra_info["seconds in all"] = round(time.perf_counter() - began, 1)
+        return float(json.loads(done.stdout.splitlines()[-1]))
+
+    resident = benchmark.pedantic(measure, rounds=1)
+    benchmark.extra_info["resident GB"] = round(resident / 1e9, 2)

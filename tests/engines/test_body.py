@@ -1,0 +1,115 @@
+"""Bodies: what describes them never sees a face, whatever the YOLO file; boxes by random and by trained weights."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from emotrack.engines.body import BodyEncoder, describe_body, match_faces
+from emotrack.model.errors import UserError
+
+BODY = np.array([40, 10, 140, 230], np.float32)
+FACE = np.array([70, 20, 110, 70], np.float32)
+
+
+def picture(seed: int = 0) -> np.ndarray:
+    """Blocks of random colour: edges everywhere."""
+    blocks = np.random.default_rng(seed).integers(0, 256, (24, 20, 3), dtype=np.uint8)
+    return blocks.repeat(10, axis=0).repeat(10, axis=1)
+
+
+def test_nothing_within_a_face_counts() -> None:
+    image, other = picture(), picture(1)
+    changed = image.copy()
+    changed[20:70, 70:110] = other[20:70, 70:110]
+    assert np.array_equal(describe_body(image, BODY, [FACE], 0), describe_body(changed, BODY, [FACE], 0))
+    assert not np.array_equal(describe_body(image, BODY, [], None), describe_body(changed, BODY, [], None))
+
+
+def test_somebody_elses_face_in_the_box_does_not_count_either() -> None:
+    image = picture()
+    other = np.array([60, 150, 90, 190], np.float32)
+    changed = image.copy()
+    changed[150:190, 60:90] = 255 - changed[150:190, 60:90]
+    described = describe_body(image, BODY, [FACE, other], 0)
+    assert np.array_equal(described, describe_body(changed, BODY, [FACE, other], 0))
+
+
+def test_a_pose_is_told_whatever_the_light() -> None:
+    image = picture() // 2
+    described = describe_body(image, BODY, [FACE], 0)
+    np.testing.assert_allclose(described, describe_body(image + 60, BODY, [FACE], 0), atol=1e-3)
+    assert np.abs(described - describe_body(picture(1) // 2, BODY, [FACE], 0)).max() > 0.05
+
+
+@pytest.mark.parametrize("box", [(-50, -50, 400, 400), (199, 239, 300, 300), (10, 10, 10, 10), (-90, -90, -10, -10)])
+@pytest.mark.parametrize("image", [picture(), np.zeros((240, 200, 3), np.uint8)])
+def test_any_box_gives_finite_numbers(box: tuple[int, ...], image: np.ndarray) -> None:
+    faces = [FACE, np.array([-500, -500, 500, 500], np.float32)]
+    described = describe_body(image, np.array(box, np.float32), faces, 0)
+    assert described.shape == (BodyEncoder.dim,) and described.dtype == np.float32
+    assert np.isfinite(described).all()
+
+
+def test_a_face_belongs_to_the_body_whose_head_it_is() -> None:
+    behind = np.array([0, 0, 200, 240], np.float32)
+    outside = np.array([180, 0, 198, 20], np.float32)
+    assert match_faces([BODY, behind], [FACE]) == [0, None]
+    assert match_faces([behind, BODY], [outside, FACE]) == [0, 1]
+    assert match_faces([BODY], [outside]) == [None]
+    assert match_faces([], [FACE]) == []
+
+
+def test_random_weights_run_and_repeat(random_yolo: Path, astronaut: np.ndarray) -> None:
+    encoder = BodyEncoder(random_yolo, probability=0.001, maximum_bodies=3)
+    bodies, again = encoder.describe(astronaut, []), encoder.describe(astronaut, [])
+    assert len(bodies) <= 3
+    assert [body.box.tolist() for body in bodies] == [body.box.tolist() for body in again]
+    assert all(body.descriptor.shape == (encoder.dim,) for body in bodies)
+    assert BodyEncoder(random_yolo).describe(astronaut, []) == []
+
+
+def test_loading_leaves_the_working_directory_and_the_users_settings_alone(random_yolo: Path, tmp_path: Path) -> None:
+    home, work = tmp_path / "home", tmp_path / "work"
+    home.mkdir()
+    work.mkdir()
+    code = f"from emotrack.engines.body import BodyEncoder; import numpy as np; BodyEncoder({str(random_yolo)!r})"
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("YOLO_", "XDG_"))}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=work, env={**environment, "HOME": str(home)}, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == ""
+    assert list(work.iterdir()) == []
+    assert not list(home.glob("**/.config/Ultralytics"))
+
+
+@pytest.mark.parametrize(("name", "content"), [("a.pt", b"hello"), ("a.onnx", b""), ("b.onnx", bytes(range(256)))])
+def test_a_wrong_file_is_one_sentence(tmp_path: Path, name: str, content: bytes) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(UserError, match="is not a YOLO detection network"):
+        BodyEncoder(tmp_path / name)
+
+
+@pytest.mark.parametrize("name", ["missing.pt", "folder.pt", "weights.txt"])
+def test_no_file_is_one_sentence(tmp_path: Path, name: str) -> None:
+    (tmp_path / "folder.pt").mkdir()
+    (tmp_path / "weights.txt").touch()
+    with pytest.raises(UserError, match="There are no YOLO weights at"):
+        BodyEncoder(tmp_path / name)
+
+
+def test_trained_weights_find_the_two_people_of_the_interview(trained_yolo: Path, reference_data: Path) -> None:
+    encoder = BodyEncoder(trained_yolo)
+    with av.open(str(reference_data / "clips" / "interview_two_people.mp4")) as clip:
+        frames = [frame.to_ndarray(format="rgb24") for frame in clip.decode(video=0)][::200]
+    for frame in frames:
+        bodies = encoder.describe(frame, [])
+        assert sorted(round(body.box[0] / 100) for body in bodies) == [1, 4]
+        assert all(body.probability > 0.9 for body in bodies)
+    one, other = (encoder.describe(frames[0], [])[index].descriptor for index in (0, 1))
+    later = encoder.describe(frames[1], [])[0].descriptor
+    assert np.linalg.norm(one - later) < np.linalg.norm(one - other)

@@ -1,0 +1,82 @@
+"""A small random network, utterances for it, and a bundle of it on disk; the same seed gives the same thing."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from emotrack.model.batch import UtteranceBatch, collate
+from emotrack.model.bundle import save_bundle
+from emotrack.model.configuration import STREAMS, NetworkConfiguration, Stream, StreamWidths
+from emotrack.model.manifest import EncoderNote
+from emotrack.model.network import EmotionNetwork
+
+Utterance = dict[Stream, NDArray[np.floating] | None]
+
+
+def small_configuration(**changes: Any) -> NetworkConfiguration:
+    """A configuration with every part but hardly any width; all four streams count as trained."""
+    defaults: dict[str, Any] = {
+        "widths": StreamWidths(text=6, audio=5, face=4, body=3),
+        "width": 8,
+        "unimodal_hidden": 4,
+        "layers": 2,
+        "heads": 2,
+        "context_hidden": 6,
+        "trained": STREAMS,
+        "window": 4,
+        "revisions": 3,
+    }
+    return NetworkConfiguration(**{**defaults, **changes})
+
+
+def small_network(seed: int = 0, **changes: Any) -> EmotionNetwork:
+    """A random network in evaluation mode whose joint embedding counts as fitted and is relied on."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        network = EmotionNetwork(small_configuration(**changes)).eval()
+        joint = network.joint
+        with torch.no_grad():
+            joint.raw_reliance.uniform_(0.2, 0.8)
+            joint.mean.normal_()
+            joint.offset.normal_()
+            joint.gain.uniform_()
+            joint.fitted.fill_(True)
+    return network.requires_grad_(False)
+
+
+def random_utterance(
+    generator: np.random.Generator, configuration: NetworkConfiguration, streams: tuple[Stream, ...] = STREAMS
+) -> Utterance:
+    """One to six random tokens for each of the named streams; the other streams are absent."""
+    return {
+        name: generator.normal(size=(generator.integers(1, 7), getattr(configuration.widths, name))).astype(np.float32)
+        if name in streams
+        else None
+        for name in STREAMS
+    }
+
+
+def random_batch(
+    configuration: NetworkConfiguration, rows: int = 5, seed: int = 0, streams: tuple[Stream, ...] = STREAMS
+) -> UtteranceBatch:
+    """A batch of random utterances that all have the named streams."""
+    generator = np.random.default_rng(seed)
+    return collate([random_utterance(generator, configuration, streams) for _ in range(rows)], configuration.widths)
+
+
+def save_small_bundle(directory: Path, seed: int = 0, **changes: Any) -> str:
+    """Writes a bundle of `small_network` without voice and face networks; gives its identifier."""
+    network = small_network(seed, **changes)
+    widths = network.configuration.widths
+    return save_bundle(
+        directory,
+        network,
+        licence="none: random weights",
+        trained_on="nothing",
+        encoders={"embedded": {name: EncoderNote(name="random", width=getattr(widths, name)) for name in STREAMS}},
+        metrics={"weighted_f1": 0.1},
+        parts={},
+    )

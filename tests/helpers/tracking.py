@@ -1,0 +1,94 @@
+"""Whole sessions in this process, and what of their messages may differ between two runs of the same media."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from emotrack.engines.encoders import open_encoders
+from emotrack.model.bundle import load_bundle
+from emotrack.settings import Settings, load_settings
+from emotrack.stream.clock import SessionClock
+from emotrack.stream.loop import Loop
+from emotrack.stream.media import Source
+from emotrack.stream.messages import Emotion, Message
+from emotrack.stream.outbox import Outbox, Outgoing
+from emotrack.stream.parts import Parts
+from emotrack.stream.sources.open import open_sources
+from emotrack.stream.transcription.open import open_transcriber
+from emotrack.tracker import opening
+
+TIMING_FIELDS = ("published_unix_ns", "start_unix_ns", "timing_ms", "lag", "queues", "snapshot_endpoint")
+
+
+class Collector:
+    """A sink that keeps everything."""
+
+    def __init__(self) -> None:
+        self.messages: list[Message] = []
+
+    def write(self, outgoing: Outgoing) -> None:
+        self.messages.append(outgoing.message)
+
+    def close(self) -> None:
+        pass
+
+
+def settings(*overrides: str) -> Settings:
+    """Settings of a test: nothing is published."""
+    return load_settings(overrides=["stream.publish.endpoint=none", *overrides])
+
+
+class Workbench:
+    """Networks and recogniser opened once, for any number of sessions one after the other."""
+
+    def __init__(self) -> None:
+        self.settings = settings()
+        self.bundle = load_bundle()
+        self.encoders = open_encoders(self.settings.engines, self.bundle, lambda _: None)
+        self.transcriber = open_transcriber(self.settings.stream.transcription, lambda _: None)
+
+    def close(self) -> None:
+        if self.transcriber is not None:
+            self.transcriber.close()
+
+    def loop(
+        self, sources: Sequence[str | Source], *overrides: str, realtime: bool = False, transcribe: bool = True
+    ) -> tuple[Loop, Collector]:
+        """A session that has not begun, and where its messages will be."""
+        chosen = settings(*overrides)
+        texts = iter(open_sources([source for source in sources if isinstance(source, str)]))
+        opened = [next(texts) if isinstance(source, str) else source for source in sources]
+        collector, clock = Collector(), SessionClock()
+        parts = Parts(
+            sources=opened,
+            bundle=self.bundle,
+            encoders=self.encoders,
+            transcriber=self.transcriber if transcribe else None,
+            speechless="no recogniser",
+            outbox=Outbox("test", [collector]),
+            opening=opening(clock, chosen, self.bundle, self.encoders, self.transcriber, opened),
+            settings=chosen.stream,
+        )
+        return Loop(parts, clock, realtime=realtime), collector
+
+    def track(
+        self, sources: Sequence[str | Source], *overrides: str, realtime: bool = False, transcribe: bool = True
+    ) -> list[Message]:
+        """Every message of a session over `sources`."""
+        loop, collector = self.loop(sources, *overrides, realtime=realtime, transcribe=transcribe)
+        loop.run()
+        return collector.messages
+
+
+def emotions(messages: Sequence[Message], state: str) -> list[Emotion]:
+    return [message for message in messages if isinstance(message, Emotion) and message.state == state]
+
+
+def without_timing(messages: Sequence[Message]) -> list[dict[str, Any]]:
+    """The messages as plain data, less what says when or how fast they were made, and the session's name."""
+    plain = []
+    for message in messages:
+        text = msgspec.json.encode(message).replace(message.session.encode(), b"SESSION")
+        plain.append({key: value for key, value in msgspec.json.decode(text).items() if key not in TIMING_FIELDS})
+    return plain

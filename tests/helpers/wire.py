@@ -1,0 +1,93 @@
+"""A publisher with its outbox for tests, and a relay that loses messages on the way."""
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import zmq
+
+from emotrack.stream.messages import Message, decode
+from emotrack.stream.outbox import Outbox
+from emotrack.stream.publish import Publisher
+from emotrack.stream.subscribe import Subscription
+from helpers import sample_messages as sample
+
+LOCAL = "tcp://127.0.0.1:0"
+
+
+@contextmanager
+def publishing(session: str = "s1", endpoint: str = LOCAL, **options: Any) -> Iterator[tuple[Publisher, Outbox]]:
+    publisher = Publisher(endpoint, **options)
+    outbox = Outbox(session, [publisher], snapshot_endpoint=publisher.snapshot_endpoint)
+    try:
+        yield publisher, outbox
+    finally:
+        outbox.close()
+
+
+def emit_all(outbox: Outbox, bodies: Iterable[Message]) -> list[Message]:
+    return [outbox.emit(body) for body in bodies]
+
+
+def receive(subscription: Subscription, count: int, timeout: float = 10.0) -> list[Message]:
+    return [subscription.receive(timeout) for _ in range(count)]
+
+
+def connect(subscription: Subscription, outbox: Outbox) -> list[Message]:
+    """Emit heartbeats until one comes over the subscription itself (a snapshot may be quicker); all that were emitted."""
+    sent = []
+    while not sent or not subscription._socket.poll(50):
+        sent.append(outbox.emit(sample.heartbeat()))
+    return sent
+
+
+def wait_until_published(publisher: Publisher, message: Message) -> None:
+    """Emitting only hands over; this waits until the publisher's thread has sent the message."""
+    while publisher._state._seq < message.seq:
+        time.sleep(0.01)
+
+
+def silent(subscription: Subscription, seconds: float = 0.3) -> bool:
+    try:
+        subscription.receive(seconds)
+    except TimeoutError:
+        return True
+    return False
+
+
+@contextmanager
+def lossy_relay(upstream: str, keeps: Callable[[int], bool]) -> Iterator[str]:
+    """Passes on the messages of `upstream` whose `seq` satisfies `keeps`; yields where to subscribe instead."""
+    context = zmq.Context()
+    ready, stop = threading.Event(), threading.Event()
+    address: list[str] = []
+
+    def run() -> None:
+        source, sink = context.socket(zmq.SUB), context.socket(zmq.XPUB)
+        sink.linger = 0
+        source.rcvhwm = sink.sndhwm = 0
+        source.connect(upstream)
+        address.append(f"tcp://127.0.0.1:{sink.bind_to_random_port('tcp://127.0.0.1')}")
+        ready.set()
+        while not stop.is_set():
+            if sink.poll(0):
+                wish = sink.recv()
+                source.setsockopt(zmq.SUBSCRIBE if wish[0] else zmq.UNSUBSCRIBE, wish[1:])
+            if source.poll(5):
+                frames = source.recv_multipart()
+                if keeps(decode(frames[1]).seq):
+                    sink.send_multipart(frames)
+        source.close(linger=0)
+        sink.close(linger=0)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    ready.wait(5)
+    try:
+        yield address[0]
+    finally:
+        stop.set()
+        thread.join()
+        context.term()

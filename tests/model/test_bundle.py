@@ -1,0 +1,170 @@
+"""Bundles on disk: what is saved is what is loaded, and whatever does not fit is refused in one sentence."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import safetensors.torch
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from emotrack.model.bundle import NewPart, load_bundle, save_bundle
+from emotrack.model.errors import UserError
+from emotrack.model.manifest import Manifest
+from emotrack.model.network import EmotionNetwork
+from helpers.network import random_batch, save_small_bundle, small_configuration, small_network
+
+
+def test_a_loaded_network_says_what_the_saved_one_said(tmp_path: Path) -> None:
+    network = small_network(3, temperature=1.7)
+    identifier = save_small_bundle(tmp_path, 3, temperature=1.7)
+    bundle = load_bundle(tmp_path)
+    batch = random_batch(network.configuration, streams=("text", "face"))
+    torch.testing.assert_close(bundle.network.fuse(batch).vector, network.fuse(batch).vector)
+    assert bundle.configuration == network.configuration and bundle.identifier == identifier
+    assert not bundle.network.training and not any(value.requires_grad for value in bundle.network.parameters())
+    assert bundle.encoders["embedded"]["text"].width == 6 and bundle.metrics == {"weighted_f1": 0.1}
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["bundle.json", "network.safetensors"]
+
+
+def test_saving_leaves_the_network_as_it_was(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    network = EmotionNetwork(small_configuration())
+    names = network.state_dict().keys()
+    save_bundle(tmp_path, network, licence="x", trained_on="y", encoders={}, metrics={}, parts={})
+    assert network.training and network.state_dict().keys() == names
+    network.fuse(random_batch(network.configuration)).vector.sum().backward()
+    loaded = load_bundle(tmp_path).network.joint.rotation
+    assert torch.equal(loaded, network.joint.rotation)
+    torch.testing.assert_close(loaded.transpose(1, 2) @ loaded, torch.eye(8).expand(3, 8, 8), atol=1e-5, rtol=0)
+
+
+def test_a_loaded_bundle_can_be_saved_again_as_it_is(tmp_path: Path) -> None:
+    first = save_small_bundle(tmp_path / "one")
+    bundle = load_bundle(tmp_path / "one")
+    note = bundle.parts["network"]
+    second = save_bundle(
+        tmp_path / "two",
+        bundle.network,
+        licence=note.licence,
+        trained_on=note.trained_on,
+        encoders=bundle.encoders,
+        metrics=bundle.metrics,
+        parts={},
+    )
+    assert first == second
+
+
+def test_identifiers_follow_the_content(tmp_path: Path) -> None:
+    assert save_small_bundle(tmp_path / "a") == save_small_bundle(tmp_path / "b") != save_small_bundle(tmp_path / "c", 1)
+
+
+def test_other_parts_are_kept_with_their_settings(tmp_path: Path) -> None:
+    network = small_network()
+    voice = NewPart({"weight": torch.arange(3.0)}, "CC BY-NC-SA 4.0", "RAVDESS", {"channels": [1, 2]})
+    save_bundle(tmp_path, network, licence="x", trained_on="y", encoders={}, metrics={}, parts={"voice": voice})
+    part = load_bundle(tmp_path).parts["voice"]
+    assert torch.equal(part.tensors()["weight"], torch.arange(3.0))
+    assert (part.licence, part.trained_on, part.settings) == ("CC BY-NC-SA 4.0", "RAVDESS", {"channels": [1, 2]})
+    part.path.write_bytes(b"replaced since")
+    with pytest.raises(UserError, match=r"damaged or was replaced"):
+        part.tensors()
+
+
+def rewrite_manifest(directory: Path, change: Callable[[dict[str, Any]], None], seal: bool = False) -> None:
+    path = directory / "bundle.json"
+    content = json.loads(path.read_text())
+    change(content)
+    if seal:
+        content = Manifest.model_validate(content).sealed().model_dump(mode="json")
+    path.write_text(json.dumps(content))
+
+
+def rewrite_weights(directory: Path, change: Callable[[dict[str, torch.Tensor]], None]) -> None:
+    """A change with a manifest that vouches for it, so that only the weights can be at fault."""
+    path = directory / "network.safetensors"
+    tensors = safetensors.torch.load(path.read_bytes())
+    change(tensors)
+    data = safetensors.torch.save(tensors)
+    path.write_bytes(data)
+    digest = hashlib.sha256(data).hexdigest()
+    rewrite_manifest(directory, lambda content: content["parts"]["network"].update(sha256=digest), seal=True)
+
+
+def set_not_finite(tensors: dict[str, torch.Tensor]) -> None:
+    tensors["null_vector"] = torch.full_like(tensors["null_vector"], float("nan"))
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-10])
+
+
+FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
+    "no manifest": (lambda d: (d / "bundle.json").unlink(), "cannot be read"),
+    "manifest cut": (lambda d: cut(d / "bundle.json"), "not readable as JSON"),
+    "manifest is something else": (lambda d: (d / "bundle.json").write_text("[]"), "not a bundle of emotrack"),
+    "manifest edited": (lambda d: rewrite_manifest(d, lambda c: c["metrics"].update(weighted_f1=1)), "was changed"),
+    "other version": (lambda d: rewrite_manifest(d, lambda c: c.update(version=2)), "has version 2"),
+    "unknown key": (lambda d: rewrite_manifest(d, lambda c: c.update(more=1)), "wrong at 'more'"),
+    "unknown setting": (lambda d: rewrite_manifest(d, lambda c: c["configuration"].update(x=1)), "configuration.x"),
+    "no network": (lambda d: rewrite_manifest(d, lambda c: c["parts"].clear(), seal=True), "has no network"),
+    "no weights": (lambda d: (d / "network.safetensors").unlink(), "cannot be read"),
+    "weights cut": (lambda d: cut(d / "network.safetensors"), "damaged or was replaced"),
+    "missing tensor": (lambda d: rewrite_weights(d, lambda t: t.pop("null_vector")), "lacks tensor 'null_vector'"),
+    "unknown tensor": (lambda d: rewrite_weights(d, lambda t: t.update(x=torch.zeros(1))), "unknown tensor 'x'"),
+    "wrong shape": (lambda d: rewrite_weights(d, lambda t: t.update(null_vector=torch.zeros(9))), r"\[9\] where"),
+    "wrong type": (lambda d: rewrite_weights(d, lambda t: t.update(null_vector=torch.zeros(8).half())), "float16"),
+    "not finite": (lambda d: rewrite_weights(d, set_not_finite), "not finite in 'null_vector'"),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_faulty_bundles_are_refused_in_one_sentence(tmp_path: Path, fault: str) -> None:
+    save_small_bundle(tmp_path)
+    damage, sentence = FAULTS[fault]
+    damage(tmp_path)
+    with pytest.raises(UserError, match=sentence) as refusal:
+        load_bundle(tmp_path)
+    text = str(refusal.value)
+    assert "\n" not in text and text.endswith(".") and ". " not in text.replace(str(tmp_path), "")
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("bundle")
+    save_small_bundle(directory)
+    return directory
+
+
+@settings(max_examples=60, deadline=None)
+@given(name=st.sampled_from(["bundle.json", "network.safetensors"]), place=st.floats(0, 1), bit=st.integers(0, 7))
+def test_a_flipped_bit_is_refused(saved: Path, name: str, place: float, bit: int) -> None:
+    path = saved / name
+    data = path.read_bytes()
+    flipped = bytearray(data)
+    flipped[min(int(place * len(data)), len(data) - 1)] ^= 1 << bit
+    path.write_bytes(flipped)
+    try:
+        with pytest.raises(UserError):
+            load_bundle(saved)
+    finally:
+        path.write_bytes(data)
+
+
+def test_weights_that_are_no_safetensors_are_refused(tmp_path: Path) -> None:
+    save_small_bundle(tmp_path)
+    garbage = b"\x80\x04not a tensor file"
+    (tmp_path / "network.safetensors").write_bytes(garbage)
+    digest = hashlib.sha256(garbage).hexdigest()
+    rewrite_manifest(tmp_path, lambda content: content["parts"]["network"].update(sha256=digest), seal=True)
+    with pytest.raises(UserError, match="not a safetensors file"):
+        load_bundle(tmp_path)
+
+
+def test_a_missing_directory_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="cannot be read"):
+        load_bundle(tmp_path / "nowhere")

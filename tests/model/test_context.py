@@ -1,0 +1,217 @@
+"""Dialogue context: causal, the same streamed as whole, the same batched as alone, saved and restored."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from emotrack.model.configuration import NetworkConfiguration
+from emotrack.model.context import Turns
+from emotrack.model.errors import UserError
+from emotrack.model.network import EmotionNetwork, pad_dialogues
+from emotrack.model.state import ContextState
+from helpers.network import small_configuration, small_network
+
+LONG = small_network(window=12, revisions=11)
+SHORT = small_network(window=4, revisions=3)
+speaker_orders = st.lists(st.integers(0, 3), min_size=1, max_size=12)
+
+
+def dialogue(speakers: list[int], seed: int) -> tuple[Tensor, Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    vectors = torch.randn(1, len(speakers), 8, generator=generator)
+    return vectors, torch.tensor([speakers]), torch.ones(1, len(speakers), dtype=torch.bool)
+
+
+def stream(network: EmotionNetwork, vectors: Tensor, speakers: Tensor) -> tuple[Tensor, list[Tensor], ContextState]:
+    """Live logits [T, C], the revised logits [n, C] known after each utterance, and the last state."""
+    state, live, revised = network.initial_state(1, 5), [], []
+    for index in range(vectors.shape[1]):
+        logits, state = network.step(vectors[:, index], speakers[:, index], torch.tensor([True]), state)
+        live.append(logits[0])
+        again, valid = network.revise(state)
+        revised.append(again[valid])
+    return torch.stack(live), revised, state
+
+
+@settings(max_examples=25, deadline=None)
+@given(speakers=speaker_orders, seed=st.integers(0, 999))
+def test_streaming_equals_the_whole_dialogue(speakers: list[int], seed: int) -> None:
+    whole = LONG.forward_dialogues(*dialogue(speakers, seed))
+    live, revised, _ = stream(LONG, *dialogue(speakers, seed)[:2])
+    torch.testing.assert_close(live, whole.live[0], atol=1e-6, rtol=1e-5)
+    torch.testing.assert_close(revised[-1], whole.revised[0], atol=1e-6, rtol=1e-5)
+
+
+@settings(max_examples=25, deadline=None)
+@given(speakers=speaker_orders, seed=st.integers(0, 999), look_ahead=st.integers(0, 3))
+def test_truncated_look_ahead_is_what_a_short_window_says_that_much_later(speakers: list[int], seed: int, look_ahead: int) -> None:
+    whole = SHORT.forward_dialogues(*dialogue(speakers, seed), look_ahead=look_ahead)
+    live, revised, _ = stream(SHORT, *dialogue(speakers, seed)[:2])
+    torch.testing.assert_close(live, whole.live[0], atol=1e-6, rtol=1e-5)
+    for index in range(len(speakers)):
+        arrival = min(index + look_ahead, len(speakers) - 1)
+        again = revised[arrival][index - arrival - 1]
+        torch.testing.assert_close(again, whole.revised[0, index], atol=1e-6, rtol=1e-5)
+
+
+def test_the_reviser_is_a_bidirectional_lstm_over_the_whole_dialogue() -> None:
+    """The dialogue half against torch's own bidirectional LSTM with the same weights."""
+    turns = Turns(*dialogue([0, 1, 1, 0, 2], 5), seats=3)
+    lstm = torch.nn.LSTM(8, 6, batch_first=True, bidirectional=True)
+    for suffix, cell in (("", LONG.context.dialogue), ("_reverse", LONG.reviser.context.dialogue)):
+        for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"):
+            getattr(lstm, f"{name}_l0{suffix}").data.copy_(getattr(cell, name))
+    _, forward = LONG.context.run(turns)
+    _, backward = LONG.reviser.context.run(turns, backward=True)
+    torch.testing.assert_close(torch.cat([forward, backward], -1), lstm(turns.vectors)[0], atol=1e-6, rtol=1e-5)
+
+
+def test_each_speaker_has_an_lstm_over_their_own_utterances() -> None:
+    turns = Turns(*dialogue([0, 1, 1, 0, 2, 1], 6), seats=3)
+    speaking, _ = LONG.context.run(turns)
+    mine = turns.speakers[0] == 1
+    torch.testing.assert_close(speaking[0, mine], LONG.context.replay(turns.vectors[0, mine])[0])
+
+
+@settings(max_examples=25, deadline=None)
+@given(speakers=st.lists(st.integers(0, 3), min_size=2, max_size=12), seed=st.integers(0, 999), data=st.data())
+def test_editing_a_future_utterance_never_changes_an_emitted_live_label(
+    speakers: list[int], seed: int, data: st.DataObject
+) -> None:
+    edited = data.draw(st.integers(1, len(speakers) - 1))
+    vectors, names, valid = dialogue(speakers, seed)
+    before = SHORT.forward_dialogues(vectors, names, valid).live
+    vectors[:, edited:] = 100
+    names[:, edited:] = 3 - names[:, edited:]
+    after = SHORT.forward_dialogues(vectors, names, valid).live
+    assert torch.equal(before[:, :edited], after[:, :edited])
+    assert not torch.equal(before[:, edited:], after[:, edited:])
+
+
+@settings(max_examples=20, deadline=None)
+@given(orders=st.lists(speaker_orders, min_size=2, max_size=4), seed=st.integers(0, 999))
+def test_padded_dialogues_equal_each_alone(orders: list[list[int]], seed: int) -> None:
+    alone = [dialogue(order, seed + index) for index, order in enumerate(orders)]
+    lengths = [len(order) for order in orders]
+    vectors, valid = pad_dialogues(torch.cat([one[0][0] for one in alone]), lengths)
+    speakers, _ = pad_dialogues(torch.cat([one[1][0] for one in alone]), lengths)
+    vectors[~valid] = float("nan")
+    for look_ahead in (None, 2):
+        together = SHORT.forward_dialogues(vectors, speakers, valid, look_ahead)
+        for row, one in enumerate(alone):
+            each = SHORT.forward_dialogues(*one, look_ahead)
+            torch.testing.assert_close(together.live[row, : lengths[row]], each.live[0], atol=1e-5, rtol=0)
+            torch.testing.assert_close(together.revised[row, : lengths[row]], each.revised[0], atol=1e-5, rtol=0)
+
+
+@settings(max_examples=20, deadline=None)
+@given(orders=st.lists(speaker_orders, min_size=2, max_size=4), seed=st.integers(0, 999))
+def test_dialogues_interleaved_in_slots_equal_each_alone(orders: list[list[int]], seed: int) -> None:
+    """Slots advance out of step: whose turn it is comes from a shuffle."""
+    alone = [dialogue(order, seed + index) for index, order in enumerate(orders)]
+    expected = [stream(SHORT, vectors, speakers) for vectors, speakers, _ in alone]
+    turns = torch.tensor([slot for slot, order in enumerate(orders) for _ in order])
+    turns = turns[torch.randperm(len(turns), generator=torch.Generator().manual_seed(seed))]
+    state, done = SHORT.initial_state(len(orders), 5), [0] * len(orders)
+    for slot in turns.tolist():
+        active = torch.arange(len(orders)) == slot
+        vector, speaker = torch.full((len(orders), 8), float("nan")), torch.zeros(len(orders), dtype=torch.long)
+        vector[slot], speaker[slot] = alone[slot][0][0, done[slot]], alone[slot][1][0, done[slot]]
+        before = state
+        logits, state = SHORT.step(vector, speaker, active, state)
+        torch.testing.assert_close(logits[slot], expected[slot][0][done[slot]], atol=1e-5, rtol=0)
+        for name, tensor in state.to_tensors().items():
+            assert torch.equal(tensor[~active], before.to_tensors()[name][~active]), name
+        done[slot] += 1
+    revised, valid = SHORT.revise(state)
+    for slot in range(len(orders)):
+        torch.testing.assert_close(revised[slot][valid[slot]], expected[slot][1][-1], atol=1e-5, rtol=0)
+
+
+def test_a_state_saved_and_restored_mid_dialogue_continues_identically() -> None:
+    vectors, speakers, _ = dialogue([0, 1, 0, 2, 1, 0, 0, 3], 1)
+    live, revised, _ = stream(SHORT, vectors, speakers)
+    _, _, state = stream(SHORT, vectors[:, :5], speakers[:, :5])
+    tensors = {name: tensor.clone() for name, tensor in state.to_tensors().items()}
+    state = ContextState.from_tensors(tensors, SHORT.configuration, 1, 5)
+    for index in range(5, 8):
+        logits, state = SHORT.step(vectors[:, index], speakers[:, index], torch.tensor([True]), state)
+        assert torch.equal(logits[0], live[index])
+    logits, valid = SHORT.revise(state)
+    assert torch.equal(logits[valid], revised[-1])
+
+
+def test_slots_can_be_reset_taken_out_and_put_back() -> None:
+    vectors, speakers, _ = dialogue([0, 1, 2], 2)
+    state = SHORT.initial_state(3, 5)
+    for index in range(3):
+        everyone = torch.ones(3, dtype=torch.bool)
+        _, state = SHORT.step(vectors[:, index].repeat(3, 1), speakers[:, index].repeat(3), everyone, state)
+    cleared = state.reset(torch.tensor([False, True, False]))
+    blank = SHORT.initial_state(1, 5)
+    for name, tensor in cleared.slot(1).to_tensors().items():
+        assert torch.equal(tensor, getattr(blank, name)), name
+        assert torch.equal(getattr(cleared.slot(0), name), getattr(state.slot(0), name))
+        assert torch.equal(getattr(cleared.with_slot(1, state.slot(2)), name), getattr(state, name))
+    assert (state.slots, state.speakers) == (3, 5)
+
+
+@pytest.mark.parametrize(
+    ("problem", "sentence"),
+    [
+        ("missing", "lacks tensor 'count'"),
+        ("extra", "unknown tensor 'more'"),
+        ("shape", "'count' as"),
+        ("type", "'count' as"),
+        ("range", "out of range"),
+    ],
+)
+def test_states_that_do_not_fit_are_refused_in_one_sentence(problem: str, sentence: str) -> None:
+    tensors = SHORT.initial_state(1, 5).to_tensors()
+    count = tensors["count"]
+    if problem == "missing":
+        del tensors["count"]
+    else:
+        wrong = {
+            "range": {"ring_speakers": torch.full((1, 4), 5)},
+            "extra": {"more": count},
+            "shape": {"count": count.repeat(2)},
+            "type": {"count": count.float()},
+        }
+        tensors |= wrong[problem]
+    with pytest.raises(UserError, match=sentence) as refusal:
+        ContextState.from_tensors(tensors, SHORT.configuration, 1, 5)
+    assert str(refusal.value).count(". ") == 0 and str(refusal.value).endswith(".")
+
+
+def test_a_step_changes_no_tensor_of_the_state_it_was_given() -> None:
+    vectors, speakers, _ = dialogue([0, 1, 2], 3)
+    _, _, state = stream(SHORT, vectors, speakers)
+    copies = {name: tensor.clone() for name, tensor in state.to_tensors().items()}
+    SHORT.step(vectors[:, 0], speakers[:, 0], torch.tensor([True]), state)
+    assert all(torch.equal(tensor, copies[name]) for name, tensor in state.to_tensors().items())
+
+
+def test_temperature_divides_the_logits() -> None:
+    logits = torch.randn(2, 7)
+    network = small_network(temperature=2.0)
+    torch.testing.assert_close(network.probabilities(logits), (logits.double() / 2).softmax(-1))
+
+
+def test_configurations_survive_json_and_refuse_nonsense() -> None:
+    configuration = small_configuration(temperature=1.5)
+    assert NetworkConfiguration.model_validate_json(configuration.model_dump_json()) == configuration
+    for change in ({"width": 9}, {"revisions": 4}, {"classes": ("a", "a")}, {"unknown": 1}, {"trained": ("smell",)}):
+        with pytest.raises(ValueError):
+            small_configuration(**change)
+
+
+def test_a_state_is_immutable() -> None:
+    state = SHORT.initial_state(1, 2)
+    with pytest.raises(AttributeError):
+        state.count = state.count + 1  # type: ignore[misc]
+    assert replace(state, count=state.count + 1).count.item() == 1

@@ -1,0 +1,152 @@
+"""The outbox: gapless numbers, one order for all sinks, nothing unreadable sent, a failing sink named once."""
+
+import threading
+from collections import defaultdict
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from emotrack.stream.messages import Error, Heartbeat, Message, decode, encode, topic
+from emotrack.stream.outbox import LISTED_TOPICS, Listener, Outbox, Outgoing, SinkFailed
+from helpers import sample_messages as sample
+
+
+class Kept:
+    """A sink that keeps what it is given, and fails when told to."""
+
+    def __init__(self) -> None:
+        self.messages: list[Message] = []
+        self.failure: SinkFailed | None = None
+        self.closed = 0
+
+    def write(self, outgoing: Outgoing) -> None:
+        if self.failure:
+            raise self.failure
+        assert decode(outgoing.json) == outgoing.message
+        assert topic(outgoing.message) == outgoing.topic
+        self.messages.append(outgoing.message)
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+bodies = st.one_of(
+    st.builds(lambda number: sample.emotion(speaker=f"spk{number}"), st.integers(0, 5)),
+    st.just(sample.heartbeat()),
+    st.just(sample.feed()),
+    st.just(sample.error()),
+    st.builds(lambda number: sample.new_speaker(f"spk{number}"), st.integers(0, 5)),
+)
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.lists(bodies, max_size=60))
+def test_seq_and_topic_seq_are_gapless(chosen: list[Message]) -> None:
+    kept = Kept()
+    outbox = Outbox("s1", [kept])
+    assert [outbox.emit(body) for body in chosen] == kept.messages
+    assert [message.seq for message in kept.messages] == list(range(1, len(chosen) + 1))
+    by_topic: dict[str, list[int]] = defaultdict(list)
+    for message in kept.messages:
+        by_topic[topic(message)].append(message.topic_seq)
+        if isinstance(message, Heartbeat):
+            now = {name: numbers[-1] for name, numbers in by_topic.items()}
+            now["emotrack/1/s1/heartbeat/-/"] -= 1  # its own number is its own
+            assert {name: position.topic_seq for name, position in message.topics.items()} == {k: v for k, v in now.items() if v}
+    assert all(numbers == list(range(1, len(numbers) + 1)) for numbers in by_topic.values())
+    times = [message.published_unix_ns for message in kept.messages]
+    assert times == sorted(times)
+
+
+def test_threads_share_one_order() -> None:
+    kept = Kept()
+    outbox = Outbox("s1", [kept])
+    threads = [threading.Thread(target=lambda: [outbox.emit(sample.feed()) for _ in range(200)]) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [message.seq for message in kept.messages] == list(range(1, 801))
+
+
+def test_heartbeats_list_the_topics_used_last() -> None:
+    outbox = Outbox("s1", snapshot_endpoint="tcp://127.0.0.1:5557")
+    for number in range(3 * LISTED_TOPICS):
+        outbox.emit(sample.emotion(speaker=f"spk{number}"))
+    beat = outbox.emit(sample.heartbeat())
+    assert isinstance(beat, Heartbeat)
+    assert len(beat.topics) == LISTED_TOPICS
+    assert f"emotrack/1/s1/emotion/spk{3 * LISTED_TOPICS - 1}/" in beat.topics
+    assert "emotrack/1/s1/emotion/spk0/" not in beat.topics
+    assert outbox.emit(sample.emotion(speaker="spk0")).topic_seq == 2  # long gone, and yet gapless
+    assert beat.snapshot_endpoint == "tcp://127.0.0.1:5557"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        sample.emotion(confidence=float("nan")),
+        sample.emotion(start=float("inf")),
+        sample.emotion(speaker="two words"),
+        sample.emotion(scores={"joy": 1.1}),
+    ],
+)
+def test_what_no_reader_would_take_is_not_sent(body: Message) -> None:
+    kept = Kept()
+    outbox = Outbox("s1", [kept])
+    with pytest.raises(ValueError):
+        outbox.emit(body)
+    assert outbox.emit(sample.emotion()).seq == 1
+    assert len(kept.messages) == 1
+
+
+def test_what_is_returned_is_what_a_reader_gets() -> None:
+    sent = Outbox("s1").emit(sample.emotion(valence=float("nan"), start=1))
+    assert sent == decode(encode(sent, "msgpack")) == decode(encode(sent, "json"))
+
+
+def test_a_failing_sink_is_dropped_and_named_to_the_others(caplog: pytest.LogCaptureFixture) -> None:
+    broken, kept = Kept(), Kept()
+    outbox = Outbox("s1", [broken, kept])
+    outbox.emit(sample.feed())
+    broken.failure = SinkFailed("The disk is full.")
+    outbox.emit(sample.feed())
+    outbox.emit(sample.feed())
+    said = [message for message in kept.messages if isinstance(message, Error)]
+    assert [(error.message, error.continues) for error in said] == [("The disk is full.", True)]
+    assert [message.seq for message in kept.messages] == [1, 2, 3, 4]
+    assert broken.closed == 1
+    assert caplog.messages == ["The disk is full."]
+
+
+def test_a_reader_that_left_asks_to_stop() -> None:
+    broken = Kept()
+    asked = threading.Event()
+    outbox = Outbox("s1", [broken], request_stop=asked.set)
+    broken.failure = SinkFailed("Nobody reads.", stop=True)
+    outbox.emit(sample.feed())
+    assert asked.is_set()
+
+
+def test_a_listener_reads_to_the_end() -> None:
+    listener = Listener()
+    outbox = Outbox("s1", [listener])
+    sent = [outbox.emit(sample.emotion(number)) for number in range(5)]
+    outbox.close()
+    assert list(listener) == sent
+
+
+def test_a_full_listener_holds_emitting_up_until_its_reader_leaves() -> None:
+    listener = Listener(limit=2)
+    outbox = Outbox("s1", [listener])
+    thread = threading.Thread(target=lambda: [outbox.emit(sample.feed()) for _ in range(10)])
+    thread.start()
+    thread.join(0.2)
+    assert thread.is_alive()
+    for message in listener:
+        if message.seq == 3:
+            break
+    thread.join(5)
+    assert not thread.is_alive()
+    outbox.close()

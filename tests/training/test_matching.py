@@ -1,0 +1,66 @@
+"""Draws by label: shares, reproducibility, and mode masks."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+import torch
+
+from emotrack.training.fusion import class_weights, mode_masks
+from emotrack.training.matching import MatchedPool, MatchSettings
+
+
+def pool(**shares: float) -> MatchedPool:
+    return MatchedPool(
+        voices={one: [np.full((2, 4), one, np.float32)] for one in range(7)},
+        faces={one: np.full((3, 4), one, np.float32) for one in range(7)},
+        settings=MatchSettings(**shares),
+    )
+
+
+def test_shares_of_what_is_shown() -> None:
+    random = np.random.default_rng(0)
+    drawn = Counter(pool().shown(3, random) for _ in range(20_000))
+    assert drawn[3] / 20_000 == pytest.approx(0.35 + 0.25 / 7, abs=0.02)
+    assert drawn[0] / 20_000 == pytest.approx(0.4 + 0.25 / 7, abs=0.02)
+    assert drawn[5] / 20_000 == pytest.approx(0.25 / 7, abs=0.01)
+
+
+def test_draws_show_the_label_where_told_to() -> None:
+    random = np.random.default_rng(0)
+    always = pool(shows_label=1.0, shows_nothing=0.0, picture_shows=1.0)
+    voices = [always.voice(4, random) for _ in range(50)]
+    faces = [always.face(4, random) for _ in range(50)]
+    assert {len(voice) for voice in voices} == {2, 4}
+    assert {len(face) for face in faces} == set(range(1, 9))
+    assert all((one == 4).all() for one in voices + faces)
+
+
+def test_some_pictures_of_a_track_are_plain() -> None:
+    random = np.random.default_rng(0)
+    some = pool(shows_label=1.0, shows_nothing=0.0)
+    pictures = np.concatenate([some.face(4, random) for _ in range(2_000)])[:, 0]
+    assert (pictures == 4).mean() == pytest.approx(0.7, abs=0.02)
+    assert (pictures == 0).mean() == pytest.approx(0.3, abs=0.02)
+
+
+def test_the_same_seed_draws_the_same() -> None:
+    one, two = ([pool().face(2, random) for _ in range(20)] for random in (np.random.default_rng(5), np.random.default_rng(5)))
+    assert all(np.array_equal(first, second) for first, second in zip(one, two, strict=True))
+
+
+def test_mode_masks_are_half_full_and_else_uniform() -> None:
+    masks = mode_masks(40_000, torch.Generator().manual_seed(0))
+    assert masks.any(dim=1).all()
+    drawn = Counter(map(tuple, masks.tolist()))
+    assert len(drawn) == 7
+    for subset, count in drawn.items():
+        assert count / 40_000 == pytest.approx(0.5 * all(subset) + 0.5 / 7, abs=0.01)
+
+
+def test_class_weights_are_mild_and_average_to_one() -> None:
+    labels = np.array([0] * 16 + [1])
+    weights = class_weights(labels, 3, 0.5)
+    assert (weights[1] / weights[0]).item() == pytest.approx(4, rel=1e-5)
+    assert weights[torch.from_numpy(labels)].mean().item() == pytest.approx(1, rel=1e-5)
+    assert weights[2] == 0

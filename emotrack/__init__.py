@@ -20,8 +20,10 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 def __getattr__(name: str) -> Any:
     if name == "Tracker":
-        from emotrack.tracker import Tracker
-
+        try:
+            from emotrack.tracker import Tracker
+        except ModuleNotFoundError as error:
+            raise ImportError(f"Tracking needs the package {error.name}: pip install 'emotrack[track]'.") from error
         return Tracker
     if name == "subscribe":
         from emotrack.stream.subscribe import subscribe

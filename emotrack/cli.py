@@ -64,7 +64,10 @@ def run(
     ] = None,
     publish: Annotated[
         Optional[str],  # noqa: UP045
-        typer.Option("--publish", help="ZeroMQ endpoint to publish at (port 0: any free one), or none."),
+        typer.Option(
+            "--publish",
+            help="ZeroMQ endpoint to publish at (tcp://127.0.0.1:5556, port 0: any free one, or none).",
+        ),
     ] = None,
     keys: Annotated[
         Optional[Path],  # noqa: UP045

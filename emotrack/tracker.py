@@ -1,27 +1,22 @@
 """The tracker as a program uses it: sources in, labels out."""
 
 import contextlib
-import secrets
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 from emotrack.engines.encoders import Encoders, open_encoders
 from emotrack.model.bundle import Bundle, load_bundle
 from emotrack.model.configuration import Stream
 from emotrack.model.errors import UserError
+from emotrack.outlets import new_session_name, open_publisher
 from emotrack.say import say
 from emotrack.settings import Settings, load_settings
-from emotrack.stream.clock import SessionClock
-from emotrack.stream.keys import ServerKeys
 from emotrack.stream.loop import Loop
 from emotrack.stream.media import Source
 from emotrack.stream.messages import EngineInfo, FeedInfo, Message, ModelInfo, Session, SkippedBackend
 from emotrack.stream.outbox import Listener, Outbox, Sink
 from emotrack.stream.parts import Parts
 from emotrack.stream.publish import Publisher
-from emotrack.stream.record import Recorder
-from emotrack.stream.settings import PublishSettings
 from emotrack.stream.sources.open import open_sources
 from emotrack.stream.transcription.open import open_transcriber
 from emotrack.stream.transcription.transcript import Transcriber
@@ -33,8 +28,9 @@ class Tracker:
 
     `sources` are what `emotrack run` takes (a path, a URL, `camera:0+mic:default`, …) or `Source` objects. `realtime` plays
     files at their own pace; without it they are tracked as fast as possible, with nothing shed and repeatable results (live
-    sources are always followed in real time). Further `sinks` get every message, and so does a file named after the session
-    in the folder `recording`. What is missing is told once through `say`.
+    sources are always followed in real time). `session` names the session in topics and messages (a random name unless given).
+    Messages go to `publisher` (opened as the settings say unless given; the tracker closes it) and to `sinks`. What is missing
+    is told once through `say`.
 
     Raises `UserError` when a source cannot be opened, a port is taken, or a setting is wrong; nothing is left running then.
     """
@@ -45,16 +41,17 @@ class Tracker:
         settings: Settings | None = None,
         *,
         realtime: bool = True,
+        session: str | None = None,
+        publisher: Publisher | None = None,
         sinks: Sequence[Sink] = (),
-        recording: Path | None = None,
         say: Callable[[str], None] = say,
     ) -> None:
         settings = settings or load_settings()
         opened = _open_sources(sources, settings)
-        self.session = f"s{secrets.token_hex(4)}"
+        self.session = session or new_session_name()
         """Name of the session in topics and messages."""
         with contextlib.ExitStack() as undo:
-            publisher = _open_publisher(settings.stream.publish)
+            publisher = publisher or open_publisher(settings.stream.publish)
             if publisher is not None:
                 undo.callback(publisher.close)
             bundle = load_bundle(settings.bundle)
@@ -62,8 +59,7 @@ class Tracker:
             transcriber = open_transcriber(settings.stream.transcription, say)
             if transcriber is not None:
                 undo.callback(transcriber.close)
-            outlets = [*sinks, *([publisher] if publisher else []), *([self._recorder(recording)] if recording else [])]
-            clock = SessionClock()
+            outlets = [*sinks, *([publisher] if publisher else [])]
             self._outbox = Outbox(
                 self.session,
                 outlets,
@@ -77,20 +73,13 @@ class Tracker:
                 transcriber=transcriber,
                 speechless="switched off" if settings.stream.transcription.recogniser == "none" else "no recogniser",
                 outbox=self._outbox,
-                opening=opening(clock, settings, bundle, encoders, transcriber, opened),
+                opening=opening(settings, bundle, encoders, transcriber, opened),
                 settings=settings.stream,
             )
-            self._loop = Loop(parts, clock, realtime=realtime or any(source.live for source in opened))
+            self._loop = Loop(parts, realtime=realtime or any(source.live for source in opened))
             self._closing = undo.pop_all()
         self.endpoint = publisher.endpoint if publisher else None
         """Where messages are published, or None."""
-
-    def _recorder(self, folder: Path) -> Recorder:
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise UserError(f"Nothing can be recorded in {folder}: {error.strerror}.") from error
-        return Recorder(folder / f"{self.session}.jsonl")
 
     def run(self) -> None:
         """Track on this thread until the sources end or `stop` is called, then close everything."""
@@ -105,10 +94,13 @@ class Tracker:
         self._loop.stop()
 
     def set_modes(self, *modes: Stream) -> None:
-        """Use only these of text, audio, face and body from now on; the others are masked with the reason `user`."""
+        """Use only these of text, audio, face and body from now on; the others are masked with the reason `user`.
+
+        Raises `UserError` for any other name.
+        """
         self._loop.set_modes(modes)
 
-    def messages(self) -> Iterator[Message]:
+    def messages(self) -> Generator[Message, None, None]:
         """Track on a thread of its own and yield every message; leaving the iteration ends the session."""
         listener = Listener()
         self._outbox.add(listener)
@@ -129,27 +121,14 @@ def _open_sources(sources: Sequence[str | Source], settings: Settings) -> list[S
     return [next(opened) if isinstance(source, str) else source for source in sources]
 
 
-def _open_publisher(settings: PublishSettings) -> Publisher | None:
-    if settings.endpoint == "none":
-        return None
-    return Publisher(
-        settings.endpoint,
-        snapshot_endpoint=settings.snapshot_endpoint,
-        encoding=settings.encoding,
-        keys=ServerKeys.load(settings.keys) if settings.keys else None,
-        insecure=settings.insecure,
-    )
-
-
 def opening(
-    clock: SessionClock,
     settings: Settings,
     bundle: Bundle,
     encoders: Encoders,
     transcriber: Transcriber | None,
     sources: Sequence[Source],
 ) -> Session:
-    """The message that opens a session: what tracks, with what, and what was left out and why."""
+    """The message that opens a session, but for the moment of that: what tracks, with what, and what was left out and why."""
     engines = [
         EngineInfo(
             part=report.stream,
@@ -164,7 +143,7 @@ def opening(
     return Session(
         state="started",
         reason=None,
-        start_unix_ns=clock.start_unix_ns,
+        start_unix_ns=0,
         encoding=settings.stream.publish.encoding,
         vocabulary=MELD,
         model=ModelInfo(id="AM2-EmoJE", hash=bundle.identifier),

@@ -72,7 +72,7 @@ def open_encoders(settings: EngineSettings, bundle: Bundle, say: Callable[[str],
     face = opening.try_to_open("face", settings.face, lambda: FaceEncoder(_part(bundle, "face").path, device=device))
     weights = settings.body_weights
     body = opening.try_to_open("body", "none" if weights is None else weights.name, lambda: _open_body(settings, device))
-    detector = None if face is None else FaceDetector(device=device)
+    detector = None if face is None and body is None else FaceDetector(device=device)  # bodies are described without their faces
     return Encoders(text, audio, detector, face, body, opening.unusable, tuple(opening.report))
 
 
@@ -80,7 +80,7 @@ def choose_device(settings: EngineSettings) -> str:
     """The torch device that these settings mean; raises `UserError` where CUDA is asked for and not there."""
     available = torch.cuda.is_available()
     if settings.device == "cuda" and not available:
-        raise UserError("engines.device is cuda but torch finds no CUDA device: set it to cpu or auto.")
+        raise UserError("engines.device is cuda but torch finds no CUDA device: add --set engines.device=cpu.")
     return "cuda" if settings.device != "cpu" and available else "cpu"
 
 

@@ -45,7 +45,7 @@ class FaceDetector:
         *,
         working_size: int = 960,
         minimum_face: int = 20,
-        probability: float = 0.9,
+        probability: float = 0.95,
         maximum_faces: int = 8,
         device: str = "cpu",
     ) -> None:

@@ -4,27 +4,25 @@ import math
 import time
 from collections import OrderedDict
 from collections.abc import Sequence
-from concurrent.futures import CancelledError, wait
+from concurrent.futures import wait
 
 import msgspec
 import numpy as np
 
 from emotrack.model.configuration import Stream
 from emotrack.stream.emotions import emotion, probabilities
-from emotrack.stream.evidence import Heard, gather
+from emotrack.stream.evidence import USER, Heard, gather
 from emotrack.stream.feed import Feed
 from emotrack.stream.labelling import Answer, Labeller
 from emotrack.stream.messages import Emotion, Error, Speaker, SpeakerRef, Timing
 from emotrack.stream.parts import Parts
 from emotrack.stream.speakers.assign import make_assigner
-from emotrack.stream.transcription.transcript import TranscriptionError
 from emotrack.stream.utterance import Utterance
 from emotrack.stream.vision import Vision
 
 HURRIED_SECONDS = 0.8
 """How long a transcript is waited for when the session is to end."""
-PUBLISHED = 64
-"""Final labels kept for revision; more than any reviser looks back."""
+FAILED = "transcription failed"
 
 
 class Conclusions:
@@ -34,39 +32,53 @@ class Conclusions:
         """`patient`: wait for a transcript however long it takes, so that labels do not depend on the machine's speed."""
         self.modes = parts.settings.modes
         self.late_texts = 0
+        self.late_sights = 0
         self._feeds = feeds
         self._vision = vision
         self._encoders = parts.encoders
         self._outbox = parts.outbox
         self._settings = parts.settings.labels
-        self._speechless = parts.speechless
+        # Where there is a recogniser, an utterance without one was opened while the user wanted no text.
+        self._wordless = parts.speechless if parts.transcriber is None else USER
         self._labeller = Labeller(parts.bundle)
         self._assigner = make_assigner(parts.settings.speakers)
         self._text_deadline = math.inf if patient else parts.settings.labels.text_deadline
         self._hurried = False
         self._ended: list[Utterance] = []
         self._published: OrderedDict[int, Emotion] = OrderedDict()
+        self._revisable = parts.bundle.configuration.revisions + 1
 
     @property
     def waiting(self) -> int:
         """Utterances that have ended and are not labelled yet."""
         return len(self._ended)
 
+    @property
+    def owed(self) -> float:
+        """Seconds for which the first of them has waited; 0 where none does."""
+        return (time.monotonic_ns() - self._ended[0].endpoint_arrived_ns) / 1e9 if self._ended else 0.0
+
     def hurry(self) -> None:
         """The session is to end: wait no longer for a transcript than the drain allows; callable from any thread."""
         self._hurried = True
 
+    def close(self) -> None:
+        """Let go of what utterances without a final label still hold."""
+        for utterance in self._unfinished():
+            utterance.release()
+
     def set_modes(self, modes: tuple[Stream, ...]) -> None:
         """Use only these streams from now on; answers that were computed with others are forgotten."""
-        if set(modes) != set(self.modes):
-            self.modes = modes
-            for utterance in [*self._ended, *(u for feed in self._feeds for u in feed.open_utterances())]:
-                utterance.answer = None
+        self.modes = modes
+        for utterance in self._unfinished():
+            utterance.answer = None
+            if "text" not in modes:
+                utterance.forget_words()
 
     def partial(self, utterance: Utterance, now: float) -> None:
         """Publish what can be said of an open utterance at session time `now`."""
         utterance.last_partial = now
-        answer = self._answer(utterance, Heard(None, "not yet"), now, finished=False)
+        answer = self._answer(utterance, Heard(None, self._speechless(utterance) or "not yet"), now, finished=False)
         guess = self._assigner.guess(self._feeds[utterance.feed].name)
         speaker = SpeakerRef(id=guess.id, confidence=_share(guess.confidence), face=answer.evidence.face)
         values = self._labeller.preview(answer, speaker.id)
@@ -85,17 +97,17 @@ class Conclusions:
         self._ended.sort(key=lambda waiting: (waiting.endpoint, waiting.start, waiting.feed))
 
     def settle(self, *, wait: bool) -> None:
-        """Label what has ended, first endpoint first; `wait` for what is missing, else go on with it later."""
+        """Label what has ended, first endpoint first; `wait` for transcripts that are missing, else go on with it later."""
         while self._ended:
             utterance = self._ended[0]
             if wait:
-                self._wait_for(utterance)
+                self._wait_for_words(utterance)
             elif utterance.answer is None and not self._complete(utterance) and not self._overdue(utterance):
                 return
             self._final(self._ended.pop(0))
 
     def _complete(self, utterance: Utterance) -> bool:
-        heard = utterance.transcript is None or utterance.transcript.done()
+        heard = utterance.transcription is None if utterance.transcript is None else utterance.transcript.done()
         return heard and not self._vision.behind(utterance.feed, utterance.heard_until)
 
     def _overdue(self, utterance: Utterance) -> bool:
@@ -104,15 +116,20 @@ class Conclusions:
             return waited > self._settings.vision_deadline
         return waited > (min(HURRIED_SECONDS, self._text_deadline) if self._hurried else self._text_deadline)
 
-    def _wait_for(self, utterance: Utterance) -> None:
-        self._vision.wait_for(utterance.feed, utterance.heard_until)
+    def _unfinished(self) -> list[Utterance]:
+        return [*self._ended, *(utterance for feed in self._feeds for utterance in feed.open_utterances())]
+
+    def _wait_for_words(self, utterance: Utterance) -> None:
         while utterance.transcript is not None and not utterance.transcript.done() and not self._overdue(utterance):
             wait([utterance.transcript], timeout=0.05)
 
     def _final(self, utterance: Utterance) -> None:
         began = time.perf_counter()
+        if utterance.answer is None and self._vision.behind(utterance.feed, utterance.heard_until):
+            self.late_sights += 1
         answer = utterance.answer or self._conclude(utterance)
-        utterance.close()
+        utterance.release()
+        self._tell_failure(utterance, answer)
         assert utterance.end is not None
         speaker = self._identify(utterance, utterance.end, answer.evidence.face)
         values = self._labeller.commit(utterance.number, answer, speaker.id)
@@ -126,7 +143,7 @@ class Conclusions:
         )
         message = self._publish(utterance, "final", utterance.end, speaker, answer, values, timing)
         self._published[utterance.number] = message
-        if len(self._published) > PUBLISHED:
+        if len(self._published) > self._revisable:
             self._published.popitem(last=False)
         self._revise()
 
@@ -144,8 +161,16 @@ class Conclusions:
                 )
             )
             if event.alias_of is not None:
-                self._labeller.merge(event.speaker, event.alias_of)
+                self._merge(event.speaker, event.alias_of)
         return SpeakerRef(id=speaker.id, confidence=_share(speaker.confidence), face=face)
+
+    def _merge(self, speaker: str, into: str) -> None:
+        """Two speakers turn out to be one; what is revised from now on is said of `into`."""
+        self._labeller.merge(speaker, into)
+        for number, label in self._published.items():
+            if label.speaker.id == speaker:
+                known = msgspec.structs.replace(label.speaker, id=into)
+                self._published[number] = msgspec.structs.replace(label, speaker=known)
 
     def _revise(self) -> None:
         for number, values in self._labeller.revised():
@@ -175,24 +200,34 @@ class Conclusions:
     def _answer(self, utterance: Utterance, heard: Heard, end: float, *, finished: bool) -> Answer:
         began = time.perf_counter()
         feed = self._feeds[utterance.feed]
-        evidence = gather(utterance, feed, heard, self._encoders, self.modes, end, finished=finished)
+        sheds_bodies = self._vision.sheds_bodies
+        evidence = gather(utterance, feed, heard, self._encoders, self.modes, end, finished=finished, sheds_bodies=sheds_bodies)
         return self._labeller.answer(evidence, (time.perf_counter() - began) * 1e3)
 
     def _heard(self, utterance: Utterance) -> Heard:
-        if not utterance.blocks:
-            return Heard(None, utterance.silence)
-        if utterance.transcript is None:
-            return Heard(None, self._speechless)
-        if not utterance.transcript.done():
+        transcript = utterance.transcript
+        if transcript is None:
+            return Heard(None, self._speechless(utterance) or "no words")
+        if not transcript.done():
             self.late_texts += 1
             return Heard(None, "late")
-        try:
-            return Heard(utterance.transcript.result())
-        except (TranscriptionError, CancelledError) as failure:
-            sentence = str(failure) or "The transcription was cancelled."
-            source = self._feeds[utterance.feed].name
-            self._outbox.emit(Error(message=sentence, continues=True, source=source, time=round(utterance.heard_until, 3)))
-            return Heard(None, "transcription failed")
+        if transcript.cancelled() or transcript.exception() is not None:
+            return Heard(None, FAILED)
+        return Heard(transcript.result())
+
+    def _speechless(self, utterance: Utterance) -> str | None:
+        """Why no transcript will come, or None."""
+        if not utterance.blocks:
+            return utterance.silence
+        return self._wordless if utterance.transcription is None else None
+
+    def _tell_failure(self, utterance: Utterance, answer: Answer) -> None:
+        if answer.evidence.reasons.get("text") != FAILED or utterance.transcript is None:
+            return
+        failure = None if utterance.transcript.cancelled() else utterance.transcript.exception()
+        sentence = f"Transcription failed: {failure or 'it was cancelled'}."
+        source = self._feeds[utterance.feed].name
+        self._outbox.emit(Error(message=sentence, continues=True, source=source, time=round(utterance.heard_until, 3)))
 
     def _publish(
         self, utterance: Utterance, state: str, end: float, speaker: SpeakerRef, answer: Answer, values: np.ndarray, timing: Timing

@@ -19,7 +19,7 @@ Item = AudioBlock | Discontinuity | VideoFrame | MediumChange
 AUDIO_BACKLOG_BLOCKS = 1_875
 """60 s of audio: past this a live backlog is cut and published as a gap."""
 ORDERED_AUDIO_BLOCKS = 300
-ORDERED_VIDEO_FRAMES = 24
+ORDERED_VIDEO_FRAMES = 12
 MEDIA: tuple[Medium, Medium] = ("video", "audio")
 
 
@@ -51,6 +51,8 @@ class Lane:
     medium: Medium
     waiting: deque[Arrival] = field(default_factory=deque)
     up: bool = False
+    stuck: bool = False
+    """Whether its reader waits for room in it."""
     watermark: float = float("-inf")
 
     def append(self, arrival: Arrival) -> None:
@@ -109,7 +111,7 @@ class _Lanes:
     def finished(self) -> bool:
         """Whether every feed has ended and everything was handed over."""
         with self._condition:
-            return not self._open and not any(lane.waiting for lane in self._lanes.values())
+            return self._idle()
 
     def depths(self) -> dict[str, int]:
         """How many items wait, by medium."""
@@ -124,6 +126,9 @@ class _Lanes:
     def _choose(self) -> Lane | None:
         raise NotImplementedError
 
+    def _idle(self) -> bool:
+        return not self._open and not any(lane.waiting for lane in self._lanes.values())
+
     def get(self, timeout: float) -> Arrival | None:
         """The next item, or None when `timeout` seconds passed, somebody called `wake`, or everything has ended."""
         deadline = time.monotonic() + timeout
@@ -131,11 +136,11 @@ class _Lanes:
             while True:
                 lane = self._choose()
                 if lane is not None:
+                    lane.stuck = False
                     self._condition.notify_all()
                     return lane.waiting.popleft()
                 left = deadline - time.monotonic()
-                idle = not self._open and not any(lane.waiting for lane in self._lanes.values())
-                if self._woken or left <= 0 or idle:
+                if self._woken or left <= 0 or self._idle():
                     self._woken = False
                     return None
                 self._condition.wait(left)
@@ -151,7 +156,8 @@ class LiveDelivery(_Lanes):
                 return
             lane = self._lanes[feed, medium_of(item)]
             if isinstance(item, VideoFrame) and lane.waiting and isinstance(lane.waiting[-1].item, VideoFrame):
-                lane.waiting.pop()
+                # It takes the old one's place in the queue: at the end of it, no frame would ever be seen while audio is late.
+                arrival = Arrival(feed, item, lane.waiting.pop().arrived_ns)
                 self._dropped["video_frames"] += 1
             if isinstance(item, AudioBlock) and len(lane.waiting) >= AUDIO_BACKLOG_BLOCKS:
                 self._cut(lane)
@@ -159,19 +165,25 @@ class LiveDelivery(_Lanes):
             self._condition.notify_all()
 
     def _cut(self, lane: Lane) -> None:
-        blocks = [arrival for arrival in lane.waiting if isinstance(arrival.item, AudioBlock)]
+        blocks = [arrival.item for arrival in lane.waiting if isinstance(arrival.item, AudioBlock)]
         kept = [arrival for arrival in lane.waiting if not isinstance(arrival.item, AudioBlock)]
         self._dropped["audio_blocks"] += len(blocks)
-        gap = Discontinuity(time_of(blocks[-1].item), gap=round(len(blocks) * BLOCK_SECONDS, 6))
-        lane.waiting = deque([*kept, Arrival(lane.feed, gap, blocks[-1].arrived_ns)])
+        gap = Discontinuity(blocks[0].time, gap=round(len(blocks) * BLOCK_SECONDS, 6))
+        lane.waiting = deque([*kept, Arrival(lane.feed, gap, lane.waiting[-1].arrived_ns)])
 
     def _choose(self) -> Lane | None:
         waiting = [lane for lane in self._lanes.values() if lane.waiting]
         return min(waiting, key=lambda lane: lane.waiting[0].arrived_ns, default=None)
 
 
+def _place(lane: Lane) -> tuple[float, bool, int, bool]:
+    """Where in the order of stream time a lane's next item stands; at one moment, word of a medium comes before what it gives."""
+    item = lane.waiting[0].item
+    return time_of(item), not isinstance(item, MediumChange), lane.feed, lane.medium == "audio"
+
+
 class OrderedDelivery(_Lanes):
-    """In order of stream time (ties: feed, then video first); readers wait when the loop is behind, so nothing is shed."""
+    """In order of stream time (at one moment: changes, then by feed, video first); readers wait, so nothing is shed."""
 
     def __init__(self, feeds: int) -> None:
         super().__init__(feeds)
@@ -181,7 +193,10 @@ class OrderedDelivery(_Lanes):
         arrival = Arrival(feed, item, time.monotonic_ns())
         with self._condition:
             lane = self._lanes[feed, medium_of(item)]
-            self._condition.wait_for(lambda: self._abandoned or not lane.full)
+            if lane.full:
+                lane.stuck = True
+                self._condition.notify_all()
+                self._condition.wait_for(lambda: self._abandoned or not lane.full)
             if self._abandoned:
                 return
             lane.append(arrival)
@@ -195,7 +210,7 @@ class OrderedDelivery(_Lanes):
         waiting = [lane for lane in self._lanes.values() if lane.waiting]
         if not waiting:
             return None
-        first = min(waiting, key=lambda lane: (time_of(lane.waiting[0].item), lane.feed, MEDIA.index(lane.medium)))
+        first = min(waiting, key=_place)
         moment = time_of(first.waiting[0].item)
         if any(self._must_wait_for(lane, moment) for lane in self._lanes.values()):
             return None
@@ -204,5 +219,6 @@ class OrderedDelivery(_Lanes):
     def _must_wait_for(self, lane: Lane, moment: float) -> bool:
         if lane.waiting or not lane.up or lane.feed not in self._open or lane.watermark > moment:
             return False
-        # A badly interleaved file whose other medium is full cannot deliver this one: waiting would never end.
-        return not any(self._lanes[lane.feed, medium].full for medium in MEDIA)
+        # The reader of a badly interleaved file, stuck with its other medium, cannot deliver this one: waiting would never end.
+        # (That a lane is full is not enough: whether its reader comes to give more to this one first would be a matter of luck.)
+        return not any(self._lanes[lane.feed, medium].stuck for medium in MEDIA)

@@ -24,6 +24,11 @@ class AudioDescription:
             start, end = self._rule.span(index)
             self._described.append(self._encoder.encode(self._samples[None, start:end])[0])
 
+    def keep(self, seconds: float) -> None:
+        """Forget what comes after the first `seconds`."""
+        self._samples = self._samples[: round(seconds * self._encoder.rate)]
+        del self._described[self._rule.complete(len(self._samples)) :]
+
     def so_far(self) -> np.ndarray:
         """Descriptors of the complete segments, or of what there is while none is: float32 [k, dim]."""
         return np.stack(self._described) if self._described else self.finished()

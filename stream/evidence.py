@@ -13,9 +13,10 @@ from emotrack.stream.transcription.transcript import Transcript
 from emotrack.stream.utterance import Utterance
 from emotrack.stream.vision import Sighting
 
-MAXIMUM_TOKENS = 64
+MAXIMUM_TOKENS = 16
 """Faces or bodies of one utterance that reach the network; more are thinned evenly."""
 USER = "user"
+SHED = "shed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,18 +47,32 @@ class Heard:
 
 
 def gather(
-    utterance: Utterance, feed: Feed, heard: Heard, encoders: Encoders, modes: Collection[Stream], end: float, *, finished: bool
+    utterance: Utterance,
+    feed: Feed,
+    heard: Heard,
+    encoders: Encoders,
+    modes: Collection[Stream],
+    end: float,
+    *,
+    finished: bool,
+    sheds_bodies: bool,
 ) -> Evidence:
-    """Describe an utterance up to session time `end`; `finished` tells whether it would end there (then its tail counts too)."""
+    """Describe an utterance up to session time `end`; `finished` tells whether it would end there (then its tail counts too).
+
+    `sheds_bodies`: bodies are not looked for at the moment, to save time.
+    """
     seen = feed.seen_between(utterance.start, end)
-    face, faces, bodies = look_at(seen, encoders.blind if feed.video_up or seen else "no video")
+    blind = encoders.blind if feed.video_up or seen else "no video"
+    face, faces, bodies = look_at(seen, blind, SHED if sheds_bodies else "no frame")
     found: dict[Stream, Found] = {
         "text": _words(heard, encoders, modes),
         "audio": _sound(utterance, finished),
         "face": faces,
         "body": bodies,
     }
-    return assemble(found, modes, encoders.unusable, face, heard.transcript if "text" in modes else None)
+    return assemble(
+        found, modes, encoders.unusable, face if "face" in modes else None, heard.transcript if "text" in modes else None
+    )
 
 
 def _words(heard: Heard, encoders: Encoders, modes: Collection[Stream]) -> Found:
@@ -97,10 +112,11 @@ def assemble(
     return Evidence(tokens, reasons, face, transcript)
 
 
-def look_at(sightings: Sequence[Sighting], blind: str | None) -> tuple[int | None, Found, Found]:
+def look_at(sightings: Sequence[Sighting], blind: str | None, unexamined: str) -> tuple[int | None, Found, Found]:
     """The speaker's face track, its descriptors and the speaker's body descriptors within an utterance's sightings.
 
-    `blind` says why nothing can be seen at all (no video, no detector), or is None.
+    `blind` says why nothing can be seen at all (no video, no detector), or is None; `unexamined` why bodies were looked for in no
+    frame, should that be so.
     """
     if blind is not None:
         return None, Found(None, blind), Found(None, blind)
@@ -112,11 +128,14 @@ def look_at(sightings: Sequence[Sighting], blind: str | None) -> tuple[int | Non
     track = None if speaker is None else speaker.track
     faces = [face.descriptor for sighting in sightings for face in sighting.faces if face.observation.track == track]
     bodies = [body for sighting in sightings if (body := _body_of(sighting, track)) is not None]
-    return track, _found(faces, absent or "no face"), _found(bodies, absent or "no body")
+    no_body = unexamined if all(sighting.bodies is None for sighting in sightings) else "no body"
+    return track, _found(faces, absent or "no face"), _found(bodies, absent or no_body)
 
 
 def _body_of(sighting: Sighting, track: int | None) -> np.ndarray | None:
     """The body that carries the speaker's face; without a face, the only body there is."""
+    if sighting.bodies is None:
+        return None
     face = next((face.observation.box for face in sighting.faces if face.observation.track == track), None)
     if face is None:
         return sighting.bodies[0].descriptor if len(sighting.bodies) == 1 else None

@@ -1,11 +1,13 @@
 """One feed as the loop knows it: what is heard and seen of it, and the utterances that open, pause and end with that."""
 
+import math
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from emotrack.stream.audio import AudioBlock, AudioRing
+from emotrack.stream.audio import BLOCK_SECONDS, AudioBlock, AudioRing
 from emotrack.stream.description import AudioDescription
+from emotrack.stream.media import Medium
 from emotrack.stream.muted import MutedDetector
 from emotrack.stream.segmentation import (
     SegmentationSettings,
@@ -24,6 +26,10 @@ from emotrack.stream.windows import WindowEnded, WindowEvent, WindowSegmenter, W
 
 SIGHTINGS = 700
 """Sightings kept a feed: over two minutes at five a second, more than any utterance lasts."""
+BODY_MEMORY = 1.5
+"""Seconds for which a body counts as still there: bodies are looked for in few frames."""
+SOUND_PATIENCE = 1.5
+"""Seconds without sound after which what is seen is labelled by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +40,8 @@ class Tools:
     """The next utterance's number."""
     describe: Callable[[], AudioDescription | None]
     transcribe: Callable[[], TranscriptionStream | None]
+    speculates: Callable[[], bool]
+    """Whether a pause is worth transcribing before it is known to be an end."""
 
 
 class Feed:
@@ -42,46 +50,63 @@ class Feed:
     def __init__(self, index: int, name: str, vad: VadStream, settings: SegmentationSettings, tools: Tools) -> None:
         self.index = index
         self.name = name
-        self.audio_up = False
         self.video_up = False
         self.dark = False
         self.sightings: deque[Sighting] = deque(maxlen=SIGHTINGS)
         self.utterance: Utterance | None = None
         self.window: Utterance | None = None
-        self.ring = AudioRing()
         self._vad = vad
         self._settings = settings
         self._tools = tools
         self._mute = MutedDetector()
-        self._segmenter = Segmenter(settings)
         self._windows = WindowSegmenter(settings)
         self._time = 0.0
-        self._first_index = 0
-        self._next_index = 0
+        self._sound_until = -math.inf
+        self._body_seen = -math.inf
+        self._count_from(0)
+
+    def _count_from(self, index: int) -> None:
+        """The segmenter counts blocks from 0, which is the block `index`."""
+        self._segmenter = Segmenter(self._settings)
+        self._ring = AudioRing(self._segmenter.reach * BLOCK_SECONDS)
+        self._first_index = self._next_index = index
 
     @property
     def muted(self) -> bool:
+        """Whether the microphone gives digital silence."""
         return self._mute.muted
 
-    @property
-    def audible(self) -> bool:
-        """Whether utterances come from voice activity; else they are windows over what is seen."""
-        return self.audio_up and not self._mute.muted
+    def audible(self, time: float) -> bool:
+        """Whether utterances come from voice activity at session time `time`; else they are windows over what is seen.
+
+        Sound counts as there for a while after its last block: it may be late, or the picture of a file longer than its sound.
+        """
+        return not self.muted and time - self._sound_until < SOUND_PATIENCE
+
+    def change(self, medium: Medium, time: float, *, up: bool) -> list[Utterance]:
+        """A medium goes down or comes (back) up at session time `time`: the utterances that end with that."""
+        self._time = max(self._time, time)
+        if medium == "video":
+            self.video_up = up
+            return [] if up else self.close_window()
+        self._sound_until = max(self._sound_until, time if up else self._sound_until)
+        if up:
+            return [] if self.muted else self.close_window()
+        self._mute = MutedDetector()
+        return self.break_off(time)
 
     def hear(self, block: AudioBlock) -> tuple[bool, list[Utterance]]:
         """Take a block: whether `muted` changed with it, and the utterances that ended with it."""
         ended: list[Utterance] = []
-        if block.index != self._next_index:
+        if block.index != self._next_index:  # blocks in between were given up
             ended += self.break_off(block.time)
-            self._segmenter, self._first_index = Segmenter(self._settings), block.index
-            self.ring = AudioRing()
+            self._count_from(block.index)
         self._next_index = block.index + 1
-        self._time = block.end
-        self.ring.append(block)
-        muted_before = self._mute.muted
+        self._time = self._sound_until = max(self._time, block.end)
+        self._ring.append(block)
         changed = self._mute.step(block.samples_32k)
-        if muted_before and changed:
-            ended += self._close_window()
+        if not self.muted and (changed or self.window is not None):
+            ended += self.close_window()
         if self.utterance is not None:
             self.utterance.take(block)
         events = self._segmenter.step(self._vad.probability(block.samples_16k))
@@ -91,10 +116,13 @@ class Feed:
     def see(self, sighting: Sighting, *, label: bool) -> list[Utterance]:
         """Take what was seen in a frame: the windows that ended with it; `label`: whether what is seen may make labels."""
         self.sightings.append(sighting)
-        if self.audible or not label:
+        if self.audible(sighting.time) or self.utterance is not None or not (label and self.video_up):
             return []
         self._time = max(self._time, sighting.time)
-        events = self._windows.step(sighting.time, bool(sighting.faces or sighting.bodies))
+        if sighting.bodies:
+            self._body_seen = sighting.time
+        occupied = bool(sighting.faces) or sighting.time - self._body_seen < BODY_MEMORY
+        events = self._windows.step(sighting.time, occupied)
         return [done for event in events if (done := self._on_window(event)) is not None]
 
     def seen_between(self, start: float, end: float) -> list[Sighting]:
@@ -102,63 +130,62 @@ class Feed:
         return [sighting for sighting in self.sightings if start <= sighting.time <= end]
 
     def break_off(self, time: float) -> list[Utterance]:
-        """The audio ends or breaks off at session time `time`: what is open ends."""
+        """The audio ends or breaks off at session time `time`: what is open of it ends."""
         self._time = max(self._time, time)
         ended = [done for event in self._segmenter.flush() if (done := self._on_segment(event)) is not None]
         self._vad.reset()
         return ended
 
+    def close_window(self) -> list[Utterance]:
+        """Nothing that is seen is labelled by itself from now on: an open window ends at its last frame."""
+        ended = [done for event in self._windows.flush() if (done := self._on_window(event)) is not None]
+        self._windows = WindowSegmenter(self._settings)
+        return ended
+
     def end(self) -> list[Utterance]:
         """The feed is over: what is open ends."""
-        return self.break_off(self._time) + self._close_window()
+        return self.break_off(self._time) + self.close_window()
 
     def open_utterances(self) -> Iterator[Utterance]:
         """Those that have not ended."""
         yield from (utterance for utterance in (self.utterance, self.window) if utterance is not None)
 
     def _on_segment(self, event: SegmentEvent) -> Utterance | None:
+        if isinstance(event, SpeechStarted):
+            self.utterance = self._open(self._ring.blocks(event.start + self._first_index, self._next_index))
+            return None
+        utterance = self.utterance
+        assert utterance is not None
         match event:
-            case SpeechStarted(start):
-                first = start + self._first_index
-                self.utterance = self._hear_again(self._tools.number(), first, self._next_index)
             case SpeechPaused():
-                assert self.utterance is not None
-                self.utterance.pause()
+                utterance.pause()
+                if self._tools.speculates():
+                    utterance.transcribe()
             case SpeechResumed():
-                assert self.utterance is not None
-                self.utterance.resume()
-            case SpeechEnded():
-                return self._end_utterance(event.start + self._first_index, event.end + self._first_index)
+                utterance.resume()
+            case SpeechEnded(start, end):
+                self.utterance = None
+                if len(utterance.blocks) > end - start:  # split in the past
+                    utterance.cut(end - start, self._tools.transcribe())
+                utterance.pause()
+                utterance.transcribe()
+                return self._ended(utterance)
         return None
 
-    def _hear_again(self, number: int, first: int, end: int) -> Utterance:
-        """An utterance that has taken in the blocks `first` to `end` (exclusive)."""
-        blocks = self.ring.blocks(first, end)
+    def _open(self, blocks: Sequence[AudioBlock]) -> Utterance:
+        """An utterance that has taken in `blocks`."""
+        start = blocks[0].time
         utterance = Utterance(
-            number=number,
+            number=self._tools.number(),
             feed=self.index,
-            start=blocks[0].time,
-            start_block=first,
+            start=start,
             description=self._tools.describe(),
             transcription=self._tools.transcribe(),
-            last_partial=blocks[0].time,
+            last_partial=start,
         )
         for block in blocks:
             utterance.take(block)
         return utterance
-
-    def _end_utterance(self, first: int, end: int) -> Utterance:
-        utterance, self.utterance = self.utterance, None
-        assert utterance is not None
-        until = self.ring.span(first, end)[1]
-        if not utterance.paused:
-            if utterance.heard_until != until:  # split in the past, or the feed ended within the post-roll
-                utterance.close()
-                again = self._hear_again(utterance.number, first, end)
-                again.revision = utterance.revision
-                utterance = again
-            utterance.pause()
-        return self._ended(utterance, until)
 
     def _on_window(self, event: WindowEvent) -> Utterance | None:
         match event:
@@ -169,15 +196,10 @@ class Feed:
                 window, self.window = self.window, None
                 assert window is not None
                 window.heard_until = end
-                return self._ended(window, end)
+                return self._ended(window)
         return None
 
-    def _close_window(self) -> list[Utterance]:
-        ended = [done for event in self._windows.flush() if (done := self._on_window(event)) is not None]
-        self._windows = WindowSegmenter(self._settings)
-        return ended
-
-    def _ended(self, utterance: Utterance, end: float) -> Utterance:
-        utterance.end = end
+    def _ended(self, utterance: Utterance) -> Utterance:
+        utterance.end = utterance.heard_until
         utterance.endpoint = self._time
         return utterance

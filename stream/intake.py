@@ -1,52 +1,61 @@
-"""One reader thread a source: cuts its audio into blocks and hands everything to a delivery policy."""
+"""One reader thread a source: cuts its audio into blocks, samples its pictures, and hands both to a delivery policy."""
 
 import threading
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 
 from emotrack.stream.audio import BlockCutter
 from emotrack.stream.clock import SessionClock
 from emotrack.stream.delivery import Delivery, Item
-from emotrack.stream.media import AudioChunk, MediaItem, MediumChange, Source
+from emotrack.stream.media import AudioChunk, MediaItem, MediumChange, Source, VideoFrame
 from emotrack.stream.pacing import paced
 
 
 class Intake:
-    """Reads every source on its own thread; `failures` holds what a reader died of, for the loop to raise."""
+    """Reads every source on its own thread; `failures` holds what a reader died of, for the loop to raise.
 
-    def __init__(self, sources: Sequence[Source], delivery: Delivery, clock: SessionClock, *, realtime: bool) -> None:
+    `wants` tells of a feed's frame at a time (seconds) whether it is one of those to look at; the others go no further.
+    """
+
+    def __init__(
+        self, sources: Sequence[Source], delivery: Delivery, wants: Callable[[int, float], bool], *, realtime: bool
+    ) -> None:
         self.failures: list[BaseException] = []
+        self._sources = sources
         self._delivery = delivery
-        self._clock = clock
+        self._wants = wants
         self._realtime = realtime
         self._stop = threading.Event()
-        self._threads = [
-            threading.Thread(target=self._read, args=(index, source), name=f"source {source.name}", daemon=True)
-            for index, source in enumerate(sources)
-        ]
+        self._threads: list[threading.Thread] = []
 
-    def start(self) -> None:
-        for thread in self._threads:
+    def start(self, clock: SessionClock) -> None:
+        """Begin to read; files that are played in real time begin now."""
+        for index, source in enumerate(self._sources):
+            thread = threading.Thread(target=self._read, args=(index, source, clock), name=f"source {source.name}", daemon=True)
+            self._threads.append(thread)
             thread.start()
-
-    def close(self, timeout: float = 1.0) -> None:
-        """Stop reading and wait up to `timeout` seconds for each reader to release its device."""
-        self._stop.set()
-        self._delivery.abandon()
-        for thread in self._threads:
-            if thread.is_alive():
-                thread.join(timeout)
 
     def stop_reading(self) -> None:
         """Ask the sources to end; what was read already is still delivered."""
         self._stop.set()
 
-    def _read(self, index: int, source: Source) -> None:
+    def close(self, timeout: float) -> None:
+        """Stop reading and wait up to `timeout` seconds for the readers to release their devices."""
+        self._stop.set()
+        self._delivery.abandon()
+        deadline = time.monotonic() + timeout
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+
+    def _read(self, index: int, source: Source, clock: SessionClock) -> None:
         cutter = BlockCutter()
-        items = source.items(self._clock, self._stop)
-        if self._realtime and not source.live:
-            items = paced(items, self._clock, self._stop)
         try:
+            items = source.items(clock, self._stop)
+            if self._realtime and not source.live:
+                items = paced(items, clock, self._stop)
             for item in items:
+                if isinstance(item, VideoFrame) and not self._wants(index, item.time):
+                    continue
                 for part in _cut(item, cutter):
                     self._delivery.put(index, part)
             for block in cutter.flush():

@@ -34,6 +34,7 @@ class Labeller:
 
     def __init__(self, bundle: Bundle) -> None:
         self.labels = bundle.configuration.classes
+        self._trained = bundle.configuration.trained
         self._widths = bundle.configuration.widths
         self._network = bundle.network.eval()
         self._dialogue = Dialogue(bundle.network)
@@ -49,7 +50,10 @@ class Labeller:
             evidence,
             fusion.vector[0],
             {stream: round(min(max(weight, 0.0), 1.0), 4) for stream, weight in zip(STREAMS, weights, strict=True)},
-            {stream: stream not in evidence.tokens and imputed[STREAM_MODES[stream]] for stream in STREAMS},
+            {
+                stream: imputed[STREAM_MODES[stream]] and stream in self._trained and stream not in evidence.tokens
+                for stream in STREAMS
+            },
             encode_ms=encode_ms,
             head_ms=(time.perf_counter() - began) * 1e3,
         )

@@ -1,28 +1,42 @@
 """Watching a session in a terminal: a live picture, or where there is no terminal one line for each event."""
 
+import logging
 import time
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 from rich.console import Console, RenderableType
 from rich.live import Live
 
 from emotrack.stream.messages import Emotion, Error, Feed, Message, ModalityState, Session, Speaker
-from emotrack.stream.monitor_state import MonitorState, fold
-from emotrack.stream.monitor_view import clock, render
-from emotrack.stream.monitor_view import plain as printable
+from emotrack.stream.monitor_state import MonitorState, fold, tell
+from emotrack.stream.monitor_view import render
+from emotrack.stream.printable import clock, shorten
+from emotrack.stream.printable import plain as printable
 
 FRAMES_PER_SECOND = 8
+REMARKED_FOR = 30.0
+"""Seconds that a warning stays in the picture of a session; before the first message they stay."""
+NAME_WIDTH = 14
+NOT_WORTH_A_LINE = ("untrained", "user", "switched off")
+"""Reasons of a masked stream that hold all session long or that the user gave."""
 
 
-def run_monitor(messages: Iterable[Message], console: Console, *, plain: bool, waiting: str = "Waiting for messages …") -> None:
-    """Show `messages` until they end or Ctrl-C; `plain`: one line for each, for logs and pipes."""
+def run_monitor(messages: Iterable[Message], console: Console, *, plain: bool, waiting: str | None = None) -> None:
+    """Show `messages` until they end or Ctrl-C; `plain`: one line for each, for logs and pipes.
+
+    `waiting` is shown until the first message; with `plain` it goes to stderr.
+    """
     try:
         if plain:
+            if waiting:
+                Console(stderr=True).print(waiting, markup=False, highlight=False, soft_wrap=True)
             for message in messages:
                 if line := describe(message):
                     console.print(line, markup=False, highlight=False, soft_wrap=True)
         else:
-            _run_live(messages, console, waiting)
+            _run_live(messages, console, waiting or "Waiting for messages …")
     except KeyboardInterrupt:
         return
 
@@ -33,40 +47,64 @@ def describe(message: Message) -> str | None:
         case Emotion(state="partial"):
             return None
         case Emotion():
-            modes = ", ".join(_describe_mode(name, mode) for name, mode in message.modalities.items())
-            said = f"  “{message.transcript.text}”" if message.transcript else ""
             state = " (revised)" if message.state == "revised" else ""
             label = f"{message.label} {message.confidence:.0%}{state}"
-            line = f"{clock(message.start)}–{clock(message.end)}  {message.speaker.id:<8} {label:<22} {modes}{said}"
-        case Feed():
-            what = f"{clock(message.time)}  {message.source} {message.medium or 'feed'} {message.state}"
-            line = f"{what}: {message.reason}" if message.reason else what
-        case Speaker():
-            what = f"is {message.alias_of}" if message.event == "alias" else "is new"
-            line = f"{clock(message.time)}  {message.speaker} {what}"
+            said = f"“{message.transcript.text}”" if message.transcript else ""
+            name = shorten(message.speaker.id, NAME_WIDTH)
+            when = f"{clock(message.start)}–{clock(message.end)}"
+            line = f"{when}  {name:<{NAME_WIDTH}}  {label:<23}  {_describe_modes(message.modalities):<32}  {said}".rstrip()
+        case Feed() | Speaker() | Error():
+            failed = "error: " if isinstance(message, Error) else ""
+            line = f"{clock(message.time)}  {failed}{tell(message)}"
         case Session():
             line = f"session {message.session} {message.state}" + (f": {message.reason}" if message.reason else "")
-        case Error():
-            line = f"{clock(message.time)}  error: {message.message}"
         case _:
             return None
     return printable(line)
 
 
+def _describe_modes(modes: dict[str, ModalityState]) -> str:
+    return ", ".join(
+        _describe_mode(name, mode) for name, mode in modes.items() if mode.present or mode.reason not in NOT_WORTH_A_LINE
+    )
+
+
 def _describe_mode(name: str, mode: ModalityState) -> str:
     if mode.present:
         return f"{name} {mode.weight:.2f}"
-    how = f"imputed {mode.weight:.2f}" if mode.imputed else "masked"
+    how = f"imputed {mode.weight:.2f}" if mode.imputed and mode.weight else "masked"
     return f"{name} {how} ({mode.reason})" if mode.reason else f"{name} {how}"
 
 
 def _run_live(messages: Iterable[Message], console: Console, waiting: str) -> None:
     state, heard = MonitorState(), time.monotonic()
 
-    def picture() -> RenderableType:
-        silence = time.monotonic() - heard
-        return render(state, width=console.width, height=console.height, silence=silence, waiting=waiting)
+    with _remarks() as remarks:
 
-    with Live(get_renderable=picture, console=console, refresh_per_second=FRAMES_PER_SECOND, vertical_overflow="crop"):
-        for message in messages:
-            state, heard = fold(state, message), time.monotonic()
+        def picture() -> RenderableType:
+            now = time.monotonic()
+            silence = now - heard
+            said = [sentence for told, sentence in tuple(remarks) if not state.session_id or now - told < REMARKED_FOR]
+            return render(state, width=console.width, height=console.height, silence=silence, waiting=waiting, remarks=said)
+
+        with Live(get_renderable=picture, console=console, refresh_per_second=FRAMES_PER_SECOND, vertical_overflow="crop"):
+            for message in messages:
+                if not state.session_id:
+                    remarks.clear()  # why nothing came
+                state, heard = fold(state, message), time.monotonic()
+
+
+@contextmanager
+def _remarks() -> Iterator[deque[tuple[float, str]]]:
+    """The last warnings logged by our own code, kept from stderr, where they would tear the picture."""
+    kept: deque[tuple[float, str]] = deque(maxlen=3)
+    handler = logging.Handler(logging.WARNING)
+    handler.emit = lambda record: kept.append((time.monotonic(), record.getMessage()))  # type: ignore[method-assign]
+    ours = logging.getLogger("emotrack")
+    propagated, ours.propagate = ours.propagate, False
+    ours.addHandler(handler)
+    try:
+        yield kept
+    finally:
+        ours.removeHandler(handler)
+        ours.propagate = propagated

@@ -6,8 +6,8 @@ from emotrack.stream.messages import Emotion, Error, Feed, Heartbeat, Message, S
 
 TREND = 40
 """Utterances in a speaker's trend."""
-NOTICES = 3
-"""Last events shown below the speakers."""
+KEPT_NOTICES = 40
+"""Last events; as many are shown as there are rows."""
 KEPT_SPEAKERS = 64
 
 
@@ -22,10 +22,11 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class SpeakerState:
-    """The latest of one speaker: the label shown, what was said last, and how it went so far."""
+    """The latest of one speaker: the label shown, the words of the utterance before, and how it went so far."""
 
     emotion: Emotion
-    text: str
+    before: str
+    """Empty where that utterance had none."""
     trend: tuple[Mark, ...]
 
 
@@ -66,19 +67,29 @@ def fold(state: MonitorState, message: Message) -> MonitorState:
         case Heartbeat():
             return replace(state, heartbeat=message, time=max(state.time, message.time))
         case Feed():
-            what = f"{message.source} {message.medium or 'feed'} {message.state}"
-            text = f"{what}: {message.reason}" if message.reason else what
             state = replace(state, feeds={**state.feeds, (message.source, message.medium or ""): message})
             # Opening well is no news.
             known = message.state == "up" and message.reason is None
-            return state if known else _with_notice(state, message.time, text, bad=message.state != "up")
-        case Speaker(event="alias"):
-            return _with_notice(_with_alias(state, message), message.time, f"{message.speaker} is {message.alias_of}")
+            return state if known else _with_notice(state, message, bad=message.state != "up")
         case Speaker():
-            return _with_notice(state, message.time, f"{message.speaker} is new here")
+            return _with_notice(_with_alias(state, message) if message.event == "alias" else state, message)
         case Error():
-            return _with_notice(state, message.time, message.message, bad=True)
+            return _with_notice(state, message, bad=True)
     return state
+
+
+def tell(message: Feed | Speaker | Error) -> str:
+    """An event in words."""
+    match message:
+        case Feed():
+            what = f"{message.source} {message.medium or 'feed'} {message.state}"
+            return f"{what}: {message.reason}" if message.reason else what
+        case Speaker(event="alias"):
+            return f"{message.speaker} is {message.alias_of}"
+        case Speaker():
+            return f"new speaker: {message.speaker}"
+        case Error():
+            return message.message
 
 
 def _with_emotion(state: MonitorState, emotion: Emotion) -> MonitorState:
@@ -89,13 +100,15 @@ def _with_emotion(state: MonitorState, emotion: Emotion) -> MonitorState:
         mark = Mark(emotion.utterance, emotion.label, emotion.confidence)
         places = [place for place, old in enumerate(trend) if old.utterance == emotion.utterance]
         trend = (*trend[: places[0]], mark, *trend[places[0] + 1 :]) if places else (*trend, mark)[-TREND:]
-    newer = held is None or emotion.start >= held.emotion.start
-    said = emotion.transcript.text if newer and emotion.transcript else None
-    shown = SpeakerState(
-        emotion=emotion if newer or held is None else held.emotion,
-        text=said if said is not None else held.text if held else "",
-        trend=trend,
-    )
+    if held is None:
+        shown = SpeakerState(emotion, "", trend)
+    elif emotion.start < held.emotion.start:
+        shown = replace(held, trend=trend)
+    elif emotion.utterance == held.emotion.utterance:
+        shown = replace(held, emotion=emotion, trend=trend)
+    else:
+        said = held.emotion.transcript
+        shown = SpeakerState(emotion, said.text if said else "", trend)
     speakers = {**state.speakers, name: shown}
     if len(speakers) > KEPT_SPEAKERS:
         del speakers[min(speakers, key=lambda each: speakers[each].emotion.end)]
@@ -115,5 +128,6 @@ def _with_alias(state: MonitorState, message: Speaker) -> MonitorState:
     return replace(state, speakers={**speakers, message.alias_of: merged})
 
 
-def _with_notice(state: MonitorState, time: float, text: str, *, bad: bool = False) -> MonitorState:
-    return replace(state, notices=(*state.notices, Notice(time, text, bad))[-NOTICES:], time=max(state.time, time))
+def _with_notice(state: MonitorState, event: Feed | Speaker | Error, *, bad: bool = False) -> MonitorState:
+    notice = Notice(event.time, tell(event), bad)
+    return replace(state, notices=(*state.notices, notice)[-KEPT_NOTICES:], time=max(state.time, event.time))

@@ -1,5 +1,6 @@
 """The monitor's picture of a `MonitorState`, made of rich renderables; lays out well from 80 columns on."""
 
+from collections.abc import Sequence
 from itertools import zip_longest
 
 from rich.box import ROUNDED
@@ -9,7 +10,9 @@ from rich.table import Table
 from rich.text import Text
 
 from emotrack.stream.messages import Emotion, ModalityState
-from emotrack.stream.monitor_state import NOTICES, MonitorState, Notice, SpeakerState
+from emotrack.stream.monitor_header import header
+from emotrack.stream.monitor_state import MonitorState, Notice, SpeakerState
+from emotrack.stream.printable import clock, plain
 from emotrack.stream.vocabulary import LABELS
 
 COLOURS = {
@@ -25,46 +28,43 @@ OTHER_COLOUR = "#5fc7c0"
 MODALITIES = ("text", "audio", "face", "body")
 WIDEST = 100
 """Columns; beyond, bars only get longer, not clearer."""
-STALE_AFTER = 3.0
-"""Seconds without any message after which the picture says so (heartbeats come every second)."""
-LATE_AFTER = 1.0
-"""Seconds of lag worth a warning."""
-MODES_WIDTH = 36
+NOTICES = 3
+"""Rows kept for the last events; a tall terminal has more."""
+KEYS = "Ctrl-C ends"
+MODES_WIDTH = 38
 GAP = 3
 _BLOCKS = " ▏▎▍▌▋▊▉█"
 _LEVELS = "▁▂▃▄▅▆▇█"
-_FEED_MARKS = {"up": ("● ", "green"), "degraded": ("◐ ", "yellow"), "down": ("○ ", "red")}
 
 
-def render(state: MonitorState, *, width: int, height: int, silence: float = 0.0, waiting: str = "") -> RenderableType:
-    """The whole picture for a terminal of `width` × `height`; `silence`: seconds since the last message."""
+def render(
+    state: MonitorState, *, width: int, height: int, silence: float = 0.0, waiting: str = "", remarks: Sequence[str] = ()
+) -> RenderableType:
+    """The whole picture for a terminal of `width` × `height`.
+
+    `silence`: seconds since the last message; `waiting`: shown before the first; `remarks`: problems of this side, one
+    sentence each.
+    """
     width = min(width, WIDEST)
+    said = [Text(plain(remark), style="yellow") for remark in remarks]
     if not state.session_id:
-        return Text(f"  {waiting}", style="dim italic")
+        return Group(Text(f"  {waiting}", style="dim italic"), *said, _footer(Text(), "", width))
     labels = state.session.vocabulary.labels if state.session else LABELS
     panel_height = max(len(labels), len(MODALITIES) + 3) + 3
     room = max(1, (height - 1 - NOTICES) // panel_height)
     latest = sorted(state.speakers, key=lambda name: state.speakers[name].emotion.end)[-room:]
     shown = [name for name in state.speakers if name in latest]  # by first appearance, so that nobody jumps about
-    parts: list[RenderableType] = [_header(state, width, silence)]
+    parts: list[RenderableType] = [header(state, width, silence)]
     parts += [_speaker(name, state.speakers[name], labels, width) for name in shown]
     if not shown:
         parts.append(Text("  Nobody has spoken yet.", style="dim italic"))
-    if hidden := len(state.speakers) - len(shown):
-        parts.append(Text(f"  … and {hidden} who spoke earlier", style="dim"))
-    parts += [_notice(notice, width) for notice in state.notices]
-    return Group(*parts)
-
-
-def plain(text: str) -> str:
-    """The text without what could steer a terminal (messages come from elsewhere)."""
-    return "".join(letter if letter.isprintable() else " " for letter in text)
-
-
-def clock(seconds: float) -> str:
-    """Session time as `mm:ss.s`."""
-    tenths = round(max(0.0, seconds) * 10)
-    return f"{tenths // 600:02d}:{tenths % 600 / 10:04.1f}"
+    free = max(NOTICES, height - 1 - (panel_height * len(shown) or 1))
+    lines = [_notice(notice) for notice in state.notices]
+    lines = [*lines, *said][-free:] or [Text()]
+    for line in lines[:-1]:
+        line.truncate(width, overflow="ellipsis")
+    hidden = len(state.speakers) - len(shown)
+    return Group(*parts, *lines[:-1], _footer(lines[-1], f"and {hidden} who spoke earlier · " if hidden else "", width))
 
 
 def colour(label: str) -> str:
@@ -78,30 +78,14 @@ def bar(share: float, width: int) -> str:
     return ("█" * (eighths // 8) + _BLOCKS[eighths % 8].strip()).ljust(width)
 
 
-def _header(state: MonitorState, width: int, silence: float) -> RenderableType:
-    """Two ends of one line: what runs on what, and how it keeps up."""
-    left = Text.assemble((" emotrack ", "bold reverse"), f" {clock(state.time)}  ")
-    for (source, medium), feed in state.feeds.items():
-        left.append(*_FEED_MARKS[feed.state])
-        left.append(f"{source} {medium}".rstrip() + "  ", style="default" if feed.state == "up" else "dim")
-    right = _condition(state, silence)
+def _footer(line: Text, more: str, width: int) -> RenderableType:
+    """The last row: the last event, and at its end what else there is to know."""
+    hint = Text(f"  {more}{KEYS} ", style="dim")
     table = Table.grid(padding=0)
-    table.add_column(width=width - right.cell_len, no_wrap=True, overflow="ellipsis")
-    table.add_column(width=right.cell_len, no_wrap=True, justify="right")
-    table.add_row(left, right)
+    table.add_column(width=width - hint.cell_len, no_wrap=True, overflow="ellipsis")
+    table.add_column(width=hint.cell_len, no_wrap=True)
+    table.add_row(line, hint)
     return table
-
-
-def _condition(state: MonitorState, silence: float) -> Text:
-    if state.session and state.session.state == "ended":
-        return Text(plain(f"ended: {state.session.reason or 'no reason given'} "), style="bold")
-    if silence > STALE_AFTER:
-        return Text(f"silent for {silence:.0f} s ", style="bold red")
-    if state.heartbeat is None:
-        return Text()
-    shedding, lag = state.heartbeat.shedding, state.heartbeat.lag
-    without = plain(f"without {', '.join(shedding)}  ") if shedding else ""
-    return Text.assemble((without, "yellow"), (f"lag {lag:.2f} s ", "dim" if lag < LATE_AFTER else "yellow"))
 
 
 def _speaker(name: str, speaker: SpeakerState, labels: tuple[str, ...], width: int) -> RenderableType:
@@ -129,7 +113,7 @@ def _speaker(name: str, speaker: SpeakerState, labels: tuple[str, ...], width: i
         body.add_row(*row)
     border = tint if speaking else f"dim {tint}"
     return Panel(
-        Group(body, _transcript(speaker, inner)),
+        Group(body, _words(speaker, inner)),
         title=title,
         title_align="left",
         subtitle=subtitle,
@@ -154,7 +138,7 @@ def _bar(label: str, emotion: Emotion, width: int) -> Text:
 def _mode(name: str, mode: ModalityState | None) -> Text:
     """Present: its weight in the fusion. Imputed or masked: why."""
     reason = plain(mode.reason or "") if mode else ""
-    if mode is None or not (mode.present or mode.imputed):
+    if mode is None or not (mode.present or (mode.imputed and mode.weight)):
         return Text.assemble((f"{name:<6}○ ", "dim"), ("masked: " if reason else "masked", "dim"), (reason, "dim italic"))
     weight = f"{mode.weight * 100:3.0f} % "
     if mode.present:
@@ -177,20 +161,28 @@ def _trend(speaker: SpeakerState) -> Text:
 
 
 def _delay(emotion: Emotion) -> Text:
-    """How long after the end of the utterance its label was out."""
-    total = emotion.timing_ms.total
-    return Text(f"delay {total:.0f} ms" if total is not None and emotion.state != "partial" else "", style="dim")
+    """How long after the last word the label was out: waiting for the end of the utterance, then the work."""
+    endpoint, total = emotion.timing_ms.endpoint, emotion.timing_ms.total
+    if emotion.state == "partial" or endpoint is None or total is None:
+        return Text()
+    return Text(f"after the last word: {(endpoint + total) / 1000:.2f} s", style="dim")
 
 
-def _transcript(speaker: SpeakerState, width: int) -> Text:
-    """What was said last; dim while the next words are still being spoken."""
-    quiet = speaker.emotion.transcript is None
-    line = Text(f"“{plain(speaker.text)}”" if speaker.text else "no words", style="dim italic" if quiet else "italic")
+def _words(speaker: SpeakerState, width: int) -> Text:
+    """What was said; while the words are still to come those of the utterance before, marked so; else why there are none."""
+    emotion = speaker.emotion
+    mode = emotion.modalities.get("text")
+    if emotion.transcript and emotion.transcript.text:
+        line = Text(f"“{plain(emotion.transcript.text)}”", style="italic")
+    elif emotion.state == "partial" and speaker.before:
+        line = Text(f"before: “{plain(speaker.before)}”", style="dim italic")
+    elif mode is None or mode.reason in (None, "no words"):
+        line = Text("no words", style="dim italic")
+    else:
+        line = Text(f"words: {plain(mode.reason or '')}", style="dim italic")
     line.truncate(width, overflow="ellipsis")
     return line
 
 
-def _notice(notice: Notice, width: int) -> Text:
-    line = Text.assemble((f" {clock(notice.time)}  ", "dim"), (plain(notice.text), "yellow" if notice.bad else "dim"))
-    line.truncate(width, overflow="ellipsis")
-    return line
+def _notice(notice: Notice) -> Text:
+    return Text.assemble((f" {clock(notice.time)}  ", "dim"), (plain(notice.text), "yellow" if notice.bad else "dim"))

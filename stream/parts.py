@@ -24,5 +24,5 @@ class Parts:
     """Why nothing transcribes, when nothing does."""
     outbox: Outbox
     opening: Session
-    """The message that starts the session."""
+    """The message that starts the session, but for the moment of that."""
     settings: StreamSettings

@@ -10,6 +10,7 @@ import queue
 import socket
 import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures import Future
 
 import zmq
@@ -172,25 +173,45 @@ class Publisher:
 
 def _bind_pair(publisher: zmq.Socket, router: zmq.Socket, address: Address, wanted: Address | None) -> tuple[str, str]:
     """Bind both sockets, the second beside the first where it can be; their actual endpoints."""
-    endpoint = _bind(publisher, address)
-    beside = parse_endpoint(endpoint).beside()
-    if wanted is None and address.transport == "tcp" and address.port == 0:
-        try:
-            return endpoint, _bind(router, beside)
-        except UserError:
-            beside = Address("tcp", address.host, 0)
-    return endpoint, _bind(router, wanted or beside)
+    snapshots = wanted or address.beside()
+    with _telling_of(address, snapshots):
+        endpoint = _bind(publisher, address)
+    actual = parse_endpoint(endpoint)
+    if wanted is None:
+        snapshots = actual.beside()
+        if address.transport == "tcp" and address.port == 0:
+            with contextlib.suppress(_InUse):
+                return endpoint, _bind(router, snapshots)
+            snapshots = Address("tcp", address.host, 0)
+    with _telling_of(actual, snapshots):
+        return endpoint, _bind(router, snapshots)
+
+
+class _InUse(Exception):
+    """Someone else holds this address."""
+
+
+@contextlib.contextmanager
+def _telling_of(messages: Address, snapshots: Address) -> Iterator[None]:
+    """Turn `_InUse` into a sentence that names both addresses, for the user may know of the first only."""
+    try:
+        yield
+    except _InUse as busy:
+        raise UserError(
+            f"{busy} is in use (the messages go out at {messages}, the snapshots at {snapshots}): end the program that holds it, "
+            "or choose another with --publish."
+        ) from busy
 
 
 def _bind(opened: zmq.Socket, address: Address) -> str:
     try:
         if address.transport == "ipc" and _answers(address.path):
-            raise zmq.ZMQError(errno.EADDRINUSE)
+            raise _InUse(str(address))
         opened.ipv6 = address.is_ipv6
         opened.bind(str(address))
     except zmq.ZMQError as error:
         if error.errno == errno.EADDRINUSE:
-            raise UserError(f"{address} is in use: end the program that holds it, or choose another with --publish.") from error
+            raise _InUse(str(address)) from error
         raise UserError(f"Nothing can be published at {address}: {zmq.strerror(error.errno or 0)}.") from error
     actual: bytes = opened.getsockopt(zmq.LAST_ENDPOINT)  # type: ignore[assignment]  # typed for options of any kind
     return actual.rstrip(b"\0").decode()

@@ -29,7 +29,8 @@ class Recorder:
             self._file.write(outgoing.json + b"\n")
             self._file.flush()
         except BrokenPipeError as error:
-            raise SinkFailed("Nobody reads the recording any more.", stop=self._to_stdout) from error
+            read = "standard output" if self._to_stdout else self._target
+            raise SinkFailed(f"Nobody reads {read} any more.", stop=self._to_stdout) from error
         except OSError as error:
             raise SinkFailed(f"Recording to {self._target} has stopped: {error.strerror}.") from error
 

@@ -88,8 +88,9 @@ class Segmenter:
         self._post_roll = _blocks(settings.post_roll)
         self._hangover = _blocks(settings.hangover)
         self._maximum = math.floor(round(settings.maximum / BLOCK_SECONDS, 6))
-        longest = self._maximum + self._hangover + self._pre_roll + self._minimum * self._post_roll
-        self._recent: deque[float] = deque(maxlen=longest)  # probabilities, back to the start of any open utterance
+        self.reach = self._maximum + self._hangover + self._pre_roll + self._minimum * self._post_roll
+        """Blocks, the latest included, within which the start of any open utterance lies."""
+        self._recent: deque[float] = deque(maxlen=self.reach)  # probabilities
         self._count = 0  # blocks taken
         self._free = 0  # first block that no utterance has claimed
         self._become_idle()

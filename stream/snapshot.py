@@ -6,7 +6,7 @@ reply has the publisher's encoding. It carries what holds now and, with `since`,
 
 from collections import OrderedDict, deque
 from itertools import islice
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 
@@ -19,7 +19,7 @@ PAGE = 1_000
 LARGEST_REQUEST = 4_096
 """Bytes."""
 KEPT_CURRENT = 256
-"""Speakers and media whose current state is kept; the one unheard for longest goes first."""
+"""Speakers and media of which is kept what holds; the one unheard for longest goes first."""
 KEPT_TOPICS = 10_000
 
 
@@ -46,7 +46,8 @@ class SnapshotReply(msgspec.Struct, frozen=True, kw_only=True, tag_field="reply"
     topics: dict[str, TopicPosition]
     """Where each topic stood then."""
     current: list[msgspec.Raw]
-    """The session message, the latest word on every feed and the latest label of every speaker, by `seq`."""
+    """By `seq`: the session message, the latest word on every feed, and of every speaker the event that told of them, the
+    latest label of a finished utterance, and the partial one of an utterance after it."""
     events: list[msgspec.Raw]
     """The events after `since`, by `seq`."""
     lost: int
@@ -69,6 +70,15 @@ class SnapshotRefusal(msgspec.Struct, frozen=True, kw_only=True, tag_field="repl
 Reply = SnapshotReply | SnapshotRefusal
 
 
+class Held(NamedTuple):
+    """A message that holds now."""
+
+    seq: int
+    payload: bytes
+    start: float = 0.0
+    """Session time at which its utterance began."""
+
+
 class SnapshotState:
     """Remembers what was published and answers requests; knows nothing of sockets."""
 
@@ -78,8 +88,8 @@ class SnapshotState:
         self._session: str | None = None
         self._seq = 0
         self._topics: OrderedDict[str, TopicPosition] = OrderedDict()
-        self._about: tuple[int, bytes] | None = None
-        self._current: OrderedDict[tuple[str, ...], tuple[int, bytes, float]] = OrderedDict()
+        self._about: Held | None = None
+        self._current: OrderedDict[tuple[str, ...], dict[str, Held]] = OrderedDict()
 
     def add(self, message: Message, payload: bytes) -> None:
         """Remember a published message; those of one session come in order of `seq`, without a gap."""
@@ -94,13 +104,16 @@ class SnapshotState:
         _keep_latest(self._topics, name, KEPT_TOPICS)
         match message:
             case Session():
-                self._about = (message.seq, payload)
+                self._about = Held(message.seq, payload)
             case Emotion():
-                self._set_current(("speaker", message.speaker.id), message.seq, payload, message.start)
+                self._set_label(self._about_subject("speaker", message.speaker.id), message, payload)
             case Feed():
-                self._set_current(("feed", message.source, message.medium or ""), message.seq, payload, message.time)
-            case Speaker(event="alias"):
-                self._current.pop(("speaker", message.speaker), None)
+                self._about_subject("feed", message.source, message.medium or "")["state"] = Held(message.seq, payload)
+            case Speaker():
+                held = self._about_subject("speaker", message.speaker)
+                if message.event == "alias":  # from now on someone else's: no label of their own
+                    held.clear()
+                held["event"] = Held(message.seq, payload)
 
     def answer(self, request: bytes) -> bytes:
         """The reply to a request, whatever its bytes."""
@@ -127,7 +140,7 @@ class SnapshotState:
             skip = max(0, since - before_ring)
             events = list(islice(self._ring, skip, skip + PAGE))
             more = skip + PAGE < len(self._ring)
-        current = [(seq, payload) for seq, payload, _ in self._current.values()]
+        current = [held for subject in self._current.values() for held in subject.values()]
         if self._about:
             current.append(self._about)
         return SnapshotReply(
@@ -135,19 +148,31 @@ class SnapshotState:
             session=self._session,
             seq=self._seq,
             topics=dict(self._topics),
-            current=[msgspec.Raw(payload) for _, payload in sorted(current)],
+            current=[msgspec.Raw(held.payload) for held in sorted(current)],
             events=[msgspec.Raw(payload) for payload in events],
             lost=lost,
             more=more,
             complete=known and lost == 0,
         )
 
-    def _set_current(self, key: tuple[str, ...], seq: int, payload: bytes, time: float) -> None:
-        """Replace what holds for `key`, unless this tells of an earlier time (as a revised label may)."""
-        held = self._current.get(key)
-        if held is None or time >= held[2]:
-            self._current[key] = (seq, payload, time)
+    def _about_subject(self, *key: str) -> dict[str, Held]:
+        """What holds for a speaker or a medium, to be changed."""
+        held = self._current.setdefault(key, {})
         _keep_latest(self._current, key, KEPT_CURRENT)
+        return held
+
+    def _set_label(self, held: dict[str, Held], emotion: Emotion, payload: bytes) -> None:
+        """Replace a speaker's label, unless it tells of an earlier utterance (as a revised label may)."""
+        fresh = Held(emotion.seq, payload, emotion.start)
+        label, partial = held.get("label"), held.get("partial")
+        if emotion.state == "partial":
+            if label is None or fresh.start > label.start:
+                held["partial"] = fresh
+            return
+        if label is None or fresh.start >= label.start:
+            held["label"] = fresh
+        if partial is not None and fresh.start >= partial.start:
+            del held["partial"]
 
 
 def _keep_latest(entries: OrderedDict, key: object, limit: int) -> None:

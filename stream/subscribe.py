@@ -16,6 +16,7 @@ import zmq
 
 from emotrack.model.errors import UserError
 from emotrack.stream.addresses import DEFAULT_ENDPOINT, WILDCARDS, Address, parse_endpoint
+from emotrack.stream.connection import ConnectionWatch
 from emotrack.stream.keys import ClientKeys, load_public_key
 from emotrack.stream.messages import KINDS, BadMessage, Heartbeat, Message, decode, topic
 from emotrack.stream.progress import Progress
@@ -45,11 +46,11 @@ def subscribe(
     """Subscribe to a publisher; iterate over the result for its messages.
 
     `session`, `kinds` and `speaker` select (a speaker selects among labels and speaker events; other kinds have none).
-    What holds at the time of joining comes first: the session, the feeds, every speaker's label. With `since` (a `seq`
-    of `session`; 0: its beginning) it is everything after that which the publisher still has.
+    What holds at the time of joining comes first: the session, the feeds, every speaker and their label. With `since` (a
+    `seq` of `session`; 0: its beginning) it is everything after that which the publisher still has.
     `server_key` (the publisher's key or its file) and `keys` (this client's `.key_secret` file) turn encryption on.
     After `timeout` seconds without a message `TimeoutError` is raised. `on_problem` is told, in one sentence each, what
-    went wrong without ending the subscription; by default it is logged as a warning.
+    went wrong without ending the subscription (keys that are refused too); by default it is logged as a warning.
     """
     if unknown := set(kinds or ()) - set(KINDS):
         raise UserError(f"{sorted(unknown)[0]!r} is no kind of message: choose among {', '.join(KINDS)}.")
@@ -95,11 +96,13 @@ class Subscription:
         configure_client(self._socket, address, curve)
         for prefix in selection.prefixes():
             self._socket.subscribe(prefix)
+        self._watch = ConnectionWatch(self._socket, address, encrypted=curve is not None, on_problem=on_problem)
         self._socket.connect(str(address))
         self._snapshots = SnapshotClient(self._context, snapshot_address or address.beside(), curve, on_problem)
         self._follow_heartbeats = snapshot_address is None
         self._poller = zmq.Poller()
         self._poller.register(self._socket, zmq.POLLIN)
+        self._poller.register(self._watch.socket, zmq.POLLIN)
         self._snapshots.send(selection.session, since)
 
     @property
@@ -117,8 +120,8 @@ class Subscription:
         limit = self._timeout if timeout is None else timeout
         deadline = None if limit is None else time.monotonic() + limit
         while not self._pending:
-            left = None if deadline is None else max(0.0, deadline - time.monotonic())
-            if not self._wait(left):
+            left = None if deadline is None else deadline - time.monotonic()
+            if not self._wait(left) and left is not None and left <= 0:
                 raise TimeoutError(f"No message from {self._address} for {limit:g} s.")
         return self._pending.popleft()
 
@@ -137,19 +140,26 @@ class Subscription:
         self.close()
 
     def _wait(self, left: float | None) -> bool:
-        """Wait for one thing to happen and deal with it; False when nothing did."""
+        """Wait at most `left` seconds for something to happen and deal with it; False when nothing did."""
+        waits = [max(0.0, wait) for wait in (left, self._watch.until_quiet()) if wait is not None]
         joining = self._progress is None
         if joining:
             self._poller.register(self._snapshots.socket, zmq.POLLIN)
-        ready = dict(self._poller.poll(None if left is None else math.ceil(left * 1000)))
+        ready = dict(self._poller.poll(math.ceil(min(waits) * 1000) if waits else None))
         if joining:
             self._poller.unregister(self._snapshots.socket)
+        if self._watch.socket in ready:
+            self._watch.receive()
         if self._socket in ready:
+            self._watch.heard()
             self._handle(self._socket.recv_multipart())
-        elif ready:
+        elif self._snapshots.socket in ready:
             reply = self._snapshots.receive()
             if isinstance(reply, SnapshotReply) and reply.session and self._selection.session in (None, reply.session):
+                self._watch.heard()
                 self._start(reply, self._since, joined_at=reply.seq)
+        if not ready:
+            self._watch.tell_silence()
         return bool(ready)
 
     def _handle(self, frames: list[bytes]) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from emotrack.stream.audio import AudioBlock
+from emotrack.stream.audio import BLOCK_SECONDS, AudioBlock
 from emotrack.stream.description import AudioDescription
 from emotrack.stream.transcription.transcript import Transcript, TranscriptionStream
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from emotrack.stream.labelling import Answer
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Utterance:
     """What is known of an utterance; audio parts are None for the windows of a feed without sound."""
 
@@ -25,7 +25,6 @@ class Utterance:
     """Session time of the first sample, seconds."""
     silence: str = "no audio"
     """Why there is no audio, for a window."""
-    start_block: int = 0
     description: AudioDescription | None = None
     transcription: TranscriptionStream | None = None
     heard_until: float = 0.0
@@ -37,7 +36,7 @@ class Utterance:
     paused: bool = False
     transcript: Future[Transcript] | None = None
     transcribe_ms: float | None = None
-    """From the pause until its transcript was there."""
+    """From the request for the transcript until it was there."""
     revision: int = 0
     answer: "Answer | None" = None
     """Computed at a pause, before it is known whether the utterance has ended there."""
@@ -59,30 +58,54 @@ class Utterance:
         else:
             self._extend(block)
 
+    def pause(self) -> None:
+        """Speech may have ended here."""
+        self.paused = True
+
     def resume(self) -> None:
         """Speech goes on after a pause: the silence between belongs to the utterance, what was computed at the pause does not."""
         self.paused = False
-        self.transcript = self.answer = None
+        self.answer = None
+        discarded, self.transcript = self.transcript, None
+        if discarded is not None:
+            discarded.cancel()
         for block in self.held:
             self._extend(block)
         self.held.clear()
 
-    def pause(self) -> None:
-        """Speech may have ended here: start transcribing what there is."""
-        self.paused = True
-        if self.transcription is not None:
+    def cut(self, blocks: int, transcription: TranscriptionStream | None) -> None:
+        """Only the first `blocks` blocks belong to it; a recogniser cannot forget, so a new one hears them again."""
+        self.release()
+        self.transcription = transcription
+        del self.blocks[blocks:]
+        self.heard_until = self.blocks[-1].end
+        if self.description is not None:
+            self.description.keep(blocks * BLOCK_SECONDS)
+        if transcription is not None:
+            for block in self.blocks:
+                transcription.feed(block.samples_16k)
+
+    def transcribe(self) -> None:
+        """Ask for the transcript of what was heard, unless that was done already."""
+        if self.transcription is not None and self.transcript is None:
             began = time.perf_counter()
             self.transcript = self.transcription.pause()
-            self.transcript.add_done_callback(lambda _: self._transcribed(began))
+            self.transcript.add_done_callback(lambda transcript: self._transcribed(transcript, began))
 
-    def close(self) -> None:
-        """Release the recogniser."""
+    def forget_words(self) -> None:
+        """No transcript is wanted any more."""
+        self.release()
+        self.transcript = self.answer = None
+
+    def release(self) -> None:
+        """Let go of the recogniser; a transcript that is not there yet will not come."""
         if self.transcription is not None:
             self.transcription.close()
             self.transcription = None
 
-    def _transcribed(self, began: float) -> None:
-        self.transcribe_ms = (time.perf_counter() - began) * 1e3
+    def _transcribed(self, transcript: Future[Transcript], began: float) -> None:
+        if transcript is self.transcript and not transcript.cancelled():
+            self.transcribe_ms = (time.perf_counter() - began) * 1e3
 
     def _extend(self, block: AudioBlock) -> None:
         self.blocks.append(block)

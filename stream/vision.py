@@ -1,7 +1,7 @@
 """Looks at the sampled frames of every feed on one thread: faces with their tracks and descriptors, and bodies.
 
 Live feeds are latest-wins: a frame that has not been looked at is replaced by the next one of its feed. In an ordered run the
-caller waits instead. Either way `watermark` tells up to which time a feed has been looked at.
+caller waits instead.
 """
 
 import threading
@@ -25,7 +25,7 @@ DARK_DEVIATION = 2.0
 
 @dataclass(frozen=True, slots=True)
 class SeenFace:
-    """A face in one frame, with its expression descriptor float32 [dim]."""
+    """A face in one frame, with its expression descriptor float32 [dim] (of no numbers where nothing describes expressions)."""
 
     observation: FaceObservation
     descriptor: np.ndarray
@@ -46,19 +46,21 @@ class Sighting:
     feed: int
     time: float
     faces: tuple[SeenFace, ...]
-    bodies: tuple[SeenBody, ...]
+    bodies: tuple[SeenBody, ...] | None
+    """None when bodies were not looked for in this frame."""
     dark: bool
 
 
 class Vision:
-    """One worker thread; `offer` frames, `collect` sightings."""
+    """One worker thread; `offer` it the frames that it `wants`, `collect` sightings."""
 
     def __init__(self, feeds: int, encoders: Encoders, settings: VisionSettings, *, ordered: bool) -> None:
         self.looked = 0
         self.replaced = 0
         self.failure: BaseException | None = None
         self.face_rate = settings.face_rate
-        self.body_wanted = encoders.body is not None
+        self.sheds_bodies = False
+        """Whether bodies are not looked for at the moment, to save time."""
         self._settings = settings
         self._encoders = encoders
         self._ordered = ordered
@@ -71,7 +73,11 @@ class Vision:
         self._found: deque[Sighting] = deque()
         self._condition = threading.Condition()
         self._closed = False
+        self._hurried = False
         self._thread = threading.Thread(target=self._run, name="vision", daemon=True)
+
+    def start(self) -> None:
+        """Begin to look."""
         self._thread.start()
 
     @property
@@ -86,18 +92,24 @@ class Vision:
             for grid in self._grids:
                 grid.restart()
 
+    def wants(self, feed: int, time: float) -> bool:
+        """Whether a frame at `time` is the one of its feed at a point of the sampling grid; asked once for each, by its reader."""
+        return self._grids[feed].takes(time, self.face_rate)
+
     def offer(self, feed: int, frame: VideoFrame) -> None:
-        """Hand over a frame; those between the points of the sampling grid are ignored."""
-        if not self.able or not self._grids[feed].takes(frame.time, self.face_rate):
+        """Hand over a frame."""
+        if not self.able:
             return
         with self._condition:
+            place = next((place for place, (other, _) in enumerate(self._waiting) if other == feed), None)
             if self._ordered:
-                self._condition.wait_for(lambda: len(self._waiting) < ORDERED_BACKLOG or self._closed)
+                self._condition.wait_for(lambda: len(self._waiting) < ORDERED_BACKLOG or self._hurried or self._closed)
+                self._waiting.append((feed, frame))
+            elif place is None:
+                self._waiting.append((feed, frame))
             else:
-                before = len(self._waiting)
-                self._waiting = deque(entry for entry in self._waiting if entry[0] != feed)
-                self.replaced += before - len(self._waiting)
-            self._waiting.append((feed, frame))
+                self._waiting[place] = (feed, frame)  # where the old one was, or feeds could take each other's turn for ever
+                self.replaced += 1
             self._condition.notify_all()
 
     def collect(self) -> list[Sighting]:
@@ -113,9 +125,15 @@ class Vision:
             return self._behind(feed, time)
 
     def wait_for(self, feed: int, time: float) -> None:
-        """Return when every frame of this feed stamped at `time` or before has been looked at."""
+        """Return when every frame of this feed stamped at `time` or before has been looked at, or there is no time for that."""
         with self._condition:
-            self._condition.wait_for(lambda: self._closed or not self._behind(feed, time))
+            self._condition.wait_for(lambda: self._closed or self._hurried or not self._behind(feed, time))
+
+    def hurry(self) -> None:
+        """The session is to end: nobody waits for a frame any more; callable from any thread."""
+        with self._condition:
+            self._hurried = True
+            self._condition.notify_all()
 
     def depth(self) -> int:
         """How many frames wait."""
@@ -127,7 +145,8 @@ class Vision:
         with self._condition:
             self._closed = True
             self._condition.notify_all()
-        self._thread.join(5)
+        if self._thread.is_alive():
+            self._thread.join(1.0)
 
     def _behind(self, feed: int, time: float) -> bool:
         busy = self._busy is not None and self._busy[0] == feed and self._busy[1] <= time
@@ -159,23 +178,26 @@ class Vision:
     def _look(self, feed: int, frame: VideoFrame) -> Sighting:
         dark = float(frame.image[::4, ::4].std()) < DARK_DEVIATION
         faces = () if dark else self._faces(feed, frame)
-        wants_body = self.body_wanted and self._body_grids[feed].takes(frame.time, self._settings.body_rate)
-        bodies = self._bodies(frame, faces) if wants_body and not dark else ()
-        return Sighting(feed, frame.time, faces, bodies, dark)
+        return Sighting(feed, frame.time, faces, () if dark else self._bodies(feed, frame, faces), dark)
 
     def _faces(self, feed: int, frame: VideoFrame) -> tuple[SeenFace, ...]:
         finder = self._finders[feed]
-        if finder is None or self._encoders.face is None:
+        if finder is None:
             return ()
         observations = self._trackers[feed].update(frame.time, frame.image, finder.find(frame.time, frame.image))
         if not observations:
             return ()
-        crops = np.stack([crop_face(frame.image, observation.box) for observation in observations])
-        descriptors = self._encoders.face.encode(crops)
-        return tuple(SeenFace(*pair) for pair in zip(observations, descriptors, strict=True))
+        return tuple(SeenFace(*pair) for pair in zip(observations, self._expressions(frame, observations), strict=True))
 
-    def _bodies(self, frame: VideoFrame, faces: tuple[SeenFace, ...]) -> tuple[SeenBody, ...]:
-        if self._encoders.body is None:
-            return ()
+    def _expressions(self, frame: VideoFrame, observations: list[FaceObservation]) -> np.ndarray:
+        if self._encoders.face is None:
+            return np.zeros((len(observations), 0), np.float32)
+        return self._encoders.face.encode(np.stack([crop_face(frame.image, observation.box) for observation in observations]))
+
+    def _bodies(self, feed: int, frame: VideoFrame, faces: tuple[SeenFace, ...]) -> tuple[SeenBody, ...] | None:
+        if self._encoders.body is None or self.sheds_bodies:
+            return None
+        if not self._body_grids[feed].takes(frame.time, self._settings.body_rate):
+            return None
         found = self._encoders.body.describe(frame.image, [face.observation.box for face in faces])
         return tuple(SeenBody(body.box, body.descriptor) for body in found)

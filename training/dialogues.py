@@ -1,7 +1,7 @@
 """Dialogues as the network reads them: text tokens, label numbers and speaker numbers; and their voices and faces, once drawn."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -20,6 +20,10 @@ class ReadDialogue:
     text: tuple[np.ndarray, ...]
     labels: np.ndarray
     speakers: np.ndarray
+
+    def cut(self, tokens: int) -> "ReadDialogue":
+        """The dialogue with at most `tokens` of each text."""
+        return replace(self, text=tuple(text[:tokens] for text in self.text))
 
 
 @dataclass(frozen=True, slots=True)

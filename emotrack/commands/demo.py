@@ -1,5 +1,7 @@
 """`emotrack demo`: the bundled clip, tracked at its own pace and watched in this terminal."""
 
+import contextlib
+
 from rich.console import Console
 
 from emotrack.demo import clip_path
@@ -13,7 +15,9 @@ def demo_command(plain: bool) -> None:
     from emotrack.stream.monitor import run_monitor
     from emotrack.tracker import Tracker
 
+    say("one source is one speaker here, and its portraits smile whatever they say; see the README for telling voices apart.")
     console = Console()
     tracker = Tracker([str(clip_path())], load_settings(overrides=["stream.publish.endpoint=none"]))
-    run_monitor(tracker.messages(), console, plain=plain or not console.is_terminal)
+    with contextlib.closing(tracker.messages()) as messages:
+        run_monitor(messages, console, plain=plain or not console.is_terminal)
     say("that was the demo; `emotrack run camera:0+mic:default` tracks you.")

@@ -6,12 +6,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-
-import yaml
+from typing import TYPE_CHECKING
 
 from emotrack import __version__
 from emotrack.model.errors import UserError
-from emotrack.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from emotrack.settings import Settings
 
 EXTRAS = {
     "track": (
@@ -45,12 +46,11 @@ class Finding:
 
 def doctor_command(profile: str, config: Path | None, overrides: Sequence[str], show_settings: bool) -> None:
     """The report on stdout; exit code 1 when tracking cannot work."""
-    settings = load_settings(profile, config, overrides)
     if show_settings:
-        sys.stdout.write(yaml.safe_dump(settings.model_dump(mode="json"), sort_keys=False))
+        _show_settings(profile, config, overrides)
         return
     works = True
-    for finding in examine(settings):
+    for finding in examine(profile, config, overrides):
         mark = {True: "ok  ", False: "FAIL", None: "-   "}[finding.good]
         sys.stdout.write(f"{mark} {finding.subject:<14} {finding.text}\n")
         works = works and finding.good is not False
@@ -58,12 +58,25 @@ def doctor_command(profile: str, config: Path | None, overrides: Sequence[str], 
         sys.exit(1)
 
 
-def examine(settings: Settings) -> Iterator[Finding]:
-    """Every finding, as it is made."""
+def _show_settings(profile: str, config: Path | None, overrides: Sequence[str]) -> None:
+    import yaml
+
+    from emotrack.settings import load_settings
+
+    settings = load_settings(profile, config, overrides)
+    sys.stdout.write(yaml.safe_dump(settings.model_dump(mode="json"), sort_keys=False))
+
+
+def examine(profile: str, config: Path | None, overrides: Sequence[str]) -> Iterator[Finding]:
+    """Every finding, as it is made; without the extra `track`, what is installed and no more."""
     yield Finding("emotrack", True, f"{__version__}, Python {platform.python_version()}, {platform.platform()}")
     yield from map(_extra, EXTRAS)
     if _missing("track"):
+        yield Finding("subscribing", True, "works; tracking needs the extra `track`")
         return
+    from emotrack.settings import load_settings
+
+    settings = load_settings(profile, config, overrides)
     yield from _bundle(settings)
     yield from _graphics()
     yield from _encoders(settings)
@@ -89,7 +102,7 @@ def _extra(extra: str) -> Finding:
     return Finding(f"[{extra}]", False if extra == "track" else None, fix)
 
 
-def _bundle(settings: Settings) -> Iterator[Finding]:
+def _bundle(settings: "Settings") -> Iterator[Finding]:
     from emotrack.model.bundle import load_bundle
 
     try:
@@ -111,7 +124,7 @@ def _graphics() -> Iterator[Finding]:
         yield Finding("GPU", None, "torch finds no CUDA device; everything runs on the processor")
 
 
-def _encoders(settings: Settings) -> Iterator[Finding]:
+def _encoders(settings: "Settings") -> Iterator[Finding]:
     from emotrack.engines.encoders import open_encoders
     from emotrack.model.bundle import load_bundle
 
@@ -126,7 +139,7 @@ def _encoders(settings: Settings) -> Iterator[Finding]:
         yield Finding(report.stream, True if report.model and not unusable else None, text)
 
 
-def _recogniser(settings: Settings) -> Iterator[Finding]:
+def _recogniser(settings: "Settings") -> Iterator[Finding]:
     from emotrack.stream.transcription.open import open_transcriber
 
     said: list[str] = []

@@ -1,5 +1,7 @@
 """`emotrack run`: a session from the command line."""
 
+import contextlib
+import re
 import signal
 import sys
 from collections.abc import Sequence
@@ -10,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from emotrack.commands.lines import LineSink
 from emotrack.model.configuration import STREAMS
 from emotrack.model.errors import UserError
+from emotrack.outlets import new_session_name, open_publisher, open_recorder
 from emotrack.say import say
 from emotrack.settings import load_settings
 from emotrack.stream.outbox import Sink
@@ -40,18 +43,31 @@ def run_command(
     if insecure:
         options["stream.publish.insecure"] = True
     settings = load_settings(profile, config, overrides, **options)
-    sinks: list[Sink] = [] if jsonl == STANDARD_OUTPUT else [LineSink(sys.stdout)]
-    if jsonl is not None:
-        sinks.append(Recorder(jsonl))
     opened = open_sources(sources, settings=settings.stream.sources)
-    say("loading the networks …")
-    from emotrack.tracker import Tracker  # seconds to import: mistakes in the arguments are told before
+    with contextlib.ExitStack() as undo:
+        session = new_session_name()
+        sinks: list[Sink] = [] if jsonl == STANDARD_OUTPUT else [LineSink(sys.stdout)]
+        sinks += [Recorder(jsonl)] if jsonl is not None else []
+        sinks += [open_recorder(record, session)] if record is not None else []
+        publisher = open_publisher(settings.stream.publish)
+        if publisher is not None:
+            undo.callback(publisher.close)
+        say("loading the networks …")
+        from emotrack.tracker import Tracker  # seconds to import: mistakes in the arguments are told before
 
-    tracker = Tracker(opened, settings, realtime=realtime, sinks=sinks, recording=record, say=say)
-    if tracker.endpoint is not None:
-        say(f"publishing at {tracker.endpoint}; watch with `emotrack monitor {tracker.endpoint}`, end with Ctrl-C.")
+        tracker = Tracker(opened, settings, realtime=realtime, session=session, publisher=publisher, sinks=sinks)
+        undo.pop_all()
+    if publisher is not None:
+        say(f"publishing at {publisher.endpoint}; {how_to_watch(publisher.endpoint, keys)}; Ctrl-C ends.")
     stop_on_signals(tracker)
     tracker.run()
+
+
+def how_to_watch(endpoint: str, keys: Path | None) -> str:
+    """What somebody must type to see the labels, from another machine where the endpoint is open to any."""
+    reachable = re.sub(r"//(0\.0\.0\.0|\*|\[::\])", "//HOST", endpoint)
+    options = f" --server-key {keys / 'server.key'} --keys {keys / 'CLIENT.key_secret'}" if keys else ""
+    return f"watch with `emotrack monitor {reachable}{options}`"
 
 
 def parse_modes(text: str | None) -> tuple[str, ...] | None:
@@ -70,6 +86,7 @@ def stop_on_signals(tracker: "Tracker") -> None:
 
     def stop(number: int, _frame: FrameType | None) -> None:
         signal.signal(number, signal.SIG_DFL)
+        say("finishing what is open; once more ends at once.")
         tracker.stop()
 
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -2,42 +2,39 @@
 
 from collections.abc import Callable
 
-from emotrack.model.errors import UserError
 from emotrack.stream.transcription.pocketsphinx import PocketSphinxTranscriber
 from emotrack.stream.transcription.settings import TranscriptionSettings
 from emotrack.stream.transcription.transcript import Transcriber
+from emotrack.stream.transcription.unavailable import RecogniserUnavailable
 
 
 def open_transcriber(settings: TranscriptionSettings, say: Callable[[str], None]) -> Transcriber | None:
     """The recogniser that the settings ask for; None where there is to be no text, or can be none.
 
-    Under `auto` every recogniser passed over is told to `say`, in a sentence with the reason and what mends it. One
-    asked for by name that cannot be had raises `UserError`.
+    Under `auto` what stands in for Whisper is told to `say`, in one sentence with the reason and what mends it. A
+    recogniser asked for by name that cannot be had raises `UserError`.
     """
-    if settings.recogniser == "none":
+    match settings.recogniser:
+        case "none":
+            return None
+        case "whisper":
+            return _whisper(settings, say)
+        case "pocketsphinx":
+            return PocketSphinxTranscriber(settings.decoders)
+    try:
+        return _whisper(settings, say)
+    except RecogniserUnavailable as absent:
+        whisper = absent
+    try:
+        transcriber = PocketSphinxTranscriber(settings.decoders)
+    except RecogniserUnavailable as absent:
+        say(f"{whisper.reason} and {absent.reason}, so text is left out; {whisper.remedy}, {absent.remedy}.")
         return None
-    if settings.recogniser != "auto":
-        return OPENERS[settings.recogniser](settings, say)
-    for name, opener in OPENERS.items():
-        try:
-            return opener(settings, say)
-        except UserError as absent:
-            say(f"Not transcribing with {name}: {absent}")
-    return None
+    say(f"{whisper.reason}, so PocketSphinx transcribes, with many errors; {whisper.remedy}.")
+    return transcriber
 
 
 def _whisper(settings: TranscriptionSettings, say: Callable[[str], None]) -> Transcriber:
     from emotrack.stream.transcription.whisper import WhisperTranscriber  # seconds to import
 
     return WhisperTranscriber(settings, say)
-
-
-def _pocketsphinx(settings: TranscriptionSettings, say: Callable[[str], None]) -> Transcriber:
-    return PocketSphinxTranscriber(settings.decoders)
-
-
-OPENERS: dict[str, Callable[[TranscriptionSettings, Callable[[str], None]], Transcriber]] = {
-    "whisper": _whisper,
-    "pocketsphinx": _pocketsphinx,
-}
-"""In order of preference."""

@@ -15,7 +15,6 @@ from concurrent.futures import Future
 import msgspec
 import numpy as np
 
-from emotrack.model.errors import UserError
 from emotrack.stream.transcription.pocketsphinx_process import (
     Close,
     Feed,
@@ -27,6 +26,7 @@ from emotrack.stream.transcription.pocketsphinx_process import (
     write_frame,
 )
 from emotrack.stream.transcription.transcript import Transcript, TranscriptionError
+from emotrack.stream.transcription.unavailable import RecogniserUnavailable
 
 NAME = "pocketsphinx"
 LANGUAGE = "en"
@@ -41,9 +41,9 @@ class PocketSphinxTranscriber:
     name = NAME
 
     def __init__(self, decoders: int = 4) -> None:
-        """Start the child, with up to `decoders` decoders. Raises `UserError` when PocketSphinx is not installed."""
+        """Start the child, with up to `decoders` decoders. Raises `RecogniserUnavailable` when PocketSphinx is not installed."""
         if importlib.util.find_spec("pocketsphinx") is None:
-            raise UserError("PocketSphinx is not installed; pip install 'emotrack[offline]' installs it.")
+            raise RecogniserUnavailable("PocketSphinx is not installed", "pip install 'emotrack[offline]' installs it")
         self._decoders = decoders
         self._streams = itertools.count()
         self._child = _Child(decoders)

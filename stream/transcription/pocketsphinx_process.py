@@ -19,6 +19,12 @@ if TYPE_CHECKING:
 NOISE = random.Random(0).randbytes(2 * 1_600)
 """0.1 s of white noise, 16 bit at 16 kHz."""
 
+PIECE_BYTES = 2 * 512
+"""What a decoder is given at a time, however the audio came: its running mean follows after whole pieces."""
+
+HELD_BYTES = 48 * PIECE_BYTES
+"""Audio from which a stretch's cepstral mean is estimated before its decoding begins: 1.536 s."""
+
 
 class Feed(msgspec.Struct, tag=True):
     """The next audio of a stream: 16-bit little-endian samples at 16 kHz."""
@@ -85,9 +91,10 @@ class Recogniser:
     """
 
     def __init__(self, decoders: int) -> None:
+        self._estimator = _estimator()
         self._free = [_decoder()]
         self._unmade = decoders - 1
-        self._lent: dict[int, Decoder] = {}
+        self._lent: dict[int, Stretch] = {}
         self._words: dict[int, list[str]] = {}  # of each stream, a text a stretch
         self._held: list[Feed | Pause] = []
 
@@ -120,7 +127,7 @@ class Recogniser:
                 waiting.add(stream)
                 self._held.append(request)
             elif isinstance(request, Feed):
-                self._lent[stream].process_raw(request.audio)
+                self._lent[stream].feed(request.audio)
             else:
                 words = self._words.setdefault(stream, [])
                 if stream in self._lent and (text := self._give_back(stream)):
@@ -136,44 +143,105 @@ class Recogniser:
             self._free.append(_decoder())
         if not self._free:
             return False
-        self._lent[stream] = self._free.pop()
-        _start(self._lent[stream])
+        self._lent[stream] = Stretch(self._free.pop(), self._estimator)
         return True
 
     def _give_back(self, stream: int) -> str:
-        decoder = self._lent.pop(stream)
-        self._free.append(decoder)
-        decoder.end_utt()
-        hypothesis = decoder.hyp()
+        stretch = self._lent.pop(stream)
+        self._free.append(stretch.decoder)
+        return stretch.end()
+
+
+class Stretch:
+    """The decoding of the speech between two pauses: its text depends on its audio alone, not on how that was chunked.
+
+    A decoder that works while the person speaks subtracts a cepstral mean that it cannot know yet, and with its default
+    most words come out wrong. So the beginning is held back, the mean estimated from it, and the decoding, which is
+    several times faster than speech, catches up.
+    """
+
+    def __init__(self, decoder: "Decoder", estimator: "Decoder") -> None:
+        self.decoder = decoder
+        self._estimator = estimator
+        self._begun = False
+        self._waiting = bytearray()
+
+    def feed(self, audio: bytes) -> None:
+        """Take the next audio, 16 bit at 16 kHz."""
+        self._waiting += audio
+        if not self._begun:
+            if len(self._waiting) < HELD_BYTES:
+                return
+            self._begin()
+        while len(self._waiting) >= PIECE_BYTES:
+            self._decode(PIECE_BYTES)
+
+    def end(self) -> str:
+        """The words; the decoder is free afterwards."""
+        if not self._begun:
+            self._begin()
+        while self._waiting:
+            self._decode(PIECE_BYTES)
+        self.decoder.end_utt()
+        hypothesis = self.decoder.hyp()
         return hypothesis.hypstr if hypothesis else ""
+
+    def _begin(self) -> None:
+        """Start an utterance that owes nothing to those before it.
+
+        A decoder's scores break ties by what scored best in the frame before, also across utterances: noise, always the
+        same, washes that out.
+        """
+        _start(self.decoder, self.decoder.config["cmninit"])
+        self.decoder.process_raw(NOISE)
+        self.decoder.end_utt()
+        _start(self.decoder, _cepstral_mean(self._estimator, bytes(self._waiting[:HELD_BYTES])))
+        self._begun = True
+
+    def _decode(self, count: int) -> None:
+        self.decoder.process_raw(bytes(self._waiting[:count]))
+        del self._waiting[:count]
 
 
 def _decoder() -> "Decoder":
-    """A decoder without second passes that scores all sounds in every frame: those left out would keep a memory of long ago."""
+    """A decoder that scores all sounds in every frame: those left out would keep a memory of long ago.
+
+    Of the further passes only the quick one, over the word lattice, is made at a pause.
+    """
     from pocketsphinx import Decoder
 
-    return Decoder(fwdflat=False, bestpath=False, compallsen=True, loglevel="FATAL")
+    return Decoder(fwdflat=False, compallsen=True, loglevel="FATAL")
 
 
-def _start(decoder: "Decoder") -> None:
-    """Begin a stretch that owes nothing to those before it.
-
-    A decoder's scores break ties by what scored best in the frame before, also across stretches: noise, always the same,
-    washes that out.
-    """
-    _reset(decoder)
-    decoder.process_raw(NOISE)
-    decoder.end_utt()
-    _reset(decoder)
-
-
-def _reset(decoder: "Decoder") -> None:
-    """Begin with the noise estimate and the cepstral mean of a new decoder."""
+def _start(decoder: "Decoder", cepstral_mean: str) -> None:
+    """Begin an utterance with the noise estimate of a new decoder."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # start_stream is deprecated as unnecessary, yet all else keeps the noise estimate
         decoder.start_stream()
-    decoder.set_cmn(decoder.config["cmninit"])
+    decoder.set_cmn(cepstral_mean)
     decoder.start_utt()
+
+
+def _estimator() -> "Decoder":
+    """A decoder for its front end alone, small as it knows one word.
+
+    One that has decoded while audio came in never again takes the mean of a whole utterance, so those cannot be used.
+    """
+    from pocketsphinx import Decoder
+
+    return Decoder(lm=None, keyphrase="hello", loglevel="FATAL")
+
+
+def _cepstral_mean(estimator: "Decoder", audio: bytes) -> str:
+    """The cepstral mean of `audio`, in the notation of `set_cmn`."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # as above
+        estimator.start_stream()
+    estimator.start_utt()
+    estimator.process_raw(audio, no_search=True, full_utt=True)
+    estimator.end_utt()
+    mean: str = estimator.get_cmn(False)
+    return mean
 
 
 def main(decoders: int) -> None:

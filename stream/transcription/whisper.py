@@ -9,19 +9,20 @@ import ctranslate2
 import numpy as np
 from faster_whisper import WhisperModel
 
-from emotrack.model.errors import UserError
 from emotrack.stream.transcription.settings import TranscriptionSettings
 from emotrack.stream.transcription.transcript import Transcript, TranscriptionError
-from emotrack.stream.transcription.whisper_weights import find_weights, load_cublas
+from emotrack.stream.transcription.unavailable import RecogniserUnavailable
+from emotrack.stream.transcription.whisper_weights import ANOTHER, find_weights, load_cublas
 
 RATE = 16_000
+ON_PROCESSOR = "--set stream.transcription.device=cpu runs it on the processor"
 
 
 class WhisperTranscriber:
     """Owns the model and its worker thread."""
 
     def __init__(self, settings: TranscriptionSettings, say: Callable[[str], None]) -> None:
-        """Load the model and run it once. Raises `UserError` when the weights or the device cannot be had.
+        """Load the model and run it once. Raises `RecogniserUnavailable` when the weights or the device cannot be had.
 
         `say` is told in one sentence when the processor stands in for a GPU that could not be used.
         """
@@ -104,14 +105,16 @@ def _load(weights: Path, settings: TranscriptionSettings, say: Callable[[str], N
             return _warm(weights, "cuda", "float16", settings)
         except (RuntimeError, ValueError) as failure:
             if settings.device == "cuda":
-                raise UserError(f"Whisper cannot run on the GPU: {failure}.") from failure
-            say(f"Whisper runs on the processor, as it cannot run on the GPU: {failure}.")
+                raise RecogniserUnavailable(f"Whisper cannot run on the GPU: {_words(failure)}", ON_PROCESSOR) from failure
+            say(f"Whisper runs on the processor, as it cannot run on the GPU: {_words(failure)}.")
     elif settings.device == "cuda":
-        raise UserError("Whisper finds no GPU, or not cuBLAS 12: pip install 'emotrack[gpu]'.")
+        raise RecogniserUnavailable(
+            "Whisper finds no GPU, or not cuBLAS 12", f"pip install 'emotrack[gpu]' brings that; {ON_PROCESSOR}"
+        )
     try:
         return _warm(weights, "cpu", "int8", settings)
     except (RuntimeError, ValueError) as failure:
-        raise UserError(f"The Whisper model in {weights} cannot be run: {failure}.") from failure
+        raise RecogniserUnavailable(f"The Whisper model in {weights} cannot be run: {_words(failure)}", ANOTHER) from failure
 
 
 def _warm(weights: Path, device: str, compute_type: str, settings: TranscriptionSettings) -> WhisperModel:
@@ -120,3 +123,8 @@ def _warm(weights: Path, device: str, compute_type: str, settings: Transcription
     model = WhisperModel(str(weights), device=device, compute_type=chosen, cpu_threads=settings.threads)
     transcribe(model, np.zeros(RATE, np.float32), settings.language, "warm-up")
     return model
+
+
+def _words(failure: Exception) -> str:
+    """The first line of what CTranslate2 says, without its full stop."""
+    return str(failure).partition("\n")[0].rstrip(".")

@@ -10,6 +10,9 @@ from emotrack.stream.monitor_state import MonitorState, fold
 from emotrack.stream.monitor_view import render
 from helpers.sample_messages import conversation
 
+CHARACTER = 0.602
+"""Width of a character by its height: that of DejaVu Sans Mono, for renderers that do not stretch text to the width asked for."""
+
 
 def draw(path: Path, width: int = 80, height: int = 24) -> None:
     console = Console(record=True, width=width, height=height, file=io.StringIO(), force_terminal=True, color_system="truecolor")
@@ -17,7 +20,9 @@ def draw(path: Path, width: int = 80, height: int = 24) -> None:
     for message in conversation():
         state = fold(state, message)
     console.print(render(state, width=width, height=height))
-    console.save_svg(str(path), title="emotrack monitor")
+    picture = console.export_svg(title="emotrack monitor", font_aspect_ratio=CHARACTER)
+    # Without this some renderers drop the spaces that a piece of text begins with, and shift it to the left.
+    path.write_text(picture.replace("<svg ", '<svg xml:space="preserve" ', 1), "utf-8")
 
 
 if __name__ == "__main__":

@@ -64,18 +64,25 @@ def emotion(utterance: int = 1, speaker: str = "spk1", **changes: Any) -> Emotio
         "arousal": None,
         "modalities": modes(),
         "transcript": said("All right."),
-        "timing_ms": Timing(endpoint=512.0, transcribe=210.0, encode=18.0, head=3.1, publish=0.2, total=21.3),
+        "timing_ms": Timing(endpoint=328.0, transcribe=210.0, encode=18.0, head=3.1, publish=0.2, total=21.3),
     }
     return Emotion(**fields | changes)
 
 
 def modes(**changes: ModalityState) -> dict[str, ModalityState]:
-    return {
-        "text": ModalityState(present=True, imputed=False, weight=0.46, reason=None),
-        "audio": ModalityState(present=True, imputed=False, weight=0.33, reason=None),
-        "face": ModalityState(present=True, imputed=False, weight=0.21, reason=None),
-        "body": ModalityState(present=False, imputed=False, weight=0.0, reason="untrained"),
-    } | changes
+    return {"text": present(0.46), "audio": present(0.33), "face": present(0.21), "body": masked("untrained")} | changes
+
+
+def present(weight: float) -> ModalityState:
+    return ModalityState(present=True, imputed=False, weight=weight, reason=None)
+
+
+def imputed(weight: float, reason: str) -> ModalityState:
+    return ModalityState(present=False, imputed=True, weight=weight, reason=reason)
+
+
+def masked(reason: str) -> ModalityState:
+    return ModalityState(present=False, imputed=False, weight=0.0, reason=reason)
 
 
 def said(text: str) -> TranscriptInfo:
@@ -113,6 +120,8 @@ def _conversation() -> Iterator[Message]:
     yield session()
     yield feed("audio")
     yield feed("video")
+    yield new_speaker("spk1", 1.9)
+    yield new_speaker("spk2", 3.9)
     moods = [
         "neutral",
         "neutral",
@@ -145,8 +154,7 @@ def _conversation() -> Iterator[Message]:
         strength = 0.35 + 0.6 * ((number * 7) % 11) / 11
         start = 2.0 * number
         yield emotion(number, f"spk{number % 2 + 1}", label=mood, confidence=strength, start=start, end=start + 1.8)
-    yield feed("video", "down", "covered", 97.5)
-    covered = ModalityState(present=False, imputed=True, weight=0.17, reason="covered")
+    yield feed("video", "degraded", "no picture: camera covered or dark", 97.5)
     yield emotion(
         50,
         "spk1",
@@ -155,11 +163,10 @@ def _conversation() -> Iterator[Message]:
         label="joy",
         confidence=0.68,
         scores=dict(zip(LABELS, (0.13, 0.68, 0.02, 0.02, 0.11, 0.03, 0.01), strict=True)),
-        modalities=modes(face=covered),
+        modalities=modes(text=present(0.46), audio=present(0.5), face=imputed(0.04, "camera covered")),
         transcript=said("They said yes! I start on Monday, can you believe it?"),
     )
-    yield feed("video", "up", "uncovered", 103.0)
-    unspoken = ModalityState(present=False, imputed=True, weight=0.24, reason="speaking")
+    yield feed("video", "up", "picture again", 103.0)
     yield emotion(
         51,
         "spk2",
@@ -169,7 +176,7 @@ def _conversation() -> Iterator[Message]:
         label="surprise",
         confidence=0.57,
         scores=dict(zip(LABELS, (0.17, 0.19, 0.01, 0.02, 0.57, 0.03, 0.01), strict=True)),
-        modalities=modes(text=unspoken),
+        modalities=modes(text=imputed(0.05, "not yet"), audio=present(0.49), face=present(0.46)),
         transcript=None,
     )
     yield heartbeat(104.2)

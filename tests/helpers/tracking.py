@@ -1,14 +1,13 @@
 """Whole sessions in this process, and what of their messages may differ between two runs of the same media."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
 
-from emotrack.engines.encoders import open_encoders
+from emotrack.engines.encoders import Encoders, open_encoders
 from emotrack.model.bundle import load_bundle
 from emotrack.settings import Settings, load_settings
-from emotrack.stream.clock import SessionClock
 from emotrack.stream.loop import Loop
 from emotrack.stream.media import Source
 from emotrack.stream.messages import Emotion, Message
@@ -22,13 +21,15 @@ TIMING_FIELDS = ("published_unix_ns", "start_unix_ns", "timing_ms", "lag", "queu
 
 
 class Collector:
-    """A sink that keeps everything."""
+    """A sink that keeps everything, and calls `react` with each message on the session's own thread."""
 
     def __init__(self) -> None:
         self.messages: list[Message] = []
+        self.react: Callable[[Message], None] = lambda message: None
 
     def write(self, outgoing: Outgoing) -> None:
         self.messages.append(outgoing.message)
+        self.react(outgoing.message)
 
     def close(self) -> None:
         pass
@@ -53,30 +54,42 @@ class Workbench:
             self.transcriber.close()
 
     def loop(
-        self, sources: Sequence[str | Source], *overrides: str, realtime: bool = False, transcribe: bool = True
+        self,
+        sources: Sequence[str | Source],
+        *overrides: str,
+        realtime: bool = False,
+        transcribe: bool = True,
+        encoders: Encoders | None = None,
     ) -> tuple[Loop, Collector]:
         """A session that has not begun, and where its messages will be."""
         chosen = settings(*overrides)
         texts = iter(open_sources([source for source in sources if isinstance(source, str)]))
         opened = [next(texts) if isinstance(source, str) else source for source in sources]
-        collector, clock = Collector(), SessionClock()
+        collector, encoders = Collector(), encoders or self.encoders
         parts = Parts(
             sources=opened,
             bundle=self.bundle,
-            encoders=self.encoders,
+            encoders=encoders,
             transcriber=self.transcriber if transcribe else None,
             speechless="no recogniser",
             outbox=Outbox("test", [collector]),
-            opening=opening(clock, chosen, self.bundle, self.encoders, self.transcriber, opened),
+            opening=opening(chosen, self.bundle, encoders, self.transcriber, opened),
             settings=chosen.stream,
         )
-        return Loop(parts, clock, realtime=realtime), collector
+        return Loop(parts, realtime=realtime), collector
 
     def track(
-        self, sources: Sequence[str | Source], *overrides: str, realtime: bool = False, transcribe: bool = True
+        self,
+        sources: Sequence[str | Source],
+        *overrides: str,
+        realtime: bool = False,
+        transcribe: bool = True,
+        encoders: Encoders | None = None,
+        react: Callable[[Loop, Message], None] = lambda loop, message: None,
     ) -> list[Message]:
-        """Every message of a session over `sources`."""
-        loop, collector = self.loop(sources, *overrides, realtime=realtime, transcribe=transcribe)
+        """Every message of a session over `sources`; `react` is called with each on the session's own thread."""
+        loop, collector = self.loop(sources, *overrides, realtime=realtime, transcribe=transcribe, encoders=encoders)
+        collector.react = lambda message: react(loop, message)
         loop.run()
         return collector.messages
 

@@ -57,6 +57,14 @@ def silent(subscription: Subscription, seconds: float = 0.3) -> bool:
     return False
 
 
+def wait_for_problem(subscription: Subscription, problems: list[str], seconds: float = 10.0) -> None:
+    """Listen in silence until a problem is told, and a little longer, in case it is told again."""
+    deadline = time.monotonic() + seconds
+    while not problems and time.monotonic() < deadline:
+        assert silent(subscription, 0.05)
+    assert silent(subscription, 0.4)
+
+
 @contextmanager
 def lossy_relay(upstream: str, keeps: Callable[[int], bool]) -> Iterator[str]:
     """Passes on the messages of `upstream` whose `seq` satisfies `keeps`; yields where to subscribe instead."""

@@ -1,19 +1,26 @@
 """The monitor: the fold over messages, the picture at several sizes, and the lines it prints without a terminal."""
 
 import io
+import logging
+import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from emotrack.stream.messages import Message, ModalityState
+import emotrack.demo
+from emotrack.stream.messages import Emotion, Feed, Message, ModalityState
 from emotrack.stream.monitor import describe, run_monitor
-from emotrack.stream.monitor_state import KEPT_SPEAKERS, NOTICES, TREND, MonitorState, fold
-from emotrack.stream.monitor_view import WIDEST, bar, clock, render
+from emotrack.stream.monitor_header import share_out
+from emotrack.stream.monitor_state import KEPT_NOTICES, KEPT_SPEAKERS, TREND, MonitorState, fold
+from emotrack.stream.monitor_view import KEYS, NOTICES, WIDEST, bar, render
 from emotrack.stream.outbox import Outbox
+from emotrack.stream.printable import clock, shorten
 from helpers import sample_messages as sample
+from helpers.monitor_picture import draw
 from helpers.wire import emit_all
 
 
@@ -46,9 +53,50 @@ def test_a_trend_has_one_mark_an_utterance() -> None:
     assert state.speakers["spk1"].emotion.label == "fear"  # a revision of the past is not the present
 
 
-def test_words_stay_until_new_ones_come() -> None:
-    state = state_after([sample.emotion(1), sample.emotion(2, state="partial", transcript=None)])
-    assert (state.speakers["spk1"].text, state.speakers["spk1"].emotion.utterance) == ("All right.", 2)
+def words(*bodies: Message) -> str:
+    """The line of words in the only panel."""
+    return picture(state_after(list(bodies)))[-3].strip("│ ")
+
+
+def test_words_are_those_of_the_utterance_shown_or_marked_as_earlier() -> None:
+    spoken, speaking = sample.emotion(1), {"state": "partial", "transcript": None}
+    not_yet = sample.modes(text=sample.imputed(0.05, "not yet"))
+    wordless = sample.emotion(2, transcript=None, modalities=sample.modes(text=sample.masked("user")))
+    assert words(spoken) == "“All right.”"
+    assert words(spoken, sample.emotion(2, **speaking, modalities=not_yet)) == "before: “All right.”"
+    assert words(sample.emotion(1, **speaking, modalities=not_yet)) == "words: not yet"
+    assert words(spoken, wordless) == "words: user"
+    assert words(spoken, wordless, sample.emotion(3, **speaking, modalities=not_yet)) == "words: not yet"
+    nothing = sample.modes(text=sample.masked("no words"))
+    assert words(spoken, sample.emotion(2, transcript=None, modalities=nothing)) == "no words"
+    assert words(sample.emotion(1, **speaking), spoken) == "“All right.”"
+
+
+def test_the_delay_counts_from_the_last_word() -> None:
+    assert "after the last word: 0.35 s" in "\n".join(picture(state_after([sample.emotion()])))
+    assert "after the last word" not in "\n".join(picture(state_after([sample.emotion(state="partial")])))
+
+
+def test_a_tall_terminal_shows_more_events() -> None:
+    state = state_after([sample.emotion(), *(sample.new_speaker(f"guest{number}") for number in range(30))])
+    for height, shown in ((14, NOTICES), (24, 13), (40, 29)):
+        lines = picture(state, height=height)
+        assert sum("new speaker: guest" in line for line in lines) == shown
+        assert len(lines) <= height
+        assert "new speaker: guest29" in lines[-1] and lines[-1].rstrip().endswith(KEYS)
+
+
+def test_long_names_of_feeds_share_the_width() -> None:
+    assert share_out([4, 40, 40], 64) == [4, 30, 30]
+    assert share_out([4, 5], 64) == [4, 5]
+    assert share_out([9, 9], 0) == [1, 1]
+    bodies = [
+        Feed(source=name, medium="audio", state="up", reason=None, time=0.0)
+        for name in ("a-very-long-name-of-a-camera-in-the-kitchen", "another-very-long-name-of-a-camera", "mic")
+    ]
+    head = picture(state_after([sample.session(), *bodies, sample.heartbeat()]))[0]
+    assert head.count(" audio  ") == 3 and "● mic audio" in head and "a-very-" in head and "another" in head
+    assert shorten("abcdef", 4) == "abc…"
 
 
 def test_an_alias_brings_two_speakers_together() -> None:
@@ -74,10 +122,10 @@ def test_another_session_begins_afresh() -> None:
 def test_what_is_kept_is_bounded() -> None:
     crowd: list[Message] = [sample.emotion(number, f"spk{number}") for number in range(100)]
     talker = [sample.emotion(100 + number, "spk99") for number in range(100)]
-    state = state_after([*crowd, *talker, *[sample.error()] * 50])
+    state = state_after([*crowd, *talker, *[sample.error()] * (2 * KEPT_NOTICES)])
     assert len(state.speakers) == KEPT_SPEAKERS
     assert len(state.speakers["spk99"].trend) == TREND
-    assert len(state.notices) == NOTICES
+    assert len(state.notices) == KEPT_NOTICES
 
 
 def test_the_picture_shows_everything_in_eighty_by_twenty_four() -> None:
@@ -90,13 +138,15 @@ def test_the_picture_shows_everything_in_eighty_by_twenty_four() -> None:
     for shown in (
         "spk1",
         "joy 68 %",
-        "imputed: covered",
+        "4 % imputed: camera covered",
+        "5 % imputed: not yet",
         "masked: untrained",
         "They said yes!",
         "speaking",
         "trend",
         "lag 0.08 s",
-        "down: covered",
+        "kitchen video degraded: no picture: camera covered or dark",
+        KEYS,
     ):
         assert shown in text
 
@@ -122,7 +172,8 @@ def test_the_header_says_how_things_are() -> None:
     assert "without partial, body" in picture(state)[0]
     assert "silent for 12 s" in picture(state, silence=12.3)[0]
     assert "ended: end of the sources" in picture(state_after([sample.session("ended")]))[0]
-    assert picture(MonitorState(), waiting="Waiting for tcp://127.0.0.1:5556 …") == ["  Waiting for tcp://127.0.0.1:5556 …"]
+    before = picture(MonitorState(), waiting="Waiting for tcp://127.0.0.1:5556 …", remarks=["Nothing yet."])
+    assert [line.strip() for line in before] == ["Waiting for tcp://127.0.0.1:5556 …", "Nothing yet.", KEYS]
 
 
 def test_words_from_elsewhere_cannot_steer_the_terminal() -> None:
@@ -139,10 +190,72 @@ def test_lines_without_a_terminal() -> None:
     run_monitor(sample.conversation(), console, plain=True)
     assert isinstance(console.file, io.StringIO)
     lines = console.file.getvalue().splitlines()
-    assert len(lines) == 1 + 2 + 48 + 1 + 1 + 1  # neither partial labels nor heartbeats
+    assert len(lines) == 1 + 2 + 2 + 48 + 1 + 1 + 1  # neither partial labels nor heartbeats
     assert lines[0] == "session kitchen-1 started"
-    assert "kitchen video down: covered" in lines[-3]
-    assert "joy 68%" in lines[-2] and "face imputed 0.17 (covered)" in lines[-2] and "They said yes!" in lines[-2]
+    assert "new speaker: spk1" in lines[3]
+    assert "kitchen video degraded: no picture: camera covered or dark" in lines[-3]
+    assert "joy 68%" in lines[-2] and "face imputed 0.04 (camera covered)" in lines[-2] and "They said yes!" in lines[-2]
+    assert "body" not in console.file.getvalue()
+
+
+def test_columns_of_lines_stay_in_place() -> None:
+    outbox = Outbox("s1")
+    emotions = [
+        sample.emotion(1, "spk1"),
+        sample.emotion(2, "a-participant-with-a-long-name", label="surprise", confidence=1.0, state="revised"),
+    ]
+    lines = [describe(outbox.emit(each)) or "" for each in emotions]
+    assert "a-participant…  surprise 100% (revised)  text 0.46" in lines[1]
+    assert len({line.index("text 0.46") for line in lines}) == len({line.index("“") for line in lines}) == 1
+
+
+@pytest.mark.parametrize(
+    ("mode", "said"),
+    [
+        (sample.masked("untrained"), None),
+        (sample.masked("user"), None),
+        (sample.masked("switched off"), None),
+        (sample.masked("no face"), "face masked (no face)"),
+        (sample.imputed(0.04, "no face"), "face imputed 0.04 (no face)"),
+        (sample.imputed(0.0, "no face"), "face masked (no face)"),
+    ],
+)
+def test_a_line_names_a_masked_stream_only_where_that_is_news(mode: ModalityState, said: str | None) -> None:
+    line = describe(Outbox("s1").emit(sample.emotion(modalities=sample.modes(face=mode)))) or ""
+    assert said in line if said else "face" not in line
+
+
+def test_waiting_is_said_once_on_stderr(capsys: pytest.CaptureFixture[str]) -> None:
+    console = Console(file=io.StringIO(), width=40)
+    run_monitor(sample.conversation()[:3], console, plain=True, waiting="Waiting for a tracker at tcp://127.0.0.1:5556 …")
+    assert capsys.readouterr().err == "Waiting for a tracker at tcp://127.0.0.1:5556 …\n"
+
+
+def test_warnings_are_shown_in_the_picture_and_nowhere_else(capsys: pytest.CaptureFixture[str]) -> None:
+    def warned() -> Iterator[Message]:
+        yield Outbox("s1").emit(sample.emotion())
+        logging.getLogger("emotrack.stream.subscribe").warning("The publisher %s again.", "started")
+
+    console = Console(file=io.StringIO(), force_terminal=True, width=80, height=24)
+    run_monitor(warned(), console, plain=False)
+    assert isinstance(console.file, io.StringIO)
+    assert "The publisher started again." in console.file.getvalue()
+    assert not capsys.readouterr().err and logging.getLogger("emotrack").propagate
+
+
+def test_the_picture_in_the_readme_is_what_the_monitor_draws(tmp_path: Path) -> None:
+    draw(tmp_path / "monitor.svg")
+    drawn, kept = (
+        re.findall(r">([^<>]+)</text>", path.read_text("utf-8"))
+        for path in (tmp_path / "monitor.svg", Path(emotrack.demo.__file__).with_name("monitor.svg"))
+    )
+    assert drawn == kept
+
+
+def test_weights_in_the_picture_are_whole() -> None:
+    for message in sample.conversation():
+        if isinstance(message, Emotion):
+            assert sum(mode.weight for mode in message.modalities.values()) == pytest.approx(1)
 
 
 @pytest.mark.parametrize("plain", [True, False])

@@ -84,6 +84,11 @@ def test_a_port_in_use_is_one_sentence() -> None:
             Publisher(publisher.endpoint)
         with pytest.raises(UserError, match="in use"):
             Publisher(LOCAL, snapshot_endpoint=publisher.endpoint)
+        port = parse_endpoint(publisher.endpoint).port
+        messages, snapshots = f"tcp://127.0.0.1:{port - 1}", publisher.endpoint
+        with pytest.raises(UserError) as caught:  # the port beside is the one that is taken
+            Publisher(messages)
+        assert messages in str(caught.value) and f"snapshots at {snapshots}" in str(caught.value)
     assert not [thread for thread in threading.enumerate() if thread.name == "publisher"]
 
 

@@ -74,4 +74,4 @@ def test_a_reader_that_leaves_ends_the_session_cleanly() -> None:
         assert decode(process.stdout.readline()).seq == 1
         process.stdout.close()
         assert process.wait(20) == 0
-        assert process.stderr.read().decode().splitlines() == ["Nobody reads the recording any more."]
+        assert process.stderr.read().decode().splitlines() == ["Nobody reads standard output any more."]

@@ -68,9 +68,33 @@ def test_a_late_joiner_learns_what_holds() -> None:
     assert reply.topics["emotrack/1/s1/emotion/spk1/"].topic_seq == 3
 
 
+def test_a_late_joiner_learns_who_is_there_and_what_is_being_said() -> None:
+    state = remembered([
+        sample.session(),
+        sample.new_speaker("spk1"),
+        sample.emotion(1, "spk1", state="partial"),
+        sample.emotion(1, "spk1"),
+        sample.new_speaker("spk2"),
+        sample.emotion(2, "spk2", state="partial"),
+        sample.emotion(3, "spk1", state="partial"),
+        sample.emotion(3, "spk1", state="partial", revision=1),
+        sample.emotion(1, "spk1", state="revised", revision=1),
+    ])  # fmt: skip
+    assert [message.seq for message in read(ask(state).current)] == [1, 2, 5, 6, 8, 9]
+
+
+def test_a_label_ends_the_partial_one_before_it() -> None:
+    state = remembered([
+        sample.emotion(1, "spk1", state="partial"),
+        sample.emotion(2, "spk1"),
+        sample.emotion(2, "spk1", state="partial", revision=1),  # late
+    ])  # fmt: skip
+    assert [message.seq for message in read(ask(state).current)] == [2]
+
+
 def test_an_alias_takes_the_merged_speaker_away() -> None:
     state = remembered([sample.emotion(1, "voice7"), sample.emotion(2, "spk1"), sample.alias("voice7", "spk1")])
-    assert list(labels(ask(state))) == ["spk1"]
+    assert [message.seq for message in read(ask(state).current)] == [2, 3]
 
 
 def test_another_session_begins_afresh() -> None:

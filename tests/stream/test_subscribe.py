@@ -1,6 +1,7 @@
 """The subscriber on real sockets: what is lost is seen and healed, who joins late catches up, filters see loss and only loss."""
 
 import random
+import socket
 import subprocess
 import sys
 import threading
@@ -20,7 +21,7 @@ from emotrack.stream.selection import Selection
 from emotrack.stream.snapshot import RING
 from emotrack.stream.subscribe import Subscription, subscribe
 from helpers import sample_messages as sample
-from helpers.wire import connect, emit_all, lossy_relay, publishing, receive, silent, wait_until_published
+from helpers.wire import connect, emit_all, lossy_relay, publishing, receive, silent, wait_for_problem, wait_until_published
 
 MANY = 10_000
 
@@ -272,6 +273,50 @@ def test_a_subscriber_may_come_before_its_publisher() -> None:
         with publishing(endpoint=endpoint) as (_, outbox):
             sent = outbox.emit(sample.session())
             assert subscription.receive(5) == sent
+
+
+def test_silence_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("emotrack.stream.connection.QUIET_FOR", 0.2)
+    problems: list[str] = []
+    with publishing() as (probe, _):
+        endpoint = probe.endpoint
+    with subscribe(endpoint, on_problem=problems.append) as subscription:
+        wait_for_problem(subscription, problems)
+    assert problems == [
+        f"Nothing from {endpoint} yet: no tracker runs there, or it is encrypted and wants --server-key and --keys."
+    ]
+
+
+def test_a_publisher_that_says_nothing_wanted_is_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("emotrack.stream.connection.QUIET_FOR", 0.4)
+    problems: list[str] = []
+    with (
+        publishing() as (publisher, outbox),
+        subscribe(publisher.endpoint, session="other", on_problem=problems.append) as subscription,
+    ):
+        outbox.emit(sample.session())
+        wait_for_problem(subscription, problems)
+    assert len(problems) == 1 and "a publisher answers there" in problems[0]
+
+
+def test_what_is_no_publisher_is_told() -> None:
+    problems: list[str] = []
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        endpoint = f"tcp://127.0.0.1:{other.getsockname()[1]}"
+
+        def answer() -> None:
+            with suppress(OSError):  # closed at the end
+                while True:
+                    with other.accept()[0] as connection:
+                        connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        with subscribe(endpoint, snapshot_endpoint="ipc:///nobody/there", on_problem=problems.append) as subscription:
+            wait_for_problem(subscription, problems)
+        other.shutdown(socket.SHUT_RDWR)
+        thread.join(5)
+    assert len(problems) == 1 and problems[0].startswith(f"What answers at {endpoint} ")
 
 
 def test_frames_that_are_no_messages_are_skipped_with_a_sentence() -> None:

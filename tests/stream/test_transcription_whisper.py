@@ -1,12 +1,15 @@
 """Whisper's real code path on a tiny model of random weights: what it says is gibberish, when and how it says it is not."""
 
+import socket
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import CancelledError
 from pathlib import Path
 
 import numpy as np
 import pytest
+from huggingface_hub import HfApi
 
 from emotrack.model.errors import UserError
 from emotrack.stream.media import AUDIO_RATE
@@ -44,18 +47,29 @@ def speech() -> list[np.ndarray]:
 
 
 @pytest.fixture
-def no_hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[bool]:
-    """A hub whose cache is empty and which cannot be reached; lists for each request whether it was to stay offline."""
+def empty_cache(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """No weights on this machine, and none to be fetched; lists for each request whether it was to stay offline."""
     asked: list[bool] = []
 
     def download(model: str, local_files_only: bool = False) -> str:
         asked.append(local_files_only)
         if local_files_only:
             raise whisper_weights.LocalEntryNotFoundError("not in the cache")
-        raise ConnectionError("the hub cannot be reached")
+        raise ConnectionError("Got: ConnectError: [Errno 111]")
 
     monkeypatch.setattr(whisper_weights, "download_model", download)
     return asked
+
+
+@pytest.fixture
+def silent_hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A hub that takes connections and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        endpoint = f"http://127.0.0.1:{server.getsockname()[1]}"
+        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+        monkeypatch.setattr(whisper_weights, "HfApi", lambda: HfApi(endpoint=endpoint))
+        monkeypatch.setattr(whisper_weights, "HUB_SECONDS", 0.2)
+        yield
 
 
 def test_the_same_audio_gives_the_same_transcript(transcriber: WhisperTranscriber, speech: list[np.ndarray]) -> None:
@@ -177,8 +191,8 @@ def test_auto_takes_whisper_where_its_weights_are(weights: Path) -> None:
     ("model", "sentence"),
     [
         ("./nowhere", r"There is no directory \./nowhere"),
-        ("enormous", "Whisper has no size enormous; it has tiny"),
-        ("a/b/c", "a/b/c is neither a directory nor the id of a model"),
+        ("enormous", "Whisper has no size enormous; the sizes are tiny"),
+        ("a/b/c", "a/b/c is neither a directory nor the id of a Whisper model"),
     ],
 )
 def test_a_wrong_model_is_refused_in_a_sentence(model: str, sentence: str) -> None:
@@ -186,16 +200,34 @@ def test_a_wrong_model_is_refused_in_a_sentence(model: str, sentence: str) -> No
         WhisperTranscriber(TranscriptionSettings(model=model), print)
 
 
-def test_weights_that_are_not_here_are_not_fetched_unasked(no_hub: list[bool]) -> None:
-    with pytest.raises(UserError, match=r"base are not on this machine; --set transcription\.download=true"):
+def test_weights_that_are_not_here_are_not_fetched_unasked(empty_cache: list[bool]) -> None:
+    fetch = "--set stream.transcription.download=true fetches Whisper base."
+    with pytest.raises(UserError) as absent:
         WhisperTranscriber(TranscriptionSettings(), print)
-    assert no_hub == [True]
+    assert str(absent.value) == f"Whisper's weights are not on this machine; {fetch}"
+    said: list[str] = []
+    transcriber = open_transcriber(TranscriptionSettings(), said.append)
+    assert transcriber is not None
+    transcriber.close()
+    assert said == [f"Whisper's weights are not on this machine, so PocketSphinx transcribes, with many errors; {fetch}"]
+    assert empty_cache == [True, True]
 
 
-def test_weights_that_cannot_be_fetched_are_said_so(no_hub: list[bool]) -> None:
-    with pytest.raises(UserError, match="Whisper base cannot be fetched: the hub cannot be reached"):
+@pytest.mark.usefixtures("silent_hub")
+def test_a_hub_that_never_answers_is_not_waited_for(empty_cache: list[bool]) -> None:
+    started = time.monotonic()
+    with pytest.raises(UserError, match="not on this machine and the model hub does not answer; try again"):
         WhisperTranscriber(TranscriptionSettings(download=True), print)
-    assert no_hub == [True, False]
+    assert time.monotonic() - started < 10
+    assert empty_cache == [True]
+
+
+def test_weights_that_cannot_be_fetched_are_said_so(empty_cache: list[bool], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(HfApi, "model_info", lambda *_, **__: None)
+    with pytest.raises(UserError, match="Whisper base could not be fetched whole from the model hub; try again") as absent:
+        WhisperTranscriber(TranscriptionSettings(download=True), print)
+    assert "Errno" not in str(absent.value)
+    assert empty_cache == [True, False]
 
 
 def test_a_directory_of_something_else_is_refused(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from emotrack.engines.face import FaceEncoder
 from emotrack.engines.voice import VoiceEncoder
 from emotrack.model.bundle import default_directory, load_bundle
 from emotrack.model.configuration import MELD_CLASSES
-from emotrack.training.bundle import CONFIGURATION, BuildSettings, build, split_faces
+from emotrack.training.bundle import CONFIGURATION, BuildSettings, build, main, split_faces
 from emotrack.training.card import CARD, LICENCES, render
 from emotrack.training.corpora import read_faces
 from emotrack.training.face import FaceSettings
@@ -89,6 +89,13 @@ def test_finished_stages_are_not_repeated_and_the_build_is_reproducible(
     assert (work / "voice.safetensors").read_bytes() == before
     assert again != identifier  # the manifest says how many epochs were asked for
     assert build(data, tmp_path, work, TINY) == identifier
+
+
+def test_missing_data_is_said_in_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--data", str(tmp_path), "--out", str(tmp_path / "out")]) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert "text_dialogues.csv" in said
 
 
 def test_faces_for_fusion_and_for_checking_differ(data: Path) -> None:

@@ -13,7 +13,7 @@ from emotrack.training.corpora import Dialogue, Line
 from emotrack.training.dialogues import ReadDialogue, attach, batch_dialogues
 from emotrack.training.evaluation import DialogueSet, calibrated, held_out, outcome, score, shuffling_costs
 from emotrack.training.fusion import FusionData, FusionSettings, mode_masks, objective, train_fusion
-from emotrack.training.matching import MatchedPool, MatchSettings
+from emotrack.training.matching import MatchedPool, MatchSettings, Shares
 
 CONFIGURATION = NetworkConfiguration(
     widths=StreamWidths(text=8, audio=8, face=8, body=4),
@@ -29,7 +29,7 @@ CONFIGURATION = NetworkConfiguration(
 SETTINGS = FusionSettings(epochs=3, dialogues=4, rate=5e-3, fitting_batches=1)
 
 
-def make_data(plain: bool = True) -> FusionData:
+def make_data() -> FusionData:
     """Dialogues whose words, voices and faces all tell their label."""
     random = np.random.default_rng(0)
 
@@ -43,7 +43,7 @@ def make_data(plain: bool = True) -> FusionData:
     pool = MatchedPool(
         voices={one: [tokens(one, 2) for _ in range(3)] for one in range(7)},
         faces={one: tokens(one, 5) for one in range(7)},
-        settings=MatchSettings(1.0, 0.0, 1.0) if plain else MatchSettings(),
+        settings=MatchSettings(Shares(1.0, 0.0), Shares(1.0, 0.0), 1.0),
     )
     return FusionData(dialogues, pool)
 

@@ -7,28 +7,30 @@ import pytest
 import torch
 
 from emotrack.training.fusion import class_weights, mode_masks
-from emotrack.training.matching import MatchedPool, MatchSettings
+from emotrack.training.matching import MatchedPool, MatchSettings, Shares
+
+ALWAYS = Shares(1.0, 0.0)
 
 
-def pool(**shares: float) -> MatchedPool:
+def pool(settings: MatchSettings) -> MatchedPool:
     return MatchedPool(
         voices={one: [np.full((2, 4), one, np.float32)] for one in range(7)},
         faces={one: np.full((3, 4), one, np.float32) for one in range(7)},
-        settings=MatchSettings(**shares),
+        settings=settings,
     )
 
 
 def test_shares_of_what_is_shown() -> None:
     random = np.random.default_rng(0)
-    drawn = Counter(pool().shown(3, random) for _ in range(20_000))
-    assert drawn[3] / 20_000 == pytest.approx(0.35 + 0.25 / 7, abs=0.02)
-    assert drawn[0] / 20_000 == pytest.approx(0.4 + 0.25 / 7, abs=0.02)
+    drawn = Counter(pool(MatchSettings()).shown(3, Shares(0.4, 0.35), random) for _ in range(20_000))
+    assert drawn[3] / 20_000 == pytest.approx(0.4 + 0.25 / 7, abs=0.02)
+    assert drawn[0] / 20_000 == pytest.approx(0.35 + 0.25 / 7, abs=0.02)
     assert drawn[5] / 20_000 == pytest.approx(0.25 / 7, abs=0.01)
 
 
 def test_draws_show_the_label_where_told_to() -> None:
     random = np.random.default_rng(0)
-    always = pool(shows_label=1.0, shows_nothing=0.0, picture_shows=1.0)
+    always = pool(MatchSettings(ALWAYS, ALWAYS, 1.0))
     voices = [always.voice(4, random) for _ in range(50)]
     faces = [always.face(4, random) for _ in range(50)]
     assert {len(voice) for voice in voices} == {2, 4}
@@ -36,16 +38,25 @@ def test_draws_show_the_label_where_told_to() -> None:
     assert all((one == 4).all() for one in voices + faces)
 
 
+def test_voices_and_faces_have_their_own_shares() -> None:
+    random = np.random.default_rng(0)
+    silent = pool(MatchSettings(Shares(0.0, 1.0), ALWAYS, 1.0))
+    assert all((silent.voice(4, random) == 0).all() and (silent.face(4, random) == 4).all() for _ in range(50))
+
+
 def test_some_pictures_of_a_track_are_plain() -> None:
     random = np.random.default_rng(0)
-    some = pool(shows_label=1.0, shows_nothing=0.0)
+    some = pool(MatchSettings(face=ALWAYS, pictures=0.7))
     pictures = np.concatenate([some.face(4, random) for _ in range(2_000)])[:, 0]
     assert (pictures == 4).mean() == pytest.approx(0.7, abs=0.02)
     assert (pictures == 0).mean() == pytest.approx(0.3, abs=0.02)
 
 
 def test_the_same_seed_draws_the_same() -> None:
-    one, two = ([pool().face(2, random) for _ in range(20)] for random in (np.random.default_rng(5), np.random.default_rng(5)))
+    one, two = (
+        [pool(MatchSettings()).face(2, random) for _ in range(20)]
+        for random in (np.random.default_rng(5), np.random.default_rng(5))
+    )
     assert all(np.array_equal(first, second) for first, second in zip(one, two, strict=True))
 
 

@@ -1,0 +1,123 @@
+"""Sources that give what a test tells them to, and stand-ins for voice activity and encoders that cost next to nothing."""
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+
+from emotrack.demo import clip_path
+from emotrack.engines.encoders import Encoders
+from emotrack.engines.face_detection import DetectedFace
+from emotrack.stream.clock import SessionClock
+from emotrack.stream.media import AUDIO_RATE, AudioChunk, MediaItem, Medium, MediumChange, VideoFrame
+from emotrack.stream.pacing import due
+from emotrack.stream.sampling import RateGrid
+from emotrack.stream.sources.open import open_source
+
+Items = Iterable[MediaItem]
+
+
+class Scripted:
+    """A file-like source of given items; `items` may be a function, so that each session gets them anew."""
+
+    def __init__(self, name: str, items: Items | Callable[[], Items]) -> None:
+        self.name, self.description, self.live = name, f"scripted {name}", False
+        self._items = items
+
+    def items(self, clock: SessionClock, stop: threading.Event) -> Iterator[MediaItem]:
+        for item in self._items() if callable(self._items) else self._items:
+            if stop.is_set():
+                return
+            yield item
+
+
+@cache
+def clip_items() -> tuple[MediaItem, ...]:
+    """The demonstration clip's sound, and its pictures at five a second."""
+    grid = RateGrid()
+    source = open_source(str(clip_path()), name="clip")
+    items = source.items(SessionClock(), threading.Event())
+    return tuple(item for item in items if not isinstance(item, VideoFrame) or grid.takes(item.time, 5.0))
+
+
+def clip_part(begin: float, end: float, *, at: float, pictures: bool = True, sounds: bool = True) -> list[MediaItem]:
+    """What the clip shows and says from `begin` to `end` (seconds), moved to `at`."""
+    part: list[MediaItem] = []
+    for item in clip_items():
+        match item:
+            case AudioChunk(start, samples):
+                first, last = (round(min(max(moment - start, 0.0), item.end - start) * AUDIO_RATE) for moment in (begin, end))
+                if sounds and last > first:
+                    part.append(AudioChunk(start + first / AUDIO_RATE - begin + at, samples[first:last]))
+            case VideoFrame(moment, image):
+                if pictures and begin <= moment < end:
+                    part.append(VideoFrame(moment - begin + at, image))
+    return part
+
+
+def up(*media: Medium, at: float = 0.0) -> list[MediaItem]:
+    return [MediumChange(at, medium, "up", "start") for medium in media]
+
+
+def down(medium: Medium, at: float, reason: str) -> list[MediaItem]:
+    return [MediumChange(at, medium, "down", reason)]
+
+
+def sound(*parts: tuple[float, float], at: float = 0.0) -> list[MediaItem]:
+    """One stretch of audio: parts of (seconds, loudness), each of white noise so loud; 0 is digital silence."""
+    noise = np.random.default_rng(5)
+    samples = [loud * noise.standard_normal(round(seconds * AUDIO_RATE)).astype(np.float32) for seconds, loud in parts]
+    whole = np.clip(np.concatenate(samples), -1, 1)
+    return [AudioChunk(at + first / AUDIO_RATE, whole[first : first + 3_200]) for first in range(0, len(whole), 3_200)]
+
+
+def by_time(*parts: Iterable[MediaItem]) -> list[MediaItem]:
+    """All items in the order in which a source gives them."""
+    return sorted((item for part in parts for item in part), key=due)
+
+
+class LoudnessVad:
+    """Takes everything loud for speech, in the place of Silero's network."""
+
+    def stream(self) -> "LoudnessVad":
+        return self
+
+    def reset(self) -> None:
+        pass
+
+    def probability(self, block_16k: np.ndarray) -> float:
+        return float(np.sqrt(np.mean(block_16k**2)) > 0.03)
+
+
+class NumbersEncoder:
+    """Describes audio segments by a few of their own numbers after waiting `seconds`, in the place of the voice network."""
+
+    rate = 16_000
+    window = 1.5
+    hop = 0.75
+    dim = 128
+
+    def __init__(self, seconds: float = 0.0) -> None:
+        self._seconds = seconds
+
+    def encode(self, segments: np.ndarray) -> np.ndarray:
+        time.sleep(self._seconds)
+        return segments[:, : self.dim].astype(np.float32)
+
+
+class NobodyDetector:
+    """Finds no face in any picture."""
+
+    def detect(self, image: np.ndarray) -> list[DetectedFace]:
+        return []
+
+    def follow(self, image: np.ndarray, faces: list[DetectedFace]) -> list[DetectedFace]:
+        return []
+
+
+def cheap(encoders: Encoders, *, slow: float = 0.0) -> Encoders:
+    """The same encoders with stand-ins for audio and for finding faces; `slow` seconds for each description of audio."""
+    return replace(encoders, audio=NumbersEncoder(slow), face_detector=NobodyDetector())  # type: ignore[arg-type]

@@ -1,0 +1,132 @@
+"""What a session does when something fails: a camera, a source, an encoder, the recogniser, the machine's speed."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import psutil
+import pytest
+
+from emotrack.stream.load import STEPS
+from emotrack.stream.loop import Loop
+from emotrack.stream.media import MediaItem
+from emotrack.stream.messages import Emotion, Error, Feed, Heartbeat, Message, Session
+from helpers.scripted import LoudnessVad, Scripted, by_time, cheap, clip_part, down, sound, up
+from helpers.tracking import Workbench, emotions
+
+pytestmark = pytest.mark.xdist_group("live session")
+
+
+@pytest.fixture
+def loud(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Everything loud is speech."""
+    monkeypatch.setattr("emotrack.stream.loop.SileroVad", LoudnessVad)
+
+
+def test_a_camera_that_is_lost_for_a_while_masks_the_face_and_nothing_else(workbench: Workbench) -> None:
+    items = by_time(
+        up("audio", "video"),
+        clip_part(0.0, 5.6, at=0.0),
+        down("video", 5.6, "the cable was pulled"),
+        clip_part(5.8, 11.0, at=5.6, pictures=False),
+        up("video", at=10.8),
+        clip_part(15.8, 19.7, at=10.8),
+    )
+    messages = workbench.track([Scripted("desk", items)], transcribe=False)
+    finals = emotions(messages, "final")
+    assert [final.modalities["face"].present for final in finals] == [True, False, True]
+    assert [final.modalities["face"].reason for final in finals] == [None, "no video", None]
+    assert all(final.modalities["text"].reason == "no recogniser" for final in finals)
+    assert all(final.modalities["audio"].present and final.transcript is None for final in finals)
+    told = [(m.state, m.reason) for m in messages if isinstance(m, Feed) and m.medium == "video"]
+    assert told == [("up", "start"), ("down", "the cable was pulled"), ("up", "start")]
+
+
+def broken(after: float) -> Iterator[MediaItem]:
+    yield from up("audio")
+    yield from sound((0.5, 1e-3), (after, 0.2))
+    raise RuntimeError("the driver is on fire")
+
+
+@pytest.mark.usefixtures("loud")
+@pytest.mark.parametrize("realtime", [True, False], ids=["live", "ordered"])
+def test_a_bug_in_a_source_ends_the_session_and_is_told(workbench: Workbench, realtime: bool) -> None:
+    loop, collector = workbench.loop([Scripted("bad", lambda: broken(0.4))], realtime=realtime, encoders=cheap(workbench.encoders))
+    with pytest.raises(RuntimeError, match="on fire"):
+        loop.run()
+    *_, error, ended = collector.messages
+    assert isinstance(error, Error) and not error.continues and "on fire" in error.message
+    assert isinstance(ended, Session) and ended.state == "ended" and ended.reason == "error"
+
+
+class BrokenFaces:
+    """A face network that gives up."""
+
+    dim = 128
+
+    def encode(self, crops: np.ndarray) -> np.ndarray:
+        raise RuntimeError("out of memory")
+
+
+def test_a_bug_in_vision_ends_the_session_even_at_its_end(workbench: Workbench) -> None:
+    items = by_time(up("audio", "video"), clip_part(0.0, 0.3, at=0.0))
+    encoders = replace(workbench.encoders, face=BrokenFaces())  # type: ignore[arg-type]
+    loop, collector = workbench.loop([Scripted("clip", items)], encoders=encoders)
+    with pytest.raises(RuntimeError, match="out of memory"):
+        loop.run()
+    assert isinstance(collector.messages[-1], Session) and collector.messages[-1].reason == "error"
+
+
+def test_a_killed_recogniser_costs_one_transcript(workbench: Workbench) -> None:
+    items = by_time(up("audio"), clip_part(0.0, 11.0, at=0.0, pictures=False))
+    killed: list[int] = []
+
+    def kill_recogniser(loop: Loop, message: Message) -> None:
+        if isinstance(message, Emotion) and not killed:
+            for child in psutil.Process().children():
+                if "pocketsphinx" in " ".join(child.cmdline()):
+                    child.kill()
+                    killed.append(child.pid)
+
+    messages = workbench.track([Scripted("clip", items)], react=kill_recogniser)
+    assert len(killed) == 1
+    first, second = emotions(messages, "final")
+    assert not first.modalities["text"].present and first.modalities["text"].reason == "transcription failed"
+    assert first.transcript is None and first.modalities["audio"].present
+    (error,) = [message for message in messages if isinstance(message, Error)]
+    assert error.continues and error.source == "clip" and "PocketSphinx" in error.message
+    assert second.modalities["text"].present and second.transcript is not None and second.transcript.text
+
+
+@pytest.mark.parametrize("realtime", [True, False], ids=["live", "ordered"])
+def test_stop_in_mid_utterance_publishes_it_and_ends(workbench: Workbench, realtime: bool) -> None:
+    items = by_time(up("audio", "video"), clip_part(0.0, 20.0, at=0.0))
+    stopped: list[float] = []
+
+    def stop(loop: Loop, message: Message) -> None:
+        if isinstance(message, Emotion) and not stopped:
+            stopped.append(time.monotonic())
+            loop.stop()
+
+    messages = workbench.track([Scripted("clip", items)], realtime=realtime, react=stop)
+    took = time.monotonic() - stopped[0]
+    partial = emotions(messages, "partial")[0]
+    final = next(final for final in emotions(messages, "final") if final.utterance == partial.utterance)
+    assert final.modalities["audio"].present and final.end >= partial.end
+    assert isinstance(messages[-1], Session) and messages[-1].state == "ended" and messages[-1].reason == "stopped"
+    assert took < 2
+
+
+@pytest.mark.usefixtures("loud")
+def test_under_load_cost_is_shed_in_order_and_every_final_comes(workbench: Workbench) -> None:
+    items = by_time(up("audio", "video"), sound(*[(2.6, 0.2), (0.7, 1e-3)] * 3), clip_part(0.0, 9.9, at=0.0, sounds=False))
+    encoders = cheap(workbench.encoders, slow=1.0)
+    messages = workbench.track([Scripted("busy", items)], "stream.modes=[audio,face]", realtime=True, encoders=encoders)
+    steps = [message for message in messages if isinstance(message, Feed) and message.medium is None]
+    assert [step.reason for step in steps] == [f"load: {step} left out" for step in STEPS]
+    assert {step.state for step in steps} == {"degraded"}
+    assert len(emotions(messages, "final")) == 3
+    beat: Any = [message for message in messages if isinstance(message, Heartbeat)][-1]
+    assert beat.shedding == STEPS and beat.shed["partials"] > 0

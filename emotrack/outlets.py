@@ -4,10 +4,10 @@ import secrets
 from pathlib import Path
 
 from emotrack.model.errors import UserError
-from emotrack.stream.keys import ServerKeys
-from emotrack.stream.publish import Publisher
-from emotrack.stream.record import Recorder
 from emotrack.stream.settings import PublishSettings
+from emotrack.stream.wire.keys import ServerKeys
+from emotrack.stream.wire.publish import Publisher
+from emotrack.stream.wire.record import Recorder
 
 
 def new_session_name() -> str:

@@ -14,13 +14,13 @@ from emotrack.settings import Settings, load_settings
 from emotrack.stream.loop import Loop
 from emotrack.stream.media import Source
 from emotrack.stream.messages import EngineInfo, FeedInfo, Message, ModelInfo, Session, SkippedBackend
-from emotrack.stream.outbox import Listener, Outbox, Sink
 from emotrack.stream.parts import Parts
-from emotrack.stream.publish import Publisher
 from emotrack.stream.sources.open import open_sources
 from emotrack.stream.transcription.open import open_transcriber
 from emotrack.stream.transcription.transcript import Transcriber
-from emotrack.stream.vocabulary import MELD
+from emotrack.stream.wire.outbox import Listener, Outbox, Sink
+from emotrack.stream.wire.publish import Publisher
+from emotrack.stream.wire.vocabulary import MELD
 
 
 class Tracker:

@@ -1,0 +1,1 @@
+"""The encoders: what describes words, sound, faces and bodies."""

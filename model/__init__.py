@@ -1,0 +1,1 @@
+"""AM²-EmoJE as plain torch modules, its streaming state, and its trained weights."""

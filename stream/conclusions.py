@@ -16,9 +16,9 @@ from emotrack.stream.feed import Feed
 from emotrack.stream.labelling import Answer, Labeller
 from emotrack.stream.messages import Emotion, Error, Speaker, SpeakerRef, Timing
 from emotrack.stream.parts import Parts
+from emotrack.stream.seeing.vision import Vision
 from emotrack.stream.speakers.assign import make_assigner
 from emotrack.stream.utterance import Utterance
-from emotrack.stream.vision import Vision
 
 HURRIED_SECONDS = 0.8
 """How long a transcript is waited for when the session is to end."""

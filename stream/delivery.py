@@ -11,7 +11,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from emotrack.stream.audio import BLOCK_SECONDS, AudioBlock, Discontinuity
+from emotrack.stream.hearing.audio import BLOCK_SECONDS, AudioBlock, Discontinuity
 from emotrack.stream.media import Medium, MediumChange, VideoFrame
 
 Item = AudioBlock | Discontinuity | VideoFrame | MediumChange

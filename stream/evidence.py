@@ -8,10 +8,10 @@ import numpy as np
 from emotrack.engines.encoders import Encoders
 from emotrack.model.configuration import STREAMS, Stream
 from emotrack.stream.feed import Feed
+from emotrack.stream.seeing.vision import Sighting
 from emotrack.stream.speakers.association import speaking_face
 from emotrack.stream.transcription.transcript import Transcript
 from emotrack.stream.utterance import Utterance
-from emotrack.stream.vision import Sighting
 
 MAXIMUM_TOKENS = 16
 """Faces or bodies of one utterance that reach the network; more are thinned evenly."""

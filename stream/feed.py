@@ -5,11 +5,10 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from emotrack.stream.audio import BLOCK_SECONDS, AudioBlock, AudioRing
-from emotrack.stream.description import AudioDescription
-from emotrack.stream.media import Medium
-from emotrack.stream.muted import MutedDetector
-from emotrack.stream.segmentation import (
+from emotrack.stream.hearing.audio import BLOCK_SECONDS, AudioBlock, AudioRing
+from emotrack.stream.hearing.description import AudioDescription
+from emotrack.stream.hearing.muted import MutedDetector
+from emotrack.stream.hearing.segmentation import (
     SegmentationSettings,
     Segmenter,
     SegmentEvent,
@@ -18,11 +17,12 @@ from emotrack.stream.segmentation import (
     SpeechResumed,
     SpeechStarted,
 )
+from emotrack.stream.hearing.vad import VadStream
+from emotrack.stream.hearing.windows import WindowEnded, WindowEvent, WindowSegmenter, WindowStarted
+from emotrack.stream.media import Medium
+from emotrack.stream.seeing.vision import Sighting
 from emotrack.stream.transcription.transcript import TranscriptionStream
 from emotrack.stream.utterance import Utterance
-from emotrack.stream.vad import VadStream
-from emotrack.stream.vision import Sighting
-from emotrack.stream.windows import WindowEnded, WindowEvent, WindowSegmenter, WindowStarted
 
 SIGHTINGS = 700
 """Sightings kept a feed: over two minutes at five a second, more than any utterance lasts."""

@@ -13,7 +13,7 @@ from emotrack.stream.messages import Feed as FeedMessage
 from emotrack.stream.messages import Heartbeat
 from emotrack.stream.parts import Parts
 from emotrack.stream.sampling import RateGrid
-from emotrack.stream.vision import Vision
+from emotrack.stream.seeing.vision import Vision
 
 HEARTBEAT_RATE = 1.0
 

@@ -4,9 +4,9 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
-from emotrack.stream.audio import BlockCutter
 from emotrack.stream.clock import SessionClock
 from emotrack.stream.delivery import Delivery, Item
+from emotrack.stream.hearing.audio import BlockCutter
 from emotrack.stream.media import AudioChunk, MediaItem, MediumChange, Source, VideoFrame
 from emotrack.stream.pacing import paced
 

@@ -12,23 +12,23 @@ import msgspec
 
 from emotrack.model.configuration import STREAMS, Stream
 from emotrack.model.errors import UserError
-from emotrack.stream.audio import AudioBlock, Discontinuity
 from emotrack.stream.clock import SessionClock
 from emotrack.stream.conclusions import Conclusions
 from emotrack.stream.delivery import Arrival, Delivery, LiveDelivery, OrderedDelivery, time_of
-from emotrack.stream.description import AudioDescription
 from emotrack.stream.feed import Feed, Tools
 from emotrack.stream.health import Health
+from emotrack.stream.hearing.audio import AudioBlock, Discontinuity
+from emotrack.stream.hearing.description import AudioDescription
+from emotrack.stream.hearing.vad import SileroVad
 from emotrack.stream.intake import Intake
 from emotrack.stream.load import LoadLadder
 from emotrack.stream.media import MediumChange, VideoFrame
 from emotrack.stream.messages import Error
 from emotrack.stream.parts import Parts
 from emotrack.stream.sampling import RateGrid
+from emotrack.stream.seeing.vision import Sighting, Vision
 from emotrack.stream.transcription.transcript import TranscriptionStream
 from emotrack.stream.utterance import Utterance
-from emotrack.stream.vad import SileroVad
-from emotrack.stream.vision import Sighting, Vision
 
 TURN_SECONDS = 0.02
 """How long a live loop waits for media before it looks after utterances again."""

@@ -7,9 +7,9 @@ from emotrack.engines.encoders import Encoders
 from emotrack.model.bundle import Bundle
 from emotrack.stream.media import Source
 from emotrack.stream.messages import Session
-from emotrack.stream.outbox import Outbox
 from emotrack.stream.settings import StreamSettings
 from emotrack.stream.transcription.transcript import Transcriber
+from emotrack.stream.wire.outbox import Outbox
 
 
 @dataclass(frozen=True, slots=True)

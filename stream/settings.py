@@ -6,11 +6,11 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from emotrack.model.configuration import STREAMS, Stream
-from emotrack.stream.addresses import DEFAULT_ENDPOINT
-from emotrack.stream.segmentation import SegmentationSettings
+from emotrack.stream.hearing.segmentation import SegmentationSettings
 from emotrack.stream.sources.settings import SourceSettings
 from emotrack.stream.speakers.settings import SpeakerSettings
 from emotrack.stream.transcription.settings import TranscriptionSettings
+from emotrack.stream.wire.addresses import DEFAULT_ENDPOINT
 
 
 class Section(BaseModel):

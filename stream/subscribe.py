@@ -15,14 +15,14 @@ from types import TracebackType
 import zmq
 
 from emotrack.model.errors import UserError
-from emotrack.stream.addresses import DEFAULT_ENDPOINT, WILDCARDS, Address, parse_endpoint
-from emotrack.stream.connection import ConnectionWatch
-from emotrack.stream.keys import ClientKeys, load_public_key
 from emotrack.stream.messages import KINDS, BadMessage, Heartbeat, Message, decode, topic
-from emotrack.stream.progress import Progress
-from emotrack.stream.selection import Selection
-from emotrack.stream.snapshot import SnapshotReply
-from emotrack.stream.snapshot_client import Curve, SnapshotClient, configure_client
+from emotrack.stream.wire.addresses import DEFAULT_ENDPOINT, WILDCARDS, Address, parse_endpoint
+from emotrack.stream.wire.connection import ConnectionWatch
+from emotrack.stream.wire.keys import ClientKeys, load_public_key
+from emotrack.stream.wire.progress import Progress
+from emotrack.stream.wire.selection import Selection
+from emotrack.stream.wire.snapshot import SnapshotReply
+from emotrack.stream.wire.snapshot_client import Curve, SnapshotClient, configure_client
 
 log = logging.getLogger(__name__)
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from emotrack.stream.audio import BLOCK_SECONDS, AudioBlock
-from emotrack.stream.description import AudioDescription
+from emotrack.stream.hearing.audio import BLOCK_SECONDS, AudioBlock
+from emotrack.stream.hearing.description import AudioDescription
 from emotrack.stream.transcription.transcript import Transcript, TranscriptionStream
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ def demo_command(plain: bool) -> None:
     """Ends by itself when the clip does."""
     say("loading the networks …")
     from emotrack.settings import load_settings
-    from emotrack.stream.monitor import run_monitor
+    from emotrack.stream.monitor.terminal import run_monitor
     from emotrack.tracker import Tracker
 
     say("one source is one speaker here, and its portraits smile whatever they say; see the README for telling voices apart.")

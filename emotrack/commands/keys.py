@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from emotrack.say import say
-from emotrack.stream.keys import create_keys
+from emotrack.stream.wire.keys import create_keys
 
 
 def keys_command(directory: Path, clients: Sequence[str]) -> None:

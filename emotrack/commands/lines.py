@@ -2,8 +2,8 @@
 
 from typing import TextIO
 
-from emotrack.stream.monitor import describe
-from emotrack.stream.outbox import Outgoing, SinkFailed
+from emotrack.stream.monitor.terminal import describe
+from emotrack.stream.wire.outbox import Outgoing, SinkFailed
 
 
 class LineSink:

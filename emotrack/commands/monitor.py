@@ -4,7 +4,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from emotrack.stream.monitor import run_monitor
+from emotrack.stream.monitor.terminal import run_monitor
 from emotrack.stream.subscribe import subscribe
 
 

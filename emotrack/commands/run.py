@@ -15,9 +15,9 @@ from emotrack.model.errors import UserError
 from emotrack.outlets import new_session_name, open_publisher, open_recorder
 from emotrack.say import say
 from emotrack.settings import load_settings
-from emotrack.stream.outbox import Sink
-from emotrack.stream.record import STANDARD_OUTPUT, Recorder
 from emotrack.stream.sources.open import open_sources
+from emotrack.stream.wire.outbox import Sink
+from emotrack.stream.wire.record import STANDARD_OUTPUT, Recorder
 
 if TYPE_CHECKING:
     from emotrack.tracker import Tracker

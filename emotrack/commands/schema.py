@@ -3,7 +3,7 @@
 import json
 import sys
 
-from emotrack.stream.schema import json_schema
+from emotrack.stream.wire.schema import json_schema
 
 
 def schema_command() -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from emotrack.stream.faces import FaceObservation
+from emotrack.stream.seeing.faces import FaceObservation
 
 _NOISE = 0.02
 """Mouth motion (aligned pixels) that means nothing; keeps the confidence low where nobody's mouth moves."""

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from emotrack.stream.monitor_state import MonitorState, fold
-from emotrack.stream.monitor_view import render
+from emotrack.stream.monitor.state import MonitorState, fold
+from emotrack.stream.monitor.view import render
 from helpers.sample_messages import conversation
 
 CHARACTER = 0.602

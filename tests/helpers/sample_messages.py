@@ -20,8 +20,8 @@ from emotrack.stream.messages import (
     Timing,
     TranscriptInfo,
 )
-from emotrack.stream.outbox import Outbox
-from emotrack.stream.vocabulary import LABELS, MELD
+from emotrack.stream.wire.outbox import Outbox
+from emotrack.stream.wire.vocabulary import LABELS, MELD
 
 
 def session(state: str = "started", **changes: Any) -> Session:

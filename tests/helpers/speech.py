@@ -9,7 +9,7 @@ from pathlib import Path
 import av
 import numpy as np
 
-from emotrack.stream.audio import AudioBlock, BlockCutter
+from emotrack.stream.hearing.audio import AudioBlock, BlockCutter
 from emotrack.stream.media import AUDIO_RATE, AudioChunk
 
 SCORE_STEP = 0.001

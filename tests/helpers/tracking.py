@@ -11,10 +11,10 @@ from emotrack.settings import Settings, load_settings
 from emotrack.stream.loop import Loop
 from emotrack.stream.media import Source
 from emotrack.stream.messages import Emotion, Message
-from emotrack.stream.outbox import Outbox, Outgoing
 from emotrack.stream.parts import Parts
 from emotrack.stream.sources.open import open_sources
 from emotrack.stream.transcription.open import open_transcriber
+from emotrack.stream.wire.outbox import Outbox, Outgoing
 from emotrack.tracker import opening
 
 TIMING_FIELDS = ("published_unix_ns", "start_unix_ns", "timing_ms", "lag", "queues", "snapshot_endpoint")

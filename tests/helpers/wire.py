@@ -9,9 +9,9 @@ from typing import Any
 import zmq
 
 from emotrack.stream.messages import Message, decode
-from emotrack.stream.outbox import Outbox
-from emotrack.stream.publish import Publisher
 from emotrack.stream.subscribe import Subscription
+from emotrack.stream.wire.outbox import Outbox
+from emotrack.stream.wire.publish import Publisher
 from helpers import sample_messages as sample
 
 LOCAL = "tcp://127.0.0.1:0"

@@ -15,7 +15,12 @@ MAY_IMPORT = {
     "configs": {"configs"},
     "emotrack": {"emotrack", "configs", "stream", "engines", "model", "training"},
 }
-OF_STREAM_TRAINING_MAY_USE = ("emotrack.stream.sources", "emotrack.stream.media", "emotrack.stream.clock", "emotrack.stream.faces")
+OF_STREAM_TRAINING_MAY_USE = (
+    "emotrack.stream.sources",
+    "emotrack.stream.media",
+    "emotrack.stream.clock",
+    "emotrack.stream.seeing.faces",
+)
 
 
 def modules(folder: str) -> Iterator[Path]:

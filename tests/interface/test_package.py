@@ -71,7 +71,7 @@ def _with_site_packages(script: str) -> str:
     return f"import sys\nsys.path += {libraries!r}\n{script}"
 
 
-@pytest.mark.parametrize("module", ["emotrack", "emotrack.stream.subscribe", "emotrack.stream.monitor", "emotrack.cli"])
+@pytest.mark.parametrize("module", ["emotrack", "emotrack.stream.subscribe", "emotrack.stream.monitor.terminal", "emotrack.cli"])
 def test_what_a_subscriber_imports_is_light(module: str) -> None:
     heavy = ("torch", "numpy", "scipy", "av", "onnxruntime", "yaml")
     script = f"import sys, {module}; print([name for name in {heavy!r} if name in sys.modules])"

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.signal import resample_poly
 
-from emotrack.stream.audio import BLOCK_SAMPLES, BLOCK_SECONDS, AudioBlock, AudioRing, BlockCutter, Discontinuity
+from emotrack.stream.hearing.audio import BLOCK_SAMPLES, BLOCK_SECONDS, AudioBlock, AudioRing, BlockCutter, Discontinuity
 from emotrack.stream.media import AUDIO_RATE, AudioChunk
 from helpers.speech import blocks_of, demo_speech
 

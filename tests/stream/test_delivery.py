@@ -8,7 +8,6 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emotrack.stream.audio import BLOCK_SECONDS, AudioBlock, Discontinuity
 from emotrack.stream.delivery import (
     AUDIO_BACKLOG_BLOCKS,
     ORDERED_VIDEO_FRAMES,
@@ -19,6 +18,7 @@ from emotrack.stream.delivery import (
     medium_of,
     time_of,
 )
+from emotrack.stream.hearing.audio import BLOCK_SECONDS, AudioBlock, Discontinuity
 from emotrack.stream.media import MediumChange, VideoFrame
 
 SILENCE_32K, SILENCE_16K = np.zeros(1024, np.float32), np.zeros(512, np.float32)

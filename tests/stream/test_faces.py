@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from emotrack.engines.face_detection import DetectedFace
-from emotrack.stream.face_finding import FaceFinder
-from emotrack.stream.faces import FaceTracker
+from emotrack.stream.seeing.face_finding import FaceFinder
+from emotrack.stream.seeing.faces import FaceTracker
 
 PLACES = np.array([[0.3, 0.35], [0.7, 0.35], [0.5, 0.55], [0.35, 0.75], [0.65, 0.75]])
 MOUTH = (slice(52, 72), slice(22, 58))

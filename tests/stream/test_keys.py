@@ -9,8 +9,8 @@ import pytest
 import zmq
 
 from emotrack.model.errors import UserError
-from emotrack.stream.keys import ClientKeys, ServerKeys, create_keys, load_public_key
 from emotrack.stream.subscribe import subscribe
+from emotrack.stream.wire.keys import ClientKeys, ServerKeys, create_keys, load_public_key
 from helpers import sample_messages as sample
 from helpers.wire import publishing, receive, silent, wait_for_problem
 

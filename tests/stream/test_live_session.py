@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from emotrack.model.errors import UserError
-from emotrack.stream.audio import BlockCutter
-from emotrack.stream.description import AudioDescription
+from emotrack.stream.hearing.audio import BlockCutter
+from emotrack.stream.hearing.description import AudioDescription
 from emotrack.stream.loop import Loop
 from emotrack.stream.media import AudioChunk, MediaItem, VideoFrame
 from emotrack.stream.messages import Emotion, Feed, Heartbeat, Message, Session, Speaker

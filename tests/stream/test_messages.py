@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from emotrack.stream import messages as wire
 from emotrack.stream.messages import BadMessage, Message, decode, encode, kind, make_topic, topic
-from emotrack.stream.outbox import Outbox
-from emotrack.stream.schema import json_schema
-from emotrack.stream.vocabulary import EMOTIONML_BIG6, LABELS, ROS4HRI
+from emotrack.stream.wire.outbox import Outbox
+from emotrack.stream.wire.schema import json_schema
+from emotrack.stream.wire.vocabulary import EMOTIONML_BIG6, LABELS, ROS4HRI
 from helpers import sample_messages as sample
 
 identifiers = st.from_regex(r"\A[A-Za-z0-9_-]{1,12}\Z")

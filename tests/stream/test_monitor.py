@@ -13,12 +13,12 @@ from rich.console import Console
 
 import emotrack.demo
 from emotrack.stream.messages import Emotion, Feed, Message, ModalityState
-from emotrack.stream.monitor import describe, run_monitor
-from emotrack.stream.monitor_header import share_out
-from emotrack.stream.monitor_state import KEPT_NOTICES, KEPT_SPEAKERS, TREND, MonitorState, fold
-from emotrack.stream.monitor_view import KEYS, NOTICES, WIDEST, bar, render
-from emotrack.stream.outbox import Outbox
-from emotrack.stream.printable import clock, shorten
+from emotrack.stream.monitor.header import share_out
+from emotrack.stream.monitor.state import KEPT_NOTICES, KEPT_SPEAKERS, TREND, MonitorState, fold
+from emotrack.stream.monitor.terminal import describe, run_monitor
+from emotrack.stream.monitor.view import KEYS, NOTICES, WIDEST, bar, render
+from emotrack.stream.wire.outbox import Outbox
+from emotrack.stream.wire.printable import clock, shorten
 from helpers import sample_messages as sample
 from helpers.monitor_picture import draw
 from helpers.wire import emit_all

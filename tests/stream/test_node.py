@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from emotrack.stream.keys import ClientKeys, ServerKeys, create_keys
+from emotrack.stream.wire.keys import ClientKeys, ServerKeys, create_keys
 from helpers import sample_messages as sample
 from helpers.wire import emit_all, publishing
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emotrack.stream.messages import Error, Heartbeat, Message, decode, encode, topic
-from emotrack.stream.outbox import LISTED_TOPICS, Listener, Outbox, Outgoing, SinkFailed
+from emotrack.stream.wire.outbox import LISTED_TOPICS, Listener, Outbox, Outgoing, SinkFailed
 from helpers import sample_messages as sample
 
 

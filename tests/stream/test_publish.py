@@ -14,11 +14,11 @@ import pytest
 import zmq
 
 from emotrack.model.errors import UserError
-from emotrack.stream.addresses import Address, parse_endpoint
 from emotrack.stream.messages import Heartbeat, Session
-from emotrack.stream.publish import Publisher
-from emotrack.stream.snapshot import LARGEST_REQUEST
 from emotrack.stream.subscribe import subscribe
+from emotrack.stream.wire.addresses import Address, parse_endpoint
+from emotrack.stream.wire.publish import Publisher
+from emotrack.stream.wire.snapshot import LARGEST_REQUEST
 from helpers import sample_messages as sample
 from helpers.wire import LOCAL, connect, emit_all, publishing, receive
 

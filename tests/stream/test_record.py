@@ -10,8 +10,8 @@ import pytest
 
 from emotrack.model.errors import UserError
 from emotrack.stream.messages import Error, decode
-from emotrack.stream.outbox import Listener, Outbox
-from emotrack.stream.record import Recorder
+from emotrack.stream.wire.outbox import Listener, Outbox
+from emotrack.stream.wire.record import Recorder
 from helpers import sample_messages as sample
 from helpers.wire import emit_all
 
@@ -56,8 +56,8 @@ def test_a_reader_that_leaves_ends_the_session_cleanly() -> None:
     script = textwrap.dedent("""
         import sys, threading
         from helpers import sample_messages as sample
-        from emotrack.stream.outbox import Outbox
-        from emotrack.stream.record import Recorder
+        from emotrack.stream.wire.outbox import Outbox
+        from emotrack.stream.wire.record import Recorder
         stop = threading.Event()
         outbox = Outbox("s1", [Recorder("-")], request_stop=stop.set)
         for _ in range(100_000):

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from emotrack.stream.segmentation import (
+from emotrack.stream.hearing.segmentation import (
     SegmentationSettings,
     Segmenter,
     SegmentEvent,

@@ -3,8 +3,8 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emotrack.stream.segmentation import SegmentationSettings
-from emotrack.stream.windows import WindowEnded, WindowEvent, WindowSegmenter, WindowStarted
+from emotrack.stream.hearing.segmentation import SegmentationSettings
+from emotrack.stream.hearing.windows import WindowEnded, WindowEvent, WindowSegmenter, WindowStarted
 
 
 def run(*sightings: tuple[float, float, bool], step: float = 0.25) -> list[WindowEvent]:

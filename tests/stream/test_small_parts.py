@@ -4,8 +4,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from emotrack.stream.hearing.muted import BLOCKS_UNTIL_MUTED, MutedDetector
 from emotrack.stream.load import STEPS, LoadLadder
-from emotrack.stream.muted import BLOCKS_UNTIL_MUTED, MutedDetector
 from emotrack.stream.sampling import RateGrid
 
 

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emotrack.stream.messages import Emotion, Message, decode, encode
-from emotrack.stream.outbox import Outbox, Outgoing
-from emotrack.stream.snapshot import KEPT_CURRENT, LARGEST_REQUEST, PAGE, Reply, SnapshotRefusal, SnapshotReply, SnapshotState
+from emotrack.stream.wire.outbox import Outbox, Outgoing
+from emotrack.stream.wire.snapshot import KEPT_CURRENT, LARGEST_REQUEST, PAGE, Reply, SnapshotRefusal, SnapshotReply, SnapshotState
 from helpers import sample_messages as sample
 
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from emotrack.demo import clip_path
 from emotrack.demo.script import CAMERA_COVERED, LINES
 from emotrack.engines.face_detection import FaceDetector
-from emotrack.stream.face_finding import FaceFinder
-from emotrack.stream.faces import FaceObservation, FaceTracker
+from emotrack.stream.seeing.face_finding import FaceFinder
+from emotrack.stream.seeing.faces import FaceObservation, FaceTracker
 from emotrack.stream.speakers.association import speaking_face
 
 

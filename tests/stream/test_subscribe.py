@@ -15,11 +15,11 @@ import zmq
 
 from emotrack.model.errors import UserError
 from emotrack.stream.messages import KINDS, Emotion, Message, encode, topic
-from emotrack.stream.outbox import Outbox
-from emotrack.stream.progress import Progress
-from emotrack.stream.selection import Selection
-from emotrack.stream.snapshot import RING
 from emotrack.stream.subscribe import Subscription, subscribe
+from emotrack.stream.wire.outbox import Outbox
+from emotrack.stream.wire.progress import Progress
+from emotrack.stream.wire.selection import Selection
+from emotrack.stream.wire.snapshot import RING
 from helpers import sample_messages as sample
 from helpers.wire import connect, emit_all, lossy_relay, publishing, receive, silent, wait_for_problem, wait_until_published
 
@@ -276,7 +276,7 @@ def test_a_subscriber_may_come_before_its_publisher() -> None:
 
 
 def test_silence_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("emotrack.stream.connection.QUIET_FOR", 0.2)
+    monkeypatch.setattr("emotrack.stream.wire.connection.QUIET_FOR", 0.2)
     problems: list[str] = []
     with publishing() as (probe, _):
         endpoint = probe.endpoint
@@ -288,7 +288,7 @@ def test_silence_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_publisher_that_says_nothing_wanted_is_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("emotrack.stream.connection.QUIET_FOR", 0.4)
+    monkeypatch.setattr("emotrack.stream.wire.connection.QUIET_FOR", 0.4)
     problems: list[str] = []
     with (
         publishing() as (publisher, outbox),

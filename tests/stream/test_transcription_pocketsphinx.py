@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import CancelledError, wait
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
@@ -154,33 +155,35 @@ def test_interleaved_streams_hear_what_each_hears_alone(transcriber: PocketSphin
     assert [pause.result(PATIENCE).text for pause in reversed(pauses)] == alone
 
 
-def test_a_killed_process_fails_what_was_asked_and_the_next_utterance_gets_a_new_one(
-    transcriber: PocketSphinxTranscriber,
-) -> None:
-    expected = text_of(transcriber, SECOND)
-    stream = transcriber.open()
-    feed(stream, FIRST)
-    (child,) = children()
-    os.kill(child, signal.SIGKILL)
-    with pytest.raises(TranscriptionError, match=r"PocketSphinx process ended \(status -9\)"):
-        stream.pause().result(PATIENCE)
-    feed(stream, FIRST)
-    with pytest.raises(TranscriptionError):
-        stream.pause().result(PATIENCE)
-    stream.close()
-    assert text_of(transcriber, SECOND) == expected
-    assert child not in children()
-
-
-def test_a_killed_process_fails_what_is_under_way(transcriber: PocketSphinxTranscriber) -> None:
-    stream = transcriber.open()
-    for _ in range(5):
+def test_a_killed_process_fails_what_was_asked_and_the_next_utterance_gets_a_new_one() -> None:
+    others = children()
+    with closing(PocketSphinxTranscriber()) as transcriber:
+        expected = text_of(transcriber, SECOND)
+        stream = transcriber.open()
         feed(stream, FIRST)
-    pause = stream.pause()
-    (child,) = children()
-    os.kill(child, signal.SIGKILL)
-    with pytest.raises(TranscriptionError):
-        pause.result(PATIENCE)
+        (child,) = children() - others
+        os.kill(child, signal.SIGKILL)
+        with pytest.raises(TranscriptionError, match=r"PocketSphinx process ended \(status -9\)"):
+            stream.pause().result(PATIENCE)
+        feed(stream, FIRST)
+        with pytest.raises(TranscriptionError):
+            stream.pause().result(PATIENCE)
+        stream.close()
+        assert text_of(transcriber, SECOND) == expected
+        assert child not in children()
+
+
+def test_a_killed_process_fails_what_is_under_way() -> None:
+    others = children()
+    with closing(PocketSphinxTranscriber()) as transcriber:
+        stream = transcriber.open()
+        for _ in range(5):
+            feed(stream, FIRST)
+        pause = stream.pause()
+        (child,) = children() - others
+        os.kill(child, signal.SIGKILL)
+        with pytest.raises(TranscriptionError):
+            pause.result(PATIENCE)
 
 
 def test_close_cancels_and_leaves_no_process() -> None:

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from emotrack.model.errors import UserError
-from emotrack.stream.audio import BLOCK_SECONDS, AudioBlock, BlockCutter
+from emotrack.stream.hearing.audio import BLOCK_SECONDS, AudioBlock, BlockCutter
+from emotrack.stream.hearing.segmentation import SegmentationSettings, Segmenter, SegmentEvent, SpeechEnded
+from emotrack.stream.hearing.vad import SileroVad
 from emotrack.stream.media import AUDIO_RATE, AudioChunk
-from emotrack.stream.segmentation import SegmentationSettings, Segmenter, SegmentEvent, SpeechEnded
-from emotrack.stream.vad import SileroVad
 from helpers.speech import SpeechOverlap, blocks_of, demo_speech, read_sound, speech_overlap
 
 
@@ -106,7 +106,7 @@ def test_a_missing_detector_is_said_in_a_sentence(monkeypatch: pytest.MonkeyPatc
 
 
 def test_listening_needs_no_torch() -> None:
-    code = "import emotrack.stream.vad as v, sys; v.SileroVad(); sys.exit('torch' in sys.modules)"
+    code = "import emotrack.stream.hearing.vad as v, sys; v.SileroVad(); sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], timeout=60, check=False).returncode == 0
 
 

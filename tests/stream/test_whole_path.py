@@ -13,8 +13,8 @@ from emotrack.engines.segments import SegmentRule
 from emotrack.model.batch import collate
 from emotrack.model.configuration import Stream
 from emotrack.model.network import pad_dialogues
-from emotrack.stream.audio import AudioBlock, BlockCutter
 from emotrack.stream.clock import SessionClock
+from emotrack.stream.hearing.audio import AudioBlock, BlockCutter
 from emotrack.stream.media import AUDIO_RATE, AudioChunk, MediaItem, MediumChange, VideoFrame
 from emotrack.stream.messages import Emotion, Feed, Heartbeat, Message, Session
 from emotrack.stream.sources.open import open_source

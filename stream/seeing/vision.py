@@ -12,10 +12,10 @@ import numpy as np
 
 from emotrack.engines.encoders import Encoders
 from emotrack.engines.face import crop_face
-from emotrack.stream.face_finding import FaceFinder
-from emotrack.stream.faces import FaceObservation, FaceTracker
 from emotrack.stream.media import VideoFrame
 from emotrack.stream.sampling import RateGrid
+from emotrack.stream.seeing.face_finding import FaceFinder
+from emotrack.stream.seeing.faces import FaceObservation, FaceTracker
 from emotrack.stream.settings import VisionSettings
 
 ORDERED_BACKLOG = 8

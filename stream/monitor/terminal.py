@@ -10,10 +10,10 @@ from rich.console import Console, RenderableType
 from rich.live import Live
 
 from emotrack.stream.messages import Emotion, Error, Feed, Message, ModalityState, Session, Speaker
-from emotrack.stream.monitor_state import MonitorState, fold, tell
-from emotrack.stream.monitor_view import render
-from emotrack.stream.printable import clock, shorten
-from emotrack.stream.printable import plain as printable
+from emotrack.stream.monitor.state import MonitorState, fold, tell
+from emotrack.stream.monitor.view import render
+from emotrack.stream.wire.printable import clock, shorten
+from emotrack.stream.wire.printable import plain as printable
 
 FRAMES_PER_SECOND = 8
 REMARKED_FOR = 30.0

@@ -3,7 +3,7 @@
 import numpy as np
 
 from emotrack.engines.segments import AudioEncoder, SegmentRule
-from emotrack.stream.audio import AudioBlock
+from emotrack.stream.hearing.audio import AudioBlock
 from emotrack.stream.media import AUDIO_RATE
 
 

@@ -6,8 +6,8 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from emotrack.stream.monitor_state import MonitorState
-from emotrack.stream.printable import clock, plain, shorten
+from emotrack.stream.monitor.state import MonitorState
+from emotrack.stream.wire.printable import clock, plain, shorten
 
 STALE_AFTER = 3.0
 """Seconds without any message after which the picture says so (heartbeats come every second)."""

@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from emotrack.stream.segmentation import SegmentationSettings
+from emotrack.stream.hearing.segmentation import SegmentationSettings
 
 
 @dataclass(frozen=True, slots=True)

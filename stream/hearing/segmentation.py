@@ -11,7 +11,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from emotrack.stream.audio import BLOCK_SECONDS
+from emotrack.stream.hearing.audio import BLOCK_SECONDS
 
 
 class SegmentationSettings(BaseModel):

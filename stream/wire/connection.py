@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import zmq
 
-from emotrack.stream.addresses import Address
+from emotrack.stream.wire.addresses import Address
 
 QUIET_FOR = 3.0
 """Seconds without a message after which that is said (heartbeats come every second)."""

@@ -10,10 +10,10 @@ from rich.table import Table
 from rich.text import Text
 
 from emotrack.stream.messages import Emotion, ModalityState
-from emotrack.stream.monitor_header import header
-from emotrack.stream.monitor_state import MonitorState, Notice, SpeakerState
-from emotrack.stream.printable import clock, plain
-from emotrack.stream.vocabulary import LABELS
+from emotrack.stream.monitor.header import header
+from emotrack.stream.monitor.state import MonitorState, Notice, SpeakerState
+from emotrack.stream.wire.printable import clock, plain
+from emotrack.stream.wire.vocabulary import LABELS
 
 COLOURS = {
     "neutral": "#9aa7b5",

@@ -12,7 +12,7 @@ from PIL import Image
 from scipy.optimize import linear_sum_assignment
 
 from emotrack.engines.face_detection import DetectedFace
-from emotrack.stream.mouth import aligned_face, mouth_motion
+from emotrack.stream.seeing.mouth import aligned_face, mouth_motion
 
 _LIFE = 1.5
 """Seconds that a track lives on unseen."""

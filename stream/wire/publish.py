@@ -16,11 +16,11 @@ from concurrent.futures import Future
 import zmq
 
 from emotrack.model.errors import UserError
-from emotrack.stream.addresses import Address, parse_endpoint
-from emotrack.stream.keys import ServerKeys
 from emotrack.stream.messages import Encoding, encode
-from emotrack.stream.outbox import Outgoing, SinkFailed
-from emotrack.stream.snapshot import LARGEST_REQUEST, RING, SnapshotState
+from emotrack.stream.wire.addresses import Address, parse_endpoint
+from emotrack.stream.wire.keys import ServerKeys
+from emotrack.stream.wire.outbox import Outgoing, SinkFailed
+from emotrack.stream.wire.snapshot import LARGEST_REQUEST, RING, SnapshotState
 
 HIGH_WATER_MARK = RING // 10
 WAITING = 10_000

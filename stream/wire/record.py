@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from emotrack.model.errors import UserError
-from emotrack.stream.outbox import Outgoing, SinkFailed
+from emotrack.stream.wire.outbox import Outgoing, SinkFailed
 
 STANDARD_OUTPUT = "-"
 

@@ -8,9 +8,9 @@ from collections.abc import Callable
 import msgspec
 import zmq
 
-from emotrack.stream.addresses import Address
-from emotrack.stream.keys import ClientKeys
-from emotrack.stream.snapshot import Reply, SnapshotRefusal, SnapshotReply, SnapshotRequest
+from emotrack.stream.wire.addresses import Address
+from emotrack.stream.wire.keys import ClientKeys
+from emotrack.stream.wire.snapshot import Reply, SnapshotRefusal, SnapshotReply, SnapshotRequest
 
 PATIENCE = 2.0
 """Seconds to wait for an answer."""

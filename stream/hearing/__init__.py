@@ -1,0 +1,1 @@
+"""What is heard of a feed: canonical audio blocks, voice activity, utterances."""

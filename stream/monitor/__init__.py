@@ -1,0 +1,1 @@
+"""The live picture of a session in a terminal."""

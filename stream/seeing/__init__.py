@@ -1,0 +1,1 @@
+"""What is seen of a feed: faces, their tracks and mouths, bodies."""

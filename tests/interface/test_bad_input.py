@@ -2,14 +2,16 @@
 
 import json
 import socket
+import wave
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from emotrack.demo import clip_path
 from helpers.commands import Outcome, emotrack
-from helpers.media import AudioSpec, VideoSpec, write_clip
+from helpers.media import AudioSpec, VideoSpec, turn_display, write_clip
 
 Run = Callable[..., Outcome]
 
@@ -139,6 +141,39 @@ def test_a_clip_cut_short_is_labelled_up_to_the_damage(run: Run, tmp_path: Path)
     assert finals and all(final["end"] < 22 for final in finals)
     down = [message for message in messages if message["type"] == "feed" and message["state"] == "down"]
     assert down and all(message["reason"] for message in down)
+
+
+def test_a_rotated_phone_video_is_tracked(run: Run, tmp_path: Path) -> None:
+    path = turn_display(write_clip(tmp_path / "phone.mp4", video=VideoSpec(), audio=AudioSpec()), 0, 1, -1, 0)
+    outcome = run(str(path), "--jsonl", "-")
+    assert outcome.code == 0, outcome.err
+    assert json.loads(outcome.out.splitlines()[-1])["reason"] == "sources ended"
+
+
+def test_music_is_no_utterance(run: Run, tmp_path: Path) -> None:
+    chord = tmp_path / "music.wav"
+    time = np.arange(4 * 16_000) / 16_000
+    notes = sum(np.sin(2 * np.pi * note * time) * np.exp(-2 * (time % 0.5)) for note in (220, 277.2, 329.6))
+    with wave.open(str(chord), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(16_000)
+        file.writeframes((notes * 8_000).astype("<i2").tobytes())
+    outcome = run(str(chord), "--jsonl", "-")
+    assert outcome.code == 0, outcome.err
+    assert not [line for line in outcome.out.splitlines() if json.loads(line)["type"] == "emotion"]
+
+
+def test_a_clip_damaged_in_the_middle_is_labelled_and_reported(run: Run, tmp_path: Path) -> None:
+    data = bytearray(clip_path().read_bytes())
+    middle = len(data) // 2
+    data[middle : middle + 20_000] = bytes(20_000)
+    outcome = run(str(write(tmp_path / "damaged.mp4", bytes(data))), "--jsonl", "-")
+    assert outcome.code == 0, outcome.err
+    messages = [json.loads(line) for line in outcome.out.splitlines()]
+    assert [m for m in messages if m["type"] == "emotion" and m["state"] == "final" and m["end"] < 12]
+    told = [m for m in messages if m["type"] == "feed" and m["state"] in ("degraded", "down")]
+    assert told and all(m["reason"] for m in told)
 
 
 def remux(source: Path, target: Path) -> None:

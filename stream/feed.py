@@ -89,8 +89,8 @@ class Feed:
         if medium == "video":
             self.video_up = up
             return [] if up else self.close_window()
-        self._sound_until = max(self._sound_until, time if up else self._sound_until)
         if up:
+            self._sound_until = time
             return [] if self.muted else self.close_window()
         self._mute = MutedDetector()
         return self.break_off(time)
@@ -102,7 +102,8 @@ class Feed:
             ended += self.break_off(block.time)
             self._count_from(block.index)
         self._next_index = block.index + 1
-        self._time = self._sound_until = max(self._time, block.end)
+        self._time = max(self._time, block.end)
+        self._sound_until = block.end
         self._ring.append(block)
         changed = self._mute.step(block.samples_32k)
         if not self.muted and (changed or self.window is not None):
@@ -116,11 +117,11 @@ class Feed:
     def see(self, sighting: Sighting, *, label: bool) -> list[Utterance]:
         """Take what was seen in a frame: the windows that ended with it; `label`: whether what is seen may make labels."""
         self.sightings.append(sighting)
+        if sighting.bodies:
+            self._body_seen = sighting.time
         if self.audible(sighting.time) or self.utterance is not None or not (label and self.video_up):
             return []
         self._time = max(self._time, sighting.time)
-        if sighting.bodies:
-            self._body_seen = sighting.time
         occupied = bool(sighting.faces) or sighting.time - self._body_seen < BODY_MEMORY
         events = self._windows.step(sighting.time, occupied)
         return [done for event in events if (done := self._on_window(event)) is not None]

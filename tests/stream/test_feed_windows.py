@@ -1,0 +1,71 @@
+"""When what is seen is labelled by itself: without sound at all, when sound stays away, and while somebody is there."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from emotrack.stream.feed import SOUND_PATIENCE, Feed, Tools
+from emotrack.stream.hearing.audio import BLOCK_SECONDS, AudioBlock
+from emotrack.stream.hearing.segmentation import SegmentationSettings
+from emotrack.stream.hearing.vad import SileroVad
+from emotrack.stream.seeing.vision import SeenBody, Sighting
+from emotrack.stream.utterance import Utterance
+
+BODY = SeenBody(np.array([0, 0, 10, 20], np.float32), np.zeros(3, np.float32))
+NOISE = np.random.default_rng(0).normal(0, 1e-3, 1024).astype(np.float32)
+FRAME = 0.2
+"""Seconds from one sighting to the next."""
+
+
+@pytest.fixture
+def feed() -> Feed:
+    """A feed whose camera is up and whose microphone has not been heard of."""
+    numbers = itertools.count(1)
+    tools = Tools(lambda: next(numbers), lambda: None, lambda: None, lambda: True)
+    made = Feed(0, "room", SileroVad().stream(), SegmentationSettings(), tools)
+    made.change("video", 0.0, up=True)
+    return made
+
+
+def see_bodies(feed: Feed, start: float, end: float, *, every: int) -> list[Utterance]:
+    """A body in each frame in which bodies are looked for, which is every `every`-th; the windows that end."""
+    ended = []
+    for index in range(round(start / FRAME), round(end / FRAME)):
+        bodies = (BODY,) if index % every == 0 else None
+        ended += feed.see(Sighting(0, round(index * FRAME, 3), (), bodies, dark=False), label=True)
+    return ended
+
+
+def hear_noise(feed: Feed, start: float, end: float) -> None:
+    """A quiet room from `start` to `end`; block indices count from the feed's first block."""
+    for index in range(round(start / BLOCK_SECONDS), round(end / BLOCK_SECONDS)):
+        feed.hear(AudioBlock(index, round(index * BLOCK_SECONDS, 6), NOISE, NOISE[:512]))
+
+
+def test_a_body_looked_for_once_a_second_counts_as_there_in_between(feed: Feed) -> None:
+    windows = see_bodies(feed, 0.0, 13.0, every=5)
+    assert [(window.start, window.end) for window in windows] == [(0, 4), (4, 8), (8, 12)]
+
+
+def test_a_picture_a_little_longer_than_its_sound_makes_no_window(feed: Feed) -> None:
+    feed.change("audio", 0.0, up=True)
+    hear_noise(feed, 0.0, 3.2)
+    feed.change("audio", 3.2, up=False)
+    assert see_bodies(feed, 0.0, 4.4, every=1) == []
+    assert feed.end() == []
+
+
+def test_sound_that_stays_away_is_waited_for_and_then_done_without(feed: Feed) -> None:
+    feed.change("audio", 0.0, up=True)
+    see_bodies(feed, 0.0, 3.0, every=1)
+    assert feed.window is not None
+    assert SOUND_PATIENCE <= feed.window.start < SOUND_PATIENCE + 2 * FRAME
+
+
+def test_sound_that_comes_ends_the_window(feed: Feed) -> None:
+    feed.change("audio", 0.0, up=True)
+    see_bodies(feed, 0.0, 3.0, every=1)
+    _, ended = feed.hear(AudioBlock(0, 3.0, NOISE, NOISE[:512]))
+    assert len(ended) == 1 and feed.window is None
+    assert see_bodies(feed, 3.0, 3.4, every=1) == []

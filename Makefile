@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-EXTRAS := track,offline,body,dev
+EXTRAS := track,offline,body,train,dev
 # Idle OpenMP threads that spin make timings on shared cores swing tenfold.
 export OMP_WAIT_POLICY := PASSIVE
 

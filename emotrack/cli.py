@@ -82,6 +82,14 @@ def run(
         Optional[Path],  # noqa: UP045
         typer.Option("--record", help="Also keep every message in this folder, in a file named after the session."),
     ] = None,
+    keep_evidence: Annotated[
+        bool,
+        typer.Option(
+            "--keep-evidence",
+            help="With --record: also keep each utterance's words, voice and face crops, at most 1 GiB, for `emotrack explain`. "
+            "This is personal data of everybody who is heard or seen; nothing of it is kept otherwise.",
+        ),
+    ] = False,
     realtime: Annotated[
         bool, typer.Option("--realtime/--fast", help="Play files at their own pace, or as fast as possible with nothing shed.")
     ] = True,
@@ -100,6 +108,7 @@ def run(
         insecure=insecure,
         jsonl=jsonl,
         record=record,
+        keep_evidence=keep_evidence,
         realtime=realtime,
     )
 
@@ -149,6 +158,39 @@ def doctor(
 
 
 @app.command()
+def explain(
+    source: Annotated[
+        str,
+        typer.Argument(
+            help="A file (tracked first), a folder recorded with `run --record DIR --keep-evidence`, or a store of features."
+        ),
+    ],
+    utterance: Annotated[
+        Optional[int],  # noqa: UP045
+        typer.Option("--utterance", "-u", help="Number of the utterance, as in the messages."),
+    ] = None,
+    all_: Annotated[bool, typer.Option("--all", help="Every utterance, and the check by deletion over all of them.")] = False,
+    out: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option("--out", "-o", help="Also write utterance-N.json and the picture utterance-N.png into this folder."),
+    ] = None,
+    json: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("--json", help="Write JSON to this file, or - for stdout in place of the text."),
+    ] = None,
+    profile: ProfileOption = "embedded",
+    config: ConfigOption = None,
+    set_: SetOption = None,
+    split: Annotated[str, typer.Option("--split", help="Of a store: the split whose dialogues are explained.")] = "test",
+    limit: Annotated[int, typer.Option("--limit", min=2, help="Of a store: utterances at most, evenly spread.")] = 300,
+) -> None:
+    """Say what each word, sound, part of the face and stream did for a final label, and whether that holds."""
+    from emotrack.commands.explain import explain_command
+
+    explain_command(source, utterance, all_, out, json, profile, config, set_ or [], split, limit)
+
+
+@app.command()
 def schema() -> None:
     """Print the JSON Schema of all messages."""
     from emotrack.commands.schema import schema_command
@@ -168,6 +210,99 @@ def keys(
     from emotrack.commands.keys import keys_command
 
     keys_command(directory, client or ["client"])
+
+
+@app.command()
+def features(
+    corpus: Annotated[
+        str, typer.Argument(help="meld, emorynlp, dailydialog, iemocap, ravdess, emodb, ferplus or mosi.", metavar="CORPUS")
+    ],
+    root: Annotated[Path, typer.Argument(help="The corpus: its folder as it is given out, or its table.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the store; one that was interrupted is completed.")],
+    profile: ProfileOption = "embedded",
+    bundle: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option("--bundle", help="Bundle with the encoders' weights; the shipped one unless given."),
+    ] = None,
+    set_: SetOption = None,
+    disturbed: Annotated[
+        int, typer.Option("--disturbed", min=0, help="Disturbed copies of each clip that fusion learns from (ravdess, ferplus).")
+    ] = 0,
+    shard: Annotated[int, typer.Option("--shard", min=1, help="Utterances in one file: what an interruption costs at most.")] = 128,
+) -> None:
+    """Describe a corpus by the tracker's encoders, for training."""
+    from emotrack.commands.features import features_command
+
+    features_command(corpus, root, out, profile=profile, bundle=bundle, overrides=set_ or [], disturbed=disturbed, shard_rows=shard)
+
+
+@app.command()
+def train(
+    config: Annotated[
+        str,
+        typer.Option(
+            "--config",
+            "-c",
+            metavar="F",
+            help="YAML file that says what to train, or one that ships: text, voice, face, network, mosi.",
+        ),
+    ],
+    set_: SetOption = None,
+) -> None:
+    """Train an encoder or the network; an interrupted training goes on from its last finished epoch."""
+    from emotrack.commands.train import train_command
+
+    train_command(config, set_ or [])
+
+
+@app.command()
+def export(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Folders of bundles, each with other parts.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder of the new bundle.")],
+    figures: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(
+            "--figures", help="What `emotrack evaluate --table all --format json` printed: for the bundle and its model card."
+        ),
+    ] = None,
+) -> None:
+    """Join what several trainings made into one bundle."""
+    from emotrack.commands.export import export_command
+
+    export_command(runs, out, figures)
+
+
+@app.command()
+def evaluate(
+    bundles: Annotated[
+        Optional[list[Path]],  # noqa: UP045
+        typer.Argument(metavar="BUNDLE...", help="Folders of bundles, several seeds of one run; the shipped one unless given."),
+    ] = None,
+    table: Annotated[
+        str, typer.Option("--table", "-t", help="main, missing, ablation, streaming, per-class or all.", metavar="T")
+    ] = "main",
+    data: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option("--data", help="Folder with the reference data; what is tested on is described into --work first."),
+    ] = None,
+    store: Annotated[
+        Optional[list[Path]],  # noqa: UP045
+        typer.Option("--store", help="Store made by `emotrack features` (meld, ravdess, emodb, ferplus, mosi); may be repeated."),
+    ] = None,
+    work: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option("--work", help="Folder that keeps what is finished, so that an interrupted evaluation goes on."),
+    ] = None,
+    output: Annotated[str, typer.Option("--format", help="markdown or json.", metavar="F")] = "markdown",
+    plots: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option("--plots", help="Also draw the tables, as PNG files in this folder."),
+    ] = None,
+) -> None:
+    """Measure a bundle and print its figures beside the papers'."""
+    from emotrack.commands.evaluate import evaluate_command
+
+    evaluate_command(bundles or [], table=table, reference=data, stores=store or [], work=work, output=output, plots=plots)
 
 
 def main() -> None:

@@ -14,6 +14,7 @@ from emotrack.settings import Settings, load_settings
 from emotrack.stream.loop import Loop
 from emotrack.stream.media import Source
 from emotrack.stream.messages import EngineInfo, FeedInfo, Message, ModelInfo, Session, SkippedBackend
+from emotrack.stream.observing import Observer
 from emotrack.stream.parts import Parts
 from emotrack.stream.sources.open import open_sources
 from emotrack.stream.transcription.open import open_transcriber
@@ -29,8 +30,9 @@ class Tracker:
     `sources` are what `emotrack run` takes (a path, a URL, `camera:0+mic:default`, …) or `Source` objects. `realtime` plays
     files at their own pace; without it they are tracked as fast as possible, with nothing shed and repeatable results (live
     sources are always followed in real time). `session` names the session in topics and messages (a random name unless given).
-    Messages go to `publisher` (opened as the settings say unless given; the tracker closes it) and to `sinks`. What is missing
-    is told once through `say`.
+    Messages go to `publisher` (opened as the settings say unless given; the tracker closes it) and to `sinks`. `observe` is
+    shown what each final label was made from (words, voice, face) on the session's own thread. What is missing is told once
+    through `say`.
 
     Raises `UserError` when a source cannot be opened, a port is taken, or a setting is wrong; nothing is left running then.
     """
@@ -44,6 +46,7 @@ class Tracker:
         session: str | None = None,
         publisher: Publisher | None = None,
         sinks: Sequence[Sink] = (),
+        observe: Observer | None = None,
         say: Callable[[str], None] = say,
     ) -> None:
         settings = settings or load_settings()
@@ -75,6 +78,7 @@ class Tracker:
                 outbox=self._outbox,
                 opening=opening(settings, bundle, encoders, transcriber, opened),
                 settings=settings.stream,
+                observe=observe,
             )
             self._loop = Loop(parts, realtime=realtime or any(source.live for source in opened))
             self._closing = undo.pop_all()

@@ -1,19 +1,23 @@
 """The words of an utterance as token vectors: a SentenceTransformer read before its pooling (AM2-EmoJE, section 3.1).
 
-Only the words' own tokens are kept: the tokenizer's start and end markers are dropped, so that a text without words has no tokens
-and masks itself. Live tracking and training both read text through this one class.
+A text without words has no tokens and masks itself. Live tracking and training both read text through this one class.
 """
 
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import torch
 from huggingface_hub import HfApi, snapshot_download
 from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
 from sentence_transformers import SentenceTransformer
 from transformers.utils import logging as transformers_logging
 
+from emotrack.engines.adapter import merge, read_settings
+from emotrack.engines.dialogue_text import Line
+from emotrack.engines.reading import DialogueReader, LineReader, Reader
+from emotrack.model.bundle import Part
 from emotrack.model.errors import UserError
 
 MINILM = "all-MiniLM-L6-v2"
@@ -25,37 +29,57 @@ _HUB_SECONDS = 5.0
 
 
 class TextEncoder:
-    """Describes a text by its words' vectors."""
+    """Describes what is said by its words' vectors: each text alone, or with an adapter in the light of what was said before it."""
 
-    def __init__(self, model: str = MINILM, *, device: str = "cpu", maximum_tokens: int = 128) -> None:
+    def __init__(self, model: str = MINILM, *, adapter: Part | None = None, device: str = "cpu") -> None:
         """Load `model`: a directory, a model that a package carries, or a name in the hub or its local cache.
 
-        Raises `UserError` where the model cannot be had.
+        `adapter`: a bundle's part `text`, which makes the model read dialogues. Raises `UserError` where the model cannot be had or
+        the adapter does not fit it.
         """
-        directory = find_model(model)
-        transformers_logging.disable_progress_bar()
-        try:
-            self._model = SentenceTransformer(str(directory), device=device, local_files_only=True).eval()
-        except (OSError, ValueError, KeyError) as error:
-            raise UserError(f"{directory} holds no sentence-transformers model: {error}".splitlines()[0]) from error
+        loaded = load_model(model, device)
         self.name = model
-        self.maximum_tokens = maximum_tokens
+        self._reader: Reader = LineReader(loaded) if adapter is None else _adapted(loaded, model, adapter)
         self.dim = self.encode("The first call is slower than the rest.").shape[1]
 
-    def encode(self, text: str) -> np.ndarray:
-        """Describe `text` as float32 [tokens, dim]; a long text is cut, one without words gives [0, dim]."""
-        tokens = self._model.tokenizer(
-            text,
-            truncation=True,
-            max_length=self.maximum_tokens + 2,
-            return_special_tokens_mask=True,
-            return_tensors="pt",
-        )
-        words = tokens.pop("special_tokens_mask")[0] == 0
-        inputs = {name: tensor.to(self._model.device) for name, tensor in tokens.items()}
-        with torch.inference_mode():
-            vectors = self._model(inputs)["token_embeddings"][0].float().cpu()
-        return vectors[words].numpy()
+    @property
+    def context(self) -> int:
+        """How many lines before it can change what a text's vectors are; 0 without an adapter."""
+        return self._reader.context
+
+    def encode(self, text: str, speaker: int = 0, before: Sequence[Line] = ()) -> np.ndarray:
+        """Describe `text` as float32 [tokens, dim]; a long text is cut, one without words gives [0, dim].
+
+        With an adapter it is read as said by `speaker` (a number as in `Line`) after the lines `before`, oldest first.
+        """
+        return self._reader.read([*before, Line(speaker, text)], [len(before)])[0]
+
+    def encode_dialogue(self, lines: Sequence[Line]) -> list[np.ndarray]:
+        """Describe every line of a dialogue, each as `encode` does it with the lines before it, many at once."""
+        return self._reader.read(lines, range(len(lines)))
+
+
+def load_model(model: str, device: str) -> SentenceTransformer:
+    """The sentence encoder `model`, ready to run on `device`; raises `UserError` where it cannot be had."""
+    directory = find_model(model)
+    transformers_logging.disable_progress_bar()
+    try:
+        return SentenceTransformer(str(directory), device=device, local_files_only=True).eval()
+    except (OSError, ValueError, KeyError) as error:
+        raise UserError(f"{directory} holds no sentence-transformers model: {error}".splitlines()[0]) from error
+
+
+def _adapted(loaded: SentenceTransformer, model: str, adapter: Part) -> DialogueReader:
+    """The reader of dialogues that `adapter` makes of the sentence encoder `loaded`, which it changes."""
+    settings = read_settings(adapter)
+    encoder: Any = loaded[0].auto_model
+    if settings.base != model:
+        raise UserError(f"{adapter.path} adapts the text model {settings.base}, not {model}: set engines.text to {settings.base}.")
+    positions = encoder.config.max_position_embeddings
+    if settings.tokens > positions:
+        raise UserError(f"{adapter.path} reads {settings.tokens} tokens at once, {model} at most {positions}: train it with less.")
+    merge(encoder, adapter.tensors(), str(adapter.path))
+    return DialogueReader(loaded, settings.window)
 
 
 def find_model(model: str) -> Path:

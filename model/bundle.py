@@ -39,7 +39,7 @@ class NewPart:
 class Part:
     """A part of a loaded bundle, its file checked."""
 
-    name: str
+    name: PartName
     path: Path
     sha256: str
     licence: str
@@ -59,7 +59,7 @@ class Bundle:
     configuration: NetworkConfiguration
     identifier: str
     encoders: dict[str, dict[Stream, EncoderNote]]
-    parts: dict[str, Part]
+    parts: dict[PartName, Part]
     metrics: dict[str, Any]
 
 
@@ -68,25 +68,31 @@ def default_directory() -> Path:
     return Path(str(resources.files("emotrack.model") / "weights"))
 
 
+def network_part(network: EmotionNetwork, licence: str, trained_on: str) -> NewPart:
+    """The part `network` of a bundle, made without touching the network, which may go on training."""
+    state = {name: tensor for name, tensor in network.state_dict().items() if "parametrizations" not in name}
+    return NewPart({**state, "joint.rotation": network.joint.rotation}, licence, trained_on)
+
+
 def save_bundle(
     directory: Path,
-    network: EmotionNetwork,
+    parts: Mapping[PartName, NewPart],
     *,
-    licence: str,
-    trained_on: str,
+    configuration: NetworkConfiguration | None,
     encoders: Mapping[str, Mapping[Stream, EncoderNote]],
     metrics: Mapping[str, Any],
-    parts: Mapping[PartName, NewPart],
 ) -> str:
-    """Writes a bundle and gives its identifier. `parts`: the voice and face networks, where there are any.
+    """Writes a bundle and gives its identifier; `configuration` is that of the part `network`, None where there is none.
 
     Each file replaces its predecessor whole; the manifest comes last, so that an interrupted save is refused rather
     than believed.
     """
-    directory.mkdir(parents=True, exist_ok=True)
-    contents: dict[PartName, NewPart] = {"network": NewPart(_running_state(network), licence, trained_on), **parts}
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"The folder {directory} cannot be made ({error.strerror}): choose another.") from None
     notes: dict[PartName, PartNote] = {}
-    for name, part in contents.items():
+    for name, part in parts.items():
         data = safetensors.torch.save({key: tensor.detach().cpu().contiguous().clone() for key, tensor in part.tensors.items()})
         _write(directory / f"{name}.safetensors", data)
         notes[name] = PartNote(
@@ -96,39 +102,43 @@ def save_bundle(
             settings=part.settings,
         )
     manifest = Manifest.model_validate(
-        {"configuration": network.configuration, "encoders": encoders, "parts": notes, "metrics": metrics}
+        {"configuration": configuration, "encoders": encoders, "parts": notes, "metrics": metrics}
     ).sealed()
     _write(directory / MANIFEST, (manifest.model_dump_json(indent=2) + "\n").encode())
     return manifest.seal[:12]
 
 
-def load_bundle(directory: Path | None = None) -> Bundle:
-    """Reads a bundle, by default the one in the package, and builds its network in evaluation mode.
+def load_manifest(directory: Path) -> tuple[Manifest, dict[PartName, Part]]:
+    """What a bundle of any parts says of itself, and its files, checked.
 
-    Raises `UserError` where a file is missing, cut or changed, the version is another, or weights do not fit the
-    configuration.
+    Raises `UserError` where a file is missing, cut or changed, or the version is another.
     """
-    directory = default_directory() if directory is None else directory
     manifest = parse_manifest(_read(directory / MANIFEST), directory / MANIFEST)
-    if "network" not in manifest.parts:
-        raise UserError(f"The bundle in {directory} has no network: {REMEDY}.")
-    parts: dict[str, Part] = {
+    parts = {
         name: Part(name, directory / f"{name}.safetensors", note.sha256, note.licence, note.trained_on, note.settings)
         for name, note in manifest.parts.items()
     }
     for part in parts.values():
         _checked(part.path, part.sha256)
+    return manifest, parts
+
+
+def load_bundle(directory: Path | None = None) -> Bundle:
+    """Reads a bundle, by default the one in the package, and builds its network in evaluation mode.
+
+    Raises `UserError` as `load_manifest` does, where weights do not fit the configuration, and where there is no network.
+    """
+    directory = default_directory() if directory is None else directory
+    manifest, parts = load_manifest(directory)
+    if manifest.configuration is None or "network" not in parts:
+        raise UserError(
+            f"The bundle in {directory} has no network: train one with `encoders: {directory}`, or fetch a whole bundle."
+        )
     network = EmotionNetwork(manifest.configuration).eval()
     network.joint.freeze()
     _fill(network, parts["network"].tensors(), parts["network"].path)
     network.requires_grad_(False)
     return Bundle(network, manifest.configuration, manifest.seal[:12], manifest.encoders, parts, manifest.metrics)
-
-
-def _running_state(network: EmotionNetwork) -> dict[str, Tensor]:
-    """The state of the network with JE frozen, made without touching the network, which may go on training."""
-    state = {name: tensor for name, tensor in network.state_dict().items() if "parametrizations" not in name}
-    return {**state, "joint.rotation": network.joint.rotation}
 
 
 def _fill(network: EmotionNetwork, tensors: dict[str, Tensor], path: Path) -> None:

@@ -11,6 +11,7 @@ from typing_extensions import Self
 
 Stream = Literal["text", "audio", "face", "body"]
 Mode = Literal["text", "audio", "vision"]
+Fusing = Literal["query", "constant", "equal", "concatenation", "product"]
 
 STREAMS: tuple[Stream, ...] = ("text", "audio", "face", "body")
 """The token streams that enter the network, in the order of every tensor that has a stream axis."""
@@ -40,6 +41,9 @@ class NetworkConfiguration(BaseModel):
     A stream outside `trained` is masked at the network's entrance, whatever is fed. `window` is W, the number of
     utterances that the reviser's backward pass sees; `revisions` is R, how many earlier utterances get a revised
     label. `temperature` divides live and revised logits before the softmax (calibration on held-out data).
+
+    `layers` 0 leaves out multimodal attention, and `fusion` other than "query" leaves out adaptive fusion: the ablations
+    of AM²-EmoJE (Table 3) and AMuSE; acn.py, qaf.py and fusing.py say what each of them is.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -47,9 +51,10 @@ class NetworkConfiguration(BaseModel):
     widths: StreamWidths = StreamWidths()
     width: int = Field(default=128, ge=1, le=4096, description="d, the common width of all modes")
     unimodal_hidden: int = Field(default=64, ge=1, le=4096, description="BiLSTM units per direction inside an utterance")
-    layers: int = Field(default=4, ge=1, le=32, description="L, layers of cross attention per mode")
+    layers: int = Field(default=4, ge=0, le=32, description="L, layers of cross attention per mode")
     region_layers: int = Field(default=1, ge=1, le=32, description="layers of self-attention over face and body tokens")
     heads: int = Field(default=4, ge=1, le=64)
+    fusion: Fusing = Field(default="query", description="how the modes become one vector")
     context_hidden: int = Field(default=128, ge=1, le=4096, description="units of each dialogue and speaker LSTM")
     dropout: float = Field(default=0.2, ge=0, lt=1)
     classes: tuple[str, ...] = Field(default=MELD_CLASSES, min_length=2, max_length=64)

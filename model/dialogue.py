@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from emotrack.model.context import Memory
 from emotrack.model.network import EmotionNetwork
 from emotrack.model.saved_dialogue import Heard, SavedDialogue
 from emotrack.model.state import ContextState
@@ -51,6 +52,13 @@ class Dialogue:
     def speakers(self) -> tuple[str, ...]:
         """The speakers whose state is kept, least recently heard first."""
         return tuple(self._taken)
+
+    @torch.inference_mode()
+    def memory(self, speaker: str) -> Memory:
+        """All of the context that the live label of an utterance by `speaker` would depend on now: one dialogue, one speaker."""
+        state, seat = self._seated(speaker)
+        hidden, cell = state.speaker_hidden[:, seat : seat + 1].clone(), state.speaker_cell[:, seat : seat + 1].clone()
+        return Memory(state.dialogue_hidden.clone(), state.dialogue_cell.clone(), hidden, cell)
 
     @torch.inference_mode()
     def preview(self, vector: Tensor, speaker: str) -> Probabilities:

@@ -12,7 +12,7 @@ from emotrack.model.errors import UserError
 
 REMEDY = "fetch or train the bundle again"
 
-PartName = Literal["network", "voice", "face"]
+PartName = Literal["network", "voice", "face", "text"]
 
 
 class EncoderNote(BaseModel):
@@ -42,7 +42,7 @@ class Manifest(BaseModel):
 
     format: Literal["emotrack bundle"] = "emotrack bundle"
     version: Literal[1] = 1
-    configuration: NetworkConfiguration
+    configuration: NetworkConfiguration | None = Field(default=None, description="of the part `network`, where there is one")
     encoders: dict[str, dict[Stream, EncoderNote]] = Field(description="per profile, the encoder of each stream")
     parts: dict[PartName, PartNote]
     metrics: dict[str, Any] = Field(default_factory=dict)
@@ -50,9 +50,13 @@ class Manifest(BaseModel):
 
     def sealed(self) -> "Manifest":
         """The manifest with its seal."""
-        content = self.model_dump(mode="json", exclude={"seal"})
-        text = json.dumps(content, sort_keys=True, ensure_ascii=True)
-        return self.model_copy(update={"seal": hashlib.sha256(text.encode()).hexdigest()})
+        return self.model_copy(update={"seal": seal_of(self.model_dump(mode="json"))})
+
+
+def seal_of(content: dict[str, Any]) -> str:
+    """The SHA-256 of a manifest as it is written, without its seal; a field that a later version adds leaves it as it was."""
+    text = json.dumps({name: value for name, value in content.items() if name != "seal"}, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def parse_manifest(text: bytes, path: Path) -> Manifest:
@@ -66,11 +70,10 @@ def parse_manifest(text: bytes, path: Path) -> Manifest:
         raise UserError(f"The bundle in {path.parent} has version {content.get('version')!r}, this emotrack reads version 1.")
     try:
         manifest = Manifest.model_validate(content)
-        sealed = manifest.sealed()
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
         raise UserError(f"The bundle's {path} is wrong at {place!r} ({first['msg']}): {REMEDY}.") from None
-    if sealed.seal != manifest.seal:
+    if seal_of(content) != manifest.seal:
         raise UserError(f"The bundle's {path} was changed after it was saved: {REMEDY}.")
     return manifest

@@ -13,8 +13,8 @@ from emotrack.model.acn import AdaptiveCrossAttention
 from emotrack.model.batch import UtteranceBatch
 from emotrack.model.configuration import MODES, NetworkConfiguration
 from emotrack.model.context import ContextLSTM, LabelHead, Turns
+from emotrack.model.fusing import fusion_of
 from emotrack.model.joint_embedding import JointEmbedding
-from emotrack.model.qaf import QueryAdaptiveFusion
 from emotrack.model.reviser import Reviser
 from emotrack.model.state import ContextState
 from emotrack.model.unimodal import EncodedModes, UnimodalEncoders
@@ -67,7 +67,7 @@ class EmotionNetwork(nn.Module):
         self.cross_attention = AdaptiveCrossAttention(configuration)
         self.mode_heads = nn.ModuleDict({mode: nn.Linear(configuration.width, classes) for mode in MODES})
         self.joint = JointEmbedding(configuration)
-        self.fusion = QueryAdaptiveFusion(configuration)
+        self.fusion = fusion_of(configuration)
         self.null_vector = nn.Parameter(torch.randn(configuration.width) * 0.1)
         self.context = ContextLSTM(configuration)
         self.live_head = LabelHead(configuration.width + 2 * configuration.context_hidden, configuration)

@@ -3,6 +3,9 @@ mode in it.
 
 Departures: AM²'s own Eq. 2 uses the same f in both terms, which cancels α; and α here is a learned function of the
 query alone, since the papers' closed form needs the gradient at the test label.
+
+Two ablations only change α: with "constant" it is learned but the same for every query, and with "equal" it is 0, which
+leaves β_k = w̃_k/ñ, the equal fusion weights of AM²-EmoJE's Table 3.
 """
 
 import torch
@@ -17,13 +20,21 @@ class QueryAdaptiveFusion(nn.Module):
     def __init__(self, configuration: NetworkConfiguration) -> None:
         super().__init__()
         width = configuration.width
-        self.mode_embedding = nn.Parameter(torch.randn(len(MODES), width) * 0.1)
-        self.gate = nn.Sequential(nn.Linear(5 * width, width), nn.GELU(), nn.Linear(width, width))
+        self.kind = configuration.fusion
+        if self.kind == "query":
+            self.mode_embedding = nn.Parameter(torch.randn(len(MODES), width) * 0.1)
+            self.gate = nn.Sequential(nn.Linear(5 * width, width), nn.GELU(), nn.Linear(width, width))
+        elif self.kind == "constant":
+            self.raw_mixing = nn.Parameter(torch.zeros(len(MODES), len(MODES), width))
 
     def mixing(self, descriptors: Tensor) -> Tensor:
         """α^m_i = σ(MLP[f^m; f^i; |f^m−f^i|; e_m; e_i]) at [:, m, i], [B, 3, 3, d] in (0, 1)."""
         batch, modes, width = descriptors.shape
         shape = (batch, modes, modes, width)
+        if self.kind == "equal":
+            return descriptors.new_zeros(shape)
+        if self.kind == "constant":
+            return torch.sigmoid(self.raw_mixing).expand(shape)
         own, other = descriptors[:, :, None].expand(shape), descriptors[:, None].expand(shape)
         names = self.mode_embedding.expand(batch, modes, width)
         own_name, other_name = names[:, :, None].expand(shape), names[:, None].expand(shape)

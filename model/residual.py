@@ -7,7 +7,8 @@ from torch import nn
 class ResidualBlock(nn.Module):
     """Two 3x3 convolutions added to the block's input: [B, inputs, h, w] to [B, outputs, h / stride, w / stride]."""
 
-    def __init__(self, inputs: int, outputs: int, stride: int = 1) -> None:
+    def __init__(self, inputs: int, outputs: int, stride: int = 1, *, gated: bool = False) -> None:
+        """`gated` weighs the channels of what is added, see `ChannelGate`."""
         super().__init__()
         self.body = nn.Sequential(
             nn.Conv2d(inputs, outputs, 3, stride, padding=1, bias=False),
@@ -16,6 +17,8 @@ class ResidualBlock(nn.Module):
             nn.Conv2d(outputs, outputs, 3, padding=1, bias=False),
             nn.BatchNorm2d(outputs),
         )
+        if gated:
+            self.body.append(ChannelGate(outputs))
         self.shortcut: nn.Module = nn.Identity()
         if stride != 1 or inputs != outputs:
             self.shortcut = nn.Sequential(
@@ -26,3 +29,22 @@ class ResidualBlock(nn.Module):
     def forward(self, values: torch.Tensor) -> torch.Tensor:
         """Apply the block."""
         return torch.relu(self.body(values) + self.shortcut(values))
+
+
+class ChannelGate(nn.Module):
+    """Weighs each channel of [B, channels, h, w] by 0 to 2, from the means of all (squeeze and excitation, arXiv 1709.01507).
+
+    Untrained it weighs all by 1, so that a network can be given gates after it was trained without.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.squeeze = nn.Linear(channels, channels // 8)
+        self.excite = nn.Linear(channels // 8, channels)
+        nn.init.zeros_(self.excite.weight)
+        nn.init.zeros_(self.excite.bias)
+
+    def forward(self, values: torch.Tensor) -> torch.Tensor:
+        """Apply the gate."""
+        weights = 2 * torch.sigmoid(self.excite(torch.relu(self.squeeze(values.mean(dim=(2, 3))))))
+        return values * weights[:, :, None, None]

@@ -10,19 +10,20 @@ import msgspec
 import numpy as np
 
 from emotrack.model.configuration import Stream
+from emotrack.model.context import Memory
+from emotrack.stream.answers import FAILED, Answers
 from emotrack.stream.emotions import emotion, probabilities
-from emotrack.stream.evidence import USER, Heard, gather
 from emotrack.stream.feed import Feed
 from emotrack.stream.labelling import Answer, Labeller
 from emotrack.stream.messages import Emotion, Error, Speaker, SpeakerRef, Timing
+from emotrack.stream.observing import Conclusion
 from emotrack.stream.parts import Parts
 from emotrack.stream.seeing.vision import Vision
-from emotrack.stream.speakers.assign import make_assigner
+from emotrack.stream.speakers.assign import AssignedSpeaker, make_assigner
 from emotrack.stream.utterance import Utterance
 
 HURRIED_SECONDS = 0.8
 """How long a transcript is waited for when the session is to end."""
-FAILED = "transcription failed"
 
 
 class Conclusions:
@@ -30,23 +31,31 @@ class Conclusions:
 
     def __init__(self, feeds: Sequence[Feed], vision: Vision, parts: Parts, *, patient: bool) -> None:
         """`patient`: wait for a transcript however long it takes, so that labels do not depend on the machine's speed."""
-        self.modes = parts.settings.modes
-        self.late_texts = 0
         self.late_sights = 0
         self._feeds = feeds
         self._vision = vision
-        self._encoders = parts.encoders
         self._outbox = parts.outbox
+        self._observe = parts.observe
+        self._bundle = parts.bundle.identifier
         self._settings = parts.settings.labels
-        # Where there is a recogniser, an utterance without one was opened while the user wanted no text.
-        self._wordless = parts.speechless if parts.transcriber is None else USER
         self._labeller = Labeller(parts.bundle)
+        self._answers = Answers(feeds, vision, parts, self._labeller)
         self._assigner = make_assigner(parts.settings.speakers)
         self._text_deadline = math.inf if patient else parts.settings.labels.text_deadline
         self._hurried = False
         self._ended: list[Utterance] = []
         self._published: OrderedDict[int, Emotion] = OrderedDict()
         self._revisable = parts.bundle.configuration.revisions + 1
+
+    @property
+    def modes(self) -> tuple[Stream, ...]:
+        """The streams that are used."""
+        return self._answers.modes
+
+    @property
+    def late_texts(self) -> int:
+        """Transcripts that came too late for their utterance's label."""
+        return self._answers.late_texts
 
     @property
     def waiting(self) -> int:
@@ -69,7 +78,7 @@ class Conclusions:
 
     def set_modes(self, modes: tuple[Stream, ...]) -> None:
         """Use only these streams from now on; answers that were computed with others are forgotten."""
-        self.modes = modes
+        self._answers.modes = modes
         for utterance in self._unfinished():
             utterance.answer = None
             if "text" not in modes:
@@ -78,17 +87,17 @@ class Conclusions:
     def partial(self, utterance: Utterance, now: float) -> None:
         """Publish what can be said of an open utterance at session time `now`."""
         utterance.last_partial = now
-        answer = self._answer(utterance, Heard(None, self._speechless(utterance) or "not yet"), now, finished=False)
+        answer = self._answers.so_far(utterance, now)
         guess = self._assigner.guess(self._feeds[utterance.feed].name)
-        speaker = SpeakerRef(id=guess.id, confidence=_share(guess.confidence), face=answer.evidence.face)
-        values = self._labeller.preview(answer, speaker.id)
+        values = self._labeller.preview(answer, guess.id)
         timing = Timing(encode=_ms(answer.encode_ms), head=_ms(answer.head_ms))
-        self._publish(utterance, "partial", now, speaker, answer, values, timing)
+        self._publish(utterance, "partial", now, guess, answer, values, timing)
 
     def speculate(self, utterance: Utterance) -> None:
         """Answer a paused utterance as if it had ended at the pause, once everything for that is there."""
-        if utterance.paused and utterance.answer is None and self._complete(utterance):
-            utterance.answer = self._conclude(utterance)
+        if utterance.paused and (utterance.answer is not None or self._complete(utterance)):
+            guess = self._assigner.guess(self._feeds[utterance.feed].name)
+            utterance.answer = self._answers.conclusive(utterance, guess.id)
 
     def end(self, utterance: Utterance, arrived_ns: int) -> None:
         """The endpoint, known since its sample arrived at `arrived_ns`: the utterance now waits for its final label."""
@@ -127,12 +136,14 @@ class Conclusions:
         began = time.perf_counter()
         if utterance.answer is None and self._vision.behind(utterance.feed, utterance.heard_until):
             self.late_sights += 1
-        answer = utterance.answer or self._conclude(utterance)
+        assert utterance.end is not None
+        speaker = self._identify(utterance, utterance.end)
+        answer = self._answers.conclusive(utterance, speaker.id)
         utterance.release()
         self._tell_failure(utterance, answer)
-        assert utterance.end is not None
-        speaker = self._identify(utterance, utterance.end, answer.evidence.face)
+        memory = None if self._observe is None else self._labeller.memory(speaker.id)
         values = self._labeller.commit(utterance.number, answer, speaker.id)
+        self._answers.conversation.commit(speaker.id, answer.evidence.words)
         timing = Timing(
             endpoint=_ms((utterance.endpoint - utterance.end) * 1e3),
             transcribe=_ms(utterance.transcribe_ms),
@@ -146,8 +157,26 @@ class Conclusions:
         if len(self._published) > self._revisable:
             self._published.popitem(last=False)
         self._revise()
+        if self._observe is not None and memory is not None:
+            self._observe(self._conclusion(utterance, message, answer, memory, values))
 
-    def _identify(self, utterance: Utterance, end: float, face: int | None) -> SpeakerRef:
+    def _conclusion(
+        self, utterance: Utterance, final: Emotion, answer: Answer, memory: Memory, probabilities: np.ndarray
+    ) -> Conclusion:
+        return Conclusion(
+            utterance=utterance.number,
+            source=final.source,
+            speaker=final.speaker.id,
+            start=utterance.start,
+            end=utterance.heard_until,
+            evidence=answer.evidence,
+            audio_16k=utterance.audio_16k,
+            memory=memory,
+            probabilities=probabilities,
+            bundle=self._bundle,
+        )
+
+    def _identify(self, utterance: Utterance, end: float) -> AssignedSpeaker:
         source = self._feeds[utterance.feed].name
         speaker, events = self._assigner.assign(source, utterance.audio_16k, utterance.start, end)
         for event in events:
@@ -162,11 +191,12 @@ class Conclusions:
             )
             if event.alias_of is not None:
                 self._merge(event.speaker, event.alias_of)
-        return SpeakerRef(id=speaker.id, confidence=_share(speaker.confidence), face=face)
+        return speaker
 
     def _merge(self, speaker: str, into: str) -> None:
         """Two speakers turn out to be one; what is revised from now on is said of `into`."""
         self._labeller.merge(speaker, into)
+        self._answers.conversation.merge(speaker, into)
         for number, label in self._published.items():
             if label.speaker.id == speaker:
                 known = msgspec.structs.replace(label.speaker, id=into)
@@ -193,34 +223,6 @@ class Conclusions:
                 self._published[number] = after
                 self._outbox.emit(after)
 
-    def _conclude(self, utterance: Utterance) -> Answer:
-        """The answer to an utterance that ends where it was paused (or, a window, where it was closed)."""
-        return self._answer(utterance, self._heard(utterance), utterance.heard_until, finished=True)
-
-    def _answer(self, utterance: Utterance, heard: Heard, end: float, *, finished: bool) -> Answer:
-        began = time.perf_counter()
-        feed = self._feeds[utterance.feed]
-        sheds_bodies = self._vision.sheds_bodies
-        evidence = gather(utterance, feed, heard, self._encoders, self.modes, end, finished=finished, sheds_bodies=sheds_bodies)
-        return self._labeller.answer(evidence, (time.perf_counter() - began) * 1e3)
-
-    def _heard(self, utterance: Utterance) -> Heard:
-        transcript = utterance.transcript
-        if transcript is None:
-            return Heard(None, self._speechless(utterance) or "no words")
-        if not transcript.done():
-            self.late_texts += 1
-            return Heard(None, "late")
-        if transcript.cancelled() or transcript.exception() is not None:
-            return Heard(None, FAILED)
-        return Heard(transcript.result())
-
-    def _speechless(self, utterance: Utterance) -> str | None:
-        """Why no transcript will come, or None."""
-        if not utterance.blocks:
-            return utterance.silence
-        return self._wordless if utterance.transcription is None else None
-
     def _tell_failure(self, utterance: Utterance, answer: Answer) -> None:
         if answer.evidence.reasons.get("text") != FAILED or utterance.transcript is None:
             return
@@ -230,14 +232,21 @@ class Conclusions:
         self._outbox.emit(Error(message=sentence, continues=True, source=source, time=round(utterance.heard_until, 3)))
 
     def _publish(
-        self, utterance: Utterance, state: str, end: float, speaker: SpeakerRef, answer: Answer, values: np.ndarray, timing: Timing
+        self,
+        utterance: Utterance,
+        state: str,
+        end: float,
+        speaker: AssignedSpeaker,
+        answer: Answer,
+        values: np.ndarray,
+        timing: Timing,
     ) -> Emotion:
         message = emotion(
             source=self._feeds[utterance.feed].name,
             utterance=utterance.number,
             revision=utterance.revision,
             state=state,
-            speaker=speaker,
+            speaker=SpeakerRef(id=speaker.id, confidence=_share(speaker.confidence), face=answer.evidence.face),
             start=utterance.start,
             end=end,
             scores=probabilities(values, self._labeller.labels),

@@ -11,6 +11,7 @@ from emotrack.model.batch import collate
 from emotrack.model.bundle import Bundle
 from emotrack.model.configuration import MODES as NETWORK_MODES
 from emotrack.model.configuration import STREAM_MODES, STREAMS, Stream
+from emotrack.model.context import Memory
 from emotrack.model.dialogue import Dialogue
 from emotrack.stream.evidence import Evidence
 
@@ -61,6 +62,10 @@ class Labeller:
     def preview(self, answer: Answer, speaker: str) -> np.ndarray:
         """Probabilities were the utterance committed now; the dialogue stays as it is."""
         return self._dialogue.preview(answer.vector, speaker)
+
+    def memory(self, speaker: str) -> Memory:
+        """The dialogue now, as far as the label of an utterance by `speaker` depends on it."""
+        return self._dialogue.memory(speaker)
 
     def commit(self, utterance: int, answer: Answer, speaker: str) -> np.ndarray:
         """Step the dialogue by one utterance: the live label's probabilities."""

@@ -7,6 +7,7 @@ from emotrack.engines.encoders import Encoders
 from emotrack.model.bundle import Bundle
 from emotrack.stream.media import Source
 from emotrack.stream.messages import Session
+from emotrack.stream.observing import Observer
 from emotrack.stream.settings import StreamSettings
 from emotrack.stream.transcription.transcript import Transcriber
 from emotrack.stream.wire.outbox import Outbox
@@ -26,3 +27,5 @@ class Parts:
     opening: Session
     """The message that starts the session, but for the moment of that."""
     settings: StreamSettings
+    observe: Observer | None = None
+    """Shown what each final label was made from; without one nothing of it is kept."""

@@ -1,6 +1,6 @@
-"""Dialogues as the network reads them: text tokens, label numbers and speaker numbers; and their voices and faces, once drawn."""
+"""Dialogues as the network reads them: tokens of every stream, label numbers and speaker numbers; and batches of them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -8,22 +8,27 @@ import torch
 from numpy.typing import NDArray
 
 from emotrack.model.batch import UtteranceBatch, collate
-from emotrack.model.configuration import MELD_CLASSES, Stream, StreamWidths
-from emotrack.training.corpora import Dialogue
+from emotrack.model.configuration import Stream, StreamWidths
 from emotrack.training.matching import MatchedPool
+
+Tokens = Mapping[Stream, NDArray[np.floating]]
 
 
 @dataclass(frozen=True, slots=True)
 class ReadDialogue:
-    """T utterances in order: `text` [tokens, 384] each, `labels` int [T], `speakers` int [T] numbered by first appearance."""
+    """T utterances in order.
 
-    text: tuple[np.ndarray, ...]
-    labels: np.ndarray
-    speakers: np.ndarray
+    `tokens`: per utterance the token vectors [n, width] of the streams it has; `labels` int [T], -1 for none; `speakers` int [T],
+    numbered by first appearance.
+    """
 
-    def cut(self, tokens: int) -> "ReadDialogue":
-        """The dialogue with at most `tokens` of each text."""
-        return replace(self, text=tuple(text[:tokens] for text in self.text))
+    tokens: tuple[Tokens, ...]
+    labels: NDArray[np.int64]
+    speakers: NDArray[np.int64]
+
+    def cut(self, longest: int) -> "ReadDialogue":
+        """The dialogue with at most `longest` tokens of each text: the last ones, whose end knows the whole."""
+        return replace(self, tokens=tuple({**one, "text": one["text"][-longest:]} if "text" in one else one for one in self.tokens))
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,35 +40,28 @@ class DialogueBatch:
     speakers: torch.Tensor
     lengths: tuple[int, ...]
 
-
-def attach(dialogues: Sequence[Dialogue], tokens: Sequence[np.ndarray]) -> list[ReadDialogue]:
-    """Give dialogues the text tokens of their utterances, all in order; labels are numbered as in `MELD_CLASSES`."""
-    remaining = iter(tokens)
-    return [
-        ReadDialogue(
-            text=tuple(next(remaining) for _ in dialogue.lines),
-            labels=np.array([MELD_CLASSES.index(line.emotion) for line in dialogue.lines]),
-            speakers=number_speakers([line.speaker for line in dialogue.lines]),
-        )
-        for dialogue in dialogues
-    ]
+    def to(self, device: torch.device | str) -> "DialogueBatch":
+        """The batch on another device."""
+        return DialogueBatch(self.utterances.to(device), self.labels.to(device), self.speakers.to(device), self.lengths)
 
 
-def number_speakers(names: Sequence[str]) -> np.ndarray:
+def number_speakers(names: Sequence[str]) -> NDArray[np.int64]:
     """0 for the first speaker, 1 for the next new one, and so on."""
     numbers: dict[str, int] = {}
     return np.array([numbers.setdefault(name, len(numbers)) for name in names])
 
 
 def batch_dialogues(
-    dialogues: Sequence[ReadDialogue], pool: MatchedPool, widths: StreamWidths, random: np.random.Generator
+    dialogues: Sequence[ReadDialogue], pool: MatchedPool | None, widths: StreamWidths, random: np.random.Generator
 ) -> DialogueBatch:
-    """Put dialogues into one batch, with a voice and a face drawn from `pool` for the label of every utterance."""
+    """Put dialogues into one batch; with a `pool`, every labelled utterance gets a voice and a face drawn for its label."""
     rows: list[dict[Stream, NDArray[np.floating] | None]] = []
     for dialogue in dialogues:
-        for text, label in zip(dialogue.text, dialogue.labels.tolist(), strict=True):
-            voice, face = pool.voice(label, random), pool.face(label, random)
-            rows.append({"text": text.astype(np.float32), "audio": voice, "face": face})
+        for tokens, label in zip(dialogue.tokens, dialogue.labels.tolist(), strict=True):
+            row: dict[Stream, NDArray[np.floating] | None] = dict(tokens)
+            if pool is not None and label >= 0:
+                row |= {"audio": pool.voice(label, random), "face": pool.face(label, random)}
+            rows.append(row)
     return DialogueBatch(
         utterances=collate(rows, widths),
         labels=torch.from_numpy(np.concatenate([dialogue.labels for dialogue in dialogues])),

@@ -1,8 +1,8 @@
-"""Held-out figures of a trained network: by the modes that it may use, live, revised and offline; and its calibration."""
+"""What a trained network says of held-out dialogues: by the modes it may use, live, revised and offline; and its calibration."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Literal
 
 import numpy as np
 import torch
@@ -14,39 +14,47 @@ from emotrack.model.batch import TokenStream, UtteranceBatch
 from emotrack.model.configuration import STREAMS, NetworkConfiguration, Stream, StreamWidths
 from emotrack.model.network import EmotionNetwork
 from emotrack.training.dialogues import DialogueBatch, ReadDialogue, batch_dialogues
-from emotrack.training.fusion import in_context
+from emotrack.training.losses import UNLABELLED
 from emotrack.training.matching import MatchedPool
-from emotrack.training.metrics import Figures, figures
+from emotrack.training.metrics import Figures, figures, weighted_f1
+from emotrack.training.objective import in_context
+
+Absence = Literal["joint", "masked", "zero"]
+"""What stands for a stream that may not be used: JE's reconstruction of its mode, nothing, or a token of zeros as if present."""
 
 TEXT: tuple[Stream, ...] = ("text",)
-SUBSETS: dict[str, tuple[Stream, ...]] = {
-    "A": ("audio",),
-    "V": ("face",),
-    "T+A": ("text", "audio"),
-    "T+V": ("text", "face"),
-    "A+V": ("audio", "face"),
-    "T+A+V": ("text", "audio", "face"),
-}
-"""The streams of the label-matched rows of the model card, by the papers' names."""
+TOGETHER = 16
+"""Dialogues in a batch."""
 
 
 @dataclass(frozen=True, slots=True)
 class DialogueSet:
-    """Held-out dialogues with voices and faces drawn for them once."""
+    """Held-out dialogues, batched once, with whatever was drawn for them."""
 
     batches: tuple[DialogueBatch, ...]
 
     @classmethod
-    def draw(cls, dialogues: Sequence[ReadDialogue], pool: MatchedPool, widths: StreamWidths, seed: int) -> "DialogueSet":
-        """Draw from `pool` for all of `dialogues`."""
+    def draw(cls, dialogues: Sequence[ReadDialogue], pool: MatchedPool | None, widths: StreamWidths, seed: int) -> "DialogueSet":
+        """Batch `dialogues`; with a `pool`, voices and faces are drawn from it for all of them."""
         random = np.random.default_rng(seed)
-        together = [dialogues[start : start + 16] for start in range(0, len(dialogues), 16)]
+        together = [dialogues[start : start + TOGETHER] for start in range(0, len(dialogues), TOGETHER)]
         return cls(tuple(batch_dialogues(part, pool, widths, random) for part in together))
+
+    @property
+    def labels(self) -> Tensor:
+        """Labels [n] of all utterances, -1 for none."""
+        return torch.cat([batch.labels for batch in self.batches])
+
+    @property
+    def dialogues(self) -> np.ndarray:
+        """The number of the dialogue of each labelled utterance, int [labelled]."""
+        lengths = [length for batch in self.batches for length in batch.lengths]
+        return np.repeat(np.arange(len(lengths)), lengths)[self.labels.numpy() != UNLABELLED]
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Logits [n, c] of all utterances of a set, by the live head and by the reviser, and their labels [n]."""
+    """Logits [n, c] of all labelled utterances of a set, by the live head and by the reviser, and their labels [n]."""
 
     live: Tensor
     revised: Tensor
@@ -60,19 +68,38 @@ def outcome(
     streams: Collection[Stream],
     look_ahead: int | None = None,
     shuffled: Stream | None = None,
-    impute: bool = True,
+    absent: Absence = "joint",
 ) -> Outcome:
     """Run the network on `held` with only `streams`; `shuffled` names one whose rows change places within each batch."""
-    kept = torch.tensor([name in streams for name in STREAMS])
+    device = network.null_vector.device
     live, revised = [], []
     for number, batch in enumerate(held.batches):
-        utterances = batch.utterances.keep(kept)
+        utterances = only(batch.utterances, streams, network.configuration, absent)
         if shuffled is not None:
             utterances = shuffle(utterances, shuffled, number)
-        logits, valid = in_context(network, network.fuse(utterances, impute), batch, look_ahead)
-        live.append(logits.live[valid])
-        revised.append(logits.revised[valid])
-    return Outcome(torch.cat(live), torch.cat(revised), torch.cat([batch.labels for batch in held.batches]))
+        batch = DialogueBatch(utterances, batch.labels, batch.speakers, batch.lengths).to(device)
+        logits, valid = in_context(network, network.fuse(batch.utterances, absent == "joint"), batch, look_ahead)
+        labelled = batch.labels != UNLABELLED
+        live.append(logits.live[valid][labelled].cpu())
+        revised.append(logits.revised[valid][labelled].cpu())
+    labels = held.labels
+    return Outcome(torch.cat(live), torch.cat(revised), labels[labels != UNLABELLED].cpu())
+
+
+def only(
+    utterances: UtteranceBatch, streams: Collection[Stream], configuration: NetworkConfiguration, absent: Absence = "masked"
+) -> UtteranceBatch:
+    """The batch with only `streams`; with `absent` "zero", each other stream that was trained becomes one valid token of zeros."""
+    kept = utterances.keep(torch.tensor([name in streams for name in STREAMS]))
+    if absent != "zero":
+        return kept
+    rows = len(utterances)
+    fillers = {
+        name: TokenStream(torch.zeros(rows, 1, getattr(configuration.widths, name)), torch.ones(rows, 1, dtype=torch.bool))
+        for name in configuration.trained
+        if name not in streams
+    }
+    return UtteranceBatch(**{**dict(zip(STREAMS, kept.streams, strict=True)), **fillers})
 
 
 def shuffle(utterances: UtteranceBatch, shuffled: Stream, seed: int) -> UtteranceBatch:
@@ -88,10 +115,16 @@ def measure(network: EmotionNetwork, logits: Tensor, labels: Tensor) -> Figures:
     return figures(network.probabilities(logits).numpy(), labels.numpy(), network.configuration.classes)
 
 
-def score(network: EmotionNetwork, held: DialogueSet, streams: Collection[Stream], shuffled: Stream | None = None) -> float:
+def score(
+    network: EmotionNetwork,
+    held: DialogueSet,
+    streams: Collection[Stream],
+    shuffled: Stream | None = None,
+    absent: Absence = "joint",
+) -> float:
     """Weighted F1 of the live labels in percent."""
-    result = outcome(network, held, streams, shuffled=shuffled)
-    return measure(network, result.live, result.labels)["weighted_f1"]
+    result = outcome(network, held, streams, shuffled=shuffled, absent=absent)
+    return weighted_f1(result.labels.numpy(), result.live.argmax(1).numpy())
 
 
 def shuffling_costs(network: EmotionNetwork, held: DialogueSet, streams: Sequence[Stream]) -> dict[Stream, float]:
@@ -109,29 +142,8 @@ def best_temperature(logits: Tensor, labels: Tensor) -> float:
     return float(np.exp(minimize_scalar(surprise, bounds=(-1.5, 1.5), method="bounded").x))
 
 
-def calibrated(network: EmotionNetwork, held: DialogueSet) -> NetworkConfiguration:
-    """The network's configuration with the temperature that fits its live labels from text alone."""
-    result = outcome(network, held, TEXT)
+def calibrated(network: EmotionNetwork, held: DialogueSet, streams: Collection[Stream] = TEXT) -> NetworkConfiguration:
+    """The network's configuration with the temperature that fits its live labels from `streams`."""
+    result = outcome(network, held, streams)
     temperature = round(best_temperature(result.live, result.labels), 4)
     return network.configuration.model_copy(update={"temperature": temperature})
-
-
-def held_out(network: EmotionNetwork, held: DialogueSet) -> dict[str, Any]:
-    """All figures of the model card on held-out dialogues: from text alone, and with label-matched voices and faces."""
-    text = outcome(network, held, TEXT)
-    figures_of: dict[str, Any] = {
-        "text_live": measure(network, text.live, text.labels),
-        "text_revised_offline": measure(network, text.revised, text.labels),
-    }
-    for name, look_ahead in (("text_revised_after_2", 2), ("text_revised_after_4", 4)):
-        later = outcome(network, held, TEXT, look_ahead=look_ahead)
-        figures_of[name] = measure(network, later.revised, later.labels)
-    matched: dict[str, float] = {}
-    unimputed: dict[str, float] = {}
-    for name, streams in SUBSETS.items():
-        for table, impute in ((matched, True), (unimputed, False)):
-            result = outcome(network, held, streams, impute=impute)
-            table[name] = measure(network, result.live, result.labels)["weighted_f1"]
-    result = outcome(network, held, TEXT, impute=False)
-    unimputed["T"] = measure(network, result.live, result.labels)["weighted_f1"]
-    return figures_of | {"label_matched_live_weighted_f1": matched, "label_matched_without_joint_embedding": unimputed}

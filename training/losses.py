@@ -2,9 +2,20 @@
 
 import math
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy, log_softmax, normalize
+
+UNLABELLED = -1
+"""Number of an utterance that is read as context but has no label to learn."""
+
+
+def class_weights(labels: np.ndarray, classes: int, power: float) -> Tensor:
+    """Frequencies to the power of −`power`, float [classes], 1 on average over the rows of `labels`; 0 for an unseen class."""
+    counts = np.bincount(labels[labels != UNLABELLED], minlength=classes).astype(np.float64)
+    weights = np.where(counts > 0, np.maximum(counts, 1) ** -power, 0)
+    return torch.tensor(weights * counts.sum() / (weights * counts).sum(), dtype=torch.float32)
 
 
 def soft_cross_entropy(logits: Tensor, shares: Tensor) -> Tensor:

@@ -3,39 +3,126 @@
 No voice that it is judged on, or that fusion learns from, is one that it has heard.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import torch
+from pydantic import Field
+from sklearn.metrics import recall_score
 
 from emotrack.model.voice import VOICE_EMOTIONS, VoiceNetwork
-from emotrack.training.corpora import SpeechClip
+from emotrack.training.corpora.ravdess import ACTORS, SpeechClip, read_ravdess, read_samples
 from emotrack.training.losses import soft_cross_entropy
-from emotrack.training.speech import RULE, disturb
+from emotrack.training.settings import Training
+from emotrack.training.speech import RULE, disturb, trim
+from emotrack.training.task import fingerprint_of, halved
 
-ACTORS = {"train": range(1, 15), "fusion": range(15, 19), "dev": range(19, 21), "test": range(21, 25)}
-"""Numbers of the actors of each split; odd ones are men and even ones women, so each split has as many of either.
+FOLDS = ((2, 5, 14, 15, 16), (3, 6, 7, 13, 18), (10, 11, 12, 19, 20), (8, 17, 21, 23, 24), (1, 4, 9, 22))
+"""Actors of five folds with as many women as men, within one (Luna-Jiménez et al., Sensors 2021, 21(22), 7665)."""
 
-The voice network learns from "train"; fusion learns from what it makes of the voices of "fusion", which it has not heard.
-"""
+
+class VoiceTraining(Training):
+    """How the voice network is trained."""
+
+    train: Literal["voice"] = "voice"
+    clips: Path
+    """Folder of RAVDESS speech."""
+    fold: int | None = Field(None, ge=1, le=len(FOLDS))
+    """Learn from all actors but those of one of the five folds, which is how the recipe is evaluated, and keep the last epoch;
+    without, learn from the split "train" and keep the best epoch on "dev"."""
+    batch: int = Field(32, ge=2)
+    smoothing: float = Field(0.1, ge=0, lt=1)
+    """Label smoothing."""
+
+    def actors(self) -> tuple[Collection[int], Collection[int]]:
+        """Numbers of the actors to learn from, and of those to be judged by."""
+        if self.fold is None:
+            return ACTORS["train"], ACTORS["dev"]
+        left_out = FOLDS[self.fold - 1]
+        return [actor for fold in FOLDS for actor in fold if actor not in left_out], left_out
 
 
 @dataclass(frozen=True, slots=True)
-class VoiceSettings:
-    """How the voice network is trained; `rate` is the highest learning rate of a one-cycle schedule."""
+class Speech:
+    """Trimmed sounds, the number of each one's emotion int [n], its actor's number int [n]."""
 
-    epochs: int = 120
-    batch: int = 32
-    rate: float = 2e-3
-    decay: float = 0.05
-    smoothing: float = 0.1
-    seed: int = 1
+    sounds: Sequence[np.ndarray]
+    emotions: np.ndarray
+    actors: np.ndarray
+
+    def of(self, actors: Iterable[int]) -> "Speech":
+        """The sounds of some actors."""
+        chosen = np.flatnonzero(np.isin(self.actors, list(actors))).tolist()
+        return Speech([self.sounds[index] for index in chosen], self.emotions[chosen], self.actors[chosen])
 
 
-def of_split(clips: Sequence[SpeechClip], name: str) -> list[SpeechClip]:
-    """The clips of the actors of one split."""
-    return [clip for clip in clips if clip.actor in ACTORS[name]]
+def read_speech(clips: Sequence[SpeechClip]) -> Speech:
+    """Decode and trim clips."""
+    return Speech([trim(read_samples(clip.path)) for clip in clips], targets_of(clips), np.array([clip.actor for clip in clips]))
+
+
+class VoiceTask:
+    """See `emotrack.training.task.Task`. Each epoch shows one random segment of every sound, differently disturbed each time."""
+
+    part: Literal["voice"] = "voice"
+
+    def __init__(self, settings: VoiceTraining, seed: int, device: str) -> None:
+        torch.manual_seed(seed)
+        self.seed = seed
+        clips = read_ravdess(settings.clips)
+        self.fingerprint = fingerprint_of(settings, seed, *(clip.path for clip in clips))
+        self.network = VoiceNetwork().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        speech = read_speech(clips)
+        self._heard, self._unheard = (speech.of(actors) for actors in settings.actors())
+        self._choosing = settings.fold is None
+        self._epoch = 0
+        uniform = settings.smoothing / len(VOICE_EMOTIONS)
+        self._shares = torch.eye(len(VOICE_EMOTIONS))[torch.from_numpy(self._heard.emotions)] * (1 - settings.smoothing) + uniform
+        self.steps = max(1, len(self._heard.sounds) // settings.batch)
+        self._device = device
+
+    def batches(self, epoch: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        """Spectrograms [B, 64, frames], partly hidden, and smoothed targets [B, 8]."""
+        random = np.random.default_rng((self.seed, epoch))
+        generator = torch.Generator().manual_seed(int(random.integers(2**62)))
+        for chosen in torch.randperm(len(self._heard.sounds), generator=generator).tensor_split(self.steps):
+            cut = [RULE.all(disturb(self._heard.sounds[index], random)) for index in chosen.tolist()]
+            segments = torch.from_numpy(np.stack([pieces[random.integers(len(pieces))] for pieces in cut]))
+            with torch.no_grad():
+                spectrograms = self.network.spectrogram(segments.to(self._device)).cpu()
+            yield hide(spectrograms, generator), self._shares[chosen]
+
+    def losses(self, batch: tuple[torch.Tensor, torch.Tensor]) -> Mapping[str, torch.Tensor]:
+        """Cross-entropy against the smoothed targets."""
+        spectrograms, shares = batch
+        with torch.autocast(self._device, torch.bfloat16):
+            _, logits = self.network.classify(spectrograms.to(self._device))
+        return {"emotion": soft_cross_entropy(logits.float(), shares.to(self._device))}
+
+    def groups(self, rate: float) -> list[dict[str, Any]]:
+        """All weights move alike."""
+        return [{"params": list(self.network.parameters()), "lr": rate}]
+
+    def settle(self, network: torch.nn.Module, epoch: int) -> None:
+        """Nothing is fitted, but the epoch remembered."""
+        self._epoch = epoch
+
+    def score(self, network: torch.nn.Module) -> Mapping[str, float]:
+        """Unweighted accuracy on the actors to be judged by, in percent; the actors of a fold choose no epoch."""
+        assert isinstance(network, VoiceNetwork)
+        accuracy = 100 * voice_recall(network, self._unheard)
+        return {"score": accuracy if self._choosing else float(self._epoch), "unweighted accuracy": accuracy}
+
+    def tensors(self) -> Mapping[str, torch.Tensor]:
+        """The weights in half precision."""
+        return halved(self.network)
+
+    def notes(self) -> Mapping[str, Any]:
+        """The architecture is fixed."""
+        return {}
 
 
 def targets_of(clips: Sequence[SpeechClip]) -> np.ndarray:
@@ -56,42 +143,6 @@ def hide(spectrograms: torch.Tensor, generator: torch.Generator) -> torch.Tensor
     return spectrograms
 
 
-def train_voice(
-    sounds: Sequence[np.ndarray],
-    targets: np.ndarray,
-    settings: VoiceSettings,
-    after_epoch: Callable[[int, VoiceNetwork], None],
-) -> VoiceNetwork:
-    """Train on trimmed `sounds` (float32 [n] each, 16 kHz) with emotion numbers `targets`; return the network.
-
-    Each epoch shows one random segment of every sound, differently disturbed each time.
-    """
-    torch.manual_seed(settings.seed)
-    generator = torch.Generator().manual_seed(settings.seed)
-    random = np.random.default_rng(settings.seed)
-    uniform = settings.smoothing / len(VOICE_EMOTIONS)
-    shares = torch.eye(len(VOICE_EMOTIONS))[torch.from_numpy(targets)] * (1 - settings.smoothing) + uniform
-    network = VoiceNetwork().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    batches = max(1, len(sounds) // settings.batch)
-    optimizer = torch.optim.AdamW(network.parameters(), settings.rate, weight_decay=settings.decay)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, settings.rate, total_steps=settings.epochs * batches, pct_start=0.2)
-    for epoch in range(settings.epochs):
-        network.train()
-        order = torch.randperm(len(sounds), generator=generator)
-        for chosen in order.tensor_split(batches):
-            cut = [RULE.all(disturb(sounds[index], random)) for index in chosen.tolist()]
-            segments = torch.from_numpy(np.stack([pieces[random.integers(len(pieces))] for pieces in cut]))
-            optimizer.zero_grad()
-            spectrograms = hide(network.spectrogram(segments), generator)
-            with torch.autocast("cpu", torch.bfloat16):
-                _, logits = network.classify(spectrograms)
-            soft_cross_entropy(logits.float(), shares[chosen]).backward()
-            optimizer.step()
-            schedule.step()
-        after_epoch(epoch, network)
-    return network
-
-
 @torch.inference_mode()
 def voice_outputs(network: VoiceNetwork, sounds: Sequence[np.ndarray]) -> list[tuple[np.ndarray, np.ndarray]]:
     """Descriptors float32 [k, 128] and logits [k, 8] of the k segments of each sound."""
@@ -104,3 +155,15 @@ def voice_predictions(network: VoiceNetwork, sounds: Sequence[np.ndarray]) -> np
     """The emotion's number for each whole sound, int [n]: its segments' probabilities are averaged."""
     named = [torch.from_numpy(logits).softmax(dim=1).mean(dim=0) for _, logits in voice_outputs(network, sounds)]
     return torch.stack(named).argmax(dim=1).numpy()
+
+
+def voice_recall(network: VoiceNetwork, speech: Speech) -> float:
+    """Unweighted accuracy: recall averaged over the eight emotions, one answer per clip."""
+    every = range(len(VOICE_EMOTIONS))
+    named = voice_predictions(network, speech.sounds)
+    return float(recall_score(speech.emotions, named, labels=list(every), average="macro", zero_division=0))
+
+
+def fold_accuracies(networks: Sequence[VoiceNetwork], speech: Speech) -> list[float]:
+    """Unweighted accuracy, in percent, of each network on the actors of its fold, unheard; `networks` in order of `FOLDS`."""
+    return [round(100 * voice_recall(one, speech.of(fold)), 2) for one, fold in zip(networks, FOLDS, strict=True)]

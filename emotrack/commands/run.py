@@ -35,6 +35,7 @@ def run_command(
     insecure: bool,
     jsonl: str | None,
     record: Path | None,
+    keep_evidence: bool,
     realtime: bool,
 ) -> None:
     """Track until the sources end or a signal arrives. Without `--jsonl -`, labels are shown on stdout as lines."""
@@ -42,6 +43,8 @@ def run_command(
     options: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
     if insecure:
         options["stream.publish.insecure"] = True
+    if keep_evidence and record is None:
+        raise UserError("--keep-evidence needs --record DIR: evidence is kept beside the messages.")
     settings = load_settings(profile, config, overrides, **options)
     opened = open_sources(sources, settings=settings.stream.sources)
     with contextlib.ExitStack() as undo:
@@ -53,9 +56,11 @@ def run_command(
         if publisher is not None:
             undo.callback(publisher.close)
         say("loading the networks …")
+        from emotrack.explaining.keeping import SUFFIX, Keeper
         from emotrack.tracker import Tracker  # seconds to import: mistakes in the arguments are told before
 
-        tracker = Tracker(opened, settings, realtime=realtime, session=session, publisher=publisher, sinks=sinks)
+        observe = Keeper(record / f"{session}{SUFFIX}", say) if keep_evidence and record is not None else None
+        tracker = Tracker(opened, settings, realtime=realtime, session=session, publisher=publisher, sinks=sinks, observe=observe)
         undo.pop_all()
     if publisher is not None:
         say(f"publishing at {publisher.endpoint}; {how_to_watch(publisher.endpoint, keys)}; Ctrl-C ends.")

@@ -25,9 +25,10 @@ DARK_DEVIATION = 2.0
 
 @dataclass(frozen=True, slots=True)
 class SeenFace:
-    """A face in one frame, with its expression descriptor float32 [dim] (of no numbers where nothing describes expressions)."""
+    """A face in one frame: its crop uint8 [48, 48] and its descriptor float32 [dim] (of no numbers without an encoder)."""
 
     observation: FaceObservation
+    crop: np.ndarray
     descriptor: np.ndarray
 
 
@@ -187,12 +188,10 @@ class Vision:
         observations = self._trackers[feed].update(frame.time, frame.image, finder.find(frame.time, frame.image))
         if not observations:
             return ()
-        return tuple(SeenFace(*pair) for pair in zip(observations, self._expressions(frame, observations), strict=True))
-
-    def _expressions(self, frame: VideoFrame, observations: list[FaceObservation]) -> np.ndarray:
-        if self._encoders.face is None:
-            return np.zeros((len(observations), 0), np.float32)
-        return self._encoders.face.encode(np.stack([crop_face(frame.image, observation.box) for observation in observations]))
+        crops = np.stack([crop_face(frame.image, observation.box) for observation in observations])
+        encoder = self._encoders.face
+        descriptors = np.zeros((len(crops), 0), np.float32) if encoder is None else encoder.encode(crops)
+        return tuple(SeenFace(*face) for face in zip(observations, crops, descriptors, strict=True))
 
     def _bodies(self, feed: int, frame: VideoFrame, faces: tuple[SeenFace, ...]) -> tuple[SeenBody, ...] | None:
         if self._encoders.body is None or self.sheds_bodies:

@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from sentence_transformers import SentenceTransformer
 
 from emotrack.engines import text
+from emotrack.engines.dialogue_text import Line
+from emotrack.engines.reading import MAXIMUM_TOKENS
 from emotrack.engines.text import MINILM, MPNET, TextEncoder, find_model
 from emotrack.model.errors import UserError
 
@@ -49,7 +51,16 @@ def test_any_text_gives_finite_bounded_repeatable_tokens(text_encoder: TextEncod
 
 
 def test_a_long_text_is_cut(text_encoder: TextEncoder) -> None:
-    assert len(text_encoder.encode("so " * 1000)) == text_encoder.maximum_tokens
+    assert len(text_encoder.encode("so " * 1000)) == MAXIMUM_TOKENS
+
+
+def test_lines_are_read_alone_where_nothing_adapts_the_model(text_encoder: TextEncoder) -> None:
+    lines = [Line(0, "Are you coming with us?"), Line(1, ""), Line(2, "No, never! " * 30), Line(0, "Why not?")]
+    assert text_encoder.context == 0
+    for line, tokens in zip(lines, text_encoder.encode_dialogue(lines), strict=True):
+        np.testing.assert_allclose(tokens, text_encoder.encode(line.text), atol=1e-5)
+        np.testing.assert_array_equal(text_encoder.encode(line.text, 3, lines), text_encoder.encode(line.text))
+    assert text_encoder.encode_dialogue([]) == []
 
 
 def test_moods_differ_more_than_wordings(text_encoder: TextEncoder) -> None:

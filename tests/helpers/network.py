@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 
 from emotrack.model.batch import UtteranceBatch, collate
-from emotrack.model.bundle import save_bundle
+from emotrack.model.bundle import network_part, save_bundle
 from emotrack.model.configuration import STREAMS, NetworkConfiguration, Stream, StreamWidths
 from emotrack.model.manifest import EncoderNote
 from emotrack.model.network import EmotionNetwork
@@ -73,10 +73,8 @@ def save_small_bundle(directory: Path, seed: int = 0, **changes: Any) -> str:
     widths = network.configuration.widths
     return save_bundle(
         directory,
-        network,
-        licence="none: random weights",
-        trained_on="nothing",
+        {"network": network_part(network, "none: random weights", "nothing")},
+        configuration=network.configuration,
         encoders={"embedded": {name: EncoderNote(name="random", width=getattr(widths, name)) for name in STREAMS}},
         metrics={"weighted_f1": 0.1},
-        parts={},
     )

@@ -61,3 +61,15 @@ def test_rows_never_see_each_other() -> None:
 
 def test_masked_mean_of_nothing_is_zero() -> None:
     assert not masked_mean(torch.full((1, 2, 3), float("nan")), torch.zeros(1, 2, dtype=torch.bool)).any()
+
+
+def test_without_layers_a_mode_is_its_own_tokens_alone() -> None:
+    """The ablation "no multimodal attention": no mode knows of another, and nothing is left of ACN but norm and mean."""
+    network = small_network(layers=0)
+    assert not any("stacks" in name for name in network.state_dict())
+    encoded = network.encode(random_batch(network.configuration))
+    descriptors = network.attend(encoded)
+    alone = network.attend(encoded.keep(torch.tensor([True, False, False])))
+    assert torch.equal(alone[:, 0], descriptors[:, 0]) and not alone[:, 1:].any()
+    expected = network.cross_attention.norms[0](masked_mean(encoded.tokens[0], encoded.masks[0]))
+    assert torch.equal(descriptors[:, 0], expected)

@@ -12,11 +12,16 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emotrack.model.bundle import NewPart, load_bundle, save_bundle
+from emotrack.model.bundle import NewPart, load_bundle, network_part, save_bundle
 from emotrack.model.errors import UserError
 from emotrack.model.manifest import Manifest
 from emotrack.model.network import EmotionNetwork
 from helpers.network import random_batch, save_small_bundle, small_configuration, small_network
+
+
+def save_network(directory: Path, network: EmotionNetwork, **more: NewPart) -> str:
+    parts: dict[Any, NewPart] = {"network": network_part(network, "x", "y"), **more}
+    return save_bundle(directory, parts, configuration=network.configuration, encoders={}, metrics={})
 
 
 def test_a_loaded_network_says_what_the_saved_one_said(tmp_path: Path) -> None:
@@ -35,7 +40,7 @@ def test_saving_leaves_the_network_as_it_was(tmp_path: Path) -> None:
     torch.manual_seed(0)
     network = EmotionNetwork(small_configuration())
     names = network.state_dict().keys()
-    save_bundle(tmp_path, network, licence="x", trained_on="y", encoders={}, metrics={}, parts={})
+    save_network(tmp_path, network)
     assert network.training and network.state_dict().keys() == names
     network.fuse(random_batch(network.configuration)).vector.sum().backward()
     loaded = load_bundle(tmp_path).network.joint.rotation
@@ -49,12 +54,10 @@ def test_a_loaded_bundle_can_be_saved_again_as_it_is(tmp_path: Path) -> None:
     note = bundle.parts["network"]
     second = save_bundle(
         tmp_path / "two",
-        bundle.network,
-        licence=note.licence,
-        trained_on=note.trained_on,
+        {"network": network_part(bundle.network, note.licence, note.trained_on)},
+        configuration=bundle.configuration,
         encoders=bundle.encoders,
         metrics=bundle.metrics,
-        parts={},
     )
     assert first == second
 
@@ -66,7 +69,7 @@ def test_identifiers_follow_the_content(tmp_path: Path) -> None:
 def test_other_parts_are_kept_with_their_settings(tmp_path: Path) -> None:
     network = small_network()
     voice = NewPart({"weight": torch.arange(3.0)}, "CC BY-NC-SA 4.0", "RAVDESS", {"channels": [1, 2]})
-    save_bundle(tmp_path, network, licence="x", trained_on="y", encoders={}, metrics={}, parts={"voice": voice})
+    save_network(tmp_path, network, voice=voice)
     part = load_bundle(tmp_path).parts["voice"]
     assert torch.equal(part.tensors()["weight"], torch.arange(3.0))
     assert (part.licence, part.trained_on, part.settings) == ("CC BY-NC-SA 4.0", "RAVDESS", {"channels": [1, 2]})

@@ -1,12 +1,15 @@
 """Query adaptive fusion: the published weights are exact."""
 
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from emotrack.model.configuration import Fusing
+from emotrack.model.fusing import fusion_of
 from emotrack.model.qaf import QueryAdaptiveFusion, mode_weights
-from helpers.network import small_configuration
+from helpers.network import random_batch, small_configuration, small_network
 
 availabilities = st.lists(st.one_of(st.just(0.0), st.just(1.0), st.floats(0.0, 1.0, exclude_min=True)), min_size=3, max_size=3)
 
@@ -56,3 +59,71 @@ def test_the_fused_vector_moves_smoothly_with_availability() -> None:
     f = torch.randn(1, 3, 8)
     faded, gone = (fusion(f, torch.tensor([[1.0, 1.0, soft]]))[0] for soft in (1e-6, 0.0))
     torch.testing.assert_close(faded, gone, atol=1e-5, rtol=0)
+
+
+KINDS: tuple[Fusing, ...] = ("query", "constant", "equal", "concatenation", "product")
+
+
+def test_equal_weights_are_equal_among_the_modes_available() -> None:
+    fusion = fusion_of(small_configuration(fusion="equal"))
+    assert not list(fusion.parameters())
+    f = torch.randn(1, 3, 8)
+    fused, weights = fusion(f, torch.tensor([[1.0, 0.0, 1.0]]))
+    torch.testing.assert_close(weights, torch.tensor([0.5, 0.0, 0.5])[None, :, None].expand(1, 3, 8))
+    torch.testing.assert_close(fused, (f[:, 0] + f[:, 2]) / 2)
+
+
+def test_constant_mixing_is_learned_and_the_same_for_every_query() -> None:
+    torch.manual_seed(0)
+    fusion = QueryAdaptiveFusion(small_configuration(fusion="constant"))
+    torch.nn.init.normal_(fusion.raw_mixing)
+    f, w = torch.randn(2, 3, 8), torch.tensor([[1.0, 0.4, 1.0], [1.0, 0.4, 1.0]])
+    fused, weights = fusion(f, w)
+    assert torch.equal(weights[0], weights[1])
+    torch.testing.assert_close(fused[0], by_definition(f[0], fusion.mixing(f)[0], w[0]))
+
+
+def test_concatenation_joins_what_is_available() -> None:
+    torch.manual_seed(0)
+    fusion = fusion_of(small_configuration(fusion="concatenation"))
+    f = torch.randn(1, 3, 8)
+    fused, _ = fusion(f, torch.tensor([[1.0, 0.0, 0.5]]))
+    joined = torch.cat([f[0, 0], torch.zeros(8), f[0, 2] / 2])
+    torch.testing.assert_close(fused[0], fusion.join.weight @ joined + fusion.join.bias)
+
+
+def test_product_counts_a_missing_mode_as_one() -> None:
+    torch.manual_seed(0)
+    fusion = fusion_of(small_configuration(fusion="product"))
+    f = torch.randn(1, 3, 8)
+    fused, _ = fusion(f, torch.tensor([[1.0, 0.0, 1.0]]))
+    torch.testing.assert_close(fused, fusion.norm(fusion.project[0](f[:, 0]) * fusion.project[2](f[:, 2])))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_fusion_ignores_a_missing_mode_and_its_weights_sum_to_one(kind: Fusing) -> None:
+    torch.manual_seed(0)
+    fusion = fusion_of(small_configuration(fusion=kind))
+    f, w = torch.randn(2, 3, 8), torch.tensor([[1.0, 0.0, 1.0], [0.0, 0.0, 1.0]])
+    fused, weights = fusion(f, w)
+    torch.testing.assert_close(weights.sum(1), torch.ones(2, 8))
+    changed = torch.where(w[..., None] > 0, f, 7.0)
+    assert torch.equal(fusion(changed, w)[0], fused)
+    nothing, none = fusion(f, torch.zeros(2, 3))
+    assert nothing.isfinite().all() and not none.any()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_fusion_makes_a_network(kind: Fusing) -> None:
+    network = small_network(fusion=kind)
+    fusion = network.fuse(random_batch(network.configuration))
+    assert fusion.vector.isfinite().all()
+    torch.testing.assert_close(fusion.weights.sum(1), torch.ones(5))
+
+
+def test_the_full_model_is_the_default() -> None:
+    configuration = small_configuration()
+    assert configuration.fusion == "query"
+    assert set(QueryAdaptiveFusion(configuration).state_dict()) == {
+        "mode_embedding", "gate.0.weight", "gate.0.bias", "gate.2.weight", "gate.2.bias",
+    }  # fmt: skip

@@ -9,6 +9,7 @@ import torch
 
 from emotrack.demo import clip_path
 from emotrack.demo.script import CAMERA_COVERED, LINES, MICROPHONE_MUTED
+from emotrack.engines.dialogue_text import Line
 from emotrack.engines.segments import SegmentRule
 from emotrack.model.batch import collate
 from emotrack.model.configuration import Stream
@@ -126,12 +127,11 @@ def test_streaming_equals_the_whole_file_at_once(workbench: Workbench) -> None:
     samples, encoders, network = whole_audio_16k(), workbench.encoders, workbench.bundle.network
     assert encoders.audio is not None and encoders.text is not None
     rule = SegmentRule.of(encoders.audio)
+    words = encoders.text.encode_dialogue([Line(0, final.transcript.text) for final in finals if final.transcript is not None])
     tokens: list[dict[Stream, np.ndarray | None]] = []
-    for final in finals:
-        assert final.transcript is not None
+    for final, text in zip(finals, words, strict=True):
         first, last = (round(moment * 16_000) for moment in (final.start, final.end))
-        heard = encoders.audio.encode(rule.all(samples[first:last]))
-        tokens.append({"audio": heard, "text": encoders.text.encode(final.transcript.text)})
+        tokens.append({"audio": encoders.audio.encode(rule.all(samples[first:last])), "text": text})
     with torch.inference_mode():
         vectors = network.fuse(collate(tokens, workbench.bundle.configuration.widths)).vector
         padded, valid = pad_dialogues(vectors, [len(finals)])

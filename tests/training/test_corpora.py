@@ -1,4 +1,4 @@
-"""Readers against miniatures of the official layouts."""
+"""Readers against miniatures of the official layouts: acted speech, faces, dialogue tables, features."""
 
 from pathlib import Path
 
@@ -6,9 +6,14 @@ import numpy as np
 import pytest
 
 from emotrack.model.errors import UserError
-from emotrack.training.corpora import majority, read_dialogues, read_faces, read_ravdess, read_samples, vote_shares
-from emotrack.training.voice import ACTORS, of_split
-from helpers.corpora import tone, write_dialogues, write_faces, write_ravdess, write_wav
+from emotrack.model.face import EXPRESSIONS
+from emotrack.training.corpora.dialogue_table import Dialogue, Line, read_dialogues
+from emotrack.training.corpora.ferplus import VOTES, fusion_splits, majority, read_faces, read_ferplus, vote_shares
+from emotrack.training.corpora.mosi import FEATURES
+from emotrack.training.corpora.open import CORPORA, open_corpus
+from emotrack.training.corpora.overlap import shared_dialogues
+from emotrack.training.corpora.ravdess import ACTORS, of_split, read_ravdess, read_samples
+from helpers.corpora import mosi_arrays, tone, write_dialogues, write_emodb, write_faces, write_ravdess, write_wav
 
 
 def test_ravdess_is_read_from_its_file_names(tmp_path: Path) -> None:
@@ -28,11 +33,30 @@ def test_a_folder_without_speech_is_refused(tmp_path: Path) -> None:
         read_ravdess(tmp_path)
 
 
+@pytest.mark.parametrize("name", ["03-01-09-01-01-01-01.wav", "03-01-05-01-01-01-x.wav"])
+def test_numbers_that_mean_nothing_are_refused(tmp_path: Path, name: str) -> None:
+    write_wav(tmp_path / name, tone(0))
+    with pytest.raises(UserError, match=f"{name} is not named as RAVDESS"):
+        read_ravdess(tmp_path)
+
+
+def test_an_actor_too_many_is_refused(tmp_path: Path) -> None:
+    write_ravdess(tmp_path, range(25, 26), range(1, 2))
+    with pytest.raises(UserError, match="is of actor 25"):
+        open_corpus("ravdess", tmp_path)
+
+
 def test_sound_is_read_at_16_khz(tmp_path: Path) -> None:
     write_wav(tmp_path / "one.wav", np.repeat(tone(0), 3), rate=48_000)
     samples = read_samples(tmp_path / "one.wav")
     assert samples.dtype == np.float32
     assert len(samples) == pytest.approx(16_000, abs=32)
+
+
+def test_what_is_no_sound_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "one.wav").write_bytes(b"RIFF and nothing that follows")
+    with pytest.raises(UserError, match=r"one\.wav cannot be decoded"):
+        read_samples(tmp_path / "one.wav")
 
 
 def test_the_actors_of_the_splits_differ_and_are_half_women() -> None:
@@ -46,6 +70,35 @@ def test_a_split_holds_its_own_actors_only(tmp_path: Path) -> None:
     clips = read_ravdess(tmp_path)
     heard = {name: {clip.actor for clip in of_split(clips, name)} for name in ACTORS}
     assert heard == {"train": {13, 14}, "fusion": {15, 16, 17, 18}, "dev": {19, 20}, "test": {21, 22}}
+    rows = [one.row for one in open_corpus("ravdess", tmp_path).utterances]
+    assert {split: {int(row.speaker[-2:]) for row in rows if row.split == split} for split in ACTORS} == heard
+    assert all(row.sex == ("male" if int(row.speaker[-2:]) % 2 else "female") for row in rows)
+
+
+def test_copies_are_of_the_split_that_fusion_learns_from(tmp_path: Path) -> None:
+    write_ravdess(tmp_path, range(14, 17), emotions=range(1, 3))
+    corpus = open_corpus("ravdess", tmp_path).with_copies(2)
+    assert [(one.row.version, one.row.split) for one in corpus.utterances[6:]] == [(1, "fusion")] * 4 + [(2, "fusion")] * 4
+    assert [len(group) for group in corpus.dialogues("fusion")] == [1] * 4, "each clip is a dialogue, and copies are none"
+
+
+def test_emodb_is_for_testing_and_boredom_has_no_label(tmp_path: Path) -> None:
+    write_emodb(tmp_path, {"03a01Fa.wav": "joy", "03a01La.wav": "boredom"})
+    (tmp_path / "emodb" / "03a01La.wav").unlink()
+    corpus = open_corpus("emodb", tmp_path)
+    rows = [one.row for one in corpus.utterances]
+    assert [(row.name, row.split, row.label, row.sex) for row in rows] == [
+        ("03a01Fa", "test", "joy", "female"),
+        ("03a01La", "test", None, "female"),
+    ]
+    assert [(one.name, one.reason) for one in corpus.skipped] == [("03a01La", "03a01La.wav is missing")]
+    assert corpus.utterances[1].sound is None
+
+
+def test_a_table_without_emodb_is_refused(tmp_path: Path) -> None:
+    write_emodb(tmp_path, {})
+    with pytest.raises(UserError, match="lists no clip of EmoDB"):
+        open_corpus("emodb", tmp_path)
 
 
 def test_faces_and_their_votes(tmp_path: Path) -> None:
@@ -56,10 +109,40 @@ def test_faces_and_their_votes(tmp_path: Path) -> None:
     assert faces.of("train").votes.tolist() == votes[[0, 2]].tolist()
 
 
+def test_faces_as_utterances(tmp_path: Path) -> None:
+    images, labels = write_faces(tmp_path, np.eye(10, dtype=int)[[0, 1, 1, 9]] * 5, ["train", "valid", "valid", "test"])
+    images.rename(tmp_path / "fer2013plus_48x48_webp.npz")
+    labels.rename(tmp_path / "fer2013plus_labels.csv")
+    corpus = read_ferplus(tmp_path).with_copies(3)
+    rows = [(one.row.split, one.row.label, one.row.version) for one in corpus.utterances]
+    assert rows[:4] == [("train", "neutral", 0), ("dev", "happiness", 0), ("fusion", "happiness", 0), ("test", None, 0)]
+    assert rows[4:] == [("fusion", "happiness", 1)], "an image has one copy, its mirror image"
+    assert corpus.utterances[0].row.votes == (5, 0, 0, 0, 0, 0, 0, 0, 0, 0)
+
+
+def test_a_quarter_of_valid_is_kept_to_check_on() -> None:
+    named = fusion_splits(np.array(["valid"] * 8 + ["train"]))
+    assert named.tolist() == ["dev", "fusion", "fusion", "fusion"] * 2 + ["train"]
+
+
 def test_images_of_another_table_are_refused(tmp_path: Path) -> None:
     images, labels = write_faces(tmp_path, np.eye(10, dtype=int), ["train"] * 10)
     labels.write_text("\n".join(labels.read_text().splitlines()[:-1]))
     with pytest.raises(UserError, match=r"10 images but .* 9 rows"):
+        read_faces(images, labels)
+
+
+def test_votes_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
+    images, labels = write_faces(tmp_path, np.eye(10, dtype=int), ["train"] * 10)
+    labels.write_text(labels.read_text().replace("train,0,1", "train,none,1"))
+    with pytest.raises(UserError, match=r"faces.csv, line 3, has 'none' as votes_neutral"):
+        read_faces(images, labels)
+
+
+def test_what_is_no_archive_is_refused(tmp_path: Path) -> None:
+    images, labels = write_faces(tmp_path, np.eye(10, dtype=int), ["train"] * 10)
+    images.write_bytes(images.read_bytes()[:100])
+    with pytest.raises(UserError, match="is damaged or no archive"):
         read_faces(images, labels)
 
 
@@ -78,15 +161,17 @@ def test_votes_are_counted_as_ferplus_counts_them() -> None:
     assert vote_shares(votes)[3].sum() == 0
 
 
+ROWS = [
+    ("MELD", "train", "0", "Ross", "Hi, you", "joy"),
+    ("MELD", "train", "0", "Phoebe", "Go away.", "Anger"),
+    ("MELD", "train", "1", "Ross", "Fine.", "neutral"),
+    ("EmoryNLP", "train", "1", "Ross", "Fine.", "Sad"),
+    ("MELD", "test", "1", "Ross", "Oh.", "sadness"),
+]
+
+
 def test_dialogues_keep_their_order(tmp_path: Path) -> None:
-    rows = [
-        ("MELD", "train", "0", "Ross", "Hi, you", "joy"),
-        ("MELD", "train", "0", "Phoebe", "Go away.", "Anger"),
-        ("MELD", "train", "1", "Ross", "Fine.", "neutral"),
-        ("EmoryNLP", "train", "1", "Ross", "Fine.", "Sad"),
-        ("MELD", "test", "1", "Ross", "Oh.", "sadness"),
-    ]
-    write_dialogues(tmp_path / "table.csv", rows)
+    write_dialogues(tmp_path / "table.csv", ROWS)
     read = read_dialogues(tmp_path / "table.csv", "MELD")
     assert [(one.split, one.number, len(one.lines)) for one in read] == [("train", "0", 2), ("train", "1", 1), ("test", "1", 1)]
     assert read[0].lines[1].speaker == "Phoebe"
@@ -95,12 +180,98 @@ def test_dialogues_keep_their_order(tmp_path: Path) -> None:
         read_dialogues(tmp_path / "table.csv", "IEMOCAP")
 
 
+def test_a_table_is_a_corpus_of_words_alone(tmp_path: Path) -> None:
+    write_dialogues(tmp_path / "text_dialogues.csv", ROWS)
+    corpus = open_corpus("meld", tmp_path)
+    assert corpus.streams == ("text",)
+    assert [[one.row.text for one in group] for group in corpus.dialogues("train")] == [["Hi, you", "Go away."], ["Fine."]]
+    assert [one.row.label for one in open_corpus("emorynlp", tmp_path / "text_dialogues.csv").utterances] == ["sad"]
+    with pytest.raises(UserError, match="no split that is disturbed"):
+        corpus.with_copies(1)
+
+
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        ("MELD,train,0,Ross,Hi,bored", r"line 3, has 'bored' as emotion, which must be one of neutral, joy"),
+        ("MELD,other,0,Ross,Hi,joy", r"line 3, has 'other' as split, which must be one of train, dev, test"),
+        ("MELD,train,0,Ross,Hi", r"line 3, has 5 values for 6 columns"),
+        ('MELD,train,0,Ross,"Hi,joy', r"line 3, is not valid CSV"),
+    ],
+)
+def test_a_malformed_row_is_named(tmp_path: Path, line: str, sentence: str) -> None:
+    table = tmp_path / "table.csv"
+    table.write_text(f"dataset,split,dialogue,speaker,text,emotion\nMELD,train,0,Ross,Hi,joy\n{line}\n")
+    with pytest.raises(UserError, match=sentence):
+        open_corpus("meld", table)
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"), [(b"a,b\n1,2\n", "has no column 'dataset'"), (b"dataset\xff,\n", "not text in UTF-8")]
+)
+def test_another_file_is_no_table(tmp_path: Path, content: bytes, sentence: str) -> None:
+    (tmp_path / "table.csv").write_bytes(content)
+    with pytest.raises(UserError, match=sentence):
+        open_corpus("dailydialog", tmp_path / "table.csv")
+
+
+def test_unknown_corpora_and_places_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="There is no corpus 'cremad'; choose one of meld, emorynlp"):
+        open_corpus("cremad", tmp_path)
+    for name in CORPORA:
+        with pytest.raises(UserError, match=r"There is no .*nowhere; give the folder or file"):
+            open_corpus(name, tmp_path / "nowhere")
+
+
+def said(split: str, number: str, *texts: str) -> Dialogue:
+    return Dialogue(split, number, tuple(Line("Ross", text, "neutral") for text in texts))
+
+
+def test_dialogues_that_share_a_sentence_are_named() -> None:
+    held_out = [said("test", "0", "Well — you’re never going to guess it! Hi there.", "And what is that?")]
+    candidates = [
+        said("train", "1", "Oh, you're never going to guess it."),  # the sentence has a word more
+        said("train", "2", "Nothing.", "So… You're never going to guess it, right?", "Well, YOU'RE never going to guess it!!"),
+        said("dev", "3", "Hi there. And what is that?"),  # shared sentences, but short ones
+    ]
+    assert shared_dialogues(candidates, held_out) == {("train", "2")}
+    assert shared_dialogues(candidates, held_out, words=4) == {("train", "2"), ("dev", "3")}
+
+
+def test_mosi_is_ordered_and_keeps_whole_videos_for_dev(tmp_path: Path) -> None:
+    videos = [7, 7, 1, 1, 2, 2, 3, 3, 5, 5]
+    arrays = mosi_arrays({"train": videos, "test": [9, 9]})
+    np.savez(tmp_path / FEATURES, **arrays)
+    corpus = open_corpus("mosi", tmp_path)
+    assert {row.dialogue for one in corpus.utterances if (row := one.row).split == "dev"} == {"7"}
+    assert [one.row.index for one in corpus.dialogues("train")[0]] == [6, 7]
+    first = corpus.dialogues("dev")[0][0]
+    assert first.given is not None and (first.row.index, first.row.label) == (8, "positive")
+    assert {stream: tokens.shape for stream, tokens in first.given.items()} == {
+        "text": (1, 100),
+        "audio": (1, 73),
+        "face": (1, 100),
+    }
+
+
+@pytest.mark.parametrize(
+    ("spoil", "sentence"),
+    [
+        ({"train_label": np.array([0, 2])}, "do not go together"),
+        ({"train_label": np.array([0])}, "do not go together"),
+        ({"test_audio": np.zeros((1, 9), np.float32)}, "do not go together"),
+        ({"train_text": np.zeros(2, np.float32)}, "no array train_text of 2 dimensions"),
+    ],
+)
+def test_arrays_that_do_not_fit_are_refused(tmp_path: Path, spoil: dict[str, np.ndarray], sentence: str) -> None:
+    np.savez(tmp_path / FEATURES, **{**mosi_arrays({"train": [1, 1], "test": [2]}), **spoil})
+    with pytest.raises(UserError, match=sentence):
+        open_corpus("mosi", tmp_path)
+
+
 @pytest.mark.needs_data
 def test_majorities_agree_with_the_reference_table(reference_data: Path) -> None:
     import csv
-
-    from emotrack.model.face import EXPRESSIONS
-    from emotrack.training.corpora import VOTES
 
     with (reference_data / "fer2013plus_labels.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
@@ -108,3 +279,11 @@ def test_majorities_agree_with_the_reference_table(reference_data: Path) -> None
     theirs = [row["ferplus_majority"] for row in rows]
     expected = [EXPRESSIONS.index(name) if name in EXPRESSIONS else -1 for name in theirs]
     assert (ours == np.array(expected)).mean() > 0.99
+
+
+@pytest.mark.needs_data
+def test_emorynlp_shares_scenes_with_meld(reference_data: Path) -> None:
+    table = reference_data / "text_dialogues.csv"
+    held_out = [dialogue for dialogue in read_dialogues(table, "MELD") if dialogue.split != "train"]
+    emory = read_dialogues(table, "EmoryNLP")
+    assert 100 < len(shared_dialogues(emory, held_out)) < 200

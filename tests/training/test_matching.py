@@ -1,12 +1,10 @@
-"""Draws by label: shares, reproducibility, and mode masks."""
+"""Draws by label: shares and reproducibility."""
 
 from collections import Counter
 
 import numpy as np
 import pytest
-import torch
 
-from emotrack.training.fusion import class_weights, mode_masks
 from emotrack.training.matching import MatchedPool, MatchSettings, Shares
 
 ALWAYS = Shares(1.0, 0.0)
@@ -58,20 +56,3 @@ def test_the_same_seed_draws_the_same() -> None:
         for random in (np.random.default_rng(5), np.random.default_rng(5))
     )
     assert all(np.array_equal(first, second) for first, second in zip(one, two, strict=True))
-
-
-def test_mode_masks_are_half_full_and_else_uniform() -> None:
-    masks = mode_masks(40_000, torch.Generator().manual_seed(0))
-    assert masks.any(dim=1).all()
-    drawn = Counter(map(tuple, masks.tolist()))
-    assert len(drawn) == 7
-    for subset, count in drawn.items():
-        assert count / 40_000 == pytest.approx(0.5 * all(subset) + 0.5 / 7, abs=0.01)
-
-
-def test_class_weights_are_mild_and_average_to_one() -> None:
-    labels = np.array([0] * 16 + [1])
-    weights = class_weights(labels, 3, 0.5)
-    assert (weights[1] / weights[0]).item() == pytest.approx(4, rel=1e-5)
-    assert weights[torch.from_numpy(labels)].mean().item() == pytest.approx(1, rel=1e-5)
-    assert weights[2] == 0

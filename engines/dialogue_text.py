@@ -1,0 +1,108 @@
+"""A dialogue's lines as one sequence of tokens in which every line reads itself and what came before it.
+
+Training packs whole dialogues with these functions, live tracking the newest lines, so that both read the same thing.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+WORDS = 126
+"""Tokens at which a line's words are cut."""
+LETTERS = "abcdefgh"
+"""What speakers are called, by their number; after the last letter the first one is used again."""
+_BEFORE = -1
+"""Owner of the start token, which every line reads."""
+_NOBODY = 2**31
+"""Owner of padding, which no line reads."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What somebody said; speakers are numbered from 0 in the order in which the dialogue first hears them."""
+
+    speaker: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """How far back a line reads: at most so many lines with words before it, and at most so many tokens with itself."""
+
+    utterances: int = 8
+    tokens: int = 256
+
+    def first(self, lengths: Sequence[int], current: int) -> int:
+        """The oldest line read along with the line `current`, lines being as long as `lengths` says (0 without words).
+
+        Lines are read whole or not at all; the start token counts too.
+        """
+        first, room, lines = current, self.tokens - 1 - lengths[current], self.utterances
+        for index in range(current - 1, -1, -1):
+            if lengths[index] == 0:
+                continue
+            room, lines = room - lengths[index], lines - 1
+            if room < 0 or lines < 0:
+                break
+            first = index
+        return first
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """Lines in one sequence: the tokens' ids, and whose each token is: the index of its line, less than any for the start token."""
+
+    ids: list[int]
+    owners: list[int]
+
+    def outputs(self, line: int) -> slice:
+        """The positions that describe a line: its words and its closing token; none where it has no words."""
+        count = self.owners.count(line)
+        start = self.owners.index(line) + 1 if count else 0
+        return slice(start, start + max(count - 1, 0))
+
+
+class LineTokenizer:
+    """Turns lines into token ids: the speaker's letter, the words, the closing token."""
+
+    def __init__(self, tokenizer: Any) -> None:
+        """`tokenizer`: the Hugging Face tokenizer of a sentence encoder of BERT's kind."""
+        self.start: int = tokenizer.cls_token_id
+        self.padding: int = tokenizer.pad_token_id
+        self._end = tokenizer.sep_token_id
+        self._letters = tokenizer.convert_tokens_to_ids(list(LETTERS))
+        self._tokenizer = tokenizer
+
+    def tokens(self, lines: Sequence[Line]) -> list[list[int]]:
+        """The ids of each line; of one without words, none."""
+        if not lines:
+            return []
+        texts = [line.text for line in lines]
+        words = self._tokenizer(texts, add_special_tokens=False, truncation=True, max_length=WORDS)["input_ids"]
+        letters = (self._letters[line.speaker % len(LETTERS)] for line in lines)
+        return [[letter, *ids, self._end] if ids else [] for letter, ids in zip(letters, words, strict=True)]
+
+
+def pack(start: int, lines: Sequence[Sequence[int]]) -> Passage:
+    """One sequence of the start token and any number of lines (token ids each), oldest first."""
+    ids, owners = [start], [_BEFORE]
+    for index, line in enumerate(lines):
+        ids += line
+        owners += [index] * len(line)
+    return Passage(ids, owners)
+
+
+def collate(passages: Sequence[Passage], padding: int, device: str | torch.device = "cpu") -> tuple[Tensor, Tensor]:
+    """Token ids int64 [B, L], padded on the right, and the additive attention mask float32 [B, 1, L, L] for them.
+
+    A token attends to the start token and to every token of its own and of earlier lines.
+    """
+    longest = max(len(passage.ids) for passage in passages)
+    ids = [passage.ids + [padding] * (longest - len(passage.ids)) for passage in passages]
+    owners = torch.tensor([passage.owners + [_NOBODY] * (longest - len(passage.owners)) for passage in passages], device=device)
+    hidden = owners[:, None, None, :] > owners[:, None, :, None]
+    mask = torch.zeros(hidden.shape, device=device).masked_fill(hidden, torch.finfo(torch.float32).min)
+    return torch.tensor(ids, device=device), mask

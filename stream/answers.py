@@ -1,0 +1,82 @@
+"""Answers: what the network makes of an utterance before the dialogue's state is asked, from what is known of it at the moment."""
+
+import time
+from collections.abc import Sequence
+
+from emotrack.model.configuration import Stream
+from emotrack.stream.conversation import Conversation, TextContext
+from emotrack.stream.evidence import USER, Heard, gather, reread
+from emotrack.stream.feed import Feed
+from emotrack.stream.labelling import Answer, Labeller
+from emotrack.stream.parts import Parts
+from emotrack.stream.seeing.vision import Vision
+from emotrack.stream.utterance import Utterance
+
+FAILED = "transcription failed"
+
+
+class Answers:
+    """Describes utterances and has them fused; an answer that was computed early stands as long as nothing has changed for it."""
+
+    def __init__(self, feeds: Sequence[Feed], vision: Vision, parts: Parts, labeller: Labeller) -> None:
+        text = parts.encoders.text
+        self.conversation = Conversation(0 if text is None else text.context)
+        self.modes: tuple[Stream, ...] = parts.settings.modes
+        self.late_texts = 0
+        self._feeds = feeds
+        self._vision = vision
+        self._encoders = parts.encoders
+        self._labeller = labeller
+        # Where there is a recogniser, an utterance without one was opened while the user wanted no text.
+        self._wordless = parts.speechless if parts.transcriber is None else USER
+
+    def so_far(self, utterance: Utterance, now: float) -> Answer:
+        """The answer to an utterance that is still open at session time `now`: its words come later."""
+        heard = Heard(None, self._speechless(utterance) or "not yet")
+        return self._answer(utterance, heard, TextContext(), now, finished=False)
+
+    def conclusive(self, utterance: Utterance, speaker: str) -> Answer:
+        """The answer to an utterance of `speaker` that ends where it was paused (or, a window, where it was closed).
+
+        Of one that was computed before, the words are read anew where another utterance or another speaker has come in between.
+        """
+        context, answer = self.conversation.around(speaker), utterance.answer
+        if answer is None:
+            return self._answer(utterance, self._heard(utterance), context, utterance.heard_until, finished=True)
+        if answer.evidence.words is None or answer.evidence.context == context:
+            return answer
+        began = time.perf_counter()
+        evidence = reread(answer.evidence, self._encoders, context)
+        return self._labeller.answer(evidence, answer.encode_ms + (time.perf_counter() - began) * 1e3)
+
+    def _answer(self, utterance: Utterance, heard: Heard, context: TextContext, end: float, *, finished: bool) -> Answer:
+        began = time.perf_counter()
+        evidence = gather(
+            utterance,
+            self._feeds[utterance.feed],
+            heard,
+            context,
+            self._encoders,
+            self.modes,
+            end,
+            finished=finished,
+            sheds_bodies=self._vision.sheds_bodies,
+        )
+        return self._labeller.answer(evidence, (time.perf_counter() - began) * 1e3)
+
+    def _heard(self, utterance: Utterance) -> Heard:
+        transcript = utterance.transcript
+        if transcript is None:
+            return Heard(None, self._speechless(utterance) or "no words")
+        if not transcript.done():
+            self.late_texts += 1
+            return Heard(None, "late")
+        if transcript.cancelled() or transcript.exception() is not None:
+            return Heard(None, FAILED)
+        return Heard(transcript.result())
+
+    def _speechless(self, utterance: Utterance) -> str | None:
+        """Why no transcript will come, or None."""
+        if not utterance.blocks:
+            return utterance.silence
+        return self._wordless if utterance.transcription is None else None

@@ -1,0 +1,72 @@
+"""What an utterance's speaker looked like: tokens of their face and body, out of all that was seen meanwhile."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+
+from emotrack.stream.seeing.vision import Sighting
+from emotrack.stream.speakers.association import speaking_face
+
+T = TypeVar("T")
+MAXIMUM_TOKENS = 16
+"""Faces or bodies of one utterance that reach the network; more are thinned evenly."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One stream's tokens, or the reason why it has none."""
+
+    tokens: np.ndarray | None
+    reason: str = ""
+    crops: np.ndarray | None = None
+    """For faces: what each token describes."""
+
+
+def look_at(sightings: Sequence[Sighting], blind: str | None, unexamined: str) -> tuple[int | None, Found, Found]:
+    """The speaker's face track, its descriptors and the speaker's body descriptors within an utterance's sightings.
+
+    `blind` says why nothing can be seen at all (no video, no detector), or is None; `unexamined` why bodies were looked for in no
+    frame, should that be so.
+    """
+    if blind is not None:
+        return None, Found(None, blind), Found(None, blind)
+    if not sightings:
+        return None, Found(None, "no frame"), Found(None, "no frame")
+    absent = "camera covered" if all(sighting.dark for sighting in sightings) else None
+    observations = [face.observation for sighting in sightings for face in sighting.faces]
+    speaker = speaking_face(observations)
+    track = None if speaker is None else speaker.track
+    faces = _thinned([face for sighting in sightings for face in sighting.faces if face.observation.track == track])
+    crops = np.stack([face.crop for face in faces]) if faces else None
+    bodies = [body for sighting in sightings if (body := _body_of(sighting, track)) is not None]
+    no_body = unexamined if all(sighting.bodies is None for sighting in sightings) else "no body"
+    return (
+        track,
+        _found([face.descriptor for face in faces], absent or "no face", crops),
+        _found(_thinned(bodies), absent or no_body),
+    )
+
+
+def _body_of(sighting: Sighting, track: int | None) -> np.ndarray | None:
+    """The body that carries the speaker's face; without a face, the only body there is."""
+    if sighting.bodies is None:
+        return None
+    face = next((face.observation.box for face in sighting.faces if face.observation.track == track), None)
+    if face is None:
+        return sighting.bodies[0].descriptor if len(sighting.bodies) == 1 else None
+    x, y = (face[0] + face[2]) / 2, (face[1] + face[3]) / 2
+    holding = [b for b in sighting.bodies if b.box[0] <= x <= b.box[2] and b.box[1] <= y <= b.box[3]]
+    return min(holding, key=lambda b: (b.box[2] - b.box[0]) * (b.box[3] - b.box[1])).descriptor if holding else None
+
+
+def _thinned(seen: list[T]) -> list[T]:
+    """At most `MAXIMUM_TOKENS` of what was seen, evenly spread."""
+    if len(seen) <= MAXIMUM_TOKENS:
+        return seen
+    return [seen[index] for index in np.linspace(0, len(seen) - 1, MAXIMUM_TOKENS).round().astype(int)]
+
+
+def _found(descriptors: list[np.ndarray], reason: str, crops: np.ndarray | None = None) -> Found:
+    return Found(np.stack(descriptors), crops=crops) if descriptors else Found(None, reason)

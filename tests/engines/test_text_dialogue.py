@@ -1,0 +1,210 @@
+"""Text read in the light of what was said before it: what counts, what cannot, and adapters that do not fit."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sentence_transformers import SentenceTransformer
+from torch import Tensor
+
+from emotrack.engines.adapter import linear_layers, merge
+from emotrack.engines.dialogue_text import WORDS, Line, LineTokenizer, Window, collate, pack
+from emotrack.engines.encoders import open_encoders
+from emotrack.engines.settings import EngineSettings
+from emotrack.engines.text import MINILM, TextEncoder
+from emotrack.model.bundle import NewPart, load_bundle, network_part, save_bundle
+from emotrack.model.errors import UserError
+from emotrack.model.manifest import EncoderNote
+from helpers.network import small_network
+from helpers.sentences import adapted, dialogues, random_factors, save_part, save_sentence_encoder, worded
+
+LAYER = "encoder.layer.0.attention.self.query"
+SAME = {"atol": 1e-5, "rtol": 0}
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return str(save_sentence_encoder(tmp_path_factory.mktemp("sentences")))
+
+
+@pytest.fixture(scope="module")
+def encoder(model: str, tmp_path_factory: pytest.TempPathFactory) -> TextEncoder:
+    """Reads two lines back, at most 140 tokens at once."""
+    return adapted(tmp_path_factory.mktemp("adapter"), model, utterances=2, tokens=140)
+
+
+def differs(one: np.ndarray, other: np.ndarray) -> bool:
+    return one.shape != other.shape or float(np.abs(one - other).max()) > 1e-3
+
+
+def test_a_line_is_its_words_and_its_end(encoder: TextEncoder) -> None:
+    assert encoder.encode("are you coming ?").shape == (4 + 1, 24)
+    assert encoder.encode("no", 3, [Line(1, "so"), Line(2, "never")]).shape == (1 + 1, 24)
+    assert encoder.encode("so " * 500).shape == (WORDS + 1, 24)
+    assert encoder.encode("", 0, [Line(1, "so")]).shape == (0, 24)
+    assert encoder.context == 2
+
+
+@settings(max_examples=30, deadline=None)
+@given(lines=dialogues(longest=9), extra=dialogues(longest=3))
+def test_a_whole_dialogue_at_once_is_each_line_with_what_precedes_it(
+    encoder: TextEncoder, lines: list[Line], extra: list[Line]
+) -> None:
+    together = encoder.encode_dialogue(lines)
+    for index, line in enumerate(lines):
+        alone = encoder.encode(line.text, line.speaker, lines[:index])
+        assert alone.dtype == together[index].dtype == np.float32
+        np.testing.assert_allclose(together[index], alone, **SAME)
+    for before, after in zip(together, encoder.encode_dialogue([*lines, *extra]), strict=False):
+        np.testing.assert_allclose(before, after, **SAME)  # whatever is said later
+
+
+@settings(max_examples=30, deadline=None)
+@given(lines=dialogues(longest=6), place=st.integers(0, 5))
+def test_just_the_newest_lines_with_words_count(encoder: TextEncoder, lines: list[Line], place: int) -> None:
+    place = place % len(lines)
+    other = Line(lines[place].speaker + 1, lines[place].text)
+    changed = [*lines[:place], other, *lines[place + 1 :]]
+    read, reread = encoder.encode("no never", 0, lines), encoder.encode("no never", 0, changed)
+    recent = len(worded(lines[place + 1 :])) < encoder.context
+    assert differs(read, reread) is bool(lines[place].text and recent)
+    np.testing.assert_array_equal(read, encoder.encode("no never", 0, worded(lines)[-encoder.context :]))
+
+
+def test_who_speaks_counts_and_there_are_eight_names(encoder: TextEncoder) -> None:
+    before = [Line(1, "are you coming")]
+    assert differs(encoder.encode("no", 0, before), encoder.encode("no", 1, before))
+    np.testing.assert_array_equal(encoder.encode("no", 1, before), encoder.encode("no", 9, before))
+
+
+def test_too_long_a_context_loses_its_oldest_lines_whole(encoder: TextEncoder) -> None:
+    oldest, newest = Line(0, "so " * 60), Line(1, "never " * 60)  # 62 tokens each, with their marks
+    fitting, fuller = " ".join(["you"] * 13), " ".join(["you"] * 14)  # 15 and 16 of 140 tokens
+    assert differs(encoder.encode(fitting, 0, [oldest, newest]), encoder.encode(fitting, 0, [newest]))
+    np.testing.assert_array_equal(encoder.encode(fuller, 0, [oldest, newest]), encoder.encode(fuller, 0, [newest]))
+    longest = "so " * 200
+    assert differs(encoder.encode(longest, 0, [Line(1, "no")]), encoder.encode(longest))
+    np.testing.assert_array_equal(encoder.encode(longest, 0, [oldest]), encoder.encode(longest))
+
+
+@given(st.lists(st.integers(0, 128), min_size=1, max_size=20), st.integers(0, 9), st.integers(129, 512))
+def test_a_window_is_as_large_as_it_may_be(lengths: list[int], utterances: int, tokens: int) -> None:
+    current = len(lengths) - 1
+    first = Window(utterances, tokens).first(lengths, current)
+
+    def allowed(start: int) -> bool:
+        return sum(length > 0 for length in lengths[start:current]) <= utterances and 1 + sum(lengths[start:]) <= tokens
+
+    assert first == current or (allowed(first) and lengths[first] > 0)
+    assert not any(allowed(start) for start in range(first) if lengths[start] > 0)
+
+
+def test_the_mask_lets_a_line_read_back_only(model: str) -> None:
+    tokenizer = LineTokenizer(SentenceTransformer(model, device="cpu").tokenizer)
+    lines = tokenizer.tokens([Line(0, "no"), Line(9, ""), Line(1, "are you")])
+    assert [len(line) for line in lines] == [3, 0, 4] and lines[0][0] + 1 == lines[2][0]
+    long, short = pack(tokenizer.start, lines), pack(tokenizer.start, lines[:1])
+    assert [long.outputs(index) for index in range(3)] == [slice(2, 4), slice(0, 0), slice(5, 8)]
+    ids, mask = collate([long, short], tokenizer.padding)
+    assert ids.tolist() == [[tokenizer.start, *lines[0], *lines[2]], [tokenizer.start, *lines[0], *[tokenizer.padding] * 4]]
+    seen = (mask == 0).int()[:, 0].tolist()
+    start, first, last = [1] + [0] * 7, [1] * 4 + [0] * 4, [1] * 8
+    assert seen[0] == [start, *[first] * 3, *[last] * 4]
+    assert seen[1][:4] == [start, *[first] * 3]
+    assert mask.min() == torch.finfo(torch.float32).min
+
+
+def test_one_line_is_read_as_the_model_itself_reads_it(model: str, tmp_path: Path) -> None:
+    """Its own layers one after the other, with a mask written by hand: the start token reads itself, all else everything."""
+    loaded = SentenceTransformer(model, device="cpu")
+    zero = {name: torch.zeros_like(factor) for name, factor in random_factors(loaded[0].auto_model).items()}
+    encoder = TextEncoder(model, adapter=save_part(tmp_path / "text.safetensors", zero, base=model))
+    tokens = LineTokenizer(loaded.tokenizer).tokens([Line(2, "are you coming")])[0]
+    hidden = loaded[0].auto_model.embeddings(torch.tensor([[loaded.tokenizer.cls_token_id, *tokens]]))
+    mask = torch.zeros(1, 1, len(tokens) + 1, len(tokens) + 1)
+    mask[..., 0, 1:] = -1e9
+    with torch.inference_mode():
+        for layer in loaded[0].auto_model.encoder.layer:
+            hidden = layer(hidden, mask)
+    np.testing.assert_allclose(encoder.encode("are you coming", 2), hidden[0, 2:].numpy(), **SAME)
+
+
+def test_the_shipped_sentence_encoder_reads_dialogues_too(tmp_path: Path) -> None:
+    encoder = adapted(tmp_path, MINILM)
+    said = ("Hi!", "Oh, it's you.", "", "I thought you were dead.", "Well...")
+    lines = [Line(index % 3, words) for index, words in enumerate(said)]
+    for index, tokens in enumerate(encoder.encode_dialogue(lines)):
+        np.testing.assert_allclose(tokens, encoder.encode(lines[index].text, lines[index].speaker, lines[:index]), **SAME)
+    assert differs(encoder.encode("Well...", 1), encoder.encode("Well...", 1, lines[:4]))
+
+
+def test_factors_are_added_to_the_weights(model: str) -> None:
+    bert = SentenceTransformer(model, device="cpu")[0].auto_model
+    before = {name: layer.weight.clone() for name, layer in linear_layers(bert).items()}
+    assert len(before) == 2 * 6 and LAYER in before
+    factors = {name: factor.half() for name, factor in random_factors(bert).items() if name.startswith(LAYER)}
+    merge(bert, factors, "x")
+    for name, layer in linear_layers(bert).items():
+        change = factors[f"{LAYER}.up"].float() @ factors[f"{LAYER}.down"].float() if name == LAYER else torch.zeros(())
+        torch.testing.assert_close(layer.weight, before[name] + change)
+
+
+Factors = dict[str, Tensor]
+FAULTS: dict[str, tuple[Callable[[Factors], object], str]] = {
+    "unknown layer": (lambda f: f.update({"pooler.dense.up": torch.zeros(1), "pooler.dense.down": torch.zeros(1)}), "no layer for"),
+    "one half": (lambda f: f.pop(f"{LAYER}.up"), "only one of them"),
+    "other shape": (lambda f: f.update({f"{LAYER}.down": torch.zeros(2, 25)}), r"\[2, 25\] for"),
+    "other rank": (lambda f: f.update({f"{LAYER}.down": torch.zeros(3, 24)}), "of shapes"),
+    "no matrix": (lambda f: f.update({f"{LAYER}.down": torch.zeros(24)}), "of shapes"),
+    "unknown tensor": (lambda f: f.update({f"{LAYER}.bias": torch.zeros(24)}), "unknown tensor"),
+    "not finite": (lambda f: f[f"{LAYER}.up"].fill_(float("nan")), "not finite"),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_factors_that_do_not_fit_are_one_sentence(model: str, tmp_path: Path, fault: str) -> None:
+    damage, sentence = FAULTS[fault]
+    factors = random_factors(SentenceTransformer(model, device="cpu")[0].auto_model)
+    damage(factors)
+    with pytest.raises(UserError, match=sentence) as refusal:
+        TextEncoder(model, adapter=save_part(tmp_path / "text.safetensors", factors, base=model))
+    told = str(refusal.value).replace(str(tmp_path), "")
+    assert "\n" not in told and told.endswith(".") and ". " not in told
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"base": MINILM}, f"adapts the text model {MINILM}"),
+        ({"tokens": 301}, "at most 300"),
+        ({"tokens": WORDS + 2}, "wrong at 'tokens'"),
+        ({"utterances": -1}, "wrong at 'utterances'"),
+        ({"rank": 4}, "wrong at 'rank'"),
+    ],
+)
+def test_settings_that_do_not_fit_are_one_sentence(model: str, tmp_path: Path, changes: dict[str, object], sentence: str) -> None:
+    part = save_part(tmp_path / "text.safetensors", {}, base=model)
+    with pytest.raises(UserError, match=sentence):
+        TextEncoder(model, adapter=replace(part, settings={**part.settings, **changes}))
+
+
+def test_a_bundles_adapter_is_used_with_its_own_model_only(model: str, tmp_path: Path) -> None:
+    network = small_network(widths={"text": 24, "audio": 5, "face": 4, "body": 3})
+    factors = random_factors(SentenceTransformer(model, device="cpu")[0].auto_model)
+    parts = {
+        "network": network_part(network, "x", "y"),
+        "text": NewPart(factors, "x", "y", {"base": model, "utterances": 5, "tokens": 200}),
+    }
+    note = {"embedded": {"text": EncoderNote(name=model, width=24)}}
+    save_bundle(tmp_path / "bundle", parts, configuration=network.configuration, encoders=note, metrics={})
+    bundle = load_bundle(tmp_path / "bundle")
+    copy = str(save_sentence_encoder(tmp_path / "copy"))
+    for name, context in ((model, 5), (copy, 0)):
+        engines = EngineSettings(text=name, audio="none", face="none")
+        text = open_encoders(engines, bundle, lambda _: None).text
+        assert text is not None and text.context == context

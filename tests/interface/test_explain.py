@@ -1,0 +1,286 @@
+"""What an explanation says of the demonstration clip's labels, and that every figure in it is the live network's own answer."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from rich.console import Console
+
+from emotrack.engines.dialogue_text import Line
+from emotrack.engines.text import MINILM
+from emotrack.explaining.contributions import Contribution, Explainer
+from emotrack.explaining.deletion import Deletion, delete, summarise
+from emotrack.explaining.explanation import Explanation, explain
+from emotrack.explaining.judging import Judge, forgotten, log_odds
+from emotrack.explaining.parts import Part
+from emotrack.explaining.picture import draw, save_picture
+from emotrack.explaining.regions import PLACES, REGIONS, heat_map, hide
+from emotrack.explaining.report import deletion_sentence, render, render_row, summary_sentence
+from emotrack.explaining.store import StoredUtterance, deletions_of
+from emotrack.explaining.utterance import TrackedUtterance
+from emotrack.model.batch import collate
+from emotrack.model.bundle import Bundle
+from emotrack.model.configuration import Stream
+from emotrack.model.dialogue import Dialogue
+from emotrack.model.errors import UserError
+from emotrack.stream.conversation import TextContext
+from emotrack.stream.observing import Conclusion
+from emotrack.training.corpora.records import Row
+from emotrack.training.features.store import open_store
+from helpers.corpora import write_store_of
+from helpers.explaining import demonstration
+from helpers.sentences import adapted
+from helpers.tracking import Workbench
+
+pytestmark = pytest.mark.xdist_group("explaining")  # one worker tracks the clip once for all of them
+HAPPY, ANGRY, COVERED, MUTED = 1, 2, 3, 5
+"""Utterances of the clip: said happily, said angrily by a face that smiles, said unseen, seen unheard."""
+
+
+@pytest.fixture(scope="module")
+def told() -> dict[int, Conclusion]:
+    return demonstration()
+
+
+@pytest.fixture(scope="module")
+def judge(workbench: Workbench) -> Judge:
+    return Judge(workbench.bundle)
+
+
+@pytest.fixture(scope="module")
+def explained(workbench: Workbench, judge: Judge, told: dict[int, Conclusion]) -> dict[int, Explanation]:
+    return {number: explain(told[number], workbench.encoders, judge, draws=6) for number in (HAPPY, ANGRY, COVERED, MUTED)}
+
+
+def fused(bundle: Bundle, tokens: dict[Stream, np.ndarray]) -> torch.Tensor:
+    """A(u) of one utterance."""
+    with torch.inference_mode():
+        return bundle.network.fuse(collate([tokens], bundle.configuration.widths)).vector[0]
+
+
+def strongest(explanation: Explanation, kind: str, *, against: bool = False) -> str:
+    found = [found for found in explanation.parts if found.part.kind == kind]
+    return min(found, key=lambda one: one.contribution * (1 if against else -1)).part.name
+
+
+def test_the_judge_gives_the_live_labels_again(judge: Judge, told: dict[int, Conclusion]) -> None:
+    assert len(told) >= 6
+    for conclusion in told.values():
+        again = judge.probabilities([conclusion.evidence.tokens], conclusion.memory)[0]
+        assert np.abs(again - conclusion.probabilities).max() < 1e-6
+
+
+def test_what_was_said_and_seen_is_what_counts(explained: dict[int, Explanation]) -> None:
+    assert explained[HAPPY].label == "joy"
+    assert strongest(explained[HAPPY], "word") == "happy"
+    assert strongest(explained[HAPPY], "region") == "mouth"
+    assert strongest(explained[ANGRY], "word", against=explained[ANGRY].label == "joy") in {"angry", "terrible"}
+
+
+def test_a_words_contribution_is_what_the_label_loses_when_it_is_not_said(
+    workbench: Workbench, told: dict[int, Conclusion], explained: dict[int, Explanation]
+) -> None:
+    """The same by hand: the text without the word, encoded, fused, and taken into the dialogue as it was."""
+    conclusion, explanation = told[ANGRY], explained[ANGRY]
+    found = next(found for found in explanation.parts if found.part.name == "terrible")
+    assert conclusion.evidence.transcript is not None and workbench.encoders.text is not None
+    words = re.sub(r"\bterrible\b ?", "", conclusion.evidence.transcript.text)
+    context = conclusion.evidence.context
+    tokens = {**conclusion.evidence.tokens, "text": workbench.encoders.text.encode(words, context.speaker, context.before)}
+    dialogue = Dialogue(workbench.bundle.network)
+    for number in range(1, ANGRY):
+        dialogue.commit(str(number), fused(workbench.bundle, told[number].evidence.tokens), "a")
+    left = dialogue.preview(fused(workbench.bundle, tokens), "a")
+    place = workbench.bundle.configuration.classes.index(explanation.label)
+    assert found.probability == pytest.approx(left[place], abs=1e-6)
+    odds = [share / (1 - share) for share in (explanation.probability, left[place])]
+    assert found.contribution == pytest.approx(np.log2(odds[0] / odds[1]), abs=1e-4)
+
+
+def test_a_stream_without_any_of_its_parts_is_masked(
+    workbench: Workbench, judge: Judge, told: dict[int, Conclusion], explained: dict[int, Explanation]
+) -> None:
+    subject = TrackedUtterance(told[HAPPY], workbench.encoders)
+    for stream in ("text", "audio", "face"):
+        parts = [part for part in subject.parts if part.stream == stream]
+        assert parts and stream not in subject.without(parts)
+        left = judge.probabilities([subject.without(parts)], subject.memory)[0]
+        place = judge.labels.index(explained[HAPPY].label)
+        assert explained[HAPPY].streams[stream].probability == pytest.approx(left[place], abs=1e-6)
+
+
+def test_bodies_are_parts_like_any_other(workbench: Workbench, told: dict[int, Conclusion]) -> None:
+    evidence = told[MUTED].evidence
+    bodies = np.arange(3 * 57, dtype=np.float32).reshape(3, 57)
+    seen = replace(told[MUTED], evidence=replace(evidence, tokens={**evidence.tokens, "body": bodies}))
+    subject = TrackedUtterance(seen, workbench.encoders)
+    parts = [part for part in subject.parts if part.kind == "body"]
+    assert [part.name for part in parts] == ["body 1", "body 2", "body 3"]
+    assert np.array_equal(subject.without(parts[1:2])["body"], bodies[[0, 2]])
+    assert "body" not in subject.without(parts)
+
+
+def test_the_first_utterance_owes_nothing_to_the_dialogue_and_later_ones_do(
+    workbench: Workbench, explained: dict[int, Explanation]
+) -> None:
+    first, second = explained[HAPPY].context, explained[ANGRY].context
+    assert first.both.contribution == pytest.approx(0, abs=1e-5)
+    assert abs(second.both.contribution) > 0.01
+    assert workbench.encoders.text is not None
+    assert (second.lines is None) == (workbench.encoders.text.context == 0)
+    if second.lines is None:
+        assert second.both.contribution == pytest.approx(second.memory.contribution, abs=1e-5)
+
+
+def test_absent_streams_have_a_weight_and_a_reason(explained: dict[int, Explanation]) -> None:
+    for explanation in explained.values():
+        assert sum(explanation.weights.values()) == pytest.approx(1, abs=1e-5)
+        streams = explanation.as_json()["streams"]
+        assert streams["body"] == {"weight": 0.0, "reason": "untrained", "contribution": None, "without": None}
+    assert set(explained[COVERED].streams) == {"text", "audio"} and explained[COVERED].heat is None
+    assert set(explained[MUTED].streams) == {"face"}
+
+
+def test_top_parts_weigh_more_than_random_ones(explained: dict[int, Explanation]) -> None:
+    checks = [explanation.deletion for explanation in explained.values()]
+    assert all(check is not None and check.drop > check.random_drop for check in checks)
+    summary = summarise([check for check in checks if check is not None])
+    assert summary.difference > 0.1 and summary.better == 1
+    assert summary.interval[0] <= summary.difference <= summary.interval[1]
+    sentence = summary_sentence(summary, len(checks) + 1)
+    assert "over 4 utterances of 5 (" in sentence and "100.0 %" in sentence
+
+
+def test_what_was_said_before_counts_where_it_is_read_along(
+    workbench: Workbench, judge: Judge, told: dict[int, Conclusion], tmp_path: Path
+) -> None:
+    encoders = replace(workbench.encoders, text=adapted(tmp_path, MINILM))
+    assert encoders.text is not None
+    before = (Line(0, "i hate you so much"), Line(1, "well then go away"))
+    evidence, words = told[COVERED].evidence, told[COVERED].evidence.words
+    assert words is not None
+    tokens = {**evidence.tokens, "text": encoders.text.encode(words, 1, before)}
+    conclusion = replace(told[COVERED], evidence=replace(evidence, tokens=tokens, context=TextContext(1, before)))
+    subject = TrackedUtterance(conclusion, encoders)
+    subject.check()
+    assert [line.name for line in subject.lines] == [line.text for line in before]
+    alone = subject.without(subject.lines)["text"]
+    assert np.array_equal(alone, encoders.text.encode(words, 1))
+    explainer = Explainer(subject, judge)
+    context = explainer.of_context()
+    assert context.lines is not None and context.lines.contribution != 0
+    with_nothing = judge.probabilities([{**tokens, "text": alone}], forgotten(conclusion.memory))[0, explainer.label]
+    assert context.both.probability == pytest.approx(with_nothing, abs=1e-6)
+    explanation = explain(conclusion, encoders, judge, draws=1)
+    assert len(explanation.lines) == 2 and "i hate you so much" in shown(explanation)
+    draw(explanation)
+
+
+class Scripted:
+    """An explainer whose label is as probable as the parts that are left say: each takes its own share away."""
+
+    probability = 0.9
+
+    def __init__(self, shares: Sequence[float]) -> None:
+        self.shares = shares
+
+    def without(self, removals: Sequence[Sequence[Part]]) -> np.ndarray:
+        return np.array([self.probability - sum(self.shares[part.index] for part in removed) for removed in removals])
+
+
+def test_deletion_takes_the_parts_that_speak_for_the_label_in_their_order() -> None:
+    shares = [0.1, -0.2, 0.3, 0.0]
+    parts = [Contribution(0.9 - share, share, Part("word", index, str(index))) for index, share in enumerate(shares)]
+    found = delete(Scripted(shares), parts, draws=400)  # type: ignore[arg-type]
+    assert found is not None
+    assert found.top == pytest.approx([0.6, 0.5])
+    assert found.drop == pytest.approx(0.35)
+    assert found.random.shape == (400, 2)
+    assert found.random_drop == pytest.approx(1.5 * np.mean(shares), abs=0.03)  # of one part the mean, of two twice that
+    assert delete(Scripted(shares), parts[1:2], draws=4) is None  # type: ignore[arg-type]
+    against = [replace(part, contribution=-abs(part.contribution)) for part in parts]
+    assert delete(Scripted(shares), against, draws=4) is None  # type: ignore[arg-type]
+    assert "nothing to check" in deletion_sentence("joy", None)
+
+
+def test_the_summary_of_two_utterances_by_hand() -> None:
+    checks = [Deletion(0.8, np.array([0.6, 0.4]), np.array([[0.8, 0.7]])), Deletion(0.5, np.array([0.5]), np.array([[0.4]]))]
+    summary = summarise(checks)
+    assert (summary.drop, summary.random_drop) == (pytest.approx(0.15), pytest.approx(0.075))
+    assert summary.better == 0.5 and summary.interval == (pytest.approx(-0.1), pytest.approx(0.25))
+
+
+def test_log_odds_count_doublings() -> None:
+    assert log_odds(0.5) == 0
+    assert log_odds(2 / 3) - log_odds(0.5) == pytest.approx(1)
+    assert np.isfinite(log_odds(np.array([0.0, 1.0]))).all()
+
+
+def test_regions_cover_a_face_once_and_hide_only_what_is_theirs(told: dict[int, Conclusion]) -> None:
+    assert np.array_equal(np.sum(list(REGIONS.values()), axis=0), np.ones((48, 48)))
+    crops = told[HAPPY].evidence.crops
+    assert crops is not None
+    hidden = hide(crops, REGIONS["mouth"])
+    assert hidden.shape == crops.shape and hidden.dtype == np.uint8
+    assert np.array_equal(hidden[:, :24], crops[:, :24])
+    contrast = [np.ptp(faces[:, 33:39, 14:36].astype(int), axis=(1, 2)).mean() for faces in (crops, hidden)]
+    assert contrast[1] < contrast[0] / 2
+
+
+def test_the_heat_map_is_warmest_where_the_window_found_most() -> None:
+    values = np.zeros((PLACES, PLACES))
+    values[4, 1] = 1.0
+    heat = heat_map(values)
+    row, column = np.unravel_index(heat.argmax(), heat.shape)
+    assert row > 38 and 7 <= column < 27
+    assert heat_map(np.ones((PLACES, PLACES))) == pytest.approx(np.ones((48, 48)))
+
+
+def shown(explanation: Explanation) -> str:
+    console = Console(width=110, record=True, file=None, quiet=False, force_terminal=False)
+    with console.capture() as capture:
+        console.print(render(explanation))
+        console.print(render_row(explanation))
+    return capture.get()
+
+
+def test_the_text_says_all_of_it(explained: dict[int, Explanation]) -> None:
+    text = shown(explained[HAPPY])
+    words = "utterance 1,joy,happy,0.75–2.25 s,mouth,fusion weight,the dialogue before,by deletion,untrained"
+    for expected in words.split(","):
+        assert expected in text, expected
+    assert "camera covered" in shown(explained[COVERED])
+    assert all(len(line) <= 110 for line in text.splitlines())
+
+
+@pytest.mark.parametrize("number", [HAPPY, COVERED, MUTED])
+def test_the_picture_is_drawn_whatever_is_missing(explained: dict[int, Explanation], number: int, tmp_path: Path) -> None:
+    save_picture(explained[number], tmp_path / "picture.png")
+    with Image.open(tmp_path / "picture.png") as picture:
+        assert picture.width == 1800 and 1100 < picture.height < 2000
+        assert len(np.unique(np.asarray(picture.convert("L")))) > 100
+    with pytest.raises(UserError, match="cannot be written"):
+        save_picture(explained[number], tmp_path / "nowhere" / "picture.png")
+
+
+def test_a_store_is_checked_in_its_dialogues(workbench: Workbench, told: dict[int, Conclusion], tmp_path: Path) -> None:
+    bundle = workbench.bundle
+    numbers = sorted(told)
+    rows = [Row(f"test/{n}", "d", n, "test", "ab"[n % 2]) for n in numbers]
+    path = write_store_of(tmp_path / "store", rows, [told[n].evidence.tokens for n in numbers], bundle.configuration.classes)
+    found = list(deletions_of(open_store(path), bundle, "test", limit=3, draws=2))
+    assert len(found) == 3
+    # The last one by hand: its probability is what the dialogue of the others gives it.
+    dialogue = Dialogue(bundle.network)
+    for row, number in zip(rows, numbers, strict=True):
+        last = dialogue.commit(row.name, fused(bundle, told[number].evidence.tokens), row.speaker)
+    assert found[-1] is not None and found[-1].whole == pytest.approx(last.max(), abs=1e-5)
+    with pytest.raises(UserError, match="split 'dev'"):
+        list(deletions_of(open_store(path), bundle, "dev", limit=3))
+    subject = StoredUtterance(told[HAPPY].evidence.tokens, told[HAPPY].memory)
+    assert len(subject.without(subject.parts[:2])["text"]) == len(told[HAPPY].evidence.tokens["text"]) - 2

@@ -1,0 +1,295 @@
+"""The network learns from stores of features: what it is given, that it learns, and the bundle that comes of it."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from emotrack.model.bundle import NewPart, load_bundle, load_manifest, save_bundle
+from emotrack.model.configuration import MELD_CLASSES, NetworkConfiguration
+from emotrack.model.errors import UserError
+from emotrack.model.network import EmotionNetwork
+from emotrack.training.evaluation import outcome, score, shuffling_costs
+from emotrack.training.features.store import open_store
+from emotrack.training.loop import train
+from emotrack.training.losses import UNLABELLED
+from emotrack.training.network import NetworkData, NetworkTask, NetworkTraining, read_data
+from emotrack.training.network_bundle import check_encoders, save_network
+from helpers.lesson import KilledError, Nobody
+from helpers.stores import TINY, WIDTH, write_people, write_stores, write_talk
+
+pytestmark = pytest.mark.xdist_group("network training")  # one worker trains once for all of them
+SHOWN = {"voice": {"label": 1.0, "nothing": 0.0}, "face": {"label": 1.0, "nothing": 0.0}, "pictures": 1.0}
+"""Voices and faces that always show the label."""
+
+
+def training(stores: dict[str, str], out: Path, **changes: Any) -> NetworkTraining:
+    chosen = {"network": {**TINY, "dropout": 0.1}, "dialogues": 4, "fitting_batches": 1, "matching": SHOWN, "out": out}
+    optimisation = {"epochs": 3, "rate": 5e-3}
+    return NetworkTraining.model_validate({**chosen, "optimisation": optimisation, **stores, **changes})
+
+
+@pytest.fixture(scope="module")
+def stores(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    return write_stores(tmp_path_factory.mktemp("stores"))
+
+
+@pytest.fixture(scope="module")
+def spoken(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """A store of dialogues with sound and pictures of their own, some utterances of which have labels that are no class."""
+    folder = tmp_path_factory.mktemp("spoken")
+    labels = (*MELD_CLASSES, "hungry", None)
+    return {"store": str(write_talk(folder / "talk", {"train": 8, "dev": 4}, ("text", "audio", "face", "body"), labels))}
+
+
+Fitted = tuple[EmotionNetwork, NetworkData, NetworkTraining]
+
+
+@pytest.fixture(scope="module")
+def learnt(stores: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Fitted:
+    """A network that has seen enough."""
+    folder = tmp_path_factory.mktemp("learnt")
+    settings = training(stores, folder, optimisation={"epochs": 25, "rate": 2e-2})
+    data, configuration = read_data(settings)
+    task = NetworkTask(data, configuration, settings, 1)
+    train(task, settings.optimisation, folder / "checkpoint.safetensors", Nobody())
+    return task.network, data, settings
+
+
+def test_the_network_is_built_for_its_stores(stores: dict[str, str], spoken: dict[str, str], tmp_path: Path) -> None:
+    data, configuration = read_data(training(stores, tmp_path))
+    assert configuration.trained == ("text", "audio", "face")
+    assert configuration.widths.text == configuration.widths.audio == configuration.widths.face == WIDTH
+    assert configuration.classes == MELD_CLASSES
+    assert data.pool is not None
+    data, configuration = read_data(training(spoken, tmp_path))
+    assert configuration.trained == ("text", "audio", "face", "body")
+    assert configuration.widths.body == WIDTH
+    assert data.pool is None
+    assert configuration.width == TINY["width"]
+
+
+def test_dialogues_are_read_whole_and_in_order(spoken: dict[str, str], tmp_path: Path) -> None:
+    data, _ = read_data(training(spoken, tmp_path))
+    store = open_store(Path(spoken["store"]))
+    for dialogue, rows in zip(data.train, store.dialogues("train"), strict=True):
+        labels = [store.rows[row].label for row in rows]
+        assert dialogue.labels.tolist() == [MELD_CLASSES.index(one) if one in MELD_CLASSES else UNLABELLED for one in labels]
+        assert dialogue.speakers.tolist() == [index % 2 for index in range(len(rows))]
+        for tokens, row in zip(dialogue.tokens, rows, strict=True):
+            assert tokens.keys() == {"text", "audio", "face", "body"}
+            assert all(np.array_equal(tokens[stream], values) for stream, values in store.tokens(row).items())
+    assert (data.dev.labels == UNLABELLED).any()
+
+
+def test_voices_and_faces_are_drawn_for_dialogues_of_text(stores: dict[str, str], tmp_path: Path) -> None:
+    data, configuration = read_data(training(stores, tmp_path))
+    task = NetworkTask(data, configuration, training(stores, tmp_path), 1)
+    assert task.steps == 2
+    for batch, masks, look_ahead in task.batches(0):
+        assert batch.utterances.present[:, :3].all()
+        assert not batch.utterances.present[:, 3].any()
+        assert masks.shape == (len(batch.labels), 3)
+        assert 1 <= look_ahead <= configuration.revisions
+        heard = batch.utterances.audio.values[:, 0, :7].argmax(1)
+        assert torch.equal(heard, batch.labels), "they show the label, as the settings say"
+
+
+def test_an_epoch_is_a_function_of_the_seed_and_its_number(stores: dict[str, str], tmp_path: Path) -> None:
+    settings = training(stores, tmp_path)
+    data, configuration = read_data(settings)
+
+    def seen(seed: int, epoch: int) -> list[Tensor]:
+        task = NetworkTask(data, configuration, settings, seed)
+        return [
+            tensor
+            for batch, masks, look_ahead in task.batches(epoch)
+            for tensor in (
+                batch.utterances.audio.values,
+                batch.utterances.face.values,
+                batch.labels,
+                masks,
+                torch.tensor(look_ahead),
+            )
+        ]
+
+    def alike(one: list[Tensor], other: list[Tensor]) -> bool:
+        return all(torch.equal(first, second) for first, second in zip(one, other, strict=True))
+
+    assert alike(seen(1, 2), seen(1, 2))
+    assert not alike(seen(1, 2), seen(1, 3))
+    assert not alike(seen(1, 2), seen(2, 2))
+    assert len({NetworkTask(data, configuration, settings, seed).fingerprint for seed in (1, 2)}) == 2
+
+
+@pytest.mark.parametrize("average", [0.0, 0.9])
+def test_killed_and_gone_on_with_it_is_the_same_network(stores: dict[str, str], tmp_path: Path, average: float) -> None:
+    settings = training(stores, tmp_path, optimisation={"epochs": 3, "rate": 5e-3, "average": average})
+    data, configuration = read_data(settings)
+
+    def trained(name: str, *kills: int) -> dict[str, Tensor]:
+        for left in kills:
+            with pytest.raises(KilledError):
+                train(NetworkTask(data, configuration, settings, 1), settings.optimisation, tmp_path / name, Nobody(left))
+        task = NetworkTask(data, configuration, settings, 1)
+        train(task, settings.optimisation, tmp_path / name, Nobody())
+        return task.network.state_dict()
+
+    whole, parted = trained("whole.safetensors"), trained("parted.safetensors", 3, 3)
+    assert whole.keys() == parted.keys()
+    assert all(torch.equal(whole[name], parted[name]) for name in whole)
+    assert whole["joint.fitted"].any()
+
+
+def test_it_learns_and_every_mode_counts(learnt: Fitted) -> None:
+    network, data, _ = learnt
+    assert score(network, data.dev, ("text",)) > 60
+    assert score(network, data.dev, ("audio",)) > 40
+    costs = shuffling_costs(network, data.dev, ("text", "audio", "face"))
+    assert set(costs) == {"text", "audio", "face"}
+    assert any(cost > 0 for cost in costs.values())
+    assert network.joint.fitted.all()
+
+
+def test_shuffling_a_stream_that_is_not_used_costs_nothing(learnt: Fitted) -> None:
+    network, data, _ = learnt
+    plain, mixed = outcome(network, data.dev, ("text",)), outcome(network, data.dev, ("text",), shuffled="audio")
+    assert torch.equal(plain.live, mixed.live)
+
+
+def test_the_scored_and_the_trained_network_are_both_fitted(stores: dict[str, str], tmp_path: Path) -> None:
+    settings = training(stores, tmp_path)
+    data, configuration = read_data(settings)
+    task, other = NetworkTask(data, configuration, settings, 1), NetworkTask(data, configuration, settings, 2)
+    task.network.train()
+    task.settle(other.network, 0)
+    assert task.network.joint.fitted.all() and other.network.joint.fitted.all()
+    assert task.network.training
+
+
+def test_the_score_is_of_text_alone_and_of_everything(stores: dict[str, str], spoken: dict[str, str], tmp_path: Path) -> None:
+    for given, views in ((stores, {"text", "all"}), (spoken, {"text", "all"}), ({"store": stores["store"]}, {"text"})):
+        settings = training(given, tmp_path)
+        data, configuration = read_data(settings)
+        task = NetworkTask(data, configuration, settings, 1)
+        figures = dict(task.score(task.network.eval()))
+        assert figures.pop("score") == pytest.approx(np.mean(list(figures.values())))
+        assert figures.keys() == views
+
+
+def test_the_bundle_says_what_it_was_trained_on(learnt: Fitted, tmp_path: Path) -> None:
+    network, data, settings = learnt
+    identifier = save_network(tmp_path / "bundle", network, data, settings, {"seed": 1})
+    bundle = load_bundle(tmp_path / "bundle")
+    assert bundle.identifier == identifier
+    metrics = bundle.metrics
+    costs = metrics["dev"]["weighted_f1_lost_when_shuffled"]
+    assert bundle.configuration.trained == tuple(stream for stream, cost in costs.items() if cost > 0) == tuple(metrics["trained"])
+    assert bundle.configuration.temperature == metrics["dev"]["temperature"] > 0
+    assert metrics["training"] == {"network": {"seed": 1}}
+    assert metrics["matching"]["voice"] == SHOWN["voice"]
+    assert {stream: note.name for stream, note in bundle.encoders["embedded"].items()} == dict.fromkeys(
+        ("text", "audio", "face"), "test"
+    )
+    held = data.dev
+    mine = outcome(network, held, bundle.configuration.trained).live
+    assert torch.equal(outcome(bundle.network, held, bundle.configuration.trained).live, mine)
+
+
+def test_streams_that_are_noise_are_masked(tmp_path: Path) -> None:
+    """Faces of one class for everybody tell nothing, so they may not be used."""
+    stores = {"store": str(write_talk(tmp_path / "talk", {"train": 8, "dev": 4}))}
+    stores["voices"] = str(write_people(tmp_path / "voices", "ravdess", "audio"))
+    stores["faces"] = str(write_people(tmp_path / "faces", "ferplus", "face"))
+    blank = {"voice": SHOWN["voice"], "face": {"label": 0.0, "nothing": 1.0}, "pictures": 0.0}
+    settings = training(stores, tmp_path, matching=blank, optimisation={"epochs": 10, "rate": 2e-2})
+    data, configuration = read_data(settings)
+    task = NetworkTask(data, configuration, settings, 1)
+    train(task, settings.optimisation, tmp_path / "checkpoint.safetensors", Nobody())
+    save_network(tmp_path / "bundle", task.network, data, settings, {})
+    bundle = load_bundle(tmp_path / "bundle")
+    assert "face" not in bundle.configuration.trained
+    assert bundle.configuration.trained
+
+
+Change = Callable[[Path, dict[str, str]], dict[str, Any]]
+WRONG: dict[str, tuple[Change, str]] = {
+    "no such store": (lambda folder, stores: {"store": str(folder / "nowhere")}, "holds no store"),
+    "voices without faces": (lambda folder, stores: {"voices": stores["voices"]}, "set both, or neither"),
+    "no dialogues to learn from": (lambda folder, stores: {"store": str(write_talk(folder / "t", {"dev": 2}))}, "split train"),
+    "no dialogues to choose by": (lambda folder, stores: {"store": str(write_talk(folder / "t", {"train": 2}))}, "split dev"),
+    "no labels": (
+        lambda folder, stores: {"store": str(write_talk(folder / "t", {"train": 2, "dev": 2}, labels=[None]))},
+        "split train",
+    ),
+    "voices that are faces": (
+        lambda folder, stores: {"voices": stores["faces"], "faces": stores["faces"]},
+        "no voice of neutral",
+    ),
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+def test_stores_that_nothing_can_be_learnt_from_are_one_sentence(stores: dict[str, str], tmp_path: Path, wrong: str) -> None:
+    change, sentence = WRONG[wrong]
+    with pytest.raises(UserError, match=sentence) as refusal:
+        read_data(training({"store": stores["store"]}, tmp_path, **change(tmp_path, stores)))
+    assert str(refusal.value).endswith(".") and "\n" not in str(refusal.value)
+
+
+@pytest.fixture(scope="module")
+def encoders(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle of a voice, a face and an adapter for the sentence encoder `MiniLM`."""
+    folder = tmp_path_factory.mktemp("encoders")
+    parts = {name: NewPart({"weight": torch.ones(number)}, "free", "nothing") for number, name in enumerate(("voice", "face"), 1)}
+    adapter = NewPart({"weight": torch.ones(3)}, "free", "nothing", {"base": "MiniLM"})
+    save_bundle(folder, {**parts, "text": adapter}, configuration=None, encoders={}, metrics={})
+    return folder
+
+
+def test_stores_go_with_the_bundle_of_their_encoders(encoders: Path, tmp_path: Path) -> None:
+    hashes = {name: part.sha256 for name, part in load_manifest(encoders)[1].items()}
+    right = {"text": ("MiniLM", hashes["text"]), "audio": ("voice", hashes["voice"]), "face": ("face", hashes["face"])}
+    others = {"audio": ("passt", "a" * 64), "body": ("persons.onnx", "b" * 64), "text": ("mpnet", None)}
+
+    def checked(name: str, described: dict[str, tuple[str, str | None]], bundle: Path | None) -> None:
+        path = tmp_path / name
+        if not path.exists():
+            write_talk(path, {"train": 1, "dev": 1}, tuple(described), encoders=described)
+        check_encoders(training({"store": str(path)}, tmp_path, encoders=bundle))
+
+    checked("right", right, encoders)
+    checked("others", others, encoders)
+    checked("others", others, None)
+    for name, described in {
+        "other": {**right, "audio": ("voice", "0" * 64)},
+        "plain": {**right, "text": ("MiniLM", None)},
+        "adapted": {**right, "text": ("mpnet", "0" * 64)},
+    }.items():
+        with pytest.raises(UserError, match="encoders"):
+            checked(name, described, encoders)
+    with pytest.raises(UserError, match="emotrack features --bundle"):
+        checked("right", right, None)
+
+
+def test_other_configurations_learn_as_well(stores: dict[str, str], tmp_path: Path) -> None:
+    """The ablations of the papers: no multimodal attention, equal weights, and each term of the objective switched off."""
+    for number, changes in enumerate(
+        (
+            {"network": {**TINY, "layers": 0}},
+            {"network": {**TINY, "fusion": "equal"}},
+            {"objective": {"nce": 0, "joint": 0}},
+            {"objective": {"live": 1, "revised": 0, "focal": 0, "nce": 0, "joint": 0}},
+        )
+    ):
+        settings = training(stores, tmp_path, **changes, optimisation={"epochs": 1, "rate": 1e-3})
+        data, configuration = read_data(settings)
+        task = NetworkTask(data, configuration, settings, 1)
+        progress = train(task, settings.optimisation, tmp_path / f"{number}.safetensors", Nobody())
+        switched_off = {name for name, weight in settings.objective if name in ("nce", "joint", "revised", "focal") and not weight}
+        assert not switched_off & progress.losses[0].keys()
+        assert isinstance(configuration, NetworkConfiguration)

@@ -1,0 +1,294 @@
+"""Bundles measured on stores: what is fed, what is refused, and the command line from bundle to table."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from emotrack.commands.evaluate import prepare
+from emotrack.model.bundle import NewPart, load_bundle, network_part, save_bundle
+from emotrack.model.configuration import MELD_CLASSES, Stream
+from emotrack.model.errors import UserError
+from emotrack.model.face import EXPRESSIONS, FaceNetwork
+from emotrack.model.manifest import PartName
+from emotrack.model.voice import VOICE_DIM, VOICE_EMOTIONS, VoiceNetwork
+from emotrack.training.corpora.records import Row
+from emotrack.training.evaluation import DialogueSet, only, outcome
+from emotrack.training.features.store import open_store
+from emotrack.training.network import NetworkTraining
+from emotrack.training.reading import read_dialogues
+from emotrack.training.tables.encoders import face_figures, voice_figures
+from emotrack.training.tables.measuring import Sources, measure_bundle
+from emotrack.training.tables.mosi import VARIANTS, experiments_of, mosi_experiments, recipe
+from helpers.commands import emotrack
+from helpers.corpora import write_ravdess, write_store_of
+from helpers.network import random_batch, save_small_bundle, small_configuration, small_network
+
+WIDTHS: dict[Stream, int] = {"text": 6, "audio": 5, "face": 4}
+
+
+def dialogue_store(path: Path, classes: tuple[str, ...] = MELD_CLASSES, sha256: str | None = None) -> Path:
+    """Three test dialogues of four lines; one line has no label."""
+    random = np.random.default_rng(0)
+    rows = [
+        Row(
+            f"{dialogue}_{place}",
+            f"{dialogue}",
+            place,
+            "test",
+            f"{place % 2}",
+            label=None if place == dialogue == 0 else classes[place],
+        )
+        for dialogue in range(3)
+        for place in range(4)
+    ]
+    tokens = [{"text": random.normal(size=(3, WIDTHS["text"])).astype(np.float32)} for _ in rows]
+    return write_store_of(path, rows, tokens, classes, encoders={"text": ("minilm", sha256)})
+
+
+def acted_store(path: Path, corpus: str, stream: Stream) -> Path:
+    """Two of each class."""
+    random = np.random.default_rng(1)
+    rows = [Row(f"{copy}_{name}", f"{copy}_{name}", 0, "test", "x", label=name) for copy in range(2) for name in MELD_CLASSES]
+    tokens: list[dict[Stream, np.ndarray]] = [{stream: random.normal(size=(2, WIDTHS[stream])).astype(np.float32)} for _ in rows]
+    return write_store_of(path, rows, tokens, MELD_CLASSES, corpus=corpus)
+
+
+def parallel_store(path: Path) -> Path:
+    """Four short videos whose text tells the label."""
+    random = np.random.default_rng(2)
+    rows, tokens = [], []
+    for video, split in enumerate(("train", "train", "dev", "test")):
+        for place in range(6):
+            rows.append(Row(f"{video}_{place}", f"{video}", place, split, f"{video}", label=("negative", "positive")[place % 2]))
+            one = {stream: random.normal(size=(1, 4)).astype(np.float32) for stream in ("text", "audio", "face")}
+            one["text"] += 3 * (place % 2)
+            tokens.append(one)
+    return write_store_of(path, rows, tokens, ("negative", "positive"), corpus="mosi", profile="poria")
+
+
+@pytest.fixture
+def bundle(tmp_path: Path) -> Path:
+    save_small_bundle(tmp_path / "bundle")
+    return tmp_path / "bundle"
+
+
+def test_zero_fill_feeds_zeros_as_if_they_were_there() -> None:
+    network = small_network(trained=("text", "audio", "face"))
+    batch = random_batch(network.configuration)
+    filled = only(batch, ("text",), network.configuration, "zero")
+    assert filled.present.tolist() == [[True, True, True, False]] * 5
+    assert not filled.audio.values.any() and torch.equal(filled.text.values, batch.text.values)
+    assert network.fuse(filled).modes.all()
+    assert only(batch, ("text",), network.configuration).present[:, 1:].any().item() is False
+
+
+def test_lines_without_a_label_are_read_but_do_not_count(tmp_path: Path) -> None:
+    network = small_network()
+    store = open_store(dialogue_store(tmp_path / "meld"))
+    held = DialogueSet.draw(read_dialogues(store, "test"), None, network.configuration.widths, 0)
+    result = outcome(network, held, ("text",))
+    assert len(result.live) == len(result.labels) == len(held.dialogues) == 11
+    assert held.dialogues.tolist() == [0] * 3 + [1] * 4 + [2] * 4
+
+
+def test_masked_and_joint_differ_only_by_what_is_imputed() -> None:
+    network = small_network()
+    batch = random_batch(network.configuration)
+    kept = only(batch, ("audio",), network.configuration)
+    assert network.fuse(kept).imputed.any() and not network.fuse(kept, impute=False).imputed.any()
+
+
+def test_measuring_says_how_it_stands(bundle: Path, tmp_path: Path) -> None:
+    stores = [
+        dialogue_store(tmp_path / "m"),
+        acted_store(tmp_path / "r", "ravdess", "audio"),
+        acted_store(tmp_path / "f", "ferplus", "face"),
+    ]
+    sources = Sources(*map(open_store, stores))
+    told: list[str] = []
+    found = measure_bundle(load_bundle(bundle), sources, 7, told.append)
+    assert len(told) == sources.steps and found.seed == 7
+    assert found.dialogues.live.utterances == 11 and found.dialogues.dialogues == 3
+    assert found.matched is not None and set(found.matched) == {"T", "A", "V", "T+A", "T+V", "A+V", "T+A+V"}
+    whole = found.matched["T+A+V"]
+    assert whole.joint == whole.masked, "nothing is missing that could be imputed: body is masked in both"
+    alone = measure_bundle(load_bundle(bundle), Sources(sources.dialogues), None, told.append)
+    assert alone.matched is None and alone.dialogues == found.dialogues
+
+
+def test_dialogues_with_sound_and_pictures_of_their_own(bundle: Path, tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    rows = [Row(f"{place}", "0", place, "test", "x", label=MELD_CLASSES[place]) for place in range(4)]
+    widths: dict[Stream, int] = {**WIDTHS, "body": 3}
+    tokens = [{stream: random.normal(size=(2, width)).astype(np.float32) for stream, width in widths.items()} for _ in rows]
+    sources = Sources(open_store(write_store_of(tmp_path / "own", rows, tokens, MELD_CLASSES)))
+    told: list[str] = []
+    found = measure_bundle(load_bundle(bundle), sources, None, told.append)
+    assert found.matched is None and found.own is not None and len(told) == sources.steps
+    assert set(found.own) == {"T", "A", "V", "T+A", "T+V", "A+V", "T+A+V", "No Face", "No Body"}
+    heard = [{stream: one[stream] for stream in ("text", "audio")} for one in tokens]
+    without = Sources(open_store(write_store_of(tmp_path / "heard", rows, heard, MELD_CLASSES)))
+    assert without.own == ("T", "A", "T+A")
+
+
+def test_stores_that_do_not_go_with_the_bundle_are_refused(bundle: Path, tmp_path: Path) -> None:
+    loaded = load_bundle(bundle)
+    for store, message in (
+        (dialogue_store(tmp_path / "a", classes=("a", "b", "c", "d")), "has the classes a, b, c, d, the bundle has neutral"),
+        (dialogue_store(tmp_path / "b", sha256="0" * 64), "were made by other weights than the bundle"),
+    ):
+        with pytest.raises(UserError, match=message):
+            measure_bundle(loaded, Sources(open_store(store)), None, lambda _: None)
+
+
+def test_every_variant_changes_something_and_only_that(tmp_path: Path) -> None:
+    settings = recipe(tmp_path)
+    names = {one.name for one in experiments_of(settings, "data", list(VARIANTS))}
+    assert len(names) == 3 * len(VARIANTS) and len(settings.seeds) == 3
+    (one,) = experiments_of(settings.model_copy(update={"seeds": (5,)}), "data", ["no multimodal attention"])
+    assert one.settings.network == settings.network.model_copy(update={"layers": 0}) and one.seed == 5
+    assert settings.network.layers == 4 and settings.objective.gamma == 1 and settings.network.fusion == "query"
+
+
+def tiny(store: Path, tmp_path: Path) -> NetworkTraining:
+    small = small_configuration(trained=("text", "audio", "face"), layers=1)
+    return NetworkTraining.model_validate(
+        {
+            "out": tmp_path / "out",
+            "store": store,
+            "seeds": [1, 2],
+            "network": small.model_dump(exclude={"widths"}),
+            "optimisation": {"epochs": 1, "warmup": 0.5},
+            "fitting_batches": 1,
+        }
+    )
+
+
+def test_experiments_on_parallel_modes_are_kept(tmp_path: Path) -> None:
+    path = parallel_store(tmp_path / "mosi")
+    store, settings, told = open_store(path), tiny(path, tmp_path), []
+    found = mosi_experiments(store, settings, tmp_path / "work", told.append, ("full", "equal fusion weights"), workers=1)
+    assert found.utterances == 6 and found.seeds == [1, 2] and found.linear["T"].accuracy == 100
+    assert [len(one.all) for one in found.variants.values()] == [2, 2]
+    assert set(found.variants["full"].subsets) == {"T", "A", "V", "T+A", "T+V", "A+V", "T+A+V"}
+    assert sorted(one.suffix for one in (tmp_path / "work").iterdir()) == [".json"] * 4
+    again = mosi_experiments(store, settings, tmp_path / "work", told.append, ("full", "equal fusion weights"), workers=1)
+    assert again == found and told[0] == "full, seed 1" and told[4:] == [f"{one} (kept)" for one in told[:4]]
+
+
+def test_command_prints_tables_and_draws_them(
+    bundle: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stores = ["--store", str(dialogue_store(tmp_path / "meld"))]
+    arguments = ["evaluate", str(bundle), "--work", str(tmp_path / "work"), *stores]
+    done = emotrack(capfd, monkeypatch, *arguments, "--table", "streaming", "--plots", str(tmp_path / "plots"))
+    assert done.code == 0 and done.out.startswith("## Streaming tax") and "live (no later utterance)" in done.out
+    assert (tmp_path / "plots" / "streaming.png").exists() and "evaluating" in done.err
+    done = emotrack(capfd, monkeypatch, *arguments, "--table", "all", "--format", "json")
+    plain = json.loads(done.out)
+    assert list(plain["tables"]) == ["main", "missing", "ablation", "streaming", "per-class"]
+    assert len(plain["metrics"]["seeds"]) == 1 and "needs media" in done.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (
+            ["--table", "nonsense"],
+            "There is no table 'nonsense'; choose one of main, missing, ablation, streaming, per-class, all.",
+        ),
+        (["--format", "xml"], "There is no format 'xml'; choose markdown or json."),
+        (
+            ["--table", "streaming"],
+            "There are no dialogues to measure this bundle on: give --data, or --store with a store of meld.",
+        ),
+    ],
+)
+def test_mistakes_are_told_in_one_sentence(
+    arguments: list[str],
+    sentence: str,
+    bundle: Path,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    done = emotrack(capfd, monkeypatch, "evaluate", str(bundle), "--work", str(tmp_path), *arguments)
+    assert done.code == 2 and done.out == "" and done.err.strip().endswith(sentence)
+
+
+def test_two_stores_of_a_corpus_are_refused(
+    bundle: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stores = [str(dialogue_store(tmp_path / name)) for name in ("one", "two")]
+    done = emotrack(capfd, monkeypatch, "evaluate", str(bundle), "--store", stores[0], "--store", stores[1])
+    assert done.code == 2 and "are both of meld: give one." in done.err
+
+
+def test_encoders_are_judged_by_their_own_heads(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    voice, face = VoiceNetwork().eval(), FaceNetwork().eval()
+    network = small_network()
+    save_bundle(
+        tmp_path / "bundle",
+        {
+            "network": network_part(network, "none", "nothing"),
+            "voice": NewPart(voice.state_dict(), "none", "nothing"),
+            "face": NewPart(face.state_dict(), "none", "nothing"),
+        },
+        configuration=network.configuration,
+        encoders={},
+        metrics={},
+    )
+    bundle, random = load_bundle(tmp_path / "bundle"), np.random.default_rng(0)
+    sounds = [random.normal(size=(2, VOICE_DIM)).astype(np.float32) for _ in range(6)]
+    with torch.no_grad():
+        named = [VOICE_EMOTIONS[int(voice.head(torch.from_numpy(one)).softmax(1).mean(0).argmax())] for one in sounds]
+        answers = [EXPRESSIONS[int(face.head(torch.from_numpy(one[:1])).argmax())] for one in sounds]
+    # The first is named rightly, and so is the second; the third is said to be something else.
+    wrong = next(name for name in VOICE_EMOTIONS if name not in named)
+    labels = [named[0], named[1], wrong, None, named[0], named[0]]
+    splits = ["test", "test", "test", "test", "train", "train"]
+    rows = [
+        Row(f"{place}", f"{place}", 0, split, "x", label=label, sex="female" if place else "male")
+        for place, (label, split) in enumerate(zip(labels, splits, strict=True))
+    ]
+    store = open_store(write_store_of(tmp_path / "r", rows, [{"audio": one} for one in sounds], VOICE_EMOTIONS, corpus="ravdess"))
+    found = voice_figures(bundle, store, store)
+    assert found is not None and found.clips == found.emodb_clips == 3
+    assert found.recall_by_class[wrong] == 0 and found.by_sex["male"] == 100 and found.accuracy == found.emodb < 100
+    # Three of four votes decide; an even split decides nothing and is left out.
+    votes = [np.eye(10, dtype=int)[EXPRESSIONS.index(name)] * 10 for name in answers]
+    votes[1] = np.eye(10, dtype=int)[0] * 5 + np.eye(10, dtype=int)[1] * 5
+    rows = [Row(f"{place}", f"{place}", 0, "test", "x", votes=tuple(vote.tolist())) for place, vote in enumerate(votes)]
+    store = open_store(write_store_of(tmp_path / "f", rows, [{"face": one[:1]} for one in sounds], EXPRESSIONS, corpus="ferplus"))
+    seen = face_figures(bundle, store)
+    assert seen is not None and (seen.accuracy, seen.pictures) == (100.0, 5) and seen.milliseconds > 0
+    save_small_bundle(tmp_path / "without")
+    assert (
+        voice_figures(load_bundle(tmp_path / "without"), store, None)
+        is face_figures(load_bundle(tmp_path / "without"), store)
+        is None
+    )
+
+
+def test_reference_data_are_described_by_the_bundle_and_kept(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    network = small_network()
+    parts: dict[PartName, NewPart] = {
+        "network": network_part(network, "none", "nothing"),
+        "voice": NewPart(VoiceNetwork().state_dict(), "none", "nothing"),
+    }
+    save_bundle(tmp_path / "bundle", parts, configuration=network.configuration, encoders={}, metrics={})
+    bundle = load_bundle(tmp_path / "bundle")
+    write_ravdess(tmp_path / "clips", range(20, 22), range(1, 4))
+    store = prepare("ravdess", tmp_path / "clips", bundle, tmp_path / "stores")
+    assert [row.split for row in store.rows] == ["test"] * 3, "actor 20 is of dev"
+    assert store.path.name == f"ravdess-{bundle.parts['voice'].sha256[:12]}"
+    figures = voice_figures(bundle, store, None)
+    assert figures is not None and figures.clips == 3 and set(figures.by_sex) == {"male"}
+    before = sorted((one.name, one.stat().st_mtime_ns) for one in store.path.iterdir() if one.suffix == ".safetensors")
+    prepare("ravdess", tmp_path / "clips", bundle, tmp_path / "stores")
+    assert before == sorted((one.name, one.stat().st_mtime_ns) for one in store.path.iterdir() if one.suffix == ".safetensors")

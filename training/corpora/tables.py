@@ -1,0 +1,71 @@
+"""Tables in CSV files, each row with the line that it begins on; refused in one sentence where they are not as they should be."""
+
+import csv
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from emotrack.model.errors import UserError
+
+CONTROLS = {code: bytes([code]).decode("cp1252", "ignore") for code in range(0x80, 0xA0)}
+"""Characters that Windows wrote and that were taken for Latin 1 on their way: MELD's apostrophes are such."""
+
+
+@dataclass(frozen=True, slots=True)
+class TableRow:
+    """The values of one row by column."""
+
+    where: str
+    """File and line, for messages."""
+    values: dict[str, str]
+
+    def __getitem__(self, column: str) -> str:
+        return self.values[column]
+
+    def number(self, column: str) -> int:
+        """A whole number; raises UserError where it is none."""
+        try:
+            return int(self[column])
+        except ValueError:
+            raise UserError(f"{self.where} has {self[column]!r} as {column}, which must be a whole number.") from None
+
+    def seconds(self, column: str) -> float | None:
+        """A time in seconds, None where the table has no such column or it is empty; raises UserError for anything else."""
+        text = self.values.get(column, "")
+        try:
+            return float(text) if text else None
+        except ValueError:
+            raise UserError(f"{self.where} has {text!r} as {column}, which must be a time in seconds.") from None
+
+    def one_of(self, column: str, names: Sequence[str]) -> str:
+        """One of `names`, whatever its case; raises UserError where it is none of them."""
+        found = self[column].strip().lower()
+        if found not in names:
+            raise UserError(f"{self.where} has {self[column]!r} as {column}, which must be one of {', '.join(names)}.")
+        return found
+
+
+def read_table_rows(path: Path, columns: Sequence[str]) -> Iterator[TableRow]:
+    """The rows of a CSV file in UTF-8 whose first line names at least `columns`.
+
+    Raises UserError for a file that cannot be read, a column that is missing, or a row with too few or too many values.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.reader(file, strict=True)
+            header = next(reader, [])
+            if missing := [column for column in columns if column not in header]:
+                raise UserError(f"{path} has no column {missing[0]!r}; is it the right table?")
+            before = reader.line_num
+            for values in reader:
+                where, before = f"{path}, line {before + 1},", reader.line_num
+                if len(values) != len(header):
+                    raise UserError(f"{where} has {len(values)} values for {len(header)} columns.")
+                cleaned = (value if value.isascii() else value.translate(CONTROLS) for value in values)
+                yield TableRow(where, dict(zip(header, cleaned, strict=True)))
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror}.") from None
+    except UnicodeDecodeError:
+        raise UserError(f"{path} is not text in UTF-8; is it the right table?") from None
+    except csv.Error as error:
+        raise UserError(f"{path}, line {reader.line_num}, is not valid CSV: {error}.") from None

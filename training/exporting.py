@@ -1,0 +1,39 @@
+"""Bundles joined into one: encoders trained in several runs, or a network with its figures and its card, ready to ship."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from emotrack.model.bundle import NewPart, load_manifest, save_bundle
+from emotrack.model.configuration import NetworkConfiguration, Stream
+from emotrack.model.errors import UserError
+from emotrack.model.manifest import EncoderNote, PartName
+from emotrack.training.card import CARD, render
+
+
+def export(runs: Sequence[Path], out: Path, figures: Mapping[str, Any] | None) -> str:
+    """Write the parts of all bundles `runs` as one bundle to `out`, with the licence of each; gives its identifier.
+
+    `figures` are added to its metrics; a bundle that has all of them gets its model card. Raises `UserError` where two bundles
+    have the same part.
+    """
+    parts: dict[PartName, NewPart] = {}
+    encoders: dict[str, dict[Stream, EncoderNote]] = {}
+    metrics: dict[str, Any] = {"training": {}}
+    configuration: NetworkConfiguration | None = None
+    for run in runs:
+        manifest, files = load_manifest(run)
+        if both := parts.keys() & files.keys():
+            raise UserError(f"{run} holds the part {min(both)} a second time: name one run for each part.")
+        parts |= {name: NewPart(file.tensors(), file.licence, file.trained_on, file.settings) for name, file in files.items()}
+        encoders |= manifest.encoders
+        configuration = manifest.configuration or configuration
+        metrics = {**metrics, **manifest.metrics, "training": {**metrics["training"], **manifest.metrics.get("training", {})}}
+    metrics |= figures or {}
+    card = None if figures is None else render(metrics, {name: part.trained_on for name, part in parts.items()})
+    identifier = save_bundle(out, parts, configuration=configuration, encoders=encoders, metrics=metrics)
+    for name, part in parts.items():
+        (out / f"LICENSE-{name}.txt").write_text(part.licence + "\n", encoding="utf-8")
+    if card is not None:
+        (out / CARD).write_text(card, encoding="utf-8")
+    return identifier

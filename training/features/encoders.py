@@ -1,0 +1,89 @@
+"""Opens the encoders that a corpus is to be described by: those of the live path, with the weights of a bundle.
+
+What the profile asks for and cannot be had is an error here: a store without a stream that was wanted would be of little use.
+"""
+
+import hashlib
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from emotrack.engines.body import BodyEncoder
+from emotrack.engines.encoders import Encoders, choose_device
+from emotrack.engines.face import FaceEncoder
+from emotrack.engines.face_detection import FaceDetector
+from emotrack.engines.passt import PasstEncoder
+from emotrack.engines.segments import AudioEncoder
+from emotrack.engines.settings import EngineSettings
+from emotrack.engines.text import TextEncoder
+from emotrack.engines.voice import VoiceEncoder
+from emotrack.model.bundle import Part
+from emotrack.model.configuration import Stream
+from emotrack.model.errors import UserError
+from emotrack.model.manifest import PartName
+from emotrack.training.features.manifest import StreamNote
+
+Parts = Mapping[PartName, Part]
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """Encoders, and what a store says of each of their streams."""
+
+    encoders: Encoders
+    streams: dict[Stream, StreamNote]
+
+
+def open_for(streams: Collection[Stream], settings: EngineSettings, parts: Parts) -> Opened:
+    """Open what `settings` ask for of `streams`; `parts` are those of a bundle.
+
+    Raises UserError where an encoder, its package or its weights cannot be had, or nothing is left to describe.
+    """
+    torch.set_num_threads(settings.threads)
+    device = choose_device(settings)
+    notes: dict[Stream, StreamNote] = {}
+    text, audio, face, body = None, None, None, None
+    if "text" in streams and settings.text != "none":
+        text, notes["text"] = _open_text(settings, parts, device)
+    if "audio" in streams and settings.audio != "none":
+        audio, notes["audio"] = _open_audio(settings, parts, device)
+    if "face" in streams and settings.face != "none":
+        part = _part(parts, "face")
+        face = FaceEncoder(part.path, device=device)
+        notes["face"] = StreamNote(encoder="face", width=face.dim, sha256=part.sha256)
+    if "body" in streams and settings.body_weights is not None:
+        body = BodyEncoder(settings.body_weights, device=device)
+        notes["body"] = StreamNote(encoder=settings.body_weights.name, width=body.dim, sha256=_hash(settings.body_weights))
+    if not notes:
+        raise UserError(f"The profile switches every encoder off that could describe {', '.join(streams)}; choose another profile.")
+    detector = None if face is None and body is None else FaceDetector(device=device)
+    return Opened(Encoders(text, audio, detector, face, body, unusable={}, report=()), notes)
+
+
+def _open_text(settings: EngineSettings, parts: Parts, device: str) -> tuple[TextEncoder, StreamNote]:
+    part = parts.get("text")
+    adapter = part if part is not None and part.settings.get("base") == settings.text else None
+    encoder = TextEncoder(settings.text, adapter=adapter, device=device)
+    return encoder, StreamNote(encoder=settings.text, width=encoder.dim, sha256=None if adapter is None else adapter.sha256)
+
+
+def _open_audio(settings: EngineSettings, parts: Parts, device: str) -> tuple[AudioEncoder, StreamNote]:
+    if settings.audio == "passt":
+        passt = PasstEncoder(settings.passt_weights, device=device)
+        sha256 = _hash(Path(settings.passt_weights)) if settings.passt_weights else None
+        return passt, StreamNote(encoder="passt", width=passt.dim, sha256=sha256)
+    part = _part(parts, "voice")
+    voice = VoiceEncoder(part.path, device=device)
+    return voice, StreamNote(encoder="voice", width=voice.dim, sha256=part.sha256)
+
+
+def _part(parts: Parts, name: PartName) -> Part:
+    if name not in parts:
+        raise UserError(f"The bundle has no {name} network: give one that has with --bundle, or switch that stream off with --set.")
+    return parts[name]
+
+
+def _hash(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -1,0 +1,71 @@
+"""The sentence encoder with low-rank factors, and heads that name the emotion of dialogue lines, for training alone."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from peft import LoraConfig, get_peft_model
+from torch import Tensor, nn
+
+from emotrack.engines.adapter import linear_layers
+from emotrack.engines.text import load_model
+
+
+@dataclass(frozen=True, slots=True)
+class LineBatch:
+    """Passages as the encoder takes them, and where each labelled line stands in them.
+
+    `ids` [B, L], `mask` [B, 1, L, L]; `rows` [n] and `places` bool [n, L]: the tokens that describe each line; `labels` [n];
+    `shares` [n, c]: what teachers say of each line, if there are any.
+    """
+
+    corpus: str
+    ids: Tensor
+    mask: Tensor
+    rows: Tensor
+    places: Tensor
+    labels: Tensor
+    shares: Tensor | None = None
+
+
+class LineClassifier(nn.Module):
+    """The adapted encoder, and for each corpus a head on a line's mean and last token vector."""
+
+    def __init__(self, base: str, rank: int, dropout: float, classes: Mapping[str, Sequence[str]]) -> None:
+        """`base`: the sentence encoder; `dropout` is that of the factors, the heads have twice as much.
+
+        `classes`: those of each corpus; the first one's head also answers for corpora that have none.
+        """
+        super().__init__()
+        loaded = load_model(base, "cpu")
+        bert: Any = loaded[0].auto_model
+        adapter = LoraConfig(r=rank, lora_alpha=rank, lora_dropout=dropout, target_modules=list(linear_layers(bert)))
+        self.tokenizer = loaded.tokenizer
+        self.encoder = get_peft_model(bert, adapter)
+        self.headline = next(iter(classes))
+        width = 2 * bert.config.hidden_size
+        self.heads = nn.ModuleDict(
+            {name: nn.Sequential(nn.Dropout(2 * dropout), nn.Linear(width, len(names))) for name, names in classes.items()}
+        )
+
+    def forward(self, batch: LineBatch) -> Tensor:
+        """Logits [n, classes] of the batch's lines."""
+        vectors = self.encoder(input_ids=batch.ids, attention_mask=batch.mask).last_hidden_state[batch.rows]
+        share = batch.places / batch.places.sum(1, keepdim=True)
+        last = (batch.places * torch.arange(1, batch.places.shape[1] + 1, device=batch.ids.device)).argmax(1)
+        mean = torch.einsum("nl,nld->nd", share.to(vectors.dtype), vectors)
+        logits: Tensor = self.heads[batch.corpus if batch.corpus in self.heads else self.headline](
+            torch.cat([mean, vectors[torch.arange(len(last)), last]], 1)
+        )
+        return logits.float()
+
+    def factors(self) -> dict[str, Tensor]:
+        """The low-rank factors by the names that a bundle gives them."""
+        halves = {"lora_A.default": "down", "lora_B.default": "up"}
+        found = {}
+        for name, module in self.encoder.get_base_model().named_modules():
+            for theirs, ours in halves.items():
+                if name.endswith(theirs):
+                    found[f"{name.removesuffix('.' + theirs)}.{ours}"] = module.weight.detach().half()
+        return found

@@ -1,0 +1,172 @@
+"""The network as a task of the training loop: modes to one vector, and that vector in dialogue context, live and revised."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from emotrack.model.configuration import MODES, STREAM_MODES, STREAMS, NetworkConfiguration, Stream
+from emotrack.model.errors import UserError
+from emotrack.model.joint_fitting import fit_joint_embedding
+from emotrack.model.network import EmotionNetwork
+from emotrack.training.dialogues import DialogueBatch, ReadDialogue, batch_dialogues
+from emotrack.training.evaluation import DialogueSet, score
+from emotrack.training.features.store import open_store
+from emotrack.training.losses import UNLABELLED, class_weights
+from emotrack.training.matching import MatchedPool, MatchSettings
+from emotrack.training.objective import Objective, losses, mode_masks
+from emotrack.training.reading import read_dialogues, read_pool, trained_of, widths_of
+from emotrack.training.settings import Training
+from emotrack.training.task import fingerprint_of
+
+PLACES = [[place for place, stream in enumerate(STREAMS) if STREAM_MODES[stream] == mode] for mode in MODES]
+"""Places in `STREAMS` of each mode's streams."""
+
+
+class NetworkTraining(Training):
+    """How the network is trained, and from which stores (`emotrack features` makes them)."""
+
+    train: Literal["network"] = "network"
+    store: Path
+    """Dialogues, with the tokens of the streams that the corpus has."""
+    voices: Path | None = None
+    """Acted speech to draw voices from by label, for dialogues without sound."""
+    faces: Path | None = None
+    """Photographs to draw faces from by label, for dialogues without pictures."""
+    encoders: Path | None = None
+    """Bundle with the encoders that made the stores: its parts become parts of the new bundle."""
+    network: NetworkConfiguration = NetworkConfiguration()
+    """Its input widths, classes and trained streams are taken from the stores."""
+    objective: Objective = Objective()
+    matching: MatchSettings = MatchSettings()
+    dialogues: int = Field(16, ge=1)
+    """Dialogues in a batch."""
+    longest_text: int = Field(48, ge=1)
+    """Tokens after which a text is cut in training."""
+    fitting_batches: int = Field(8, ge=1)
+    """Batches that JE's lines are fitted on after each epoch."""
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkData:
+    """Dialogues to learn from and those to choose by, and what to draw for the former where they have only text."""
+
+    train: Sequence[ReadDialogue]
+    dev: DialogueSet
+    pool: MatchedPool | None
+    identity: str
+    """Names exactly the stores it was read from."""
+
+
+DEV_SEED = 1
+"""Seed of what is drawn for the dialogues of dev, the same whatever the seed of the training."""
+
+
+def read_data(settings: NetworkTraining) -> tuple[NetworkData, NetworkConfiguration]:
+    """The data of a training, and the network that fits it.
+
+    Raises `UserError` where a store is missing, damaged or without labels, or only one of `voices` and `faces` is given.
+    """
+    if (settings.voices is None) != (settings.faces is None):
+        raise UserError("voices and faces are drawn together: set both, or neither.")
+    store = open_store(settings.store)
+    drawn = [open_store(path) for path in (settings.voices, settings.faces) if path is not None]
+    configuration = settings.network.model_copy(
+        update={
+            "widths": widths_of(store, *drawn),
+            "trained": trained_of(store, *drawn),
+            "classes": store.manifest.classes,
+            "temperature": 1.0,
+        }
+    )
+
+    def pool(split: str) -> MatchedPool | None:
+        return read_pool(drawn[0], drawn[1], configuration.classes, split, settings.matching) if drawn else None
+
+    read = {split: read_dialogues(store, split) for split in ("train", "dev")}
+    for split, dialogues in read.items():
+        if not any((one.labels != UNLABELLED).any() for one in dialogues):
+            raise UserError(
+                f"The store {settings.store} has no labels in the split {split}: give a corpus that can be learnt from."
+            )
+    dev = DialogueSet.draw(read["dev"], pool("dev"), configuration.widths, DEV_SEED)
+    identity = " ".join(one.manifest.key for one in (store, *drawn))
+    return NetworkData(read["train"], dev, pool("fusion"), identity), configuration
+
+
+class NetworkTask:
+    """See `emotrack.training.task.Task`."""
+
+    part: Literal["network"] = "network"
+
+    def __init__(
+        self,
+        data: NetworkData,
+        configuration: NetworkConfiguration,
+        settings: NetworkTraining,
+        seed: int,
+        device: str = "cpu",
+    ) -> None:
+        torch.manual_seed(seed)
+        self.seed = seed
+        self.fingerprint = fingerprint_of(settings, seed, data.identity)
+        self.network = EmotionNetwork(configuration).to(device)
+        self.steps = math.ceil(len(data.train) / settings.dialogues)
+        self._data = data
+        self._settings = settings
+        self._device = device
+        labels = np.concatenate([dialogue.labels for dialogue in data.train])
+        self._weights = class_weights(labels, len(configuration.classes), settings.objective.class_balance).to(device)
+
+    def batches(self, epoch: int) -> Iterator[tuple[DialogueBatch, Tensor, int]]:
+        """All dialogues once in random order, the modes that each utterance may use, and the reviser's look-ahead."""
+        random = np.random.default_rng((self.seed, epoch))
+        generator = torch.Generator().manual_seed(int(random.integers(2**62)))
+        for batch in self._drawn(random):
+            masks = mode_masks(available_modes(batch.utterances.present), self._settings.objective.masked, generator)
+            yield batch, masks, int(random.integers(1, self.network.configuration.revisions + 1))
+
+    def losses(self, batch: tuple[DialogueBatch, Tensor, int]) -> Mapping[str, Tensor]:
+        """The objective's terms."""
+        dialogues, masks, look_ahead = batch
+        with torch.autocast(self._device, torch.bfloat16, enabled=self._device == "cuda"):
+            return losses(self.network, dialogues, masks, look_ahead, self._weights, self._settings.objective)
+
+    def groups(self, rate: float) -> list[dict[str, Any]]:
+        """All parameters move alike."""
+        return [{"params": list(self.network.parameters()), "lr": rate}]
+
+    def settle(self, network: nn.Module, epoch: int) -> None:
+        """Fit JE's lines on training dialogues, in the network to be scored and in the one that is trained on."""
+        for one in {id(network): network, id(self.network): self.network}.values():
+            drawn = self._drawn(np.random.default_rng((self.seed, epoch, 1)))
+            chosen = (batch.utterances for _, batch in zip(range(self._settings.fitting_batches), drawn, strict=False))
+            assert isinstance(one, EmotionNetwork)
+            fit_joint_embedding(one, chosen)
+
+    def score(self, network: nn.Module) -> Mapping[str, float]:
+        """Weighted F1 of the live labels on dev: from text alone where there is text, from all streams, and their mean."""
+        assert isinstance(network, EmotionNetwork)
+        trained = network.configuration.trained
+        views: dict[str, tuple[Stream, ...]] = {"text": ("text",)} if "text" in trained else {}
+        if trained != ("text",):
+            views["all"] = trained
+        figures = {name: score(network, self._data.dev, streams) for name, streams in views.items()}
+        return figures | {"score": float(np.mean(list(figures.values())))}
+
+    def _drawn(self, random: np.random.Generator) -> Iterator[DialogueBatch]:
+        order = random.permutation(len(self._data.train))
+        for chosen in np.array_split(order, self.steps):
+            together = [self._data.train[index].cut(self._settings.longest_text) for index in chosen]
+            yield batch_dialogues(together, self._data.pool, self.network.configuration.widths, random).to(self._device)
+
+
+def available_modes(present: Tensor) -> Tensor:
+    """Which modes have a stream, bool [n, 3], from which streams are there, bool [n, 4]."""
+    return torch.stack([present[:, places].any(1) for places in PLACES], 1)

@@ -1,0 +1,100 @@
+"""From a trained network to the bundle that tracks: the streams that it may use, its calibration, and the encoders it goes with."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from emotrack.model.bundle import NewPart, load_manifest, network_part, save_bundle
+from emotrack.model.configuration import Stream
+from emotrack.model.errors import UserError
+from emotrack.model.manifest import EncoderNote, PartName
+from emotrack.model.network import EmotionNetwork
+from emotrack.training.evaluation import calibrated, score, shuffling_costs
+from emotrack.training.features.store import Store, open_store
+from emotrack.training.licences import of_network
+from emotrack.training.network import NetworkData, NetworkTraining
+
+ENCODED_BY: dict[Stream, PartName] = {"text": "text", "audio": "voice", "face": "face"}
+"""The part of a bundle that describes each stream, where it is our own."""
+
+
+def save_network(
+    folder: Path, network: EmotionNetwork, data: NetworkData, settings: NetworkTraining, facts: Mapping[str, Any]
+) -> str:
+    """Write the bundle of a trained network to `folder`; gives its identifier.
+
+    A stream whose rows can change places on dev without loss is masked from then on, but the most useful one stays; the
+    temperature is fitted on dev.
+    """
+    trained = network.configuration.trained
+    costs = shuffling_costs(network, data.dev, trained) if len(trained) > 1 else {}
+    useful = tuple(stream for stream in trained if costs.get(stream, 1.0) > 0) or (max(trained, key=costs.__getitem__),)
+    network.configuration = network.configuration.model_copy(update={"trained": useful})
+    network.configuration = calibrated(network, data.dev, ("text",) if "text" in useful else useful)
+    parts, training = encoder_parts(settings)
+    stores = stores_of(settings)
+    metrics = {
+        "training": {**training, "network": facts},
+        "trained": list(useful),
+        "dev": {
+            "weighted_f1": round(score(network, data.dev, useful), 2),
+            "weighted_f1_lost_when_shuffled": costs,
+            "reliance": [round(float(one), 3) for one in network.joint.reliance.detach()],
+            "temperature": network.configuration.temperature,
+        },
+        "matching": asdict(settings.matching) if data.pool is not None else None,
+    }
+    return save_bundle(
+        folder,
+        {"network": network_part(network, *of_network([store.manifest.corpus for store in stores])), **parts},
+        configuration=network.configuration,
+        encoders={stores[0].manifest.profile: encoder_notes(stores)},
+        metrics=metrics,
+    )
+
+
+def encoder_parts(settings: NetworkTraining) -> tuple[dict[PartName, NewPart], dict[str, Any]]:
+    """The encoders that travel with the network, and how they were trained."""
+    if settings.encoders is None:
+        return {}, {}
+    manifest, parts = load_manifest(settings.encoders)
+    taken: dict[PartName, NewPart] = {
+        name: NewPart(part.tensors(), part.licence, part.trained_on, part.settings)
+        for name, part in parts.items()
+        if name != "network"
+    }
+    return taken, manifest.metrics.get("training", {})
+
+
+def check_encoders(settings: NetworkTraining) -> None:
+    """Raises `UserError` where a store was made by other encoders than the bundle's that the network is to travel with."""
+    parts = load_manifest(settings.encoders)[1] if settings.encoders is not None else {}
+    for store in stores_of(settings):
+        for stream, note in store.manifest.streams.items():
+            name = ENCODED_BY.get(stream)
+            part = None if name is None else parts.get(name)
+            if stream == "text":  # described with or without an adapter, which is for one sentence encoder only
+                wanted = part.sha256 if part is not None and part.settings.get("base") == note.encoder else None
+                other = note.sha256 != wanted
+            else:
+                other = note.encoder == name and (part is None or part.sha256 != note.sha256)
+            if other:
+                raise UserError(
+                    f"The {stream} features in {store.path} were made by other weights than `encoders` holds: "
+                    f"set it to the bundle that `emotrack features --bundle` was given."
+                )
+
+
+def stores_of(settings: NetworkTraining) -> list[Store]:
+    """The stores that a network learns from, that of the dialogues first."""
+    return [open_store(path) for path in (settings.store, settings.voices, settings.faces) if path is not None]
+
+
+def encoder_notes(stores: Sequence[Store]) -> dict[Stream, EncoderNote]:
+    """Which encoder described each stream, and how wide its tokens are."""
+    return {
+        stream: EncoderNote(name=note.encoder, width=note.width)
+        for store in reversed(stores)
+        for stream, note in store.manifest.streams.items()
+    }

@@ -1,0 +1,145 @@
+"""L = L_ctx(live) + L_ctx(reviser) + λ_f L_fl + λ_n L_nce + λ_j L_joint of a batch (AM²-EmoJE §3.5; MODEL.md, "Training")."""
+
+from itertools import combinations
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+from typing_extensions import Self
+
+from emotrack.model.configuration import MODES
+from emotrack.model.network import DialogueLogits, EmotionNetwork, Fusion, pad_dialogues
+from emotrack.training.dialogues import DialogueBatch
+from emotrack.training.losses import UNLABELLED, focal_over_modes, info_nce, jensen_shannon, reconstruction
+
+
+class Objective(BaseModel):
+    """The terms and their weights λ; a weight of 0 switches a term off."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    live: float = Field(1.0, ge=0)
+    """Cross-entropy of the live, causal labels."""
+    revised: float = Field(1.0, ge=0)
+    """Cross-entropy of the reviser's labels, after a random number of later utterances."""
+    focal: float = Field(0.5, ge=0)
+    """Focal loss of each mode's own head."""
+    gamma: float = Field(1.0, ge=0)
+    """The focal loss's γ."""
+    nce: float = Field(0.05, ge=0)
+    """Guided NCE between the modes, and between face and body."""
+    nce_temperature: float = Field(0.2, gt=0)
+    joint: float = Field(0.1, ge=0)
+    """The joint embedding's losses; the next three weigh its parts."""
+    joint_contrast: float = Field(1.0, ge=0)
+    joint_divergence: float = Field(1.0, ge=0)
+    """λ_J, Jensen–Shannon."""
+    joint_reconstruction: float = Field(1.0, ge=0)
+    """λ_r."""
+    masked: float = Field(0.5, ge=0, le=1)
+    """Probability that an utterance is learnt from a random non-empty subset of the modes rather than from all."""
+    class_balance: float = Field(0.3, ge=0, le=1)
+    """Class weights are frequencies to the power of minus this."""
+    smoothing: float = Field(0.0, ge=0, lt=1)
+    """Label smoothing of the two context terms."""
+
+    @model_validator(mode="after")
+    def _teaches(self) -> Self:
+        if not any((self.live, self.revised, self.focal, self.nce, self.joint)):
+            raise ValueError("every term is switched off")
+        return self
+
+
+def mode_masks(available: Tensor, masked: float, generator: torch.Generator) -> Tensor:
+    """Which modes each row may use, bool [n, 3]: with probability `masked` a uniform non-empty subset of those that are
+    `available` [n, 3], else all."""
+    rows = len(available)
+    count = available.sum(1)
+    chance = torch.rand(rows, generator=generator, dtype=torch.float64).to(available.device)
+    subset = 1 + (chance * (2**count - 1)).long()
+    places = (available.cumsum(1) - 1).clamp(min=0)
+    chosen = (subset[:, None] >> places & 1).bool()
+    whole = torch.rand(rows, 1, generator=generator).to(available.device) >= masked
+    return available & (whole | chosen)
+
+
+def in_context(
+    network: EmotionNetwork, fusion: Fusion, batch: DialogueBatch, look_ahead: int | None
+) -> tuple[DialogueLogits, Tensor]:
+    """Logits of the batch's dialogues [B, T, c] and which places hold an utterance, bool [B, T]."""
+    vectors, valid = pad_dialogues(fusion.vector, batch.lengths)
+    speakers, _ = pad_dialogues(batch.speakers, batch.lengths)
+    return network.forward_dialogues(vectors, speakers, valid, look_ahead), valid
+
+
+def losses(
+    network: EmotionNetwork, batch: DialogueBatch, masks: Tensor, look_ahead: int, weights: Tensor, objective: Objective
+) -> dict[str, Tensor]:
+    """The weighted terms of one batch, those that are switched off left out.
+
+    `masks` [n, 3] bool: the modes that each utterance may use; `look_ahead`: later utterances that the reviser has seen;
+    `weights` [c]: class weights.
+    """
+    encoded = network.encode(batch.utterances)
+    fusion = network.fuse_encoded(encoded.keep(masks))
+    logits, valid = in_context(network, fusion, batch, look_ahead)
+    terms: dict[str, Tensor] = {}
+    for name, weight, given in (("live", objective.live, logits.live), ("revised", objective.revised, logits.revised)):
+        if weight:
+            terms[name] = weight * _cross_entropy(given[valid], batch.labels, weights, objective.smoothing)
+    labelled = batch.labels != UNLABELLED
+    if objective.focal:
+        heads = {mode: given[labelled] for mode, given in fusion.mode_logits.items()}
+        modes = focal_over_modes(heads, fusion.modes[labelled], batch.labels[labelled], objective.gamma)
+        terms["focal"] = objective.focal * modes
+    if objective.nce:
+        terms["nce"] = objective.nce * guided_nce(fusion, batch.labels, objective.nce_temperature)
+    if objective.joint:
+        with torch.no_grad():
+            full = network.attend(encoded)
+        terms["joint"] = objective.joint * joint_losses(network, fusion, full, encoded.modes, batch.labels, objective)
+    return terms
+
+
+def _cross_entropy(logits: Tensor, labels: Tensor, weights: Tensor, smoothing: float) -> Tensor:
+    if bool((labels == UNLABELLED).all()):
+        return logits.sum() * 0
+    return cross_entropy(logits, labels, weights, ignore_index=UNLABELLED, label_smoothing=smoothing)
+
+
+def guided_nce(fusion: Fusion, labels: Tensor, temperature: float) -> Tensor:
+    """L_nce: InfoNCE summed over the pairs of modes, and over face and body as a pair of their own (§3.5.1).
+
+    A pair counts where at least two labelled utterances have both.
+    """
+    face, body = fusion.regions.unbind(1)
+    pairs = [(face, body, fusion.present[:, 2] & fusion.present[:, 3])]
+    for one, other in combinations(range(len(MODES)), 2):
+        pairs.append((fusion.descriptors[:, one], fusion.descriptors[:, other], fusion.modes[:, one] & fusion.modes[:, other]))
+    total = fusion.descriptors.new_zeros(())
+    for first, second, both in pairs:
+        rows = both & (labels != UNLABELLED)
+        if rows.sum() > 1:
+            total = total + info_nce(first[rows], second[rows], labels[rows], temperature)
+    return total
+
+
+def joint_losses(
+    network: EmotionNetwork, fusion: Fusion, full: Tensor, available: Tensor, labels: Tensor, objective: Objective
+) -> Tensor:
+    """L_joint = Σ_{k<l} w_k w_l (L_con + λ_J L_JS) + λ_r L_rec (Eq. 5); its gradient stops at the descriptors.
+
+    `full` [n, 3, d]: descriptors of the ACN run over all modes that the rows have, `available` [n, 3] bool: the targets of
+    reconstruction from the modes that `fusion` was allowed to use.
+    """
+    embedded = network.joint.embed(fusion.descriptors)
+    total = fusion.descriptors.new_zeros(())
+    for one, other in combinations(range(len(MODES)), 2):
+        rows = fusion.modes[:, one] & fusion.modes[:, other] & (labels != UNLABELLED)
+        if rows.sum() > 1:
+            first, second = embedded[rows, one], embedded[rows, other]
+            contrast = info_nce(first, second, labels[rows], objective.nce_temperature)
+            total = total + objective.joint_contrast * contrast + objective.joint_divergence * jensen_shannon(first, second, 1.0)
+    restored = network.joint.reconstruct(fusion.descriptors, fusion.modes)
+    return total + objective.joint_reconstruction * reconstruction(full, restored, available & ~fusion.modes)

@@ -1,0 +1,65 @@
+"""What the network learns from, read from stores of features: dialogues, and voices and faces to draw for them."""
+
+import numpy as np
+
+from emotrack.model.configuration import STREAMS, Stream, StreamWidths
+from emotrack.model.errors import UserError
+from emotrack.training.dialogues import ReadDialogue, number_speakers
+from emotrack.training.features.store import Store
+from emotrack.training.losses import UNLABELLED
+from emotrack.training.matching import MatchedPool, MatchSettings
+
+RENAMED = {"calm": "neutral", "happiness": "joy"}
+"""Labels of acted voices (RAVDESS) and of faces (FER+) that other corpora name otherwise; contempt has no counterpart."""
+
+
+def read_dialogues(store: Store, split: str) -> list[ReadDialogue]:
+    """The dialogues of one split; labels are numbered as the store's classes are."""
+    numbers = {name: number for number, name in enumerate(store.manifest.classes)}
+    return [
+        ReadDialogue(
+            tokens=tuple({stream: values.astype(np.float32) for stream, values in store.tokens(row).items()} for row in rows),
+            labels=np.array([numbers.get(store.rows[row].label or "", UNLABELLED) for row in rows]),
+            speakers=number_speakers([store.rows[row].speaker for row in rows]),
+        )
+        for rows in store.dialogues(split)
+    ]
+
+
+def read_pool(voices: Store, faces: Store, classes: tuple[str, ...], split: str, settings: MatchSettings) -> MatchedPool:
+    """Voices and faces of one split by class, with all the copies that the stores hold of them.
+
+    Raises `UserError` where a class has no voice or no face to draw from.
+    """
+    spoken, shown = _by_class(voices, "audio", split, classes), _by_class(faces, "face", split, classes)
+    for name, clips, pictures in zip(classes, spoken, shown, strict=True):
+        if not clips or not pictures:
+            raise UserError(
+                f"There is no {'face' if clips else 'voice'} of {name} to draw from: make features of the whole corpora."
+            )
+    return MatchedPool(
+        voices=dict(enumerate(spoken)),
+        faces={number: np.concatenate(pictures) for number, pictures in enumerate(shown)},
+        settings=settings,
+    )
+
+
+def _by_class(store: Store, stream: Stream, split: str, classes: tuple[str, ...]) -> list[list[np.ndarray]]:
+    found: list[list[np.ndarray]] = [[] for _ in classes]
+    for index, row in enumerate(store.rows):
+        name = RENAMED.get(row.label or "", row.label)
+        if row.split == split and name in classes:
+            tokens = store.tokens(index).get(stream)
+            if tokens is not None:
+                found[classes.index(name)].append(tokens.astype(np.float32))
+    return found
+
+
+def widths_of(store: Store, *others: Store) -> StreamWidths:
+    """Widths of the streams that the stores describe; the rest keep their defaults."""
+    return StreamWidths(**{stream: note.width for one in (*others, store) for stream, note in one.manifest.streams.items()})
+
+
+def trained_of(store: Store, *others: Store) -> tuple[Stream, ...]:
+    """The streams that any row of the stores has."""
+    return tuple(stream for stream in STREAMS if any(one.manifest.present.get(stream) for one in (store, *others)))

@@ -1,0 +1,107 @@
+"""A training run from its configuration: for each seed a folder that is a bundle of what was trained, and can be gone on with."""
+
+import os
+import platform
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from emotrack.model.bundle import NewPart, load_manifest, save_bundle
+from emotrack.model.errors import UserError
+from emotrack.training.checkpoint import CHECKPOINT
+from emotrack.training.face import FaceTask, FaceTraining
+from emotrack.training.licences import LICENCES, TRAINED_ON
+from emotrack.training.loop import Progress, finished, train
+from emotrack.training.network import NetworkTask, NetworkTraining, read_data
+from emotrack.training.network_bundle import check_encoders, save_network
+from emotrack.training.progress import TrainingWatcher
+from emotrack.training.task import EncoderTask, Task
+from emotrack.training.text import TextTask, TextTraining
+from emotrack.training.voice import VoiceTask, VoiceTraining
+
+AnyTraining = NetworkTraining | TextTraining | VoiceTraining | FaceTraining
+TRAININGS: dict[str, type[AnyTraining]] = {
+    "network": NetworkTraining,
+    "text": TextTraining,
+    "voice": VoiceTraining,
+    "face": FaceTraining,
+}
+"""What can be trained, by its name in a configuration (`train`)."""
+
+
+def run(settings: AnyTraining) -> list[Path]:
+    """Train every seed of `settings`, going on where an earlier run was interrupted; gives the folders of the bundles.
+
+    Raises `UserError` where data are missing or damaged, or a folder holds another run.
+    """
+    torch.set_num_threads(settings.threads)
+    # The same sums in the same order, or the same seed would not give the same weights.
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    device = settings.choose_device()
+    folders = [settings.out / f"seed-{seed}" for seed in settings.seeds]
+    for seed, folder in zip(settings.seeds, folders, strict=True):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UserError(f"{folder} cannot be made ({error.strerror}): give another `out`.") from None
+        if isinstance(settings, NetworkTraining):
+            _train_network(settings, seed, folder, device)
+        else:
+            _train_encoder(settings, seed, folder, device)
+    return folders
+
+
+def _train_network(settings: NetworkTraining, seed: int, folder: Path, device: str) -> None:
+    check_encoders(settings)
+    data, configuration = read_data(settings)
+    task = NetworkTask(data, configuration, settings, seed, device)
+    if is_done(task, settings, folder):
+        return
+    with TrainingWatcher(f"network, seed {seed}", folder / "plots") as watcher:
+        progress = train(task, settings.optimisation, folder / CHECKPOINT, watcher)
+    save_network(folder, task.network.cpu(), data, settings, facts(settings, task, progress, device))
+
+
+def _train_encoder(settings: TextTraining | VoiceTraining | FaceTraining, seed: int, folder: Path, device: str) -> None:
+    task: EncoderTask
+    match settings:
+        case TextTraining():
+            task = TextTask(settings, seed, device)
+        case VoiceTraining():
+            task = VoiceTask(settings, seed, device)
+        case FaceTraining():
+            task = FaceTask(settings, seed, device)
+    if is_done(task, settings, folder):
+        return
+    with TrainingWatcher(f"{task.part}, seed {seed}", folder / "plots") as watcher:
+        progress = train(task, settings.optimisation, folder / CHECKPOINT, watcher)
+    part = NewPart(task.tensors(), LICENCES[task.part], TRAINED_ON[task.part], dict(task.notes()))
+    metrics = {"training": {task.part: facts(settings, task, progress, device)}}
+    save_bundle(folder, {task.part: part}, configuration=None, encoders={}, metrics=metrics)
+
+
+def is_done(task: Task, settings: AnyTraining, folder: Path) -> bool:
+    """Whether this very training is over and its bundle is whole: then nothing is touched."""
+    if not finished(task, settings.optimisation, folder / CHECKPOINT):
+        return False
+    try:
+        load_manifest(folder)
+    except UserError:
+        return False
+    return True
+
+
+def facts(settings: AnyTraining, task: Task, progress: Progress, device: str) -> dict[str, Any]:
+    """What a bundle keeps of how a part of it was trained."""
+    return {
+        "settings": settings.recipe(),
+        "seed": task.seed,
+        "fingerprint": task.fingerprint,
+        "epochs": progress.epoch,
+        "best_epoch": progress.best + 1,
+        "dev": {name: round(value, 4) for name, value in progress.best_scores.items()},
+        "seconds": round(progress.seconds),
+        "hardware": f"{platform.machine()}, {device}, {settings.threads} threads",
+    }

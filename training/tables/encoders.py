@@ -1,0 +1,98 @@
+"""Measures the voice and the face network of a bundle by themselves, from stores of what they describe.
+
+Both name emotions by a linear head on their descriptors, so the stores that fusion is trained from serve here as well.
+"""
+
+import time
+
+import numpy as np
+import torch
+from torch import nn
+
+from emotrack.engines.weights import fill
+from emotrack.model.bundle import Bundle
+from emotrack.model.face import EXPRESSIONS, FACE_SIZE, FaceNetwork
+from emotrack.model.voice import VOICE_EMOTIONS, VoiceNetwork
+from emotrack.training.corpora.ferplus import majority
+from emotrack.training.features.store import Store
+from emotrack.training.metrics import percent, recall_by_class
+from emotrack.training.tables.measuring import unweighted_accuracy
+from emotrack.training.tables.records import FaceFigures, VoiceFigures
+
+TIMED = 50
+"""Faces that one is timed by."""
+
+
+@torch.inference_mode()
+def voice_figures(bundle: Bundle, ravdess: Store, emodb: Store | None) -> VoiceFigures | None:
+    """The voice network on RAVDESS's test actors and on EmoDB; None where the bundle has none."""
+    if "voice" not in bundle.parts:
+        return None
+    network = VoiceNetwork()
+    fill(network, bundle.parts["voice"].path, "voice")
+    labels, named, rows = clips(network, ravdess)
+    recalls = recall_by_class(labels, named, VOICE_EMOTIONS)
+    sexes = np.array([ravdess.rows[row].sex or "" for row in rows])
+    by_sex = {
+        sex: unweighted_accuracy(recall_by_class(labels[sexes == sex], named[sexes == sex], VOICE_EMOTIONS))
+        for sex in ("female", "male")
+        if (sexes == sex).any()
+    }
+    figures = VoiceFigures(accuracy=unweighted_accuracy(recalls), clips=len(labels), by_sex=by_sex, recall_by_class=dict(recalls))
+    if emodb is None:
+        return figures
+    labels, named, _ = clips(network, emodb)
+    recalls = recall_by_class(labels, named, VOICE_EMOTIONS)
+    return figures.model_copy(
+        update={"emodb": unweighted_accuracy(recalls), "emodb_clips": len(labels), "emodb_recall_by_class": dict(recalls)}
+    )
+
+
+def clips(network: VoiceNetwork, store: Store) -> tuple[np.ndarray, np.ndarray, list[int]]:
+    """Label and named emotion of each test clip, int [n], and the clips' rows; the segments' probabilities are averaged."""
+    network.eval()
+    rows = [
+        index
+        for index, row in enumerate(store.rows)
+        if row.split == "test" and row.label in VOICE_EMOTIONS and "audio" in store.tokens(index)
+    ]
+    named = []
+    for row in rows:
+        descriptors = torch.from_numpy(store.tokens(row)["audio"].astype(np.float32))
+        named.append(int(network.head(descriptors).softmax(1).mean(0).argmax()))
+    return np.array([VOICE_EMOTIONS.index(store.rows[row].label or "") for row in rows]), np.array(named), rows
+
+
+@torch.inference_mode()
+def face_figures(bundle: Bundle, ferplus: Store) -> FaceFigures | None:
+    """The face network on the test pictures that a strict majority names; None where the bundle has none."""
+    if "face" not in bundle.parts:
+        return None
+    network = FaceNetwork()
+    fill(network, bundle.parts["face"].path, "face")
+    network.eval()
+    rows = [index for index, row in enumerate(ferplus.rows) if row.split == "test" and row.version == 0]
+    labels = majority(np.array([ferplus.rows[row].votes for row in rows]))
+    rows, labels = [row for row, label in zip(rows, labels, strict=True) if label >= 0], labels[labels >= 0]
+    descriptors = np.concatenate([ferplus.tokens(row)["face"] for row in rows]).astype(np.float32)
+    named = network.head(torch.from_numpy(descriptors)).argmax(1).numpy()
+    return FaceFigures(
+        accuracy=percent((named == labels).mean()),
+        pictures=len(labels),
+        recall_by_class=dict(recall_by_class(labels, named, EXPRESSIONS)),
+        parameters=sum(one.numel() for one in network.parameters()),
+        milliseconds=milliseconds(network),
+    )
+
+
+def milliseconds(network: nn.Module) -> float:
+    """Median processor time of one face on one thread, which other programs on the machine do not lengthen."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    face, taken = torch.zeros(1, FACE_SIZE, FACE_SIZE), []
+    for _ in range(TIMED):
+        began = time.thread_time()
+        network(face)
+        taken.append(time.thread_time() - began)
+    torch.set_num_threads(threads)
+    return round(1000 * float(np.median(taken)), 2)

@@ -1,0 +1,71 @@
+"""What the tables are made from: bundles measured now, and the figures that the bundle keeps of its training run."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from emotrack.training.tables.records import Encoders, Measured, Metrics, MosiFigures
+from emotrack.training.tables.render import Cell, Row, Spread, Unfilled
+
+NOT_MEASURED = Unfilled("not measured")
+"""Measurable with this data, but no bundle or store with it was given."""
+SUBSETS = ("T", "A", "V", "T+A", "T+V", "A+V", "T+A+V")
+"""The non-empty subsets of the modes, by the papers' names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluated:
+    """`now`: the bundles given, measured (several are several seeds of one run); `kept`: what the first of them keeps."""
+
+    now: tuple[Measured, ...]
+    kept: Metrics | None = None
+    mosi: MosiFigures | None = None
+    encoders: Encoders = field(default_factory=Encoders)
+
+    @property
+    def seeds(self) -> Sequence[Measured]:
+        """The seeds that our figures are means of."""
+        return self.kept.seeds if self.kept is not None and len(self.now) < 2 else self.now
+
+    @property
+    def newest(self) -> Measured:
+        """The first bundle measured now, or else of those kept."""
+        return (self.now or self.seeds)[0]
+
+    @property
+    def corpus(self) -> str:
+        """What the dialogues are from, as people write it."""
+        return self.newest.dialogues.corpus.upper()
+
+    @property
+    def both(self) -> bool:
+        """Whether one bundle stands beside the mean of its run."""
+        return len(self.now) == 1 and self.kept is not None
+
+    def columns(self, name: str) -> tuple[str, ...]:
+        """Heads of the columns with our figures."""
+        count = len(self.seeds)
+        ours = f"{name} ({count} seed{'s' * (count > 1)})"
+        return (ours, "this bundle, measured now") if self.both else (ours,)
+
+    def cells(self, read: Callable[[Measured], float | None], places: int = 2) -> tuple[Cell, ...]:
+        """The cells of those columns."""
+        values = [value for value in map(read, self.seeds) if value is not None]
+        ours: Cell = Spread(tuple(values), places) if values else NOT_MEASURED
+        if not self.both:
+            return (ours,)
+        value = read(self.now[0])
+        return ours, NOT_MEASURED if value is None else Spread((value,), places)
+
+    def row(self, name: str, read: Callable[[Measured], float | None], places: int = 2, extra: tuple[Cell, ...] = ()) -> Row:
+        """A row of our figures and whatever follows them."""
+        return Row(name, (*self.cells(read, places), *extra))
+
+
+def goal(reached: float, least: float) -> str:
+    """Whether a goal was met, with the goal."""
+    return f"≥ {least:g}: {'met' if round(reached, 2) >= least else 'missed'}"
+
+
+def ceiling(reached: float, most: float) -> str:
+    """The same for a goal not to exceed."""
+    return f"≤ {most:,}: {'met' if reached <= most else 'missed'}"

@@ -1,0 +1,193 @@
+"""The experiments on MOSI, where the modes are truly parallel: the network is trained for every ablation and seed, and measured.
+
+Each training is short; what is finished is kept as a file in a work folder, so that an interrupted evaluation goes on.
+"""
+
+import hashlib
+import json
+import multiprocessing
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import yaml
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import f1_score
+
+from emotrack.model.configuration import Stream
+from emotrack.training.evaluation import DialogueSet
+from emotrack.training.features.store import Store, open_store
+from emotrack.training.loop import train
+from emotrack.training.metrics import percent, weighted_f1
+from emotrack.training.network import NetworkTask, NetworkTraining, read_data
+from emotrack.training.reading import read_dialogues
+from emotrack.training.tables.measuring import STREAMS_OF, by_subset
+from emotrack.training.tables.records import Absent, Brief, MosiFigures, Variant
+
+VARIANTS: dict[str, dict[str, dict[str, Any]]] = {
+    "full": {},
+    "no multimodal attention": {"network": {"layers": 0}},
+    "equal fusion weights": {"network": {"fusion": "equal"}},
+    "no guided NCE": {"objective": {"nce": 0.0}},
+    "ACN layers 1": {"network": {"layers": 1}},
+    "ACN layers 3": {"network": {"layers": 3}},
+    "ACN layers 5": {"network": {"layers": 5}},
+    "focal γ 0.5": {"objective": {"gamma": 0.5}},
+    "focal γ 0.75": {"objective": {"gamma": 0.75}},
+    "focal γ 1.25": {"objective": {"gamma": 1.25}},
+    "fusion test 1: constant α": {"network": {"fusion": "constant"}},
+    "fusion test 2: concatenation": {"network": {"fusion": "concatenation"}},
+    "fusion test 3: product": {"network": {"fusion": "product"}},
+}
+"""What each experiment changes in the recipe, by the papers' names of the rows; the recipe itself has 4 layers and γ = 1."""
+
+FULL, ALL_MODES = "full", "T+A+V"
+RECIPE = "mosi.yaml"
+
+
+@dataclass(frozen=True, slots=True)
+class Experiment:
+    """One training and its measurement. `settings` in full, so that a finished one is told from any other."""
+
+    variant: str
+    seed: int
+    settings: NetworkTraining
+    data: str
+    """Key of the store."""
+
+    @property
+    def name(self) -> str:
+        """Of its file: the hash of everything that decides the figures."""
+        chosen = self.settings.model_dump(mode="json", exclude={"out", "store", "seeds", "device"})
+        text = json.dumps([chosen, self.seed, self.data], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def recipe(store: Path) -> NetworkTraining:
+    """The settings that ship with emotrack, on a store of MOSI."""
+    content = yaml.safe_load((files("emotrack.configs") / "training" / RECIPE).read_text("utf-8"))
+    return NetworkTraining.model_validate(content | {"store": store})
+
+
+def experiments_of(settings: NetworkTraining, data: str, variants: Sequence[str]) -> list[Experiment]:
+    """Every variant with every seed of `settings`."""
+    found = []
+    for variant in variants:
+        changes = {group: getattr(settings, group).model_copy(update=fields) for group, fields in VARIANTS[variant].items()}
+        changed = settings.model_copy(update=changes)
+        found += [Experiment(variant, seed, changed, data) for seed in settings.seeds]
+    return found
+
+
+def mosi_experiments(
+    store: Store,
+    settings: NetworkTraining,
+    work: Path,
+    advance: Callable[[str], None],
+    variants: Sequence[str] = tuple(VARIANTS),
+    workers: int | None = None,
+) -> MosiFigures:
+    """All figures on MOSI; those that `work` holds are believed.
+
+    `workers` trainings run at once, by default one for each processor; one alone runs in this process.
+    """
+    work.mkdir(parents=True, exist_ok=True)
+    results: dict[tuple[str, int], dict[str, Absent]] = {}
+    for one, standing in carry_out_all(
+        experiments_of(settings, store.manifest.key, variants), work, workers or os.cpu_count() or 1
+    ):
+        results[one.variant, one.seed] = _read(work / f"{one.name}.json")
+        advance(f"{one.variant}, seed {one.seed}{standing}")
+    test = read_dialogues(store, "test")
+    return MosiFigures(
+        seeds=list(settings.seeds),
+        utterances=sum(len(dialogue.labels) for dialogue in test),
+        variants={variant: _variant([results[variant, seed] for seed in settings.seeds], variant == FULL) for variant in variants},
+        linear=linear(store),
+    )
+
+
+def carry_out_all(experiments: Sequence[Experiment], work: Path, workers: int) -> Iterator[tuple[Experiment, str]]:
+    """Every experiment once its figures lie in `work`, with a word where they lay there before."""
+    left = []
+    for one in experiments:
+        if (work / f"{one.name}.json").exists():
+            yield one, " (kept)"
+        else:
+            left.append(one)
+    if workers == 1:
+        for one in left:
+            carry_out(one, work)
+            yield one, ""
+        return
+    # A fork would inherit the threads of torch.
+    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
+        waiting = {pool.submit(carry_out, one, work): one for one in left}
+        for done in as_completed(waiting):
+            done.result()
+            yield waiting[done], ""
+
+
+def _variant(results: Sequence[Mapping[str, Absent]], subsets: bool) -> Variant:
+    return Variant(
+        all=[result[ALL_MODES].joint for result in results],
+        subsets={name: [result[name] for result in results] for name in STREAMS_OF} if subsets else {},
+    )
+
+
+def carry_out(experiment: Experiment, work: Path) -> None:
+    """Train and measure one experiment, and keep its figures in `work`."""
+    torch.set_num_threads(1)
+    data, configuration = read_data(experiment.settings)
+    task = NetworkTask(data, configuration, experiment.settings, experiment.seed)
+    checkpoint = work / f"{experiment.name}.safetensors"
+    train(task, experiment.settings.optimisation, checkpoint, Nobody())
+    test = read_dialogues(open_store(experiment.settings.store), "test")
+    held = DialogueSet.draw(test, None, task.network.configuration.widths, 0)
+    names = tuple(STREAMS_OF) if experiment.variant == FULL else (ALL_MODES,)
+    figures = by_subset(task.network, held, lambda _: None, names)
+    unfinished = work / f"{experiment.name}.new"
+    unfinished.write_text(json.dumps({name: one.model_dump() for name, one in figures.items()}))
+    unfinished.replace(work / f"{experiment.name}.json")
+    checkpoint.unlink()
+
+
+def _read(path: Path) -> dict[str, Absent]:
+    return {name: Absent.model_validate(one) for name, one in json.loads(path.read_text()).items()}
+
+
+class Nobody:
+    """Watches a training without a word."""
+
+    def began(self, epochs: int, steps: int, done: int) -> None:
+        """Nothing is shown."""
+
+    def stepped(self) -> None:
+        """Nothing is shown."""
+
+    def scored(self, epoch: int, losses: Mapping[str, float], scores: Mapping[str, float]) -> None:
+        """Nothing is shown."""
+
+
+def linear(store: Store) -> dict[str, Brief]:
+    """Logistic regression on the features of each subset of the modes, trained on everything but test."""
+    test = np.array([row.split == "test" for row in store.rows])
+    labels = np.array([store.manifest.classes.index(row.label or "") for row in store.rows])
+    tokens = [store.tokens(index) for index in range(len(store.rows))]
+    return {name: _linear(tokens, streams, labels, test) for name, streams in STREAMS_OF.items()}
+
+
+def _linear(tokens: Sequence[Any], streams: Sequence[Stream], labels: np.ndarray, test: np.ndarray) -> Brief:
+    values = np.stack([np.concatenate([one[stream].mean(0) for stream in streams if stream in one]) for one in tokens])
+    named = LogisticRegression(C=0.01, max_iter=500).fit(values[~test], labels[~test]).predict(values[test])
+    return Brief(
+        weighted_f1=weighted_f1(labels[test], named),
+        macro_f1=percent(f1_score(labels[test], named, average="macro")),
+        accuracy=percent((named == labels[test]).mean()),
+    )

@@ -1,0 +1,178 @@
+"""What is kept of a measured bundle, in its manifest and between the tables: typed, and plain JSON outside.
+
+`Metrics` is the schema of a bundle's `metrics`.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from emotrack.model.errors import UserError
+from emotrack.model.manifest import PartName
+from emotrack.training.matching import MatchSettings
+from emotrack.training.metrics import Figures
+from emotrack.training.tables.bootstrap import Interval
+
+LOOK_AHEADS = (1, 2, 4)
+"""After how many later utterances revised labels are measured."""
+
+
+class Record(BaseModel):
+    """Frozen, and without unknown fields."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Brief(Record):
+    """The figures of a row that has many beside it, in percent."""
+
+    weighted_f1: float
+    macro_f1: float
+    accuracy: float
+
+    @classmethod
+    def of(cls, figures: Figures) -> "Brief":
+        """The first three of `figures`."""
+        return cls(weighted_f1=figures.weighted_f1, macro_f1=figures.macro_f1, accuracy=figures.accuracy)
+
+
+class Absent(Record):
+    """One subset of the modes, with three ways to stand in for the others."""
+
+    zero: Brief
+    """A token of zeros, as if the mode were there."""
+    masked: Brief
+    """Left out, and fusion renormalised over what is present."""
+    joint: Brief
+    """Left out, and imputed by the joint embedding."""
+
+
+class DialogueFigures(Record):
+    """A network on the test dialogues from their text alone: live, revised after some utterances, and offline."""
+
+    corpus: str
+    split: str
+    dialogues: int
+    live: Figures
+    revised: dict[int, Figures]
+    """By the number of later utterances seen."""
+    offline: Figures
+    """With the whole dialogue seen."""
+    taxes: dict[str, Interval]
+    """Live, and revised after n (`revised+n`), less offline."""
+
+
+class Measured(Record):
+    """One bundle on the test sets."""
+
+    bundle: str
+    seed: int | None
+    dialogues: DialogueFigures
+    own: dict[str, Absent] | None = None
+    """By the papers' names of what is present; only of dialogues that have sound or pictures of their own."""
+    matched: dict[str, Absent] | None = None
+    """The same with voices and faces drawn by label, of dialogues that have text alone."""
+
+
+class Variant(Record):
+    """One setting of the MOSI experiments: live figures on test for each seed."""
+
+    all: list[Brief]
+    """With all modes."""
+    subsets: dict[str, list[Absent]] = Field(default_factory=dict)
+    """By the papers' names of the modes; only of the full model."""
+
+
+class MosiFigures(Record):
+    """The experiments on MOSI by the name of what is changed; "full" is the model itself."""
+
+    seeds: list[int]
+    utterances: int
+    variants: dict[str, Variant]
+    linear: dict[str, Brief]
+    """Logistic regression on the same features, by the papers' names of the modes."""
+
+
+class VoiceFigures(Record):
+    """The voice network on acted speech that it has not heard; recall and unweighted accuracy in percent, a clip is one answer."""
+
+    accuracy: float
+    """Unweighted, of RAVDESS's test actors, 8 classes."""
+    clips: int
+    by_sex: dict[str, float]
+    recall_by_class: dict[str, float]
+    emodb: float | None = None
+    """Unweighted, of EmoDB's clips in the classes that RAVDESS has too."""
+    emodb_clips: int = 0
+    emodb_recall_by_class: dict[str, float] = Field(default_factory=dict)
+
+
+class FaceFigures(Record):
+    """The face network on FER+ test, strict majority after dropping single votes, eight classes."""
+
+    accuracy: float
+    pictures: int
+    recall_by_class: dict[str, float]
+    parameters: int
+    milliseconds: float
+    """Processor time of a face on one thread, where this was measured."""
+
+
+class Encoders(Record):
+    """The encoders by themselves."""
+
+    voice: VoiceFigures | None = None
+    voice_folds: list[float] = Field(default_factory=list)
+    """Unweighted accuracy on each of RAVDESS's five folds by actor, of networks trained on the other four."""
+    face: FaceFigures | None = None
+
+
+class PartTraining(BaseModel):
+    """How one part was trained, as `emotrack train` tells it; what else it tells is not for tables."""
+
+    model_config = ConfigDict(frozen=True)
+
+    settings: dict[str, Any]
+    seed: int
+    epochs: int
+    best_epoch: int
+    dev: dict[str, float]
+    seconds: float
+    hardware: str
+
+
+class OnDev(Record):
+    """What was decided and seen on dev."""
+
+    weighted_f1: float
+    weighted_f1_lost_when_shuffled: dict[str, float]
+    reliance: list[float]
+    """JE's ρ of the nine pairs of a missing mode and those present."""
+    temperature: float
+
+
+class Metrics(Record):
+    """What a bundle says of its own figures."""
+
+    trained: list[str]
+    seeds: list[Measured] = Field(min_length=1)
+    """The seeds of the run that the bundle is from, itself among them."""
+    mosi: MosiFigures | None = None
+    encoders: Encoders = Encoders()
+    training: dict[PartName, PartTraining] = Field(default_factory=dict)
+    """By part."""
+    dev: OnDev | None = None
+    matching: MatchSettings | None = None
+
+
+def metrics_of(metrics: Mapping[str, Any], bundle: str) -> Metrics | None:
+    """The figures that a bundle of the name `bundle` keeps; None where it keeps none. Raises UserError where they are not ours."""
+    if "seeds" not in metrics:
+        return None
+    try:
+        return Metrics.model_validate(metrics)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise UserError(f"The figures in the bundle {bundle} are wrong at {place!r} ({first['msg']}): export it again.") from None

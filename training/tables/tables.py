@@ -1,0 +1,35 @@
+"""The five tables by the names of the command line."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from emotrack.training.tables.ablation import ablation_tables
+from emotrack.training.tables.evaluated import Evaluated
+from emotrack.training.tables.main import main_tables
+from emotrack.training.tables.missing import missing_tables
+from emotrack.training.tables.per_class import per_class_tables
+from emotrack.training.tables.render import Table
+from emotrack.training.tables.streaming import streaming_tables
+
+TABLES: dict[str, Callable[[Evaluated], list[Table]]] = {
+    "main": main_tables,
+    "missing": missing_tables,
+    "ablation": ablation_tables,
+    "streaming": streaming_tables,
+    "per-class": per_class_tables,
+}
+
+
+def markdown(evaluated: Evaluated, names: Sequence[str]) -> str:
+    """The named tables as one text."""
+    return "\n".join(table.markdown() for name in names for table in TABLES[name](evaluated))
+
+
+def data(evaluated: Evaluated, names: Sequence[str]) -> dict[str, Any]:
+    """The named tables as plain data, and beside them the `metrics` that a bundle of these seeds keeps."""
+    seeds = evaluated.now or evaluated.seeds
+    metrics: dict[str, Any] = {"seeds": [one.model_dump(mode="json") for one in seeds]} if seeds else {}
+    if evaluated.mosi is not None:
+        metrics["mosi"] = evaluated.mosi.model_dump(mode="json")
+    metrics["encoders"] = evaluated.encoders.model_dump(mode="json")
+    return {"tables": {name: [table.data() for table in TABLES[name](evaluated)] for name in names}, "metrics": metrics}

@@ -67,7 +67,9 @@ def open_encoders(settings: EngineSettings, bundle: Bundle, say: Callable[[str],
     torch.set_num_threads(settings.threads)
     device = choose_device(settings)
     opening = _Opening(bundle, say)
-    text = opening.try_to_open("text", settings.text, lambda: _open_text(settings, bundle, device))
+    text = opening.try_to_open(
+        "text", settings.text, lambda: TextEncoder(settings.text, adapter=bundle.parts.get("text"), device=device)
+    )
     audio = opening.try_to_open("audio", settings.audio, lambda: _open_audio(settings, bundle, device))
     face = opening.try_to_open("face", settings.face, lambda: FaceEncoder(_part(bundle, "face").path, device=device))
     weights = settings.body_weights
@@ -119,13 +121,6 @@ class _Opening:
     def _without(self, stream: Stream, reason: str) -> None:
         self.unusable.setdefault(stream, "no encoder")
         self.report.append(EncoderReport(stream, None, reason))
-
-
-def _open_text(settings: EngineSettings, bundle: Bundle, device: str) -> TextEncoder:
-    """The sentence encoder, with the bundle's adapter where that is for this one."""
-    part = bundle.parts.get("text")
-    fits = part is not None and part.settings.get("base") == settings.text
-    return TextEncoder(settings.text, adapter=part if fits else None, device=device)
 
 
 def _open_audio(settings: EngineSettings, bundle: Bundle, device: str) -> AudioEncoder:

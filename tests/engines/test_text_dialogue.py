@@ -204,7 +204,8 @@ def test_a_bundles_adapter_is_used_with_its_own_model_only(model: str, tmp_path:
     save_bundle(tmp_path / "bundle", parts, configuration=network.configuration, encoders=note, metrics={})
     bundle = load_bundle(tmp_path / "bundle")
     copy = str(save_sentence_encoder(tmp_path / "copy"))
-    for name, context in ((model, 5), (copy, 0)):
-        engines = EngineSettings(text=name, audio="none", face="none")
-        text = open_encoders(engines, bundle, lambda _: None).text
-        assert text is not None and text.context == context
+    said: list[str] = []
+    encoders = [open_encoders(EngineSettings(text=name, audio="none", face="none"), bundle, said.append) for name in (model, copy)]
+    assert encoders[0].text is not None and encoders[0].text.context == 5
+    assert encoders[1].text is None and encoders[1].unusable["text"] == "no encoder"
+    assert any(f"adapts the text model {model}" in sentence for sentence in said)

@@ -14,6 +14,7 @@ from emotrack.training.evaluation import calibrated, score, shuffling_costs
 from emotrack.training.features.store import Store, open_store
 from emotrack.training.licences import of_network
 from emotrack.training.network import NetworkData, NetworkTraining
+from emotrack.training.reliance import choose_reliance
 
 ENCODED_BY: dict[Stream, PartName] = {"text": "text", "audio": "voice", "face": "face"}
 """The part of a bundle that describes each stream, where it is our own."""
@@ -24,13 +25,14 @@ def save_network(
 ) -> str:
     """Write the bundle of a trained network to `folder`; gives its identifier.
 
-    A stream whose rows can change places on dev without loss is masked from then on, but the most useful one stays; the
-    temperature is fitted on dev.
+    A stream whose rows can change places on dev without loss is masked from then on, but the most useful one stays; JE stays where
+    it helps on dev; the temperature is fitted on dev.
     """
     trained = network.configuration.trained
     costs = shuffling_costs(network, data.dev, trained) if len(trained) > 1 else {}
     useful = tuple(stream for stream in trained if costs.get(stream, 1.0) > 0) or (max(trained, key=costs.__getitem__),)
     network.configuration = network.configuration.model_copy(update={"trained": useful})
+    choose_reliance(network, data.dev)
     network.configuration = calibrated(network, data.dev, ("text",) if "text" in useful else useful)
     parts, training = encoder_parts(settings)
     stores = stores_of(settings)

@@ -1,6 +1,7 @@
 """The network learns from stores of features: what it is given, that it learns, and the bundle that comes of it."""
 
 from collections.abc import Callable
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import torch
 from torch import Tensor
 
 from emotrack.model.bundle import NewPart, load_bundle, load_manifest, save_bundle
-from emotrack.model.configuration import MELD_CLASSES, NetworkConfiguration
+from emotrack.model.configuration import MELD_CLASSES, NetworkConfiguration, Stream
 from emotrack.model.errors import UserError
 from emotrack.model.network import EmotionNetwork
 from emotrack.training.evaluation import outcome, score, shuffling_costs
@@ -19,6 +20,7 @@ from emotrack.training.loop import train
 from emotrack.training.losses import UNLABELLED
 from emotrack.training.network import NetworkData, NetworkTask, NetworkTraining, read_data
 from emotrack.training.network_bundle import check_encoders, save_network
+from emotrack.training.reliance import choose_reliance
 from helpers.lesson import KilledError, Nobody
 from helpers.stores import TINY, WIDTH, write_people, write_stores, write_talk
 
@@ -293,3 +295,16 @@ def test_other_configurations_learn_as_well(stores: dict[str, str], tmp_path: Pa
         switched_off = {name for name, weight in settings.objective if name in ("nce", "joint", "revised", "focal") and not weight}
         assert not switched_off & progress.losses[0].keys()
         assert isinstance(configuration, NetworkConfiguration)
+
+
+def test_the_joint_embedding_stays_where_it_helps_on_dev(learnt: Fitted) -> None:
+    network, data, _ = deepcopy(learnt)
+    with torch.no_grad():
+        network.joint.raw_reliance.fill_(0.9)
+    views: list[tuple[Stream, ...]] = [("text",), ("audio",), ("face",), ("text", "audio"), ("text", "face"), ("audio", "face")]
+    before = {view: score(network, data.dev, view, absent="joint") for view in views}
+    masked = {view: score(network, data.dev, view, absent="masked") for view in views}
+    choose_reliance(network, data.dev)
+    after = {view: score(network, data.dev, view, absent="joint") for view in views}
+    assert after == {view: max(before[view], masked[view]) for view in views}
+    assert network.joint.raw_reliance.unique().tolist() in ([0.0], [0.9], [0.0, pytest.approx(0.9)])

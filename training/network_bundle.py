@@ -14,10 +14,8 @@ from emotrack.training.evaluation import calibrated, score, shuffling_costs
 from emotrack.training.features.store import Store, open_store
 from emotrack.training.licences import of_network
 from emotrack.training.network import NetworkData, NetworkTraining
+from emotrack.training.provenance import foreign_stream
 from emotrack.training.reliance import choose_reliance
-
-ENCODED_BY: dict[Stream, PartName] = {"text": "text", "audio": "voice", "face": "face"}
-"""The part of a bundle that describes each stream, where it is our own."""
 
 
 def save_network(
@@ -73,19 +71,11 @@ def check_encoders(settings: NetworkTraining) -> None:
     """Raises `UserError` where a store was made by other encoders than the bundle's that the network is to travel with."""
     parts = load_manifest(settings.encoders)[1] if settings.encoders is not None else {}
     for store in stores_of(settings):
-        for stream, note in store.manifest.streams.items():
-            name = ENCODED_BY.get(stream)
-            part = None if name is None else parts.get(name)
-            if stream == "text":  # described with or without an adapter, which is for one sentence encoder only
-                wanted = part.sha256 if part is not None and part.settings.get("base") == note.encoder else None
-                other = note.sha256 != wanted
-            else:
-                other = note.encoder == name and (part is None or part.sha256 != note.sha256)
-            if other:
-                raise UserError(
-                    f"The {stream} features in {store.path} were made by other weights than `encoders` holds: "
-                    f"set it to the bundle that `emotrack features --bundle` was given."
-                )
+        if stream := foreign_stream(store, parts):
+            raise UserError(
+                f"The {stream} features in {store.path} were made by other weights than `encoders` holds: "
+                f"set it to the bundle that `emotrack features --bundle` was given."
+            )
 
 
 def stores_of(settings: NetworkTraining) -> list[Store]:

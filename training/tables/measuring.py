@@ -13,7 +13,7 @@ from emotrack.model.network import EmotionNetwork
 from emotrack.training.evaluation import TEXT, Absence, DialogueSet, Outcome, measure, outcome
 from emotrack.training.features.store import Store
 from emotrack.training.matching import MatchSettings
-from emotrack.training.network_bundle import ENCODED_BY
+from emotrack.training.provenance import foreign_stream
 from emotrack.training.reading import read_dialogues, read_pool
 from emotrack.training.tables.bootstrap import Interval, Paired, difference
 from emotrack.training.tables.records import LOOK_AHEADS, Absent, Brief, DialogueFigures, Measured
@@ -98,13 +98,11 @@ def check(bundle: Bundle, sources: Sources) -> None:
 
 def check_encoders(bundle: Bundle, store: Store) -> None:
     """Raises `UserError` where the features of a store were made by other weights than the bundle holds."""
-    for stream, note in store.manifest.streams.items():
-        part = bundle.parts.get(ENCODED_BY[stream]) if stream in ENCODED_BY else None
-        if note.sha256 is not None and (part is None or part.sha256 != note.sha256):
-            raise UserError(
-                f"The {stream} features in {store.path} were made by other weights than the bundle {bundle.identifier} holds: "
-                "make them with `emotrack features --bundle`."
-            )
+    if stream := foreign_stream(store, bundle.parts):
+        raise UserError(
+            f"The {stream} features in {store.path} were made by other weights than the bundle {bundle.identifier} holds: "
+            "make them with `emotrack features --bundle`."
+        )
 
 
 def matching_of(bundle: Bundle) -> MatchSettings:

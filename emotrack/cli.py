@@ -248,11 +248,12 @@ def train(
         ),
     ],
     set_: SetOption = None,
+    settings: Annotated[bool, typer.Option("--settings", help="Print every setting with its value instead.")] = False,
 ) -> None:
     """Train an encoder or the network; an interrupted training goes on from its last finished epoch."""
     from emotrack.commands.train import train_command
 
-    train_command(config, set_ or [])
+    train_command(config, set_ or [], settings)
 
 
 @app.command()
@@ -298,11 +299,24 @@ def evaluate(
         Optional[Path],  # noqa: UP045
         typer.Option("--plots", help="Also draw the tables, as PNG files in this folder."),
     ] = None,
+    folds: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option("--folds", help="Folder with runs of the voice recipe, one for each --set fold=N, for the table per-class."),
+    ] = None,
 ) -> None:
     """Measure a bundle and print its figures beside the papers'."""
     from emotrack.commands.evaluate import evaluate_command
 
-    evaluate_command(bundles or [], table=table, reference=data, stores=store or [], work=work, output=output, plots=plots)
+    evaluate_command(
+        bundles or [],
+        table=table,
+        reference=data,
+        stores=store or [],
+        work=work,
+        output=output,
+        plots=plots,
+        folds=folds,
+    )
 
 
 def main() -> None:

@@ -36,8 +36,10 @@ def read_yaml(path: Path) -> dict[str, Any]:
     """The settings in a YAML file; raises `UserError` where it cannot be read or holds something else."""
     try:
         text = path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"The configuration {path} cannot be read: {error}.") from None
+    except OSError as error:
+        raise UserError(f"The configuration {path} cannot be read: {error.strerror}.") from None
+    except UnicodeDecodeError:
+        raise UserError(f"The configuration {path} is not text in UTF-8.") from None
     return parse_yaml(text, str(path))
 
 

@@ -57,8 +57,10 @@ class Tracker:
             publisher = publisher or open_publisher(settings.stream.publish)
             if publisher is not None:
                 undo.callback(publisher.close)
-            bundle = load_bundle(settings.bundle)
-            encoders = open_encoders(settings.engines, bundle, say)
+            self.bundle = bundle = load_bundle(settings.bundle)
+            """What labels the session."""
+            self.encoders = encoders = open_encoders(settings.engines, bundle, say)
+            """What describes it; both may be used on when it has ended."""
             transcriber = open_transcriber(settings.stream.transcription, say)
             if transcriber is not None:
                 undo.callback(transcriber.close)

@@ -40,12 +40,12 @@ class Watcher(Protocol):
 
 @dataclass
 class Progress:
-    """How far a run is, and its best epoch."""
+    """How far a run is, and the epoch that it keeps."""
 
     epoch: int = 0
     """Epochs finished."""
     best: int = -1
-    """Epoch with the highest score, or -1."""
+    """Epoch whose weights are kept, or -1."""
     seconds: float = 0.0
     history: list[dict[str, float]] = field(default_factory=list)
     """Figures on dev of each epoch."""
@@ -63,7 +63,7 @@ class Progress:
 
 
 def train(task: Task, settings: Optimisation, checkpoint: Path, watcher: Watcher) -> Progress:
-    """Train `task.network` and leave it as it was after its best epoch, in evaluation mode.
+    """Train `task.network` and leave it as it was after the epoch that is kept, in evaluation mode.
 
     Goes on from `checkpoint` where that file exists. Raises `UserError` where it belongs to other data or settings.
     """
@@ -85,7 +85,7 @@ def train(task: Task, settings: Optimisation, checkpoint: Path, watcher: Watcher
             scores = dict(task.score(scored))
         progress.history.append(scores)
         progress.losses.append(losses)
-        if progress.best < 0 or scores["score"] > progress.best_scores["score"]:
+        if progress.best < 0 or settings.keep == "last" or scores["score"] > progress.best_scores["score"]:
             progress.best = progress.epoch
             state.kept = {name: tensor.detach().clone() for name, tensor in moving_state(scored).items()}
         progress.epoch += 1

@@ -15,10 +15,10 @@ from emotrack.training.licences import LICENCES, TRAINED_ON
 from emotrack.training.loop import Progress, finished, train
 from emotrack.training.network import NetworkTask, NetworkTraining, read_data
 from emotrack.training.network_bundle import check_encoders, save_network
-from emotrack.training.progress import TrainingWatcher
 from emotrack.training.task import EncoderTask, Task
 from emotrack.training.text import TextTask, TextTraining
 from emotrack.training.voice import VoiceTask, VoiceTraining
+from emotrack.training.watcher import TrainingWatcher
 
 AnyTraining = NetworkTraining | TextTraining | VoiceTraining | FaceTraining
 TRAININGS: dict[str, type[AnyTraining]] = {
@@ -42,10 +42,6 @@ def run(settings: AnyTraining) -> list[Path]:
     device = settings.choose_device()
     folders = [settings.out / f"seed-{seed}" for seed in settings.seeds]
     for seed, folder in zip(settings.seeds, folders, strict=True):
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise UserError(f"{folder} cannot be made ({error.strerror}): give another `out`.") from None
         if isinstance(settings, NetworkTraining):
             _train_network(settings, seed, folder, device)
         else:
@@ -59,6 +55,7 @@ def _train_network(settings: NetworkTraining, seed: int, folder: Path, device: s
     task = NetworkTask(data, configuration, settings, seed, device)
     if is_done(task, settings, folder):
         return
+    _make(folder)
     with TrainingWatcher(f"network, seed {seed}", folder / "plots") as watcher:
         progress = train(task, settings.optimisation, folder / CHECKPOINT, watcher)
     save_network(folder, task.network.cpu(), data, settings, facts(settings, task, progress, device))
@@ -75,11 +72,19 @@ def _train_encoder(settings: TextTraining | VoiceTraining | FaceTraining, seed: 
             task = FaceTask(settings, seed, device)
     if is_done(task, settings, folder):
         return
+    _make(folder)
     with TrainingWatcher(f"{task.part}, seed {seed}", folder / "plots") as watcher:
         progress = train(task, settings.optimisation, folder / CHECKPOINT, watcher)
     part = NewPart(task.tensors(), LICENCES[task.part], TRAINED_ON[task.part], dict(task.notes()))
     metrics = {"training": {task.part: facts(settings, task, progress, device)}}
     save_bundle(folder, {task.part: part}, configuration=None, encoders={}, metrics=metrics)
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{folder} cannot be made ({error.strerror}): give another `out`.") from None
 
 
 def is_done(task: Task, settings: AnyTraining, folder: Path) -> bool:

@@ -26,6 +26,8 @@ class Optimisation(BaseModel):
     """Largest norm of the gradient of a step."""
     average: float = Field(0.0, ge=0, lt=1)
     """Decay of the moving average of the weights, which is what is then scored and kept; 0 for the weights themselves."""
+    keep: Literal["best", "last"] = "best"
+    """Which epoch's weights are the result: the one with the highest score on dev, or the last one, which dev does not choose."""
     patience: int = Field(10_000, ge=1)
     """Epochs without a better score on dev after which training stops."""
 

@@ -10,8 +10,9 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from sklearn.metrics import recall_score
+from typing_extensions import Self
 
 from emotrack.model.voice import VOICE_EMOTIONS, VoiceNetwork
 from emotrack.training.corpora.ravdess import ACTORS, SpeechClip, read_ravdess, read_samples
@@ -31,11 +32,17 @@ class VoiceTraining(Training):
     clips: Path
     """Folder of RAVDESS speech."""
     fold: int | None = Field(None, ge=1, le=len(FOLDS))
-    """Learn from all actors but those of one of the five folds, which is how the recipe is evaluated, and keep the last epoch;
-    without, learn from the split "train" and keep the best epoch on "dev"."""
+    """Learn from all actors but those of one of the five folds, which is how the recipe is evaluated; without, learn from the split
+    "train" and be judged by "dev"."""
     batch: int = Field(32, ge=2)
     smoothing: float = Field(0.1, ge=0, lt=1)
     """Label smoothing."""
+
+    @model_validator(mode="after")
+    def _blind(self) -> Self:
+        if self.fold is not None and self.optimisation.keep == "best":
+            raise ValueError("the actors held out of a fold may choose no epoch: set optimisation.keep to last")
+        return self
 
     def actors(self) -> tuple[Collection[int], Collection[int]]:
         """Numbers of the actors to learn from, and of those to be judged by."""
@@ -77,8 +84,6 @@ class VoiceTask:
         self.network = VoiceNetwork().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         speech = read_speech(clips)
         self._heard, self._unheard = (speech.of(actors) for actors in settings.actors())
-        self._choosing = settings.fold is None
-        self._epoch = 0
         uniform = settings.smoothing / len(VOICE_EMOTIONS)
         self._shares = torch.eye(len(VOICE_EMOTIONS))[torch.from_numpy(self._heard.emotions)] * (1 - settings.smoothing) + uniform
         self.steps = max(1, len(self._heard.sounds) // settings.batch)
@@ -107,14 +112,12 @@ class VoiceTask:
         return [{"params": list(self.network.parameters()), "lr": rate}]
 
     def settle(self, network: torch.nn.Module, epoch: int) -> None:
-        """Nothing is fitted, but the epoch remembered."""
-        self._epoch = epoch
+        """Nothing is fitted."""
 
     def score(self, network: torch.nn.Module) -> Mapping[str, float]:
-        """Unweighted accuracy on the actors to be judged by, in percent; the actors of a fold choose no epoch."""
+        """Unweighted accuracy on the actors to be judged by, in percent."""
         assert isinstance(network, VoiceNetwork)
-        accuracy = 100 * voice_recall(network, self._unheard)
-        return {"score": accuracy if self._choosing else float(self._epoch), "unweighted accuracy": accuracy}
+        return {"score": 100 * voice_recall(network, self._unheard)}
 
     def tensors(self) -> Mapping[str, torch.Tensor]:
         """The weights in half precision."""
@@ -162,8 +165,3 @@ def voice_recall(network: VoiceNetwork, speech: Speech) -> float:
     every = range(len(VOICE_EMOTIONS))
     named = voice_predictions(network, speech.sounds)
     return float(recall_score(speech.emotions, named, labels=list(every), average="macro", zero_division=0))
-
-
-def fold_accuracies(networks: Sequence[VoiceNetwork], speech: Speech) -> list[float]:
-    """Unweighted accuracy, in percent, of each network on the actors of its fold, unheard; `networks` in order of `FOLDS`."""
-    return [round(100 * voice_recall(one, speech.of(fold)), 2) for one, fold in zip(networks, FOLDS, strict=True)]

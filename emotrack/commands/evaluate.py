@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from platformdirs import user_cache_path
 
-from emotrack.commands.features import progress
+from emotrack.commands.features import describe_into
 from emotrack.model.bundle import Bundle, default_directory, load_bundle
 from emotrack.model.errors import UserError
 from emotrack.model.manifest import PartName
@@ -19,11 +19,12 @@ from emotrack.settings import load_settings
 from emotrack.training.corpora.mosi import PROFILE
 from emotrack.training.corpora.open import open_corpus
 from emotrack.training.features.encoders import open_for
-from emotrack.training.features.extract import extract, given
+from emotrack.training.features.extract import given
 from emotrack.training.features.store import Store, open_store
 from emotrack.training.progress import Bar
 from emotrack.training.tables.evaluated import Evaluated
 from emotrack.training.tables.evaluating import DIALOGUES, NEEDED, Advance, evaluate, steps
+from emotrack.training.tables.folds import fold_accuracies
 from emotrack.training.tables.measuring import stores_by_corpus
 from emotrack.training.tables.mosi import recipe
 from emotrack.training.tables.plots import PLOTS
@@ -44,6 +45,7 @@ def evaluate_command(
     work: Path | None,
     output: str,
     plots: Path | None,
+    folds: Path | None,
 ) -> None:
     """Measure bundles and print the table, or all of them, on stdout."""
     names = tuple(TABLES) if table == ALL else (table,)
@@ -53,6 +55,7 @@ def evaluate_command(
         raise UserError(f"There is no format {output!r}; choose markdown or json.")
     bundles = [load_bundle(directory) for directory in directories or [default_directory()]]
     folder = work or user_cache_path("emotrack") / "evaluation"
+    accuracies = [] if folds is None else fold_accuracies(folds)
     found = dict(stores_by_corpus([open_store(path) for path in stores]))
     if reference is not None:
         for corpus in dict.fromkeys(one for name in names for one in NEEDED[name]):
@@ -60,9 +63,10 @@ def evaluate_command(
                 found[corpus] = prepare(corpus, reference, bundles[0], folder / "stores")
     # One thread a process: the trainings on MOSI share the processors among themselves.
     torch.set_num_threads(1)
-    seeds = len(recipe(folder).seeds)
-    with measuring(steps(names, found, len(bundles), seeds)) as advance:
-        evaluated = evaluate(bundles, names, found, folder / "mosi", advance)
+    with measuring(steps(names, found, len(bundles), len(recipe(folder).seeds))) as advance:
+        evaluated = evaluate(bundles, names, found, folder / "mosi", advance, accuracies)
+    if not found:
+        say("these are the figures that the bundle keeps of its training run; --data DIR measures it again beside them.")
     sys.stdout.write(markdown(evaluated, names) if output == "markdown" else json.dumps(data(evaluated, names), indent=2) + "\n")
     if plots is not None:
         draw(evaluated, names, plots)
@@ -81,11 +85,14 @@ def draw(evaluated: Evaluated, names: Sequence[str], folder: Path) -> None:
 
 @contextmanager
 def measuring(total: int) -> Iterator[Advance]:
-    """A progress bar on stderr with the time left; what it yields is told what has just been measured."""
+    """A progress bar on stderr with the time left, if there is anything to do; what it yields is told what was just measured."""
+    if not total:
+        yield lambda _: None
+        return
     with Bar("evaluating", total) as bar:
 
         def advance(done: str) -> None:
-            bar.advance()
+            bar.done()
             bar.show(done)
 
         yield advance
@@ -102,16 +109,5 @@ def prepare(name: str, reference: Path, bundle: Bundle, folder: Path) -> Store:
         opened, profile = open_for(corpus.streams, settings.engines, bundle.parts), trained_for
     part = bundle.parts.get(PARTS[name]) if name in PARTS else None
     out = folder / (name if part is None else f"{name}-{part.sha256[:12]}")
-    with progress(name, len(corpus.utterances)) as bar:
-        extract(
-            corpus,
-            opened,
-            out,
-            profile=profile,
-            root=str(reference),
-            vision=settings.stream.vision,
-            shard_rows=SHARD_ROWS,
-            advance=bar.done,
-            found=bar.found,
-        )
+    describe_into(out, corpus, opened, profile, str(reference), settings, SHARD_ROWS)
     return open_store(out)

@@ -57,23 +57,20 @@ def explain_command(
 def _explain(source: str, settings: Settings, utterance: int | None, out: Path | None, *, text: bool) -> dict[str, Any]:
     """Explain, print if `text`, and give it as plain data."""
     say("loading the networks …")
-    from emotrack.engines.encoders import open_encoders
     from emotrack.explaining.explanation import explain
     from emotrack.explaining.gathering import gather
     from emotrack.explaining.judging import Judge
     from emotrack.explaining.report import render, render_row
-    from emotrack.model.bundle import load_bundle
 
     console = _console(quiet=not text)
-    conclusions = gather(source, settings, utterance, say)
-    bundle = load_bundle(settings.bundle)
-    encoders, judge = open_encoders(settings.engines, bundle, lambda _: None), Judge(bundle)
+    gathered = gather(source, settings, utterance, say)
+    judge = Judge(gathered.bundle)
     explanations = []
-    for conclusion in conclusions:
+    for conclusion in gathered.conclusions:
         if utterance is None and not conclusion.evidence.tokens:
             say(f"utterance {conclusion.utterance} is left out: nothing of it is present.")
             continue
-        explanation = explain(conclusion, encoders, judge)
+        explanation = explain(conclusion, gathered.encoders, judge)
         explanations.append(explanation)
         console.print(render_row(explanation) if utterance is None else render(explanation))
         if out is not None:

@@ -1,24 +1,20 @@
 """`emotrack features`: describe a corpus once, so that training need not."""
 
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from datetime import timedelta
+from collections.abc import Sequence
 from pathlib import Path
-
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn
-from rich.text import Text
 
 from emotrack.model.bundle import default_directory, load_manifest
 from emotrack.model.errors import UserError
 from emotrack.say import say
-from emotrack.settings import load_settings
+from emotrack.settings import Settings, load_settings
 from emotrack.training.corpora.mosi import PROFILE
 from emotrack.training.corpora.open import open_corpus
-from emotrack.training.features.encoders import open_for
+from emotrack.training.corpora.records import Corpus
+from emotrack.training.features.encoders import Opened, open_for
 from emotrack.training.features.extract import extract, given
 from emotrack.training.features.manifest import Manifest
+from emotrack.training.progress import Bar
 
 NAMED = 20
 """Clips named on the terminal at most; the manifest has them all."""
@@ -46,14 +42,22 @@ def features_command(
         say("loading the networks …")
         _, parts = load_manifest(bundle or settings.bundle or default_directory())
         opened = open_for(corpus.streams, settings.engines, parts)
+    manifest = describe_into(out, corpus, opened, profile, str(root), settings, shard_rows)
+    summarise(manifest, out)
+
+
+def describe_into(
+    out: Path, corpus: Corpus, opened: Opened, profile: str, root: str, settings: Settings, shard_rows: int
+) -> Manifest:
+    """Describe a corpus into the store `out` behind a progress bar; what is finished of it stays."""
     try:
-        with progress(name, len(corpus.utterances)) as bar:
-            manifest = extract(
+        with Bar(corpus.name, len(corpus.utterances)) as bar:
+            return extract(
                 corpus,
                 opened,
                 out,
                 profile=profile,
-                root=str(root),
+                root=root,
                 vision=settings.stream.vision,
                 shard_rows=shard_rows,
                 advance=bar.done,
@@ -64,46 +68,6 @@ def features_command(
         raise
     except OSError as error:
         raise UserError(f"{error.filename or out} cannot be used: {error.strerror or error}.") from None
-    summarise(manifest, out)
-
-
-def rate(task: Task) -> float:
-    """Utterances a second described by this run."""
-    return (task.completed - task.fields["found"]) / task.elapsed if task.elapsed else 0.0
-
-
-class Rate(ProgressColumn):
-    """How fast it goes, and how long it will take."""
-
-    def render(self, task: Task) -> Text:
-        speed = rate(task)
-        left = str(timedelta(seconds=round((task.remaining or 0) / speed))) if speed else "-:--:--"
-        return Text(f"{speed:.1f}/s, {left} left")
-
-
-class Bar:
-    """A progress bar whose rate counts only what is done now."""
-
-    def __init__(self, progress: Progress, title: str, total: int) -> None:
-        self._progress = progress
-        self._task = progress.add_task(title, total=total, found=0)
-
-    def done(self, rows: int) -> None:
-        """So many rows were described."""
-        self._progress.advance(self._task, rows)
-
-    def found(self, rows: int) -> None:
-        """So many rows were there already."""
-        found = self._progress.tasks[self._task].fields["found"]
-        self._progress.update(self._task, advance=rows, found=found + rows)
-
-
-@contextmanager
-def progress(title: str, total: int) -> Iterator[Bar]:
-    """A bar on stderr with the rate and the time left."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Rate())
-    with Progress(*columns, console=Console(stderr=True)) as shown:
-        yield Bar(shown, title, total)
 
 
 def summarise(manifest: Manifest, out: Path) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import typer
+import yaml
 from pydantic import TypeAdapter
 
 from emotrack.composing import override, parse_yaml, read_yaml, validate
@@ -13,7 +14,7 @@ from emotrack.model.errors import UserError
 from emotrack.say import say
 
 
-def train_command(config: str, overrides: Sequence[str]) -> None:
+def train_command(config: str, overrides: Sequence[str], show_settings: bool) -> None:
     """Train, or go on with an interrupted training; the folders of the finished bundles go to stdout."""
     settings = read_recipe(config)
     override(settings, overrides)
@@ -22,15 +23,20 @@ def train_command(config: str, overrides: Sequence[str]) -> None:
     kind = settings.get("train")
     if not isinstance(kind, str) or kind not in TRAININGS:
         raise UserError(f"`train` must say what is to be trained, one of {', '.join(TRAININGS)}, not {kind!r}.")
-    training = validate(TypeAdapter(TRAININGS[kind]), settings, "the README's chapter on training")
+    training = validate(TypeAdapter(TRAININGS[kind]), settings, f"`emotrack train --config {config} --settings`")
+    if show_settings:
+        typer.echo(yaml.safe_dump(training.model_dump(mode="json"), sort_keys=False), nl=False)
+        return
     say(f"training {training.train} into {training.out}; Ctrl-C stops, and the same command goes on from the last finished epoch.")
     for folder in run(training):
         typer.echo(folder)
 
 
 def read_recipe(config: str) -> dict[str, Any]:
-    """The settings in a YAML file, or in the recipe of that name that ships with emotrack."""
-    shipped = files("emotrack.configs") / "training" / f"{config}.yaml"
-    if not Path(config).exists() and config.isidentifier() and shipped.is_file():
-        return parse_yaml(shipped.read_text("utf-8"), f"recipe {config}")
-    return read_yaml(Path(config))
+    """The settings in a YAML file, or else in the recipe of that name that ships; raises `UserError` where there is neither."""
+    if Path(config).exists():
+        return read_yaml(Path(config))
+    recipes = {entry.name.removesuffix(".yaml"): entry for entry in (files("emotrack.configs") / "training").iterdir()}
+    if config not in recipes:
+        raise UserError(f"There is no file {config}, and no recipe of that name ships; those are {', '.join(sorted(recipes))}.")
+    return parse_yaml(recipes[config].read_text("utf-8"), f"recipe {config}")

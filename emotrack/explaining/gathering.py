@@ -1,33 +1,50 @@
 """Where the utterances to be explained come from: a file, tracked now with its evidence in memory, or a recording that kept it."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+from emotrack.engines.encoders import Encoders, open_encoders
 from emotrack.explaining.keeping import evidence_of, unpacked
+from emotrack.model.bundle import Bundle, load_bundle
 from emotrack.model.errors import UserError
 from emotrack.settings import Settings
+from emotrack.stream.messages import Feed
 from emotrack.stream.observing import Conclusion
+from emotrack.stream.sources.file import END_OF_FILE
 from emotrack.stream.sources.open import open_source
+from emotrack.stream.wire.outbox import Outgoing
 from emotrack.tracker import Tracker
 
 
-def gather(source: str, settings: Settings, utterance: int | None, say: Callable[[str], None]) -> Iterator[Conclusion]:
-    """The final labels of `source` with their evidence, all of them or the one asked for, in the order of their utterances.
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """Final labels with their evidence, in the order of their utterances, and what they are to be explained with."""
+
+    conclusions: Iterable[Conclusion]
+    bundle: Bundle
+    encoders: Encoders
+
+
+def gather(source: str, settings: Settings, utterance: int | None, say: Callable[[str], None]) -> Gathered:
+    """What is to be explained of `source`: every final label, or the one asked for.
 
     Raises `UserError` where there is no such utterance, none at all, or no evidence.
     """
     recorded = Path(source).is_dir() or source.endswith(".jsonl")
-    return _from_recording(Path(source), utterance) if recorded else iter(_from_file(source, settings, utterance, say))
+    return _from_recording(Path(source), settings, utterance) if recorded else _from_file(source, settings, utterance, say)
 
 
-def _from_recording(recording: Path, utterance: int | None) -> Iterator[Conclusion]:
+def _from_recording(recording: Path, settings: Settings, utterance: int | None) -> Gathered:
     if not recording.exists():
         raise UserError(f"There is no recording {recording}.")
     kept = evidence_of(recording)
-    return (unpacked(kept[number]) for number in _chosen(sorted(kept), utterance, str(recording)))
+    conclusions = (unpacked(kept[number]) for number in _chosen(sorted(kept), utterance, str(recording)))
+    bundle = load_bundle(settings.bundle)
+    return Gathered(conclusions, bundle, open_encoders(settings.engines, bundle, lambda _: None))
 
 
-def _from_file(source: str, settings: Settings, utterance: int | None, say: Callable[[str], None]) -> list[Conclusion]:
+def _from_file(source: str, settings: Settings, utterance: int | None, say: Callable[[str], None]) -> Gathered:
     """The file tracked as fast as possible, as `emotrack run --fast` does it; no further than the utterance asked for."""
     opened = open_source(source, settings=settings.stream.sources)
     if opened.live:
@@ -40,9 +57,26 @@ def _from_file(source: str, settings: Settings, utterance: int | None, say: Call
             tracker.stop()
 
     say(f"tracking {source} …")
-    tracker = Tracker([opened], settings, realtime=False, observe=observe, say=say)
+    tracker = Tracker([opened], settings, realtime=False, observe=observe, sinks=[Troubles(say)], say=say)
     tracker.run()
-    return [found[number] for number in _chosen(sorted(found), utterance, source)]
+    conclusions = [found[number] for number in _chosen(sorted(found), utterance, source)]
+    return Gathered(conclusions, tracker.bundle, tracker.encoders)
+
+
+class Troubles:
+    """A sink that says why a medium ended where it should not: the labels of a file that is cut off are not those of the whole."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say = say
+
+    def write(self, outgoing: Outgoing) -> None:
+        """Say one message, if it is of that kind."""
+        message = outgoing.message
+        if isinstance(message, Feed) and message.state == "down" and message.reason != END_OF_FILE:
+            self._say(f"{message.medium or 'all'} of it ends early: {message.reason}.")
+
+    def close(self) -> None:
+        """Nothing is open."""
 
 
 def _chosen(numbers: Sequence[int], utterance: int | None, where: str) -> Sequence[int]:

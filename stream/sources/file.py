@@ -25,6 +25,8 @@ from emotrack.stream.sources.decoding import MediumDecoder, decoded, frame_stamp
 from emotrack.stream.sources.settings import SourceSettings
 from emotrack.stream.sources.timeline import Timeline
 
+END_OF_FILE = "end of file"
+"""Why a medium of a file that was read whole goes down."""
 STAMP_ROUNDING = 0.015
 """Seconds: containers round stamps to milliseconds or more; a lost frame of a codec is longer."""
 PROBE_PACKETS = 2_000
@@ -93,7 +95,7 @@ class FileSource:
                 reason = f"the file is cut off at {decoder.reached:.2f} s of {stated - self.origin:.2f} s"
             elif not reason and container.format.name in SEQUENTIAL and 0 < position < container.size * (1 - UNREAD):
                 reason = f"nothing can be read of the file after {decoder.reached:.2f} s"
-            yield from decoder.end(reason or "end of file")
+            yield from decoder.end(reason or END_OF_FILE)
 
 
 _MEDIA: tuple[Medium, Medium] = ("audio", "video")

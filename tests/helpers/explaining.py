@@ -11,4 +11,4 @@ from helpers.tracking import settings
 @cache
 def demonstration() -> dict[int, Conclusion]:
     """By number of the utterance."""
-    return {told.utterance: told for told in gather(str(clip_path()), settings(), None, lambda _: None)}
+    return {told.utterance: told for told in gather(str(clip_path()), settings(), None, lambda _: None).conclusions}

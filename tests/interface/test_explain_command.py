@@ -101,7 +101,7 @@ def test_a_session_keeps_evidence_when_told_and_all_of_it_is_explained(run: Run,
 
 
 def test_a_file_is_tracked_no_further_than_the_utterance_asked_for(told: dict[int, Conclusion]) -> None:
-    (first,) = gather(str(clip_path()), settings(), 1, lambda _: None)
+    (first,) = gather(str(clip_path()), settings(), 1, lambda _: None).conclusions
     assert first.evidence.transcript == told[1].evidence.transcript
     assert np.abs(first.probabilities - told[1].probabilities).max() < 1e-6
 

@@ -80,6 +80,17 @@ def test_it_stops_when_nothing_gets_better_and_keeps_the_best_epoch(scores: list
     assert not lesson.network.training
 
 
+@settings(max_examples=20, deadline=None)
+@given(scores=st.lists(st.integers(0, 3), min_size=1, max_size=4), average=st.sampled_from([0.0, 0.9]))
+def test_the_last_epoch_can_be_kept_whatever_dev_says(scores: list[int], average: float) -> None:
+    lesson = Lesson(scores=tuple(map(float, scores)), steps=1)
+    optimisation = Optimisation(epochs=len(scores), patience=1, keep="last", average=average, rate=0.1)
+    with TemporaryDirectory() as folder:
+        progress = train(lesson, optimisation, Path(folder) / "checkpoint.safetensors", Nobody())
+    assert progress.epoch == len(scores) == progress.best + 1
+    assert same(lesson.network.state_dict(), lesson.seen[-1])
+
+
 def test_an_epoch_tells_the_mean_of_each_loss(tmp_path: Path) -> None:
     lesson = Lesson(steps=1)
     expected = {name: value.item() for name, value in lesson_losses(lesson).items()}

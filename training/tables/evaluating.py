@@ -35,9 +35,16 @@ def steps(tables: Sequence[str], stores: Mapping[str, Store], bundles: int, seed
 
 
 def evaluate(
-    bundles: Sequence[Bundle], tables: Sequence[str], stores: Mapping[str, Store], work: Path, advance: Advance
+    bundles: Sequence[Bundle],
+    tables: Sequence[str],
+    stores: Mapping[str, Store],
+    work: Path,
+    advance: Advance,
+    voice_folds: Sequence[float] = (),
 ) -> Evaluated:
     """The figures that `tables` are made from: `stores` by corpus; several bundles are several seeds of one run.
+
+    `voice_folds`: see `fold_accuracies`; as the bundle keeps them unless given.
 
     Raises `UserError` where a store was made by other encoders, or where there is nothing to measure on and nothing is kept.
     """
@@ -50,7 +57,7 @@ def evaluate(
         now=now,
         kept=kept,
         mosi=_mosi(tables, stores, work, kept, advance),
-        encoders=_encoders(bundles[0], tables, stores, kept, advance),
+        encoders=_encoders(bundles[0], tables, stores, kept, advance, voice_folds),
     )
 
 
@@ -85,10 +92,17 @@ def _mosi(
 
 
 def _encoders(
-    bundle: Bundle, tables: Sequence[str], stores: Mapping[str, Store], kept: Metrics | None, advance: Advance
+    bundle: Bundle,
+    tables: Sequence[str],
+    stores: Mapping[str, Store],
+    kept: Metrics | None,
+    advance: Advance,
+    voice_folds: Sequence[float],
 ) -> Encoders:
     """Measured now where there are stores to measure on, else as the bundle keeps them."""
     known = kept.encoders if kept else Encoders()
+    if voice_folds:
+        known = known.model_copy(update={"voice_folds": list(voice_folds)})
     if not WITH_ENCODERS & set(tables):
         return known
     voice, face = known.voice, known.face

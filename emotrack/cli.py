@@ -228,12 +228,28 @@ def features(
     disturbed: Annotated[
         int, typer.Option("--disturbed", min=0, help="Disturbed copies of each clip that fusion learns from (ravdess, ferplus).")
     ] = 0,
+    held_out: Annotated[
+        Optional[int],  # noqa: UP045
+        typer.Option(
+            "--held-out", min=1, max=5, help="Session of iemocap that is tested on: 5 unless given; 1 to 5 are its folds."
+        ),
+    ] = None,
     shard: Annotated[int, typer.Option("--shard", min=1, help="Utterances in one file: what an interruption costs at most.")] = 128,
 ) -> None:
     """Describe a corpus by the tracker's encoders, for training."""
     from emotrack.commands.features import features_command
 
-    features_command(corpus, root, out, profile=profile, bundle=bundle, overrides=set_ or [], disturbed=disturbed, shard_rows=shard)
+    features_command(
+        corpus,
+        root,
+        out,
+        profile=profile,
+        bundle=bundle,
+        overrides=set_ or [],
+        disturbed=disturbed,
+        held_out=held_out,
+        shard_rows=shard,
+    )
 
 
 @app.command()
@@ -319,6 +335,10 @@ def evaluate(
     )
 
 
+TRAINING_PACKAGES = {"peft", "tensorboard", "matplotlib"}
+"""What the extra `train` brings."""
+
+
 def main() -> None:
     """Entry point: runs the command, and turns what a user can mend into one sentence on stderr."""
     logging.basicConfig(level=logging.WARNING, format="emotrack: %(message)s", stream=sys.stderr)
@@ -332,7 +352,8 @@ def main() -> None:
     except ModuleNotFoundError as error:
         if error.name is None or error.name.split(".")[0] == "emotrack":
             raise
-        say(f"the package {error.name} is missing; pip install 'emotrack[track]' installs what tracking needs.")
+        extra = "track,train" if error.name.split(".")[0] in TRAINING_PACKAGES else "track"
+        say(f"the package {error.name} is missing; pip install 'emotrack[{extra}]' installs what this needs.")
         sys.exit(2)
 
 

@@ -90,4 +90,6 @@ def _first_problem(error: ValidationError, listed_by: str) -> str:
     key = ".".join(str(part) for part in problem["loc"]) or "the settings"
     if problem["type"] == "extra_forbidden":
         return f"There is no setting {key}; {listed_by} lists them."
+    if problem["type"] == "missing":
+        return f"The setting {key} is missing: add --set {key}=VALUE, or put it into the file."
     return f"{key} is wrong: {problem['msg']}, not {problem['input']!r}."

@@ -1,13 +1,14 @@
 """A dialogue's lines as one sequence of tokens in which every line reads itself and what came before it.
 
-Training packs whole dialogues with these functions, live tracking the newest lines, so that both read the same thing.
+Training packs whole dialogues with these functions, live tracking the newest lines.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import torch
+from pydantic import Field
 from torch import Tensor
 
 WORDS = 126
@@ -32,8 +33,9 @@ class Line:
 class Window:
     """How far back a line reads: at most so many lines with words before it, and at most so many tokens with itself."""
 
-    utterances: int = 8
-    tokens: int = 256
+    utterances: Annotated[int, Field(ge=0)] = 8
+    tokens: Annotated[int, Field(ge=WORDS + 3)] = 256
+    """The longest line, its two marks and the start token fit in any case."""
 
     def first(self, lengths: Sequence[int], current: int) -> int:
         """The oldest line read along with the line `current`, lines being as long as `lengths` says (0 without words).

@@ -105,7 +105,7 @@ def save_bundle(
         {"configuration": configuration, "encoders": encoders, "parts": notes, "metrics": metrics}
     ).sealed()
     _write(directory / MANIFEST, (manifest.model_dump_json(indent=2) + "\n").encode())
-    return manifest.seal[:12]
+    return manifest.identifier
 
 
 def load_manifest(directory: Path) -> tuple[Manifest, dict[PartName, Part]]:
@@ -138,7 +138,7 @@ def load_bundle(directory: Path | None = None) -> Bundle:
     network.joint.freeze()
     _fill(network, parts["network"].tensors(), parts["network"].path)
     network.requires_grad_(False)
-    return Bundle(network, manifest.configuration, manifest.seal[:12], manifest.encoders, parts, manifest.metrics)
+    return Bundle(network, manifest.configuration, manifest.identifier, manifest.encoders, parts, manifest.metrics)
 
 
 def _fill(network: EmotionNetwork, tensors: dict[str, Tensor], path: Path) -> None:

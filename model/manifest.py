@@ -48,6 +48,11 @@ class Manifest(BaseModel):
     metrics: dict[str, Any] = Field(default_factory=dict)
     seal: str = ""
 
+    @property
+    def identifier(self) -> str:
+        """A short name of exactly these bytes."""
+        return self.seal[:12]
+
     def sealed(self) -> "Manifest":
         """The manifest with its seal."""
         return self.model_copy(update={"seal": seal_of(self.model_dump(mode="json"))})

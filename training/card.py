@@ -33,22 +33,27 @@ def render(metrics: Mapping[str, Any], trained_on: Mapping[PartName, str]) -> st
     sections = [introduction(kept), parts(trained_on), training(kept).markdown(), splits(kept.matching)]
     sections += [table.markdown() for name in SHOWN for table in TABLES[name](evaluated)]
     sections += [on_dev(kept.dev)] if kept.dev else []
-    sections += [failures(kept), REPRODUCE]
+    sections += [failures(kept), reproduce(kept)]
     return "\n".join(sections)
 
 
 def introduction(kept: Metrics) -> str:
     """What the bundle is and is not."""
-    seeds = len(kept.seeds)
+    seeds, classes = len(kept.seeds), list(kept.seeds[0].dialogues.live.by_class)
     return f"""# Model card of the bundle in this folder
 
-It estimates *expressed* emotion in seven classes: neutral, joy, sadness, anger, surprise, fear, disgust. It was never trained on
-people in conversation who were filmed or recorded: its words come from a television script, its voices from actors reading two
-sentences, its faces from photographs. What people feel and what they show are different things; no label is a fact about anybody.
+It estimates *expressed* emotion in {len(classes)} classes: {", ".join(classes)}. What people feel and what they show are
+different things; no label is a fact about anybody.{DRAWN if kept.matching else ""}
 
 Streams trained: {", ".join(kept.trained)}; any other is masked `untrained`. Figures are means over {seeds} training
-seed{"s" * (seeds > 1)}; the bundle is the one that dev preferred.
+seed{"s" * (seeds > 1)} of the network, which share the encoders.
 """
+
+
+DRAWN = """
+
+It was never trained on people in conversation who were filmed or recorded: its words come from a television script, its voices
+from actors reading two sentences, its faces from photographs."""
 
 
 def parts(trained_on: Mapping[PartName, str]) -> str:
@@ -72,7 +77,11 @@ def training(kept: Metrics) -> Table:
         dev = ", ".join(f"{key} {value:.2f}" for key, value in one.dev.items())
         rows.append(Row(name, (one.seed, f"{one.best_epoch} of {one.epochs}", f"{one.seconds / 60:.0f} min", one.hardware, dev)))
     columns = ("seed", "epoch kept", "time", "hardware", "dev")
-    text = "Choices were made on dev."
+    text = (
+        "Choices were made on dev. The network learns from what the text adapter says of dialogues that the adapter has itself "
+        "learnt from, so it meets words a little plainer in training than later; voices and faces are of people new to their "
+        "encoders."
+    )
     return Table("How it was trained", columns, tuple(rows), text)
 
 
@@ -164,6 +173,13 @@ ALWAYS = (
     "Valence and arousal are not estimated.",
 )
 
+
+def reproduce(kept: Metrics) -> str:
+    """The commands, with the seed that was exported."""
+    seed = kept.training["network"].seed if "network" in kept.training else kept.seeds[0].seed
+    return REPRODUCE.format(seed=seed)
+
+
 REPRODUCE = """## Reproduce
 
 With the reference data in DIR (`text_dialogues.csv`, `ravdess/`, `fer2013plus_48x48_webp.npz` and its labels, `emodb/`, the MOSI
@@ -178,7 +194,7 @@ emotrack features ferplus DIR --out stores/ferplus --bundle runs/encoders --dist
 emotrack train --config network
 for n in 1 2 3 4 5; do emotrack train --config voice --set out=runs/folds/$n --set fold=$n --set optimisation.keep=last; done
 emotrack evaluate runs/network/seed-* --table all --data DIR --folds runs/folds --format json > figures.json
-emotrack export runs/network/seed-1 --out bundle --figures figures.json    # the seed that dev preferred
+emotrack export runs/network/seed-{seed} --out bundle --figures figures.json
 emotrack evaluate bundle --table all --data DIR
 ```
 """

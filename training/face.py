@@ -50,6 +50,9 @@ class FaceTask:
             take_over(self.network, settings.start)
         self.network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         faces = read_faces(settings.images, settings.labels)
+        for split in ("train", "valid"):
+            if not len(learnable(faces.of(split))[0]):
+                raise UserError(f"{settings.labels} has no {split} image that people could name: give the whole of FER+.")
         self._valid = faces.of("valid")
         self._images, self._targets = learnable(faces.of("train"))
         self.steps = max(1, len(self._images) // settings.batch)

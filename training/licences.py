@@ -1,6 +1,6 @@
 """What our own weights were trained on, and under what terms they may be used."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from emotrack.model.manifest import PartName
 
@@ -20,11 +20,24 @@ LICENCES: dict[PartName, str] = {
 }
 """Under what terms the weights of each encoder may be used."""
 
-TRAINED_ON: dict[PartName, str] = {
-    "voice": "RAVDESS speech, actors 1-14",
-    "face": "FER+ train (FER2013 images with vote shares)",
-    "text": "MELD, EmoryNLP and DailyDialog train dialogues, but for those of EmoryNLP that MELD's dev and test know",
-}
+FACES = "FER+ train (FER2013 images with vote shares)"
+"""What the face network learns from."""
+
+
+def of_voices(actors: Collection[int]) -> str:
+    """What a voice network learns from that hears these actors of RAVDESS."""
+    numbers = sorted(actors)
+    whole = numbers == list(range(numbers[0], numbers[-1] + 1))
+    return f"RAVDESS speech, actors {f'{numbers[0]}-{numbers[-1]}' if whole else ', '.join(map(str, numbers))}"
+
+
+def of_texts(auxiliary: Collection[str], teachers: int) -> str:
+    """What a text adapter learns from beside MELD, and from how many adapters trained before."""
+    names = ["MELD", *auxiliary]
+    told = f"{', '.join(names[:-1])} and {names[-1]}" if auxiliary else names[0]
+    kept = ", but for those of EmoryNLP that MELD's dev and test know" if "EmoryNLP" in auxiliary else ""
+    return f"{told} train dialogues{kept}{f', as {teachers} adapters answer them' if teachers else ''}"
+
 
 CORPORA = {
     "meld": ("MELD train dialogues", "MELD (declare-lab/MELD, GPL-3.0)"),

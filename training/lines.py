@@ -1,4 +1,4 @@
-"""Dialogue lines with labels, packed into batches of passages just as live tracking packs what it reads."""
+"""Dialogue lines with labels, packed into batches of passages: whole dialogues where live tracking reads one line and its past."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

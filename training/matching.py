@@ -11,8 +11,10 @@ table 1).
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
+from pydantic import Field
 
 NEUTRAL = 0
 """Number of the neutral class."""
@@ -24,8 +26,12 @@ MOST_FACES = 8
 class Shares:
     """Share of utterances for which a voice or a face shows the label, and nothing; the others show any class."""
 
-    label: float
-    nothing: float
+    label: Annotated[float, Field(ge=0, le=1)]
+    nothing: Annotated[float, Field(ge=0, le=1)]
+
+    def __post_init__(self) -> None:
+        if self.label + self.nothing > 1:
+            raise ValueError(f"the shares {self.label} and {self.nothing} are more than the whole")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +40,7 @@ class MatchSettings:
 
     voice: Shares = Shares(0.3, 0.3)
     face: Shares = Shares(0.35, 0.4)
-    pictures: float = 0.7
+    pictures: Annotated[float, Field(ge=0, le=1)] = 0.7
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,12 +71,19 @@ DEV_SEED = 1
 def read_data(settings: NetworkTraining) -> tuple[NetworkData, NetworkConfiguration]:
     """The data of a training, and the network that fits it.
 
-    Raises `UserError` where a store is missing, damaged or without labels, or only one of `voices` and `faces` is given.
+    Raises `UserError` where a store is missing, damaged or without labels, only one of `voices` and `faces` is given, or both are
+    for dialogues that have sound or pictures of their own.
     """
     if (settings.voices is None) != (settings.faces is None):
         raise UserError("voices and faces are drawn together: set both, or neither.")
     store = open_store(settings.store)
     drawn = [open_store(path) for path in (settings.voices, settings.faces) if path is not None]
+    own = [stream for stream, rows in store.manifest.present.items() if rows and stream != "text"]
+    if drawn and own:
+        raise UserError(
+            f"The dialogues in {settings.store} have {' and '.join(own)} of their own, which drawn ones would replace: "
+            "add --set voices=null --set faces=null."
+        )
     configuration = settings.network.model_copy(
         update={
             "widths": widths_of(store, *drawn),
@@ -124,15 +131,21 @@ class NetworkTask:
         labels = np.concatenate([dialogue.labels for dialogue in data.train])
         self._weights = class_weights(labels, len(configuration.classes), settings.objective.class_balance).to(device)
 
-    def batches(self, epoch: int) -> Iterator[tuple[DialogueBatch, Tensor, int]]:
+    def batches(self, epoch: int) -> Iterator[tuple[DialogueBatch, Tensor, int | None]]:
         """All dialogues once in random order, the modes that each utterance may use, and the reviser's look-ahead."""
         random = np.random.default_rng((self.seed, epoch))
         generator = torch.Generator().manual_seed(int(random.integers(2**62)))
         for batch in self._drawn(random):
             masks = mode_masks(available_modes(batch.utterances.present), self._settings.objective.masked, generator)
-            yield batch, masks, int(random.integers(1, self.network.configuration.revisions + 1))
+            yield batch, masks, self._look_ahead(random)
 
-    def losses(self, batch: tuple[DialogueBatch, Tensor, int]) -> Mapping[str, Tensor]:
+    def _look_ahead(self, random: np.random.Generator) -> int | None:
+        """From one later utterance to as many as revise a label, or the whole dialogue: the offline labels are learnt too."""
+        most = self.network.configuration.revisions
+        drawn = int(random.integers(1, most + 2))
+        return None if drawn > most else drawn
+
+    def losses(self, batch: tuple[DialogueBatch, Tensor, int | None]) -> Mapping[str, Tensor]:
         """The objective's terms."""
         dialogues, masks, look_ahead = batch
         with torch.autocast(self._device, torch.bfloat16, enabled=self._device == "cuda"):

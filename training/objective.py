@@ -74,7 +74,7 @@ def in_context(
 
 
 def losses(
-    network: EmotionNetwork, batch: DialogueBatch, masks: Tensor, look_ahead: int, weights: Tensor, objective: Objective
+    network: EmotionNetwork, batch: DialogueBatch, masks: Tensor, look_ahead: int | None, weights: Tensor, objective: Objective
 ) -> dict[str, Tensor]:
     """The weighted terms of one batch, those that are switched off left out.
 
@@ -131,7 +131,8 @@ def joint_losses(
     """L_joint = Σ_{k<l} w_k w_l (L_con + λ_J L_JS) + λ_r L_rec (Eq. 5); its gradient stops at the descriptors.
 
     `full` [n, 3, d]: descriptors of the ACN run over all modes that the rows have, `available` [n, 3] bool: the targets of
-    reconstruction from the modes that `fusion` was allowed to use.
+    reconstruction from the modes that `fusion` was allowed to use. MODEL.md runs the ACN again without each mode in turn; here
+    the random mask of the batch hides modes, so without masks nothing is reconstructed.
     """
     embedded = network.joint.embed(fusion.descriptors)
     total = fusion.descriptors.new_zeros(())

@@ -9,9 +9,10 @@ import torch
 
 from emotrack.model.bundle import NewPart, load_manifest, save_bundle
 from emotrack.model.errors import UserError
+from emotrack.training.alone import alone_in
 from emotrack.training.checkpoint import CHECKPOINT
 from emotrack.training.face import FaceTask, FaceTraining
-from emotrack.training.licences import LICENCES, TRAINED_ON
+from emotrack.training.licences import FACES, LICENCES, of_texts, of_voices
 from emotrack.training.loop import Progress, finished, train
 from emotrack.training.network import NetworkTask, NetworkTraining, read_data
 from emotrack.training.network_bundle import check_encoders, save_network
@@ -55,10 +56,9 @@ def _train_network(settings: NetworkTraining, seed: int, folder: Path, device: s
     task = NetworkTask(data, configuration, settings, seed, device)
     if is_done(task, settings, folder):
         return
-    _make(folder)
-    with TrainingWatcher(f"network, seed {seed}", folder / "plots") as watcher:
+    with alone_in(folder), TrainingWatcher(f"network, seed {seed}", folder / "plots") as watcher:
         progress = train(task, settings.optimisation, folder / CHECKPOINT, watcher)
-    save_network(folder, task.network.cpu(), data, settings, facts(settings, task, progress, device))
+        save_network(folder, task.network.cpu(), data, settings, facts(settings, task, progress, device))
 
 
 def _train_encoder(settings: TextTraining | VoiceTraining | FaceTraining, seed: int, folder: Path, device: str) -> None:
@@ -72,19 +72,22 @@ def _train_encoder(settings: TextTraining | VoiceTraining | FaceTraining, seed: 
             task = FaceTask(settings, seed, device)
     if is_done(task, settings, folder):
         return
-    _make(folder)
-    with TrainingWatcher(f"{task.part}, seed {seed}", folder / "plots") as watcher:
+    with alone_in(folder), TrainingWatcher(f"{task.part}, seed {seed}", folder / "plots") as watcher:
         progress = train(task, settings.optimisation, folder / CHECKPOINT, watcher)
-    part = NewPart(task.tensors(), LICENCES[task.part], TRAINED_ON[task.part], dict(task.notes()))
-    metrics = {"training": {task.part: facts(settings, task, progress, device)}}
-    save_bundle(folder, {task.part: part}, configuration=None, encoders={}, metrics=metrics)
+        part = NewPart(task.tensors(), LICENCES[task.part], learnt_from(settings), dict(task.notes()))
+        metrics = {"training": {task.part: facts(settings, task, progress, device)}}
+        save_bundle(folder, {task.part: part}, configuration=None, encoders={}, metrics=metrics)
 
 
-def _make(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"{folder} cannot be made ({error.strerror}): give another `out`.") from None
+def learnt_from(settings: TextTraining | VoiceTraining | FaceTraining) -> str:
+    """What an encoder is trained on, in words."""
+    match settings:
+        case TextTraining():
+            return of_texts(settings.auxiliary, len(settings.teachers))
+        case VoiceTraining():
+            return of_voices(settings.actors()[0])
+        case FaceTraining():
+            return FACES
 
 
 def is_done(task: Task, settings: AnyTraining, folder: Path) -> bool:
@@ -108,5 +111,15 @@ def facts(settings: AnyTraining, task: Task, progress: Progress, device: str) ->
         "best_epoch": progress.best + 1,
         "dev": {name: round(value, 4) for name, value in progress.best_scores.items()},
         "seconds": round(progress.seconds),
-        "hardware": f"{platform.machine()}, {device}, {settings.threads} threads",
+        "hardware": f"{processor()}, {device}, {settings.threads} thread{'s' * (settings.threads > 1)}",
     }
+
+
+def processor() -> str:
+    """The processor's name where the system tells it, else its kind."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(named, "") or platform.processor() or platform.machine()

@@ -14,10 +14,15 @@ RULE = SegmentRule.seconds(VOICE_RATE, VOICE_WINDOW, VOICE_HOP)
 
 
 def trim(samples: np.ndarray) -> np.ndarray:
-    """The part of a clip with speech: from the first to the last block less than 35 dB below the loudest, and a margin."""
+    """The part of a clip with speech: from the first to the last block less than 35 dB below the loudest, and a margin.
+
+    Raises `ValueError` where there is nothing to be heard.
+    """
     blocks = samples[: len(samples) // BLOCK * BLOCK].reshape(-1, BLOCK)
     level = np.sqrt((blocks**2).mean(axis=1))
-    loud = np.flatnonzero(level > level.max() * 10 ** (-35 / 20))
+    loud = np.flatnonzero(level > level.max(initial=0.0) * 10 ** (-35 / 20))
+    if not len(loud):
+        raise ValueError("there is nothing to be heard in it")
     return samples[max(0, loud[0] - MARGIN) * BLOCK : (loud[-1] + 1 + MARGIN) * BLOCK]
 
 

@@ -1,13 +1,14 @@
 """Adapts the sentence encoder to the emotion of dialogue lines by low-rank factors, as a task of the training loop.
 
-Lines are read just as live tracking reads them (`emotrack.engines.dialogue_text`), whole dialogues in one sequence. Further corpora
-with labels of their own share the encoder and have their own heads; heads are not kept.
+Lines are read by the functions of live tracking (`emotrack.engines.dialogue_text`), but whole dialogues in one sequence: a line
+late in a passage reads all that its tokens hold before it, where live tracking reads at most eight lines. Further corpora with
+labels of their own share the encoder and have their own heads; heads are not kept.
 """
 
 import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import torch
@@ -40,7 +41,7 @@ class TextTraining(Training):
     train: Literal["text"] = "text"
     table: Path
     """CSV file of dialogues (the corpora `meld`, `emorynlp`, `dailydialog`)."""
-    auxiliary: dict[Literal["EmoryNLP", "DailyDialog"], float] = Field(default_factory=dict)
+    auxiliary: dict[Literal["EmoryNLP", "DailyDialog"], Annotated[float, Field(gt=0)]] = Field(default_factory=dict)
     """Further corpora to learn from beside MELD, and how much a batch of each counts."""
     share: float = Field(1.0, gt=0, le=1)
     """Share of the further corpora's dialogues in one epoch; each epoch takes the next ones."""
@@ -78,6 +79,9 @@ class TextTask:
         labelled_by_themselves = () if settings.teachers else settings.auxiliary
         classes = {name: CLASSES[name] for name in (HEADLINE, *labelled_by_themselves)}
         self.network = LineClassifier(settings.base, settings.rank, settings.dropout, classes).to(device)
+        positions = self.network.encoder.config.max_position_embeddings
+        if settings.window.tokens > positions:
+            raise UserError(f"{settings.base} reads at most {positions} tokens at once: set window.tokens to that or less.")
         self._packer = LinePacker(self.network.tokenizer, settings.window, device)
         self._settings = settings
         self._device = device

@@ -14,6 +14,7 @@ from pydantic import Field, model_validator
 from sklearn.metrics import recall_score
 from typing_extensions import Self
 
+from emotrack.model.errors import UserError
 from emotrack.model.voice import VOICE_EMOTIONS, VoiceNetwork
 from emotrack.training.corpora.ravdess import ACTORS, SpeechClip, read_ravdess, read_samples
 from emotrack.training.losses import soft_cross_entropy
@@ -67,8 +68,14 @@ class Speech:
 
 
 def read_speech(clips: Sequence[SpeechClip]) -> Speech:
-    """Decode and trim clips."""
-    return Speech([trim(read_samples(clip.path)) for clip in clips], targets_of(clips), np.array([clip.actor for clip in clips]))
+    """Decode and trim clips; raises `UserError` where one cannot be decoded or is silent."""
+    sounds = []
+    for clip in clips:
+        try:
+            sounds.append(trim(read_samples(clip.path)))
+        except ValueError as error:
+            raise UserError(f"{clip.path} cannot be learnt from, {error}: fetch it again or remove it.") from None
+    return Speech(sounds, targets_of(clips), np.array([clip.actor for clip in clips]))
 
 
 class VoiceTask:
@@ -83,7 +90,7 @@ class VoiceTask:
         self.fingerprint = fingerprint_of(settings, seed, *(clip.path for clip in clips))
         self.network = VoiceNetwork().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         speech = read_speech(clips)
-        self._heard, self._unheard = (speech.of(actors) for actors in settings.actors())
+        self._heard, self._unheard = (_of(speech, actors, settings.clips) for actors in settings.actors())
         uniform = settings.smoothing / len(VOICE_EMOTIONS)
         self._shares = torch.eye(len(VOICE_EMOTIONS))[torch.from_numpy(self._heard.emotions)] * (1 - settings.smoothing) + uniform
         self.steps = max(1, len(self._heard.sounds) // settings.batch)
@@ -126,6 +133,13 @@ class VoiceTask:
     def notes(self) -> Mapping[str, Any]:
         """The architecture is fixed."""
         return {}
+
+
+def _of(speech: Speech, actors: Collection[int], folder: Path) -> Speech:
+    found = speech.of(actors)
+    if not found.sounds:
+        raise UserError(f"{folder} holds no clip of any of the actors {', '.join(map(str, actors))}: give the whole of RAVDESS.")
+    return found
 
 
 def targets_of(clips: Sequence[SpeechClip]) -> np.ndarray:

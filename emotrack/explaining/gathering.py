@@ -32,16 +32,17 @@ def gather(source: str, settings: Settings, utterance: int | None, say: Callable
     Raises `UserError` where there is no such utterance, none at all, or no evidence.
     """
     recorded = Path(source).is_dir() or source.endswith(".jsonl")
-    return _from_recording(Path(source), settings, utterance) if recorded else _from_file(source, settings, utterance, say)
+    return (_from_recording if recorded else _from_file)(source, settings, utterance, say)
 
 
-def _from_recording(recording: Path, settings: Settings, utterance: int | None) -> Gathered:
+def _from_recording(source: str, settings: Settings, utterance: int | None, say: Callable[[str], None]) -> Gathered:
+    recording = Path(source)
     if not recording.exists():
         raise UserError(f"There is no recording {recording}.")
     kept = evidence_of(recording)
     conclusions = (unpacked(kept[number]) for number in _chosen(sorted(kept), utterance, str(recording)))
     bundle = load_bundle(settings.bundle)
-    return Gathered(conclusions, bundle, open_encoders(settings.engines, bundle, lambda _: None))
+    return Gathered(conclusions, bundle, open_encoders(settings.engines, bundle, say))
 
 
 def _from_file(source: str, settings: Settings, utterance: int | None, say: Callable[[str], None]) -> Gathered:

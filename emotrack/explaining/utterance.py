@@ -67,7 +67,13 @@ class TrackedUtterance:
         return "face" in self._tokens
 
     def check(self) -> None:
-        """Raises `UserError` where the encoders describe what was kept in another way than it was described when it was tracked."""
+        """Raises `UserError` where an encoder is missing, or describes what was kept otherwise than when it was tracked."""
+        encoders = {"text": self._encoders.text, "audio": self._encoders.audio, "face": self._encoders.face}
+        if missing := [stream for stream, encoder in encoders.items() if encoder is None and stream in self._tokens]:
+            raise UserError(
+                f"The {missing[0]} encoder is not there with these settings, but this was tracked with it: "
+                "give the same --profile, --config and --set as then."
+            )
         again: dict[Stream, np.ndarray] = {}
         if "text" in self._tokens:
             again["text"] = self._read(frozenset(), frozenset())

@@ -5,6 +5,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
+from itertools import groupby
 from pathlib import Path
 
 import av
@@ -13,7 +14,7 @@ from PIL import Image
 
 from emotrack.model.configuration import Stream
 from emotrack.training.corpora.ferplus import VOTES
-from emotrack.training.corpora.records import Row
+from emotrack.training.corpora.records import Corpus, Row, Utterance
 from emotrack.training.features.manifest import Manifest, StreamNote
 from emotrack.training.features.shard import Described, Tokens
 from emotrack.training.features.writing import rows_file, write_store
@@ -193,3 +194,9 @@ def write_store_of(
     )
     write_store(path, planned, rows, lambda chosen: [Described(tokens[index]) for index in chosen], lambda found: None)
     return path
+
+
+def dialogues_of(corpus: Corpus, split: str) -> list[list[Utterance]]:
+    """The dialogues of one split, without copies."""
+    chosen = [one for one in corpus.utterances if one.row.split == split and one.row.version == 0]
+    return [list(group) for _, group in groupby(chosen, key=lambda one: one.row.dialogue)]

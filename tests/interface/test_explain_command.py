@@ -204,6 +204,12 @@ def test_another_bundle_or_encoder(run: Run, told: dict[int, Conclusion], tmp_pa
     refused(run("explain", kept(tmp_path / "b", other), "--utterance", "1"), "text", "--profile")
 
 
+@pytest.mark.parametrize("stream", ["text", "audio", "face"])
+def test_an_encoder_that_is_off(run: Run, recording: Path, stream: str) -> None:
+    outcome = run("explain", str(recording), "--utterance", "1", "--set", f"engines.{stream}=none")
+    refused(outcome, f"The {stream} encoder is not there", "--set as then")
+
+
 def test_a_target_that_cannot_be_written(run: Run, recording: Path) -> None:
     refused(run("explain", str(recording), "--utterance", "5", "--out", "/dev/null/out"), "/dev/null/out")
 

@@ -6,7 +6,8 @@ import pytest
 
 from emotrack.model.errors import UserError
 from emotrack.training.corpora.iemocap import folds, half_of, read_iemocap
-from helpers.corpora import Turn, write_iemocap, write_iemocap_dialogue
+from emotrack.training.corpora.open import open_corpus
+from helpers.corpora import Turn, dialogues_of, write_iemocap, write_iemocap_dialogue
 
 TURNS = [
     Turn("F", "neu", "Excuse me.", 6.29, 8.24),
@@ -23,7 +24,7 @@ def root(tmp_path: Path) -> Path:
 
 def test_turns_come_in_the_order_of_their_ends(root: Path) -> None:
     corpus = read_iemocap(root)
-    rows = [one.row for one in corpus.dialogues("test")[0]]
+    rows = [one.row for one in dialogues_of(corpus, "test")[0]]
     assert [(row.text, row.label, row.index) for row in rows] == [
         ("Excuse me.", "neutral", 0),
         ("Yeah.", "angry", 1),
@@ -57,6 +58,15 @@ def test_session_5_is_held_out_and_a_tenth_of_the_rest_is_dev(tmp_path: Path) ->
     splits = {one.row.dialogue: one.row.split for one in corpus.utterances}
     assert {name for name, split in splits.items() if split == "test"} == {f"Ses05F_impro{number:02}" for number in range(1, 6)}
     assert {name for name, split in splits.items() if split == "dev"} == {"Ses02F_impro05", "Ses04F_impro05"}
+
+
+def test_another_session_can_be_held_out(tmp_path: Path) -> None:
+    root = write_iemocap(tmp_path, TURNS[:1], improvisations=2)
+    for session in range(1, 6):
+        tested = {one.row.dialogue for one in open_corpus("iemocap", root, session).utterances if one.row.split == "test"}
+        assert tested == {f"Ses{session:02}F_impro{number:02}" for number in (1, 2)}
+    with pytest.raises(UserError, match="Only iemocap is cut into folds"):
+        open_corpus("meld", root, 1)
 
 
 def test_five_folds_test_every_dialogue_once() -> None:

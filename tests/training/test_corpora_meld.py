@@ -6,7 +6,7 @@ import pytest
 
 from emotrack.model.errors import UserError
 from emotrack.training.corpora.meld import BROKEN, read_meld
-from helpers.corpora import meld_row, write_meld
+from helpers.corpora import dialogues_of, meld_row, write_meld
 
 SPLITS = {"train": "train_splits", "dev": "dev_splits_complete", "test": "output_repeated_splits_test"}
 
@@ -38,7 +38,7 @@ def test_utterances_in_order_with_all_that_is_known(root: Path) -> None:
     assert first.sound == root / "train_splits/dia0_utt0.mp4"
     assert first.picture is not None and first.picture.path == first.sound
     assert not corpus.skipped
-    assert [len(dialogue) for dialogue in corpus.dialogues("train")] == [2, 1]
+    assert [len(dialogue) for dialogue in dialogues_of(corpus, "train")] == [2, 1]
 
 
 def test_folders_may_lie_deeper(root: Path) -> None:

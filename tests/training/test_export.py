@@ -16,6 +16,7 @@ from emotrack.model.errors import UserError
 from emotrack.model.manifest import PartName
 from emotrack.training.exporting import export
 from helpers.commands import Outcome, emotrack
+from helpers.figures import metrics
 from helpers.network import random_batch, save_small_bundle
 
 Run = Callable[..., Outcome]
@@ -96,13 +97,17 @@ def test_a_part_that_is_given_twice_is_refused(encoders: tuple[Path, Path], tmp_
 
 
 def test_figures_become_metrics_and_a_card(network: Path, tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("emotrack.training.exporting.render", lambda metrics, trained_on: f"{metrics['seeds']} {trained_on}")
+    monkeypatch.setattr("emotrack.training.exporting.render", lambda metrics, trained_on: f"{len(metrics['seeds'])} {trained_on}")
     figures = tmp_path / "figures.json"
-    figures.write_text(json.dumps({"tables": [], "metrics": {"seeds": [1, 2]}}))
+    seeds = [{**metrics()["seeds"][0], "bundle": name} for name in (load_bundle(network).identifier, "another seed")]
+    figures.write_text(json.dumps({"tables": [], "metrics": {"seeds": seeds}}))
     outcome = run("export", network, "--out", tmp_path / "all", "--figures", figures)
     assert outcome.code == 0, outcome.err
-    assert load_bundle(tmp_path / "all").metrics == {"weighted_f1": 0.1, "training": {}, "seeds": [1, 2]}
-    assert (tmp_path / "all" / "MODEL_CARD.md").read_text() == "[1, 2] {'network': 'nothing'}"
+    assert load_bundle(tmp_path / "all").metrics == {"weighted_f1": 0.1, "training": {}, "seeds": seeds}
+    assert (tmp_path / "all" / "MODEL_CARD.md").read_text() == "2 {'network': 'nothing'}"
+    figures.write_text(json.dumps({"metrics": {"seeds": seeds[1:]}}))
+    refused(run("export", network, "--out", tmp_path / "other", "--figures", figures), "another seed", "evaluate what you export")
+    assert not (tmp_path / "other").exists()
 
 
 def test_the_command_says_what_it_wrote(encoders: tuple[Path, Path], tmp_path: Path, run: Run) -> None:

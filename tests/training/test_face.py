@@ -122,6 +122,17 @@ def test_weights_to_start_from_that_do_not_fit_are_refused(settings: FaceTrainin
         FaceTask(settings.model_copy(update={"start": tmp_path / "other.safetensors"}), 1, "cpu")
 
 
+@pytest.mark.parametrize("split", ["train", "valid"])
+def test_a_split_that_nobody_could_name_is_one_sentence(
+    split: str, settings: FaceTraining, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = faces()
+    data.splits[data.splits == split] = "test"
+    monkeypatch.setattr("emotrack.training.face.read_faces", lambda *_: data)
+    with pytest.raises(UserError, match=f"has no {split} image that people could name"):
+        FaceTask(settings, 1, "cpu")
+
+
 def test_settings_out_of_range_are_refused(settings: FaceTraining) -> None:
     for wrong in ({"sides": ()}, {"sides": (8,)}, {"batch": 1}, {"colour": True}):
         with pytest.raises(ValidationError):

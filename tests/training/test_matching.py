@@ -56,3 +56,8 @@ def test_the_same_seed_draws_the_same() -> None:
         for random in (np.random.default_rng(5), np.random.default_rng(5))
     )
     assert all(np.array_equal(first, second) for first, second in zip(one, two, strict=True))
+
+
+def test_shares_of_more_than_the_whole_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"the shares 0\.7 and 0\.5 are more than the whole"):
+        Shares(0.7, 0.5)

@@ -75,6 +75,22 @@ def test_the_network_is_built_for_its_stores(stores: dict[str, str], spoken: dic
     assert configuration.width == TINY["width"]
 
 
+def test_nothing_is_drawn_over_sound_and_pictures_of_their_own(
+    stores: dict[str, str], spoken: dict[str, str], tmp_path: Path
+) -> None:
+    with pytest.raises(UserError, match="audio and face and body of their own, which drawn ones would replace"):
+        read_data(training({**stores, **spoken}, tmp_path))
+
+
+def test_the_whole_dialogue_is_at_times_looked_ahead_to(stores: dict[str, str], tmp_path: Path) -> None:
+    for revisions in (0, 2):
+        settings = training(stores, tmp_path, network={**TINY, "revisions": revisions}, dialogues=1)
+        data, configuration = read_data(settings)
+        task = NetworkTask(data, configuration, settings, 1)
+        drawn = {look_ahead for epoch in range(6) for _, _, look_ahead in task.batches(epoch)}
+        assert drawn == {None, *range(1, revisions + 1)}
+
+
 def test_dialogues_are_read_whole_and_in_order(spoken: dict[str, str], tmp_path: Path) -> None:
     data, _ = read_data(training(spoken, tmp_path))
     store = open_store(Path(spoken["store"]))
@@ -96,7 +112,7 @@ def test_voices_and_faces_are_drawn_for_dialogues_of_text(stores: dict[str, str]
         assert batch.utterances.present[:, :3].all()
         assert not batch.utterances.present[:, 3].any()
         assert masks.shape == (len(batch.labels), 3)
-        assert 1 <= look_ahead <= configuration.revisions
+        assert look_ahead is None or 1 <= look_ahead <= configuration.revisions
         heard = batch.utterances.audio.values[:, 0, :7].argmax(1)
         assert torch.equal(heard, batch.labels), "they show the label, as the settings say"
 
@@ -115,7 +131,7 @@ def test_an_epoch_is_a_function_of_the_seed_and_its_number(stores: dict[str, str
                 batch.utterances.face.values,
                 batch.labels,
                 masks,
-                torch.tensor(look_ahead),
+                torch.tensor(-1 if look_ahead is None else look_ahead),
             )
         ]
 

@@ -15,8 +15,11 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from emotrack.commands.train import read_recipe
 from emotrack.model.bundle import load_bundle, load_manifest
+from emotrack.training.alone import alone_in
 from emotrack.training.checkpoint import load_checkpoint
-from emotrack.training.run import CHECKPOINT, TRAININGS
+from emotrack.training.run import CHECKPOINT, TRAININGS, learnt_from
+from emotrack.training.text import TextTraining
+from emotrack.training.voice import VoiceTraining
 from helpers.commands import Outcome, emotrack, start
 from helpers.corpora import write_dialogues
 from helpers.sentences import save_sentence_encoder
@@ -24,6 +27,8 @@ from helpers.stores import TINY, write_stores, write_talk
 
 pytestmark = pytest.mark.xdist_group("train command")  # one worker trains once for all of them
 EPOCHS = 8
+SAVED = {".lock", CHECKPOINT, "bundle.json", "network.safetensors", "plots"}
+"""What a run leaves in its folder."""
 RECIPES = sorted(path.name.removesuffix(".yaml") for path in (files("emotrack.configs") / "training").iterdir())
 Run = Callable[..., Outcome]
 
@@ -83,7 +88,7 @@ def test_each_seed_gives_a_bundle_of_its_own(finished: tuple[str, Path]) -> None
         assert facts["dev"].keys() == {"text", "all", "score"}
         assert "research only" in bundle.parts["network"].licence
     assert one.configuration.classes == two.configuration.classes
-    assert {path.name for path in (finished[1] / "seed-1").iterdir()} == {CHECKPOINT, "bundle.json", "network.safetensors", "plots"}
+    assert {path.name for path in (finished[1] / "seed-1").iterdir()} == SAVED
 
 
 def plotted(folder: Path) -> dict[str, list[int]]:
@@ -173,6 +178,25 @@ def test_a_folder_of_another_run_is_refused(finished: tuple[str, Path], run: Run
     assert contents(folder) == before
 
 
+def test_a_run_is_written_by_one_process_at_a_time(recipe: dict[str, Any], run: Run, tmp_path: Path) -> None:
+    config = write(tmp_path / "recipe.yaml", recipe, out=str(tmp_path / "run"))
+    with alone_in(tmp_path / "run" / "seed-1"):
+        refused(run("--config", config), "Another process is writing into", "seed-1")
+
+
+def test_what_an_encoder_learnt_from_follows_its_settings(tmp_path: Path) -> None:
+    text = TextTraining(out=tmp_path, table=tmp_path)
+    assert learnt_from(text) == "MELD train dialogues"
+    helped = text.model_copy(update={"auxiliary": {"DailyDialog": 0.5}, "teachers": (tmp_path, tmp_path)})
+    assert learnt_from(helped) == "MELD and DailyDialog train dialogues, as 2 adapters answer them"
+    assert learnt_from(text.model_copy(update={"auxiliary": {"EmoryNLP": 1.0}})).endswith(
+        "but for those of EmoryNLP that MELD's dev and test know"
+    )
+    voice = VoiceTraining(out=tmp_path, clips=tmp_path)
+    assert learnt_from(voice) == "RAVDESS speech, actors 1-14"
+    assert learnt_from(voice.model_copy(update={"fold": 5})).startswith("RAVDESS speech, actors 2, 3, 5, 6, 7, 8, 10, 11")
+
+
 def test_a_sentence_encoder_is_adapted(run: Run, tmp_path: Path) -> None:
     words = {"so": "joy", "no": "anger", "are you coming": "neutral"}
     rows = [("MELD", split, "0", "a", text, emotion) for split in ("train", "dev") for text, emotion in words.items()]
@@ -212,8 +236,14 @@ WRONG: dict[str, tuple[Callable[[Content, Path], Content | str], tuple[str, ...]
     ),
     "unknown share": (lambda recipe, folder: {**recipe, "matching": {"voise": {}}}, ("matching.voise",)),
     "wrong kind": (lambda recipe, folder: {**recipe, "optimisation": {"epochs": "soon"}}, ("optimisation.epochs", "soon")),
-    "no store named": (lambda recipe, folder: {key: recipe[key] for key in recipe if key != "store"}, ("store",)),
-    "no folder named": (lambda recipe, folder: {key: recipe[key] for key in recipe if key != "out"}, ("out",)),
+    "no store named": (
+        lambda recipe, folder: {key: recipe[key] for key in recipe if key != "store"},
+        ("The setting store is missing",),
+    ),
+    "no folder named": (
+        lambda recipe, folder: {key: recipe[key] for key in recipe if key != "out"},
+        ("The setting out is missing",),
+    ),
     "no seeds": (lambda recipe, folder: {**recipe, "seeds": []}, ("seeds",)),
     "negative seed": (lambda recipe, folder: {**recipe, "seeds": [-1]}, ("seeds.0",)),
     "nothing to teach": (
@@ -231,7 +261,7 @@ WRONG: dict[str, tuple[Callable[[Content, Path], Content | str], tuple[str, ...]
         },
         ("text features", "`encoders`"),
     ),
-    "a file as folder": (lambda recipe, folder: {**recipe, "out": str(folder / "recipe.yaml")}, ("recipe.yaml", "another `out`")),
+    "a file as folder": (lambda recipe, folder: {**recipe, "out": str(folder / "recipe.yaml")}, ("recipe.yaml", "give another")),
     "missing table": (
         lambda recipe, folder: {"train": "text", "out": str(folder / "run"), "table": str(folder / "nowhere.csv")},
         ("nowhere.csv",),

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from pydantic import ValidationError
 
 from emotrack.engines.dialogue_text import Window
 from emotrack.model.errors import UserError
@@ -173,3 +174,12 @@ def test_tables_that_lack_something_are_one_sentence(
     with pytest.raises(UserError, match=words) as refusal:
         TextTask(training(tmp_path, model, rows, auxiliary=dict.fromkeys(further, 1.0)), 1, "cpu")
     assert str(refusal.value).endswith(".") and "\n" not in str(refusal.value)
+
+
+def test_settings_that_no_encoder_can_meet_are_refused_before_training(tmp_path: Path, model: str) -> None:
+    rows = meld("train", 2) + meld("dev", 1)
+    for wrong in ({"window": {"tokens": 64}}, {"window": {"utterances": -1}}, {"auxiliary": {"EmoryNLP": -1.0}}):
+        with pytest.raises(ValidationError):
+            training(tmp_path, model, rows, **wrong)
+    with pytest.raises(UserError, match=r"reads at most \d+ tokens at once: set window\.tokens to that or less\.$"):
+        TextTask(training(tmp_path, model, rows, window={"tokens": 100_000}), 1, "cpu")

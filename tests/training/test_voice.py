@@ -9,6 +9,7 @@ import torch
 from pydantic import ValidationError
 from torch import nn
 
+from emotrack.model.errors import UserError
 from emotrack.model.voice import VoiceNetwork
 from emotrack.training.corpora.ravdess import ACTORS
 from emotrack.training.loop import train
@@ -25,7 +26,7 @@ from emotrack.training.voice import (
     voice_predictions,
     voice_recall,
 )
-from helpers.corpora import tone, write_ravdess
+from helpers.corpora import RATE, tone, write_ravdess, write_wav
 
 
 class Nobody:
@@ -87,6 +88,20 @@ def test_batches_are_a_function_of_the_epoch(clips: Path) -> None:
     assert len(first) == task.steps == 2
     assert all(torch.equal(one, two) for one, two in zip(first, again, strict=True))
     assert not torch.equal(first[0], later[0])
+
+
+def test_clips_that_nothing_can_be_learnt_from_are_one_sentence(tmp_path: Path) -> None:
+    write_ravdess(tmp_path / "few", range(15, 17))
+    with pytest.raises(UserError, match=r"few holds no clip of any of the actors 1, 2, 3, .*: give the whole of RAVDESS\.$"):
+        VoiceTask(settings(tmp_path / "few"), 1, "cpu")
+    for name, samples in (
+        ("silent", np.zeros(RATE)),
+        ("short", np.ones(BLOCK // 2)),
+        ("end", np.eye(1, 2 * BLOCK - 1, 2 * BLOCK - 2)[0]),
+    ):
+        write_wav(tmp_path / name / "03-01-05-01-01-01-01.wav", samples)
+        with pytest.raises(UserError, match=r"01\.wav cannot be learnt from, there is nothing to be heard in it"):
+            VoiceTask(settings(tmp_path / name), 1, "cpu")
 
 
 def test_folds_leave_each_actor_out_once(clips: Path) -> None:

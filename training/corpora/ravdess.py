@@ -1,6 +1,5 @@
 """Acted speech whose file names tell everything, as RAVDESS names its clips (Livingstone and Russo 2018)."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,12 +25,11 @@ _CODES = {f"{place:02}": emotion for place, emotion in enumerate(VOICE_EMOTIONS,
 
 @dataclass(frozen=True, slots=True)
 class SpeechClip:
-    """One acted sentence; `strong` is the acted intensity."""
+    """One acted sentence."""
 
     path: Path
     actor: int
     emotion: str
-    strong: bool
 
     @property
     def female(self) -> bool:
@@ -51,15 +49,10 @@ def read_ravdess(folder: Path) -> list[SpeechClip]:
             continue
         if numbers[2] not in _CODES or not numbers[6].isdecimal():
             raise UserError(f"{path} is not named as RAVDESS names clips: the third number is 01 to 08, the last an actor's.")
-        clips.append(SpeechClip(path, int(numbers[6]), _CODES[numbers[2]], numbers[3] == "02"))
+        clips.append(SpeechClip(path, int(numbers[6]), _CODES[numbers[2]]))
     if not clips:
         raise UserError(f"{folder} holds no RAVDESS speech; expected files named like 03-01-05-01-02-01-12.wav in it.")
     return clips
-
-
-def of_split(clips: Sequence[SpeechClip], name: str) -> list[SpeechClip]:
-    """The clips of the actors of one split."""
-    return [clip for clip in clips if clip.actor in ACTORS[name]]
 
 
 def read_samples(path: Path) -> np.ndarray:

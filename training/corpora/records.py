@@ -1,7 +1,6 @@
 """What every corpus is read into: utterances with what is known of them and where their sound and picture lie."""
 
 from dataclasses import dataclass, field, replace
-from itertools import groupby
 from pathlib import Path
 from typing import Literal
 
@@ -91,11 +90,6 @@ class Corpus:
     """Clips of one acted sentence each, with silence around it that is to be trimmed."""
     disturbed: str | None = None
     """The split that fusion learns from where it learns from copies as well."""
-
-    def dialogues(self, split: str) -> list[list[Utterance]]:
-        """The dialogues of one split, without copies."""
-        chosen = [one for one in self.utterances if one.row.split == split and one.row.version == 0]
-        return [list(group) for _, group in groupby(chosen, key=lambda one: one.row.dialogue)]
 
     def with_copies(self, count: int) -> "Corpus":
         """The corpus and, after it, `count` copies of the split that fusion learns from; an image has one, its mirror image.

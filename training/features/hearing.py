@@ -15,7 +15,7 @@ from emotrack.stream.media import AUDIO_RATE, AudioChunk, MediumChange
 from emotrack.training.corpora.ravdess import read_samples
 from emotrack.training.corpora.records import Utterance
 from emotrack.training.features.reading import LONGEST, TOO_LONG, Unreadable, open_medium, spoilt
-from emotrack.training.speech import BLOCK, disturb, trim
+from emotrack.training.speech import disturb, trim
 
 
 def hear_clip(path: Path, rate: int) -> np.ndarray:
@@ -39,12 +39,9 @@ def hear_acted(utterance: Utterance, rate: int) -> np.ndarray:
     """
     assert utterance.sound is not None
     try:
-        samples = read_samples(utterance.sound)
-    except UserError as error:
+        samples = trim(read_samples(utterance.sound))
+    except (UserError, ValueError) as error:
         raise Unreadable(str(error)) from None
-    if len(samples) < BLOCK or not samples.any():
-        raise Unreadable("there is nothing to be heard in it")
-    samples = trim(samples)
     if utterance.row.version:
         seed = (utterance.row.version, zlib.crc32(utterance.row.name.encode()))
         samples = disturb(samples, np.random.default_rng(seed))

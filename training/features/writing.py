@@ -3,21 +3,19 @@
 Every file is there whole or not at all, so that whatever is killed in between goes on where it stopped.
 """
 
-import fcntl
 import os
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
 
 from emotrack.model.errors import UserError
+from emotrack.training.alone import LOCK, alone_in
 from emotrack.training.corpora.records import Row
 from emotrack.training.features.manifest import NAME, Manifest, SkippedNote, read_manifest
 from emotrack.training.features.shard import Described, Shard, path_of, write_shard
 from emotrack.training.features.store import ROWS, read_rows
 
-LOCK = ".lock"
 BEGINNING = {LOCK, ROWS, f"{ROWS}.new", f"{NAME}.new"}
 """What a process that is killed at once may leave behind."""
 NAMES = {
@@ -49,10 +47,9 @@ def write_store(
     plan or anything else, or a shard that is damaged.
     """
     plan = planned.plan
-    folder.mkdir(parents=True, exist_ok=True)
-    if not (folder / NAME).exists() and {one.name for one in folder.iterdir()} - BEGINNING:
+    if folder.is_dir() and not (folder / NAME).exists() and {one.name for one in folder.iterdir()} - BEGINNING:
         raise UserError(f"{folder} holds something else than a store of features; choose an empty folder.")
-    with _alone(folder):
+    with alone_in(folder):
         _begin(folder, planned, rows_file(rows))
         present = dict.fromkeys(plan.streams, 0)
         skipped: list[SkippedNote] = list(planned.skipped)
@@ -110,14 +107,3 @@ def _write(path: Path, content: bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     unfinished.replace(path)
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Keep other processes from writing into `folder`; the lock goes with the process that holds it, however that ends."""
-    with (folder / LOCK).open("a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise UserError(f"Another process is writing into {folder}; wait for it or choose another folder.") from None
-        yield

@@ -45,7 +45,6 @@ class Sources:
     dialogues: Store
     voices: Store | None = None
     faces: Store | None = None
-    split: str = "test"
 
     @property
     def own(self) -> tuple[str, ...]:
@@ -73,7 +72,7 @@ def measure_bundle(bundle: Bundle, sources: Sources, seed: int | None, advance: 
     """All figures of one bundle. Raises `UserError` where the stores are not of its classes and encoders' widths."""
     network = bundle.network
     check(bundle, sources)
-    held = DialogueSet.draw(read_dialogues(sources.dialogues, sources.split), None, network.configuration.widths, TEST_SEED)
+    held = DialogueSet.draw(read_dialogues(sources.dialogues, "test"), None, network.configuration.widths, TEST_SEED)
     return Measured(
         bundle=bundle.identifier,
         seed=seed,
@@ -127,7 +126,7 @@ def dialogue_figures(network: EmotionNetwork, held: DialogueSet, sources: Source
         taxes[name] = difference([pair], len(network.configuration.classes))
     return DialogueFigures(
         corpus=sources.dialogues.manifest.corpus,
-        split=sources.split,
+        split="test",
         dialogues=sum(len(batch.lengths) for batch in held.batches),
         live=measure(network, whole.live, whole.labels),
         revised={count: measure(network, one.revised, one.labels) for count, one in later.items()},
@@ -140,8 +139,8 @@ def matched_figures(network: EmotionNetwork, sources: Sources, settings: MatchSe
     """Every subset of the modes with voices and faces drawn by label."""
     assert sources.voices is not None and sources.faces is not None
     configuration = network.configuration
-    pool = read_pool(sources.voices, sources.faces, configuration.classes, sources.split, settings)
-    dialogues = read_dialogues(sources.dialogues, sources.split)
+    pool = read_pool(sources.voices, sources.faces, configuration.classes, "test", settings)
+    dialogues = read_dialogues(sources.dialogues, "test")
     return by_subset(network, DialogueSet.draw(dialogues, pool, configuration.widths, TEST_SEED), advance)
 
 

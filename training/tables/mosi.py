@@ -17,16 +17,19 @@ from typing import Any
 import numpy as np
 import torch
 import yaml
+from pydantic import TypeAdapter, ValidationError
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score
 
 from emotrack.model.configuration import Stream
+from emotrack.training.alone import alone_in
 from emotrack.training.evaluation import DialogueSet
 from emotrack.training.features.store import Store, open_store
 from emotrack.training.loop import train
 from emotrack.training.metrics import percent, weighted_f1
 from emotrack.training.network import NetworkTask, NetworkTraining, read_data
 from emotrack.training.reading import read_dialogues
+from emotrack.training.reliance import choose_reliance
 from emotrack.training.tables.measuring import STREAMS_OF, by_subset
 from emotrack.training.tables.records import Absent, Brief, MosiFigures, Variant
 
@@ -47,6 +50,7 @@ VARIANTS: dict[str, dict[str, dict[str, Any]]] = {
 }
 """What each experiment changes in the recipe, by the papers' names of the rows; the recipe itself has 4 layers and γ = 1."""
 
+FIGURES = TypeAdapter(dict[str, Absent])
 FULL, ALL_MODES = "full", "T+A+V"
 RECIPE = "mosi.yaml"
 
@@ -97,13 +101,14 @@ def mosi_experiments(
 
     `workers` trainings run at once, by default one for each processor; one alone runs in this process.
     """
-    work.mkdir(parents=True, exist_ok=True)
     results: dict[tuple[str, int], dict[str, Absent]] = {}
-    for one, standing in carry_out_all(
-        experiments_of(settings, store.manifest.key, variants), work, workers or os.cpu_count() or 1
-    ):
-        results[one.variant, one.seed] = _read(work / f"{one.name}.json")
-        advance(f"{one.variant}, seed {one.seed}{standing}")
+    experiments = experiments_of(settings, store.manifest.key, variants)
+    with alone_in(work):
+        for one, standing in carry_out_all(experiments, work, workers or os.cpu_count() or 1):
+            kept = _read(work / f"{one.name}.json")
+            assert kept is not None
+            results[one.variant, one.seed] = kept
+            advance(f"{one.variant}, seed {one.seed}{standing}")
     test = read_dialogues(store, "test")
     return MosiFigures(
         seeds=list(settings.seeds),
@@ -117,7 +122,7 @@ def carry_out_all(experiments: Sequence[Experiment], work: Path, workers: int) -
     """Every experiment once its figures lie in `work`, with a word where they lay there before."""
     left = []
     for one in experiments:
-        if (work / f"{one.name}.json").exists():
+        if _read(work / f"{one.name}.json") is not None:
             yield one, " (kept)"
         else:
             left.append(one)
@@ -148,6 +153,7 @@ def carry_out(experiment: Experiment, work: Path) -> None:
     task = NetworkTask(data, configuration, experiment.settings, experiment.seed)
     checkpoint = work / f"{experiment.name}.safetensors"
     train(task, experiment.settings.optimisation, checkpoint, Nobody())
+    choose_reliance(task.network, data.dev)
     test = read_dialogues(open_store(experiment.settings.store), "test")
     held = DialogueSet.draw(test, None, task.network.configuration.widths, 0)
     names = tuple(STREAMS_OF) if experiment.variant == FULL else (ALL_MODES,)
@@ -158,8 +164,12 @@ def carry_out(experiment: Experiment, work: Path) -> None:
     checkpoint.unlink()
 
 
-def _read(path: Path) -> dict[str, Absent]:
-    return {name: Absent.model_validate(one) for name, one in json.loads(path.read_text()).items()}
+def _read(path: Path) -> dict[str, Absent] | None:
+    """The figures in a file; None where there is none, or none that can be read: then they are made again."""
+    try:
+        return FIGURES.validate_json(path.read_bytes())
+    except (OSError, ValidationError):
+        return None
 
 
 class Nobody:

@@ -77,7 +77,8 @@ def test_the_judge_gives_the_live_labels_again(judge: Judge, told: dict[int, Con
 
 def test_what_was_said_and_seen_is_what_counts(explained: dict[int, Explanation]) -> None:
     assert explained[HAPPY].label == "joy"
-    assert strongest(explained[HAPPY], "word") in {"happy", "goal"}
+    assert strongest(explained[HAPPY], "word") == "happy"
+    assert strongest(explained[HAPPY], "region") == "mouth"
     assert strongest(explained[ANGRY], "word", against=explained[ANGRY].label == "joy") in {"angry", "terrible"}
 
 
@@ -147,11 +148,12 @@ def test_absent_streams_have_a_weight_and_a_reason(explained: dict[int, Explanat
 
 def test_top_parts_weigh_more_than_random_ones(explained: dict[int, Explanation]) -> None:
     checks = [explanation.deletion for explanation in explained.values()]
+    assert all(check is not None and check.drop > check.random_drop for check in checks)
     summary = summarise([check for check in checks if check is not None])
-    assert summary.drop > summary.random_drop and summary.difference > 0.05 and summary.better >= 0.5
+    assert summary.difference > 0.1 and summary.better == 1
     assert summary.interval[0] <= summary.difference <= summary.interval[1]
     sentence = summary_sentence(summary, len(checks) + 1)
-    assert "over 4 utterances of 5 (" in sentence and f"{100 * summary.better:.1f} %" in sentence
+    assert "over 4 utterances of 5 (" in sentence and "100.0 %" in sentence
 
 
 def test_what_was_said_before_counts_where_it_is_read_along(

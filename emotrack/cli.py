@@ -228,12 +228,6 @@ def features(
     disturbed: Annotated[
         int, typer.Option("--disturbed", min=0, help="Disturbed copies of each clip that fusion learns from (ravdess, ferplus).")
     ] = 0,
-    held_out: Annotated[
-        Optional[int],  # noqa: UP045
-        typer.Option(
-            "--held-out", min=1, max=5, help="Session of iemocap that is tested on: 5 unless given; 1 to 5 are its folds."
-        ),
-    ] = None,
     shard: Annotated[int, typer.Option("--shard", min=1, help="Utterances in one file: what an interruption costs at most.")] = 128,
 ) -> None:
     """Describe a corpus by the tracker's encoders, for training."""
@@ -247,7 +241,6 @@ def features(
         bundle=bundle,
         overrides=set_ or [],
         disturbed=disturbed,
-        held_out=held_out,
         shard_rows=shard,
     )
 

@@ -5,7 +5,6 @@ unpickled.
 """
 
 import hashlib
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import resources
@@ -21,6 +20,7 @@ from emotrack.model.configuration import NetworkConfiguration, Stream
 from emotrack.model.errors import UserError
 from emotrack.model.manifest import REMEDY, EncoderNote, Manifest, PartName, PartNote, parse_manifest
 from emotrack.model.network import EmotionNetwork
+from emotrack.model.whole_file import write_whole
 
 MANIFEST = "bundle.json"
 
@@ -94,7 +94,7 @@ def save_bundle(
     notes: dict[PartName, PartNote] = {}
     for name, part in parts.items():
         data = safetensors.torch.save({key: tensor.detach().cpu().contiguous().clone() for key, tensor in part.tensors.items()})
-        _write(directory / f"{name}.safetensors", data)
+        write_whole(directory / f"{name}.safetensors", data)
         notes[name] = PartNote(
             sha256=hashlib.sha256(data).hexdigest(),
             licence=part.licence,
@@ -104,7 +104,7 @@ def save_bundle(
     manifest = Manifest.model_validate(
         {"configuration": configuration, "encoders": encoders, "parts": notes, "metrics": metrics}
     ).sealed()
-    _write(directory / MANIFEST, (manifest.model_dump_json(indent=2) + "\n").encode())
+    write_whole(directory / MANIFEST, (manifest.model_dump_json(indent=2) + "\n").encode())
     return manifest.identifier
 
 
@@ -180,12 +180,3 @@ def _read(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise UserError(f"The bundle's {path} cannot be read ({error.strerror}): {REMEDY}.") from None
-
-
-def _write(path: Path, data: bytes) -> None:
-    temporary = path.with_name(path.name + ".new")
-    with temporary.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)

@@ -18,7 +18,7 @@ WIDTHS = (32, 48, 96, 192)
 
 
 class FaceNetwork(nn.Module):
-    """A residual network on one face: 0.9 M parameters, 83 M multiplications."""
+    """A residual network with channel gates on one face: 0.9 M parameters, 83 M multiplications."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -28,10 +28,10 @@ class FaceNetwork(nn.Module):
             nn.BatchNorm2d(stem),
             nn.ReLU(inplace=True),
             nn.MaxPool2d(2),
-            ResidualBlock(stem, first),
-            ResidualBlock(first, second, stride=2),
-            ResidualBlock(second, second),
-            ResidualBlock(second, third, stride=2),
+            ResidualBlock(stem, first, gated=True),
+            ResidualBlock(first, second, stride=2, gated=True),
+            ResidualBlock(second, second, gated=True),
+            ResidualBlock(second, third, stride=2, gated=True),
             nn.AdaptiveAvgPool2d(1),
             nn.Flatten(),
         )

@@ -30,10 +30,10 @@ def render(metrics: Mapping[str, Any], trained_on: Mapping[PartName, str]) -> st
     if kept is None:
         raise UserError("The bundle keeps no figures to write a card from: export it with --figures.")
     evaluated = Evaluated(now=(), kept=kept, mosi=kept.mosi, encoders=kept.encoders)
-    sections = [introduction(kept), parts(trained_on), training(kept).markdown(), splits(kept.matching)]
+    sections = [introduction(kept), parts(trained_on, kept), training(kept).markdown(), splits(kept, trained_on)]
     sections += [table.markdown() for name in SHOWN for table in TABLES[name](evaluated)]
     sections += [on_dev(kept.dev)] if kept.dev else []
-    sections += [failures(kept), reproduce(kept)]
+    sections += [failures(kept), *([reproduce(kept)] if kept.matching else [])]
     return "\n".join(sections)
 
 
@@ -56,8 +56,10 @@ It was never trained on people in conversation who were filmed or recorded: its 
 from actors reading two sentences, its faces from photographs."""
 
 
-def parts(trained_on: Mapping[PartName, str]) -> str:
+def parts(trained_on: Mapping[PartName, str], kept: Metrics) -> str:
     """What each part learnt from, and where its terms are."""
+    base = kept.training["text"].settings.get("base") if "text" in kept.training else None
+    read = "" if base is None else f" Text is read by {base}, which is not in this folder."
     rows = "\n".join(f"| `{name}.safetensors` | {learnt} | `LICENSE-{name}.txt` |" for name, learnt in trained_on.items())
     return f"""## Parts, data, licences
 
@@ -65,7 +67,7 @@ def parts(trained_on: Mapping[PartName, str]) -> str:
 | --- | --- | --- |
 {rows}
 
-All weights are for non-commercial research, given their data. Text is read by all-MiniLM-L6-v2 (Apache-2.0, not in this folder).
+All weights are for non-commercial research, given their data.{read}
 Encoders are stored in half precision and run in single precision.
 """
 
@@ -77,32 +79,38 @@ def training(kept: Metrics) -> Table:
         dev = ", ".join(f"{key} {value:.2f}" for key, value in one.dev.items())
         rows.append(Row(name, (one.seed, f"{one.best_epoch} of {one.epochs}", f"{one.seconds / 60:.0f} min", one.hardware, dev)))
     columns = ("seed", "epoch kept", "time", "hardware", "dev")
-    text = (
-        "Choices were made on dev. The network learns from what the text adapter says of dialogues that the adapter has itself "
-        "learnt from, so it meets words a little plainer in training than later; voices and faces are of people new to their "
-        "encoders."
-    )
+    text = "Choices were made on dev." + (IN_FOLD if "text" in kept.training else "")
     return Table("How it was trained", columns, tuple(rows), text)
 
 
-def splits(matching: MatchSettings | None) -> str:
-    """Who is in which split, and how voices and faces are drawn for words."""
-    text = """## Splits
+IN_FOLD = """ The network learns from what the text adapter says of dialogues that the adapter has itself learnt from, so it meets
+words a little plainer in training than later."""
 
-- Text and context: MELD's own train, dev and test.
-- Voice: RAVDESS by actor, as many women as men in each split: 1-14 train, 15-18 for fusion to learn from, 19-20 dev, 21-24 test.
-- Face: FER+ train; of its valid split three quarters are for fusion to learn from and one quarter is dev; test is test.
-"""
-    if matching is None:
-        return text
+
+def splits(kept: Metrics, trained_on: Mapping[PartName, str]) -> str:
+    """Who is in which split, and how voices and faces are drawn for words."""
+    told = [f"Dialogues: {SPLITS.get(kept.seeds[0].dialogues.corpus, 'as their store says')}."]
+    told += [ACTORS] if "voice" in trained_on else []
+    told += [PICTURES] if "face" in trained_on else []
+    told += [drawn(kept.matching)] if kept.matching else []
+    return "## Splits\n\n" + "\n".join(f"- {one}" for one in told) + "\n"
+
+
+SPLITS = {"meld": "MELD's own train, dev and test", "iemocap": "IEMOCAP by session; the one held out is test"}
+ACTORS = """Voice: RAVDESS by actor, as many women as men in each split: 1-14 train, 15-18 for fusion to learn from, 19-20 dev,
+  21-24 test."""
+PICTURES = "Face: FER+ train; of its valid split three quarters are for fusion to learn from and one quarter is dev; test is test."
+
+
+def drawn(matching: MatchSettings) -> str:
+    """How voices and faces are drawn for words."""
     voice, face = matching.voice, matching.face
-    return f"""{text}- MELD's media are not used. Each utterance gets a voice and a face drawn by its label, in training
+    return f"""The dialogues' media are not used. Each utterance gets a voice and a face drawn by its label, in training
   from people that the voice and face networks have not learnt from, in dev and test from others again. People in
   conversation show less than actors do: a voice shows the label for {voice.label:.0%} of the utterances, nothing (neutral)
   for {voice.nothing:.0%}, and any class for the rest; a face, drawn on its own, {face.label:.0%} and {face.nothing:.0%};
   in a track that shows the label {1 - matching.pictures:.0%} of the pictures are neutral.
-  These shares are a judgement, not a measurement.
-"""
+  These shares are a judgement, not a measurement."""
 
 
 def on_dev(dev: OnDev) -> str:
@@ -125,7 +133,7 @@ embedding adds no information; its reliance on what it reconstructs, for each mi
 def failures(kept: Metrics) -> str:
     """What is known to go wrong: by class, by sex, across corpora, and what no figure tells."""
     live = [one.dialogues.live for one in kept.seeds]
-    known = [*by_class(live), *by_voice(kept.encoders), *ALWAYS]
+    known = [*by_class(live), *by_voice(kept.encoders), *(OF_DRAWN if kept.matching else ()), *ALWAYS]
     return "## Known failures\n\n" + "\n".join(f"- {one}" for one in known) + "\n"
 
 
@@ -164,12 +172,15 @@ def by_voice(encoders: Encoders) -> list[str]:
     return told
 
 
-ALWAYS = (
+OF_DRAWN = (
     "Ordinary lively speech sounds like an emotion to the voice network, which has only heard actors; fusion was taught to trust "
     "voices little.",
-    "Calm speech is counted as neutral; contempt has no class. Voices are English, acted, in a quiet studio.",
-    "Faces turned far to the side, small, dark or covered are outside what the face network has seen.",
+    "Calm speech is counted as neutral. Voices are English, acted, in a quiet studio.",
     "Words are those of American sitcom scripts; transcripts with recognition errors were not trained on.",
+)
+ALWAYS = (
+    "Contempt has no class.",
+    "Faces turned far to the side, small, dark or covered are outside what the face network has seen.",
     "Valence and arousal are not estimated.",
 )
 

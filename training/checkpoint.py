@@ -6,7 +6,6 @@ and so does a hash of everything: a checkpoint that was damaged is refused rathe
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from emotrack.model.errors import UserError
+from emotrack.model.whole_file import write_whole
 
 VERSION = 1
 CHECKPOINT = "checkpoint.safetensors"
@@ -34,12 +34,7 @@ def save_checkpoint(path: Path, tensors: Mapping[str, Mapping[str, Tensor]], fac
     noted = json.dumps(facts)
     data = safetensors.torch.save(flat, {"version": str(VERSION), "facts": noted, "sha256": _hash(flat, noted)})
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_suffix(".new")
-    with unfinished.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(unfinished, path)
+    write_whole(path, data)
 
 
 def load_checkpoint(path: Path) -> tuple[dict[str, dict[str, Tensor]], dict[str, Any]]:

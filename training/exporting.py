@@ -8,6 +8,7 @@ from emotrack.model.bundle import NewPart, load_manifest, save_bundle
 from emotrack.model.configuration import NetworkConfiguration, Stream
 from emotrack.model.errors import UserError
 from emotrack.model.manifest import EncoderNote, PartName
+from emotrack.model.whole_file import write_whole
 from emotrack.training.card import CARD, render
 from emotrack.training.tables.records import metrics_of
 
@@ -38,9 +39,9 @@ def export(runs: Sequence[Path], out: Path, figures: Mapping[str, Any] | None) -
     card = None if figures is None else render(metrics, {name: part.trained_on for name, part in parts.items()})
     identifier = save_bundle(out, parts, configuration=configuration, encoders=encoders, metrics=metrics)
     for name, part in parts.items():
-        (out / f"LICENSE-{name}.txt").write_text(part.licence + "\n", encoding="utf-8")
+        write_whole(out / f"LICENSE-{name}.txt", f"{part.licence}\n".encode())
     if card is not None:
-        (out / CARD).write_text(card, encoding="utf-8")
+        write_whole(out / CARD, card.encode())
     return identifier
 
 

@@ -184,6 +184,9 @@ class _State:
             raise UserError(
                 f"The run in {path.parent} was begun with other data or settings: give another `out`, or delete that folder."
             )
+        shapes = {name: tensor.shape for name, tensor in tensors["network"].items()}
+        if shapes != {name: tensor.shape for name, tensor in moving_state(self._task.network).items()}:
+            raise UserError(f"The run in {path.parent} is of a network of other layers: give another `out`, or delete that folder.")
         self._task.network.load_state_dict(tensors["network"], strict=False)
         if self.average is not None:
             self.average.load_state_dict(tensors["average"], strict=False)

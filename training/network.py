@@ -21,7 +21,7 @@ from emotrack.training.features.store import open_store
 from emotrack.training.losses import UNLABELLED, class_weights
 from emotrack.training.matching import MatchedPool, MatchSettings
 from emotrack.training.objective import Objective, losses, mode_masks
-from emotrack.training.reading import read_dialogues, read_pool, trained_of, widths_of
+from emotrack.training.reading import read_dialogues, read_pool, trained_of, widths_of, with_held_out
 from emotrack.training.settings import Training
 from emotrack.training.task import fingerprint_of
 
@@ -35,6 +35,8 @@ class NetworkTraining(Training):
     train: Literal["network"] = "network"
     store: Path
     """Dialogues, with the tokens of the streams that the corpus has."""
+    held_out: int | None = Field(None, ge=1, le=5)
+    """Session of IEMOCAP that is tested on in place of the fifth: 1 to 5 are its folds."""
     voices: Path | None = None
     """Acted speech to draw voices from by label, for dialogues without sound."""
     faces: Path | None = None
@@ -76,7 +78,7 @@ def read_data(settings: NetworkTraining) -> tuple[NetworkData, NetworkConfigurat
     """
     if (settings.voices is None) != (settings.faces is None):
         raise UserError("voices and faces are drawn together: set both, or neither.")
-    store = open_store(settings.store)
+    store = with_held_out(open_store(settings.store), settings.held_out)
     drawn = [open_store(path) for path in (settings.voices, settings.faces) if path is not None]
     own = [stream for stream, rows in store.manifest.present.items() if rows and stream != "text"]
     if drawn and own:

@@ -32,8 +32,9 @@ def save_network(
     network.configuration = network.configuration.model_copy(update={"trained": useful})
     choose_reliance(network, data.dev)
     network.configuration = calibrated(network, data.dev, ("text",) if "text" in useful else useful)
-    parts, training = encoder_parts(settings)
     stores = stores_of(settings)
+    described_by = encoder_notes(stores)
+    parts, training = encoder_parts(settings, described_by)
     metrics = {
         "training": {**training, "network": facts},
         "trained": list(useful),
@@ -49,22 +50,28 @@ def save_network(
         folder,
         {"network": network_part(network, *of_network([store.manifest.corpus for store in stores])), **parts},
         configuration=network.configuration,
-        encoders={stores[0].manifest.profile: encoder_notes(stores)},
+        encoders={stores[0].manifest.profile: described_by},
         metrics=metrics,
     )
 
 
-def encoder_parts(settings: NetworkTraining) -> tuple[dict[PartName, NewPart], dict[str, Any]]:
-    """The encoders that travel with the network, and how they were trained."""
+def encoder_parts(
+    settings: NetworkTraining, described_by: Mapping[Stream, EncoderNote]
+) -> tuple[dict[PartName, NewPart], dict[PartName, Any]]:
+    """The encoders that travel with the network, and how they were trained; an adapter of another text model than its own stays."""
     if settings.encoders is None:
         return {}, {}
     manifest, parts = load_manifest(settings.encoders)
+    left: set[PartName] = {"network"}
+    if "text" in parts and "text" in described_by and parts["text"].settings.get("base") != described_by["text"].name:
+        left.add("text")
     taken: dict[PartName, NewPart] = {
         name: NewPart(part.tensors(), part.licence, part.trained_on, part.settings)
         for name, part in parts.items()
-        if name != "network"
+        if name not in left
     }
-    return taken, manifest.metrics.get("training", {})
+    known = manifest.metrics.get("training", {})
+    return taken, {name: known[name] for name in taken if name in known}
 
 
 def check_encoders(settings: NetworkTraining) -> None:

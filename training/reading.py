@@ -1,9 +1,12 @@
 """What the network learns from, read from stores of features: dialogues, and voices and faces to draw for them."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from emotrack.model.configuration import STREAMS, Stream, StreamWidths
 from emotrack.model.errors import UserError
+from emotrack.training.corpora.iemocap import folds
 from emotrack.training.dialogues import ReadDialogue, number_speakers
 from emotrack.training.features.store import Store
 from emotrack.training.losses import UNLABELLED
@@ -24,6 +27,19 @@ def read_dialogues(store: Store, split: str) -> list[ReadDialogue]:
         )
         for rows in store.dialogues(split)
     ]
+
+
+def with_held_out(store: Store, session: int | None) -> Store:
+    """The store with another session of IEMOCAP as "test"; itself where `session` is None.
+
+    Raises `UserError` where it is of another corpus.
+    """
+    if session is None:
+        return store
+    if store.manifest.corpus != "iemocap":
+        raise UserError(f"Only iemocap is cut into folds by its sessions, not {store.manifest.corpus}: leave held_out out.")
+    splits = folds((row.dialogue for row in store.rows), session)
+    return Store(store.path, store.manifest, [replace(row, split=splits[row.dialogue]) for row in store.rows])
 
 
 def read_pool(voices: Store, faces: Store, classes: tuple[str, ...], split: str, settings: MatchSettings) -> MatchedPool:

@@ -29,7 +29,8 @@ class Optimisation(BaseModel):
     keep: Literal["best", "last"] = "best"
     """Which epoch's weights are the result: the one with the highest score on dev, or the last one, which dev does not choose."""
     patience: int = Field(10_000, ge=1)
-    """Epochs without a better score on dev after which training stops."""
+    """Epochs without a better score on dev after which training stops. The recipes that ship set none: the last epochs of a cycle,
+    whose rate is low, tend to be its best, and `keep` takes the best of all."""
 
 
 class Training(BaseModel):

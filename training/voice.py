@@ -164,8 +164,9 @@ def hide(spectrograms: torch.Tensor, generator: torch.Generator) -> torch.Tensor
 def voice_outputs(network: VoiceNetwork, sounds: Sequence[np.ndarray]) -> list[tuple[np.ndarray, np.ndarray]]:
     """Descriptors float32 [k, 128] and logits [k, 8] of the k segments of each sound."""
     network.eval()
-    outputs = [network(torch.from_numpy(RULE.all(sound))) for sound in sounds]
-    return [(descriptors.numpy(), logits.numpy()) for descriptors, logits in outputs]
+    device = next(network.parameters()).device
+    outputs = [network(torch.from_numpy(RULE.all(sound)).to(device)) for sound in sounds]
+    return [(descriptors.cpu().numpy(), logits.cpu().numpy()) for descriptors, logits in outputs]
 
 
 def voice_predictions(network: VoiceNetwork, sounds: Sequence[np.ndarray]) -> np.ndarray:

@@ -63,7 +63,7 @@ def evaluate_command(
                 found[corpus] = prepare(corpus, reference, bundles[0], folder / "stores")
     # One thread a process: the trainings on MOSI share the processors among themselves.
     torch.set_num_threads(1)
-    with measuring(steps(names, found, len(bundles), len(recipe(folder).seeds))) as advance:
+    with measuring(steps(names, found, bundles, len(recipe(folder).seeds))) as advance:
         evaluated = evaluate(bundles, names, found, folder / "mosi", advance, accuracies)
     if not found:
         say("these are the figures that the bundle keeps of its training run; --data DIR measures it again beside them.")

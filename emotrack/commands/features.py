@@ -29,13 +29,12 @@ def features_command(
     bundle: Path | None,
     overrides: Sequence[str],
     disturbed: int,
-    held_out: int | None,
     shard_rows: int,
 ) -> None:
     """Make or complete the store `out`; a summary on stdout, everything else on stderr."""
     settings = load_settings(profile, None, overrides)
     say(f"reading the corpus {name} …")
-    corpus = open_corpus(name, root, held_out).with_copies(disturbed)
+    corpus = open_corpus(name, root).with_copies(disturbed)
     opened = given(corpus)
     if opened is not None:
         profile = PROFILE

@@ -23,7 +23,7 @@ def train_command(config: str, overrides: Sequence[str], show_settings: bool) ->
     kind = settings.get("train")
     if not isinstance(kind, str) or kind not in TRAININGS:
         raise UserError(f"`train` must say what is to be trained, one of {', '.join(TRAININGS)}, not {kind!r}.")
-    training = validate(TypeAdapter(TRAININGS[kind]), settings, f"`emotrack train --config {config} --settings`")
+    training = validate(TypeAdapter(TRAININGS[kind]), settings, f"`emotrack train --config {kind} --settings`")
     if show_settings:
         typer.echo(yaml.safe_dump(training.model_dump(mode="json"), sort_keys=False), nl=False)
         return
@@ -34,7 +34,7 @@ def train_command(config: str, overrides: Sequence[str], show_settings: bool) ->
 
 def read_recipe(config: str) -> dict[str, Any]:
     """The settings in a YAML file, or else in the recipe of that name that ships; raises `UserError` where there is neither."""
-    if Path(config).exists():
+    if Path(config).is_file():
         return read_yaml(Path(config))
     recipes = {entry.name.removesuffix(".yaml"): entry for entry in (files("emotrack.configs") / "training").iterdir()}
     if config not in recipes:

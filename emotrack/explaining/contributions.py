@@ -6,12 +6,18 @@ others, in the live head, given the same dialogue: unlike a difference of probab
 the label is nearly certain, and one more means that the part doubles the odds. They need not add up: two words that say the
 same are each dispensable.
 
+The regions of a face nearly always say the same: eyes and mouth both smile, and hiding either changes nothing. They are few enough
+to hide every set of them, so a region's contribution is its Shapley value: what its sight gives, averaged over the orders in which
+regions could come into sight.
+
 captum's FeatureAblation is the same few lines, but for tensors under feature masks; a text that is read again with a word less, and
 tokens that are left out and not zeroed, have no place in it.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
+from math import comb
 
 import numpy as np
 
@@ -34,7 +40,7 @@ class Loss:
 
 @dataclass(frozen=True, slots=True)
 class Contribution(Loss):
-    """What the label is without one part."""
+    """What the label is without one part; the `contribution` of a region is its Shapley value."""
 
     part: Part
 
@@ -63,7 +69,12 @@ class Explainer:
     def of_parts(self, parts: Sequence[Part]) -> list[Contribution]:
         """What each of `parts` did, in their order."""
         losses = self._losses([self.subject.without((part,)) for part in parts])
-        return [Contribution(loss.probability, loss.contribution, part) for part, loss in zip(parts, losses, strict=True)]
+        regions = [part for part in parts if part.kind == "region"]
+        values = dict(zip(regions, self._shapley(regions), strict=True))
+        return [
+            Contribution(loss.probability, values.get(part, loss.contribution), part)
+            for part, loss in zip(parts, losses, strict=True)
+        ]
 
     def of_streams(self) -> dict[Stream, Loss]:
         """What each stream that is present did, all of its tokens left out."""
@@ -87,6 +98,17 @@ class Explainer:
         """What was done by what the heat map's window hides at each of its places, float64 [PLACES, PLACES]."""
         losses = self._losses([subject.without_window(*place) for place in np.ndindex(PLACES, PLACES)])
         return np.array([loss.contribution for loss in losses]).reshape(PLACES, PLACES)
+
+    def _shapley(self, parts: Sequence[Part]) -> list[float]:
+        """The Shapley value of each of `parts` in log₂ of the odds, from all sets of them (doubled by every further part)."""
+        sets = [frozenset(some) for count in range(len(parts) + 1) for some in combinations(parts, count)]
+        odds = dict(zip(sets, log_odds(self.without([tuple(one) for one in sets])), strict=True)) if parts else {}
+        # A set of k hidden parts is what k of the orders' last parts are; all orders are alike.
+        weights = {one: 1 / (len(parts) * comb(len(parts) - 1, len(one))) for one in sets if len(one) < len(parts)}
+        return [
+            sum(weight * float(odds[one] - odds[one | {part}]) for one, weight in weights.items() if part not in one)
+            for part in parts
+        ]
 
     def _losses(self, cases: Sequence[dict[Stream, np.ndarray]]) -> list[Loss]:
         return [self._loss(left) for left in self._judge.probabilities(cases, self.subject.memory)[:, self.label]]

@@ -1,8 +1,7 @@
 """Whether a ranking of parts holds: without the parts ranked first the label must lose more than without random ones.
 
-At one part this follows from the ranking itself (each part was ranked by being left out alone); from two on it tells whether what
-was found one by one also holds together (Samek et al. 2017, "Evaluating the visualization of what a deep neural network has
-learned").
+Parts were ranked one by one; this tells whether what was found so also holds together (Samek et al. 2017, "Evaluating the
+visualization of what a deep neural network has learned").
 """
 
 from collections.abc import Sequence

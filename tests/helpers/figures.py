@@ -57,13 +57,14 @@ def measured(seed: int, matched: bool = True) -> Measured:
         bundle=f"bundle{seed}",
         seed=seed,
         dialogues=DialogueFigures(
+            streams=["text"],
             corpus="meld",
             split="test",
             dialogues=40,
             live=made_up(0.6, seed),
             revised={1: made_up(0.6, seed), 2: made_up(0.62, seed), 4: made_up(0.63, seed)},
             offline=made_up(0.65, seed),
-            taxes={kind: difference([pair], len(MELD_CLASSES), draws=50) for kind in kinds},
+            taxes={kind: difference(pair, len(MELD_CLASSES)) for kind in kinds},
         ),
         matched=subsets(seed) if matched else None,
     )

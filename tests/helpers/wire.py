@@ -1,5 +1,7 @@
 """A publisher with its outbox for tests, and a relay that loses messages on the way."""
 
+import random
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -25,6 +27,19 @@ def publishing(session: str = "s1", endpoint: str = LOCAL, **options: Any) -> It
         yield publisher, outbox
     finally:
         outbox.close()
+
+
+def unused_endpoint() -> str:
+    """An address for later, with the next port free too: no system gives these ports to who asks for any, as other tests do."""
+    while True:
+        port = random.SystemRandom().randrange(20_000, 32_000)
+        with socket.socket() as messages, socket.socket() as snapshots:
+            try:
+                messages.bind(("127.0.0.1", port))
+                snapshots.bind(("127.0.0.1", port + 1))
+            except OSError:
+                continue
+        return f"tcp://127.0.0.1:{port}"
 
 
 def emit_all(outbox: Outbox, bodies: Iterable[Message]) -> list[Message]:

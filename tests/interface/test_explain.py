@@ -13,7 +13,7 @@ from rich.console import Console
 
 from emotrack.engines.dialogue_text import Line
 from emotrack.engines.text import MINILM
-from emotrack.explaining.contributions import Contribution, Explainer
+from emotrack.explaining.contributions import Contribution, Explainer, Loss
 from emotrack.explaining.deletion import Deletion, delete, summarise
 from emotrack.explaining.explanation import Explanation, explain
 from emotrack.explaining.judging import Judge, forgotten, log_odds
@@ -100,6 +100,27 @@ def test_a_words_contribution_is_what_the_label_loses_when_it_is_not_said(
     assert found.probability == pytest.approx(left[place], abs=1e-6)
     odds = [share / (1 - share) for share in (explanation.probability, left[place])]
     assert found.contribution == pytest.approx(np.log2(odds[0] / odds[1]), abs=1e-4)
+
+
+def test_of_regions_that_tell_the_same_each_did_its_share() -> None:
+    """Two of three smile alike: hiding either changes nothing, hiding both halves the odds of the label twice over."""
+    regions = [Part("region", index, name) for index, name in enumerate(("eyes", "mouth", "chin"))]
+
+    class Smiling(Explainer):
+        probability = 0.8
+
+        def __init__(self) -> None:
+            self.subject = StoredUtterance({}, None)  # type: ignore[arg-type]
+
+        def without(self, removals: Sequence[Sequence[Part]]) -> np.ndarray:
+            return np.array([0.5 if {part.name for part in removed} >= {"eyes", "mouth"} else 0.8 for removed in removals])
+
+        def _losses(self, cases: Sequence[object]) -> list[Loss]:
+            return [Loss(0.8, 0.0) for _ in cases]
+
+    found = Smiling().of_parts(regions)
+    assert [one.contribution for one in found] == pytest.approx([1.0, 1.0, 0.0])
+    assert [one.probability for one in found] == [0.8, 0.8, 0.8]
 
 
 def test_a_stream_without_any_of_its_parts_is_masked(

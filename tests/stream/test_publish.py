@@ -20,7 +20,7 @@ from emotrack.stream.wire.addresses import Address, parse_endpoint
 from emotrack.stream.wire.publish import Publisher
 from emotrack.stream.wire.snapshot import LARGEST_REQUEST
 from helpers import sample_messages as sample
-from helpers.wire import LOCAL, connect, emit_all, publishing, receive
+from helpers.wire import LOCAL, connect, emit_all, publishing, receive, unused_endpoint
 
 
 def test_a_free_port_is_chosen_and_told() -> None:
@@ -32,16 +32,9 @@ def test_a_free_port_is_chosen_and_told() -> None:
 
 
 def test_the_snapshot_socket_is_on_the_next_port() -> None:
-    for _ in range(5):  # the port beside a free one may be taken by someone else
-        with publishing() as (first, _):
-            port = parse_endpoint(first.endpoint).port
-        try:
-            with publishing(endpoint=f"tcp://127.0.0.1:{port}") as (publisher, _):
-                assert publisher.snapshot_endpoint == f"tcp://127.0.0.1:{port + 1}"
-            return
-        except UserError:
-            continue
-    pytest.fail("no two free ports beside each other in five tries")
+    endpoint = unused_endpoint()
+    with publishing(endpoint=endpoint) as (publisher, _):
+        assert publisher.snapshot_endpoint == f"tcp://127.0.0.1:{parse_endpoint(endpoint).port + 1}"
 
 
 @pytest.mark.parametrize("endpoint", ["tcp://0.0.0.0:0", "tcp://*:0", "tcp://[::]:0", "tcp://192.0.2.7:0", "tcp://robot.local:0"])

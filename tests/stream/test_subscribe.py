@@ -21,7 +21,17 @@ from emotrack.stream.wire.progress import Progress
 from emotrack.stream.wire.selection import Selection
 from emotrack.stream.wire.snapshot import RING
 from helpers import sample_messages as sample
-from helpers.wire import connect, emit_all, lossy_relay, publishing, receive, silent, wait_for_problem, wait_until_published
+from helpers.wire import (
+    connect,
+    emit_all,
+    lossy_relay,
+    publishing,
+    receive,
+    silent,
+    unused_endpoint,
+    wait_for_problem,
+    wait_until_published,
+)
 
 MANY = 10_000
 
@@ -243,30 +253,31 @@ def test_a_filtered_subscriber_sees_loss_and_only_loss(session: str | None) -> N
 
 def test_a_publisher_that_starts_again_is_reported_and_followed() -> None:
     problems: list[str] = []
-    with publishing("first") as (publisher, outbox):
-        endpoint = publisher.endpoint
-        with subscribe(endpoint, since=0, on_problem=problems.append) as subscription:
-            before = emit_all(outbox, talk(3))
-            assert receive(subscription, 3) == before
-            outbox.close()
-            with publishing("second", endpoint, snapshot_endpoint=publisher.snapshot_endpoint) as (_, second):
-                after = emit_all(second, [sample.session(), *talk(5)])
-                deadline = time.monotonic() + 5
-                while subscription.session != "second" and time.monotonic() < deadline:
-                    after.append(second.emit(sample.heartbeat()))
-                    try:
-                        got = [subscription.receive(0.2)]
-                    except TimeoutError:
-                        continue
-                got += receive(subscription, len(after) - 1)
-                assert got == after  # from the first message on, though connecting took its time
-                assert (subscription.restarts, subscription.lost) == (1, 0)
-                assert problems == ["The publisher started again: session second follows first."]
+    endpoint = unused_endpoint()
+    with (
+        publishing("first", endpoint) as (_, outbox),
+        subscribe(endpoint, since=0, on_problem=problems.append) as subscription,
+    ):
+        before = emit_all(outbox, talk(3))
+        assert receive(subscription, 3) == before
+        outbox.close()
+        with publishing("second", endpoint) as (_, second):
+            after = emit_all(second, [sample.session(), *talk(5)])
+            deadline = time.monotonic() + 5
+            while subscription.session != "second" and time.monotonic() < deadline:
+                after.append(second.emit(sample.heartbeat()))
+                try:
+                    got = [subscription.receive(0.2)]
+                except TimeoutError:
+                    continue
+            got += receive(subscription, len(after) - 1)
+            assert got == after  # from the first message on, though connecting took its time
+            assert (subscription.restarts, subscription.lost) == (1, 0)
+            assert problems == ["The publisher started again: session second follows first."]
 
 
 def test_a_subscriber_may_come_before_its_publisher() -> None:
-    with publishing() as (probe, _):
-        endpoint = probe.endpoint
+    endpoint = unused_endpoint()
     with subscribe(endpoint, timeout=0.1) as subscription:
         with pytest.raises(TimeoutError, match=r"No message from tcp://127.0.0.1:\d+ for 0.1 s\."):
             next(iter(subscription))
@@ -278,8 +289,7 @@ def test_a_subscriber_may_come_before_its_publisher() -> None:
 def test_silence_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("emotrack.stream.wire.connection.QUIET_FOR", 0.2)
     problems: list[str] = []
-    with publishing() as (probe, _):
-        endpoint = probe.endpoint
+    endpoint = unused_endpoint()
     with subscribe(endpoint, on_problem=problems.append) as subscription:
         wait_for_problem(subscription, problems)
     assert problems == [

@@ -2,12 +2,15 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from emotrack.model.configuration import Stream
 from emotrack.model.errors import UserError
-from emotrack.training.corpora.iemocap import folds, half_of, read_iemocap
-from emotrack.training.corpora.open import open_corpus
-from helpers.corpora import Turn, dialogues_of, write_iemocap, write_iemocap_dialogue
+from emotrack.training.corpora.iemocap import CLASSES, folds, half_of, read_iemocap
+from emotrack.training.features.store import open_store
+from emotrack.training.reading import with_held_out
+from helpers.corpora import Turn, dialogues_of, write_iemocap, write_iemocap_dialogue, write_store_of
 
 TURNS = [
     Turn("F", "neu", "Excuse me.", 6.29, 8.24),
@@ -60,13 +63,19 @@ def test_session_5_is_held_out_and_a_tenth_of_the_rest_is_dev(tmp_path: Path) ->
     assert {name for name, split in splits.items() if split == "dev"} == {"Ses02F_impro05", "Ses04F_impro05"}
 
 
-def test_another_session_can_be_held_out(tmp_path: Path) -> None:
-    root = write_iemocap(tmp_path, TURNS[:1], improvisations=2)
+def test_another_session_of_a_store_can_be_held_out(tmp_path: Path) -> None:
+    rows = [one.row for one in read_iemocap(write_iemocap(tmp_path, TURNS[:1], improvisations=2)).utterances]
+    tokens: list[dict[Stream, np.ndarray]] = [{"text": np.full((1, 2), number, np.float32)} for number in range(len(rows))]
+    store = open_store(write_store_of(tmp_path / "store", rows, tokens, CLASSES, corpus="iemocap"))
+    assert with_held_out(store, None) is store
     for session in range(1, 6):
-        tested = {one.row.dialogue for one in open_corpus("iemocap", root, session).utterances if one.row.split == "test"}
-        assert tested == {f"Ses{session:02}F_impro{number:02}" for number in (1, 2)}
-    with pytest.raises(UserError, match="Only iemocap is cut into folds"):
-        open_corpus("meld", root, 1)
+        chosen = with_held_out(store, session)
+        tested = [index for dialogue in chosen.dialogues("test") for index in dialogue]
+        assert {chosen.rows[index].dialogue for index in tested} == {f"Ses{session:02}F_impro{number:02}" for number in (1, 2)}
+        assert all(chosen.tokens(index)["text"][0, 0] == index for index in tested)
+    other = open_store(write_store_of(tmp_path / "other", rows, tokens, CLASSES, corpus="meld"))
+    with pytest.raises(UserError, match="Only iemocap is cut into folds by its sessions, not meld"):
+        with_held_out(other, 1)
 
 
 def test_five_folds_test_every_dialogue_once() -> None:

@@ -102,8 +102,9 @@ def test_acted_speech_with_copies(acted: Path, tmp_path: Path, features: Command
     assert outcome.code == 0
     assert outcome.out.splitlines()[0].startswith("ravdess, profile embedded: 8 utterances, ")
     assert "audio  8 utterances, voice 128 × float16" in outcome.out
-    store = open_store(tmp_path / "store", corpus="ravdess", profile="embedded")
-    assert [len(store.dialogues("fusion", version)) for version in range(4)] == [2, 2, 2, 0]
+    store = open_store(tmp_path / "store")
+    assert (store.manifest.corpus, store.manifest.profile) == ("ravdess", "embedded")
+    assert sorted(row.version for row in store.rows if row.split == "fusion") == [0, 0, 1, 1, 2, 2]
     assert all(store.tokens(index).keys() == {"audio"} for index in range(8))
 
 
@@ -154,12 +155,12 @@ def test_words_faces_and_given_features(tmp_path: Path, features: Command) -> No
     np.savez(tmp_path / FEATURES, **mosi_arrays({"train": [1, 1, 2, 2], "test": [3]}))
     for corpus, options in (("meld", ()), ("ferplus", ("--disturbed", "1")), ("mosi", ())):
         assert features(corpus, tmp_path, tmp_path / "stores" / corpus, *options).code == 0
-    words = open_store(tmp_path / "stores/meld", profile="embedded")
+    words = open_store(tmp_path / "stores/meld")
     assert words.manifest.classes == MELD_CLASSES and set(words.tokens(0)) == {"text"}
     faces = open_store(tmp_path / "stores/ferplus")
     assert [(row.split, row.version) for row in faces.rows] == [("train", 0), ("dev", 0), ("fusion", 0), ("test", 0), ("fusion", 1)]
     assert faces.tokens(2)["face"].shape == (1, 128) and faces.rows[0].votes == (5, *[0] * 9)
-    given = open_store(tmp_path / "stores/mosi", profile="poria")
+    given = open_store(tmp_path / "stores/mosi")
     assert {stream: tokens.dtype for stream, tokens in given.tokens(0).items()} == dict.fromkeys(
         ("text", "audio", "face"), np.float32
     )

@@ -99,7 +99,7 @@ def test_what_goes_in_comes_out(drawn: list[tuple[Row, dict[str, int]]], shard_r
             lambda chosen: [Described(tokens[index], notes) for index in chosen],
             lambda found: None,
         )
-        store = open_store(Path(folder), corpus="meld", profile="embedded")
+        store = open_store(Path(folder))
         assert store.manifest == made
         assert store.rows == rows
         assert made.skipped == notes * len(rows)
@@ -129,7 +129,6 @@ def test_dialogues_are_told_apart_by_split_and_copy(tmp_path: Path) -> None:
     write_store(tmp_path, planned(rows, 2), rows, lambda chosen: [Described({})] * len(chosen), lambda found: None)
     store = open_store(tmp_path)
     assert store.dialogues("train") == [[0, 1], [3]]
-    assert store.dialogues("train", version=1) == [[4]]
     assert store.dialogues("test") == [[2]]
     assert store.dialogues("dev") == []
 
@@ -246,14 +245,6 @@ def test_a_manifest_that_is_no_json_is_refused(tmp_path: Path) -> None:
         open_store(tmp_path)
     with pytest.raises(UserError, match="holds no store of features"):
         open_store(tmp_path / "nowhere")
-
-
-def test_another_corpus_or_profile_than_asked_for_is_refused(tmp_path: Path) -> None:
-    write(tmp_path)
-    with pytest.raises(UserError, match="is of the corpus meld, not iemocap"):
-        open_store(tmp_path, corpus="iemocap")
-    with pytest.raises(UserError, match="is of the profile embedded, not gpu"):
-        open_store(tmp_path, profile="gpu")
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
+from emotrack.model.errors import UserError
 from emotrack.training.checkpoint import load_checkpoint
 from emotrack.training.loop import Progress, finished, follow, train
 from emotrack.training.settings import Optimisation
@@ -54,6 +55,14 @@ def test_killed_at_any_step_and_gone_on_with_it_is_the_run_that_never_stopped(
         assert one.keys() == other.keys()
         assert all(same(one[group], other[group]) for group in one)
         assert {**facts, "progress": None} == {**others, "progress": None}
+
+
+def test_a_run_of_a_network_of_other_layers_is_refused(tmp_path: Path) -> None:
+    train(Lesson(), Optimisation(epochs=1), tmp_path / "checkpoint.safetensors", Nobody())
+    other = Lesson()
+    other.network = nn.Sequential(nn.Linear(3, 5), nn.BatchNorm1d(5), nn.Linear(5, 2))
+    with pytest.raises(UserError, match="of a network of other layers: give another `out`, or delete that folder"):
+        train(other, Optimisation(epochs=2), tmp_path / "checkpoint.safetensors", Nobody())
 
 
 def test_different_seeds_give_different_networks(tmp_path: Path) -> None:

@@ -13,13 +13,14 @@ from torch import Tensor
 from emotrack.model.bundle import NewPart, load_bundle, load_manifest, save_bundle
 from emotrack.model.configuration import MELD_CLASSES, NetworkConfiguration, Stream
 from emotrack.model.errors import UserError
+from emotrack.model.manifest import EncoderNote
 from emotrack.model.network import EmotionNetwork
 from emotrack.training.evaluation import outcome, score, shuffling_costs
 from emotrack.training.features.store import open_store
 from emotrack.training.loop import train
 from emotrack.training.losses import UNLABELLED
 from emotrack.training.network import NetworkData, NetworkTask, NetworkTraining, read_data
-from emotrack.training.network_bundle import check_encoders, save_network
+from emotrack.training.network_bundle import check_encoders, encoder_parts, save_network
 from emotrack.training.reliance import choose_reliance
 from helpers.lesson import KilledError, Nobody
 from helpers.stores import TINY, WIDTH, write_people, write_stores, write_talk
@@ -292,6 +293,13 @@ def test_stores_go_with_the_bundle_of_their_encoders(encoders: Path, tmp_path: P
             checked(name, described, encoders)
     with pytest.raises(UserError, match="emotrack features --bundle"):
         checked("right", right, None)
+
+
+@pytest.mark.parametrize(("model", "travel"), [("MiniLM", {"text", "voice", "face"}), ("mpnet", {"voice", "face"})])
+def test_an_adapter_travels_only_with_its_own_text_model(encoders: Path, tmp_path: Path, model: str, travel: set[str]) -> None:
+    settings = training({"store": "stores/meld"}, tmp_path, encoders=encoders)
+    parts, _ = encoder_parts(settings, {"text": EncoderNote(name=model, width=384)})
+    assert parts.keys() == travel
 
 
 def test_other_configurations_learn_as_well(stores: dict[str, str], tmp_path: Path) -> None:

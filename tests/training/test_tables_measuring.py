@@ -9,7 +9,7 @@ import torch
 
 from emotrack.commands.evaluate import prepare
 from emotrack.model.bundle import NewPart, load_bundle, network_part, save_bundle
-from emotrack.model.configuration import MELD_CLASSES, Stream
+from emotrack.model.configuration import MELD_CLASSES, STREAMS, Stream
 from emotrack.model.errors import UserError
 from emotrack.model.face import EXPRESSIONS, FaceNetwork
 from emotrack.model.manifest import PartName
@@ -20,8 +20,11 @@ from emotrack.training.features.store import Store, open_store
 from emotrack.training.network import NetworkTraining
 from emotrack.training.reading import read_dialogues
 from emotrack.training.tables.encoders import face_figures, voice_figures
+from emotrack.training.tables.evaluated import Evaluated
+from emotrack.training.tables.main import main_tables
 from emotrack.training.tables.measuring import Sources, measure_bundle
 from emotrack.training.tables.mosi import VARIANTS, experiments_of, mosi_experiments, recipe
+from emotrack.training.tables.streaming import streaming_tables
 from helpers.commands import emotrack
 from helpers.corpora import write_ravdess, write_store_of
 from helpers.network import random_batch, save_small_bundle, small_configuration, small_network
@@ -110,7 +113,7 @@ def test_measuring_says_how_it_stands(bundle: Path, tmp_path: Path) -> None:
     sources = Sources(*map(open_store, stores))
     told: list[str] = []
     found = measure_bundle(load_bundle(bundle), sources, 7, told.append)
-    assert len(told) == sources.steps and found.seed == 7
+    assert len(told) == sources.steps(("text", "audio", "face")) and found.seed == 7
     assert found.dialogues.live.utterances == 11 and found.dialogues.dialogues == 3
     assert found.matched is not None and set(found.matched) == {"T", "A", "V", "T+A", "T+V", "A+V", "T+A+V"}
     whole = found.matched["T+A+V"]
@@ -127,11 +130,40 @@ def test_dialogues_with_sound_and_pictures_of_their_own(bundle: Path, tmp_path: 
     sources = Sources(open_store(write_store_of(tmp_path / "own", rows, tokens, MELD_CLASSES)))
     told: list[str] = []
     found = measure_bundle(load_bundle(bundle), sources, None, told.append)
-    assert found.matched is None and found.own is not None and len(told) == sources.steps
+    assert found.matched is None and found.own is not None and len(told) == sources.steps(STREAMS)
     assert set(found.own) == {"T", "A", "V", "T+A", "T+V", "A+V", "T+A+V", "No Face", "No Body"}
+    assert found.dialogues.streams == ["text"] and found.everything is not None
+    assert found.everything.streams == list(STREAMS)
+    assert found.everything.live.weighted_f1 == found.own["T+A+V"].masked.weighted_f1
+    headlines = [table.title for table in main_tables(Evaluated((found,))) if table.title.startswith("Headline")]
+    assert headlines == ["Headline: MELD test, text only, live", "Headline: MELD test, text, audio, face and body, live"]
+    assert len(streaming_tables(Evaluated((found,)))) == 2
     heard = [{stream: one[stream] for stream in ("text", "audio")} for one in tokens]
     without = Sources(open_store(write_store_of(tmp_path / "heard", rows, heard, MELD_CLASSES)))
-    assert without.own == ("T", "A", "T+A")
+    assert without.rows(STREAMS) == ("T", "A", "T+A")
+
+
+@pytest.mark.parametrize(
+    ("trained", "rows"),
+    [
+        (("text",), ("T",)),
+        (("text", "face"), ("T", "V", "T+V")),
+        (("text", "audio", "face"), ("T", "A", "V", "T+A", "T+V", "A+V", "T+A+V")),
+    ],
+)
+def test_rows_that_need_a_stream_which_the_bundle_masks_are_not_measured(
+    trained: tuple[Stream, ...], rows: tuple[str, ...], tmp_path: Path
+) -> None:
+    random = np.random.default_rng(0)
+    row = Row("0", "0", 0, "test", "x", label=MELD_CLASSES[0])
+    tokens = {stream: random.normal(size=(2, 3)).astype(np.float32) for stream in STREAMS}
+    assert Sources(open_store(write_store_of(tmp_path / "own", [row], [tokens], MELD_CLASSES))).rows(trained) == rows
+    drawn = Sources(
+        open_store(dialogue_store(tmp_path / "m")),
+        open_store(acted_store(tmp_path / "r", "ravdess", "audio")),
+        open_store(acted_store(tmp_path / "f", "ferplus", "face")),
+    )
+    assert drawn.rows(trained) == rows
 
 
 def test_stores_that_do_not_go_with_the_bundle_are_refused(bundle: Path, tmp_path: Path) -> None:

@@ -76,6 +76,12 @@ def test_training_lowers_the_loss_on_what_was_heard(clips: Path, tmp_path: Path)
     assert loss(trained(clips, tmp_path, epochs=4)) < loss(VoiceNetwork())
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="torch finds no CUDA device")
+def test_it_is_judged_on_the_device_that_it_learns_on(clips: Path) -> None:
+    task = VoiceTask(settings(clips), 1, "cuda")
+    assert 0 <= task.score(task.network)["score"] <= 100
+
+
 def test_the_same_seed_gives_the_same_network(clips: Path, tmp_path: Path) -> None:
     one, two, other = (trained(clips, tmp_path / str(run), seed) for run, seed in enumerate((1, 1, 2)))
     assert same(one, two)

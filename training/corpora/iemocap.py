@@ -19,7 +19,7 @@ from emotrack.training.corpora.records import Corpus, Missing, Picture, Row, Sex
 
 SESSIONS = range(1, 6)
 HELD_OUT = 5
-"""The session that is "test", unless another is asked for."""
+"""The session that is "test", unless a training asks for another."""
 DEV = 10
 """Of the other sessions' dialogues, in order of their names, every so many-th is "dev"."""
 CLASSES = ("happy", "sad", "neutral", "angry", "excited", "frustrated")
@@ -31,8 +31,8 @@ _NAME = re.compile(r"(Ses0([1-5])([FM])_(?:impro|script)\w+)_([FM])(?:XX)?\d+\w*
 _WORDS = re.compile(r"(\S+) \[[\d.]+-[\d.]+\]: ?(.*)")
 
 
-def read_iemocap(root: Path, held_out: int = HELD_OUT) -> Corpus:
-    """The turns of every dialogue that has an evaluation; session `held_out`, 1 to 5, is the split "test".
+def read_iemocap(root: Path) -> Corpus:
+    """The turns of every dialogue that has an evaluation; the fifth session is the split "test".
 
     Raises UserError where sessions or evaluations are missing, or a line of one cannot be read.
     """
@@ -41,7 +41,7 @@ def read_iemocap(root: Path, held_out: int = HELD_OUT) -> Corpus:
     files = [path for session in SESSIONS for path in sorted((root / f"Session{session}/dialog/EmoEvaluation").glob("Ses*.txt"))]
     if not files:
         raise UserError(f"{root} has no evaluations in Session*/dialog/EmoEvaluation; is the corpus unpacked as it came?")
-    splits = folds((path.stem for path in files), held_out)
+    splits = folds((path.stem for path in files), HELD_OUT)
     missing = Missing()
     utterances = [one for path in files for one in _read_dialogue(path, splits[path.stem], missing)]
     return Corpus("iemocap", CLASSES, ("text", "audio", "face", "body"), tuple(utterances), tuple(missing.skipped))

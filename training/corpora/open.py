@@ -14,23 +14,14 @@ from emotrack.training.corpora.mosi import read_mosi
 from emotrack.training.corpora.ravdess import read_acted_speech
 from emotrack.training.corpora.records import Corpus
 
-IEMOCAP = "iemocap"
 
-
-def open_corpus(name: str, root: Path, held_out: int | None = None) -> Corpus:
-    """Read the corpus `name` from `root`; raises UserError where it is not as its reader expects it.
-
-    `held_out`: the session of IEMOCAP that is "test", for its five folds.
-    """
+def open_corpus(name: str, root: Path) -> Corpus:
+    """Read the corpus `name` from `root`; raises UserError where it is not as its reader expects it."""
     if name not in CORPORA:
         raise UserError(f"There is no corpus {name!r}; choose one of {', '.join(CORPORA)}.")
     if not root.exists():
         raise UserError(f"There is no {root}; give the folder or file of the corpus {name}.")
-    if held_out is None:
-        return CORPORA[name](root)
-    if name != IEMOCAP:
-        raise UserError(f"Only {IEMOCAP} is cut into folds by --held-out, not {name}: leave it out.")
-    return read_iemocap(root, held_out)
+    return CORPORA[name](root)
 
 
 def _read_words_only(corpus: str, root: Path) -> Corpus:
@@ -46,7 +37,7 @@ CORPORA: dict[str, Callable[[Path], Corpus]] = {
     "meld": _read_any_meld,
     "emorynlp": partial(_read_words_only, "emorynlp"),
     "dailydialog": partial(_read_words_only, "dailydialog"),
-    IEMOCAP: read_iemocap,
+    "iemocap": read_iemocap,
     "ravdess": read_acted_speech,
     "emodb": read_emodb,
     "ferplus": read_ferplus,

@@ -5,7 +5,6 @@ Per stream `{stream}.values` [all tokens of the rows, width] and `{stream}.count
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +17,7 @@ from safetensors import SafetensorError, safe_open
 
 from emotrack.model.configuration import Stream
 from emotrack.model.errors import UserError
+from emotrack.model.whole_file import write_whole
 from emotrack.training.features.manifest import Plan, SkippedNote
 
 Tokens = dict[Stream, NDArray[np.floating]]
@@ -52,14 +52,7 @@ def write_shard(folder: Path, plan: Plan, shard: int, rows: Sequence[Described])
         "skipped": [skipped.model_dump() for row in rows for skipped in row.skipped],
     }
     note_of["sha256"] = _hash(note_of, tensors)
-    data = safetensors.numpy.save(tensors, {_NOTE: json.dumps(note_of, sort_keys=True)})
-    path = path_of(folder, shard)
-    unfinished = path.with_name(path.name + ".new")
-    with unfinished.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    unfinished.replace(path)
+    write_whole(path_of(folder, shard), safetensors.numpy.save(tensors, {_NOTE: json.dumps(note_of, sort_keys=True)}))
 
 
 @dataclass(slots=True)

@@ -8,7 +8,7 @@ import msgspec
 
 from emotrack.model.errors import UserError
 from emotrack.training.corpora.records import Row
-from emotrack.training.features.manifest import REMEDY, Manifest, read_manifest
+from emotrack.training.features.manifest import Manifest, read_manifest
 from emotrack.training.features.shard import Shard, Tokens, path_of
 
 ROWS = "utterances.jsonl"
@@ -37,20 +37,17 @@ class Store:
             self._shards[number] = Shard(path_of(self.path, number), self._plan, number)
         return self._shards[number].tokens(row)
 
-    def dialogues(self, split: str, version: int = 0) -> list[list[int]]:
-        """Numbers of the rows of one split, dialogue by dialogue in order; of its `version`-th copies where that is not 0."""
-        chosen = [index for index, row in enumerate(self.rows) if row.split == split and row.version == version]
+    def dialogues(self, split: str) -> list[list[int]]:
+        """Numbers of the undisturbed rows of one split, dialogue by dialogue in order."""
+        chosen = [index for index, row in enumerate(self.rows) if row.split == split and row.version == 0]
         return [list(group) for _, group in groupby(chosen, key=lambda index: self.rows[index].dialogue)]
 
 
-def open_store(path: Path, *, corpus: str | None = None, profile: str | None = None) -> Store:
-    """Open a finished store; raises UserError where there is none, it is damaged, or of another corpus or profile."""
+def open_store(path: Path) -> Store:
+    """Open a finished store; raises UserError where there is none or it is damaged."""
     manifest = read_manifest(path)
     if not manifest.finished:
         raise UserError(f"The store {path} is not finished; run the same `emotrack features` again to go on with it.")
-    for what, wanted, found in (("corpus", corpus, manifest.corpus), ("profile", profile, manifest.profile)):
-        if wanted not in (None, found):
-            raise UserError(f"The store {path} is of the {what} {found}, not {wanted}: {REMEDY}.")
     content = read_rows(path)
     if hashlib.sha256(content).hexdigest() != manifest.rows_sha256:
         raise UserError(f"{path / ROWS} is damaged or was replaced (its SHA-256 differs); make the store again.")

@@ -3,13 +3,13 @@
 Every file is there whole or not at all, so that whatever is killed in between goes on where it stopped.
 """
 
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
 
 from emotrack.model.errors import UserError
+from emotrack.model.whole_file import write_whole
 from emotrack.training.alone import LOCK, alone_in
 from emotrack.training.corpora.records import Row
 from emotrack.training.features.manifest import NAME, Manifest, SkippedNote, read_manifest
@@ -67,15 +67,15 @@ def write_store(
             size += path.stat().st_size
         outcome = {"finished": True, "present": present, "bytes": size, "skipped": tuple(skipped)}
         finished = planned.model_copy(update=outcome)
-        _write(folder / NAME, finished.model_dump_json(indent=2).encode() + b"\n")
+        write_whole(folder / NAME, finished.model_dump_json(indent=2).encode() + b"\n")
     return finished
 
 
 def _begin(folder: Path, planned: Manifest, content: bytes) -> None:
     """Make a new store of this plan, or see that the one that is there is of this plan."""
     if not (folder / NAME).exists():
-        _write(folder / ROWS, content)
-        _write(folder / NAME, planned.model_dump_json(indent=2).encode() + b"\n")
+        write_whole(folder / ROWS, content)
+        write_whole(folder / NAME, planned.model_dump_json(indent=2).encode() + b"\n")
         return
     there = read_manifest(folder)
     for what, name in NAMES.items():
@@ -97,13 +97,3 @@ def _differ(was: object, wanted: object) -> str:
 def _brief(value: object) -> str:
     encoder, sha256 = getattr(value, "encoder", None), getattr(value, "sha256", None)
     return f"{encoder} {sha256[:12] if sha256 else ''}".strip() if encoder else "none" if value is None else str(value)
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Write a file in one step."""
-    unfinished = path.with_name(path.name + ".new")
-    with unfinished.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    unfinished.replace(path)

@@ -4,7 +4,6 @@ Utterances of a dialogue are not independent, so whole dialogues are drawn. Each
 all that weighted F1 needs: thousands of draws are then one product.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,17 +33,13 @@ class Paired:
     dialogues: np.ndarray
 
 
-def difference(pairs: Sequence[Paired], classes: int, draws: int = DRAWS, seed: int = 0) -> Interval:
-    """Weighted F1 of `first` minus `second`, averaged over `pairs` (one for each training seed, of the same dialogues).
-
-    Every seed sees the same dialogues drawn, so the interval is that of the test set's choice, not of the seeds'.
-    """
-    counts = [(_by_dialogue(one.first, one, classes), _by_dialogue(one.second, one, classes)) for one in pairs]
-    number = len(counts[0][0])
-    random = np.random.default_rng(seed)
-    drawn = random.multinomial(number, np.full(number, 1 / number), size=draws)
+def difference(pair: Paired, classes: int) -> Interval:
+    """Weighted F1 of `first` minus `second`, with the interval that is due to the choice of the test's dialogues."""
+    first, second = _by_dialogue(pair.first, pair, classes), _by_dialogue(pair.second, pair, classes)
+    number = len(first)
+    drawn = np.random.default_rng(0).multinomial(number, np.full(number, 1 / number), size=DRAWS)
     weights = np.concatenate([np.ones((1, number), int), drawn])
-    gaps = np.mean([weighted_f1_of(weights, first) - weighted_f1_of(weights, second) for first, second in counts], axis=0)
+    gaps = weighted_f1_of(weights, first) - weighted_f1_of(weights, second)
     low, high = np.quantile(gaps[1:], [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return Interval(difference=round(float(gaps[0]), 2), low=round(float(low), 2), high=round(float(high), 2))
 

@@ -1,7 +1,7 @@
 """What the tables are made from: bundles measured now, and the figures that the bundle keeps of its training run."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from emotrack.training.tables.records import Encoders, Measured, Metrics, MosiFigures
 from emotrack.training.tables.render import Cell, Row, Spread, Unfilled
@@ -37,6 +37,22 @@ class Evaluated:
         return self.newest.dialogues.corpus.upper()
 
     @property
+    def streams(self) -> str:
+        """The streams that dialogues were labelled from, as people write it."""
+        *first, last = self.newest.dialogues.streams
+        return f"{', '.join(first)} and {last}" if first else f"{last} only"
+
+    @property
+    def views(self) -> tuple["Evaluated", ...]:
+        """Itself, and where dialogues have more than text of their own, the same with labels from everything that is there."""
+        measured = (*self.now, *self.seeds)
+        if any(one.everything is None for one in measured):
+            return (self,)
+        now = tuple(map(_from_everything, self.now))
+        kept = self.kept and self.kept.model_copy(update={"seeds": list(map(_from_everything, self.kept.seeds))})
+        return self, replace(self, now=now, kept=kept)
+
+    @property
     def both(self) -> bool:
         """Whether one bundle stands beside the mean of its run."""
         return len(self.now) == 1 and self.kept is not None
@@ -44,7 +60,8 @@ class Evaluated:
     def columns(self, name: str) -> tuple[str, ...]:
         """Heads of the columns with our figures."""
         count = len(self.seeds)
-        ours = f"{name} ({count} seed{'s' * (count > 1)})"
+        run = "fold" if len({one.held_out for one in self.seeds}) > 1 else "seed"
+        ours = f"{name} ({count} {run}{'s' * (count > 1)})"
         return (ours, "this bundle, measured now") if self.both else (ours,)
 
     def cells(self, read: Callable[[Measured], float | None], places: int = 2) -> tuple[Cell, ...]:
@@ -59,6 +76,10 @@ class Evaluated:
     def row(self, name: str, read: Callable[[Measured], float | None], places: int = 2, extra: tuple[Cell, ...] = ()) -> Row:
         """A row of our figures and whatever follows them."""
         return Row(name, (*self.cells(read, places), *extra))
+
+
+def _from_everything(measured: Measured) -> Measured:
+    return measured.model_copy(update={"dialogues": measured.everything})
 
 
 def goal(reached: float, least: float) -> str:

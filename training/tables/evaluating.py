@@ -27,10 +27,10 @@ WITH_MATCHED = {"main", "missing"}
 WITH_ENCODERS = {"per-class"}
 
 
-def steps(tables: Sequence[str], stores: Mapping[str, Store], bundles: int, seeds: int) -> int:
-    """How often `evaluate` will tell how it stands."""
+def steps(tables: Sequence[str], stores: Mapping[str, Store], bundles: Sequence[Bundle], seeds: int) -> int:
+    """How often `evaluate` will tell how it stands, with `seeds` seeds of each experiment on MOSI."""
     sources = _sources(tables, stores)
-    measured = 0 if sources is None else bundles * sources.steps
+    measured = 0 if sources is None else sum(sources.steps(one.configuration.trained) for one in bundles)
     return measured + len(_variants(tables, stores)) * seeds + ("per-class" in tables)
 
 

@@ -1,7 +1,7 @@
 """Measures a bundle on the test sets, from stores of features."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from pydantic import TypeAdapter
@@ -14,7 +14,7 @@ from emotrack.training.evaluation import TEXT, Absence, DialogueSet, Outcome, me
 from emotrack.training.features.store import Store
 from emotrack.training.matching import MatchSettings
 from emotrack.training.provenance import foreign_stream
-from emotrack.training.reading import read_dialogues, read_pool
+from emotrack.training.reading import read_dialogues, read_pool, with_held_out
 from emotrack.training.tables.bootstrap import Interval, Paired, difference
 from emotrack.training.tables.records import LOOK_AHEADS, Absent, Brief, DialogueFigures, Measured
 
@@ -47,37 +47,54 @@ class Sources:
     faces: Store | None = None
 
     @property
-    def own(self) -> tuple[str, ...]:
-        """The papers' rows that the dialogues' own streams can fill; none where they are text alone."""
-        present = {stream for stream, rows in self.dialogues.manifest.present.items() if rows}
-        if present <= {"text"}:
-            return ()
-        vision = {"face", "body"} & present
-        has = {"T": "text" in present, "A": "audio" in present, "V": bool(vision)}
-        subsets = tuple(name for name in STREAMS_OF if all(has[mode] for mode in name.split("+")))
-        return (*subsets, *REGIONS) if len(vision) == 2 and "T+A+V" in subsets else subsets
+    def present(self) -> set[Stream]:
+        """The dialogues' own streams."""
+        return {stream for stream, rows in self.dialogues.manifest.present.items() if rows}
 
     @property
     def matched(self) -> bool:
         """Whether voices and faces are to be drawn for the dialogues."""
-        return not self.own and self.voices is not None and self.faces is not None
+        return self.present <= {"text"} and self.voices is not None and self.faces is not None
 
-    @property
-    def steps(self) -> int:
-        """How often `measure_bundle` tells how it stands."""
-        return 1 + len(LOOK_AHEADS) + len(WAYS) * (len(STREAMS_OF) if self.matched else len(self.own))
+    def rows(self, trained: Sequence[Stream]) -> tuple[str, ...]:
+        """The papers' rows that can be filled for a bundle of these `trained` streams: by the dialogues' own or by drawn ones."""
+        if self.matched:
+            return rows_of([stream for stream in trained if stream != "body"])
+        return () if self.present <= {"text"} else rows_of(self.present & set(trained))
+
+    def steps(self, trained: Sequence[Stream]) -> int:
+        """How often `measure_bundle` tells how it stands with a bundle of these `trained` streams."""
+        views = 1 + (self.whole(trained) is not None)
+        return views * (1 + len(LOOK_AHEADS)) + len(WAYS) * len(self.rows(trained))
+
+    def whole(self, trained: Sequence[Stream]) -> tuple[Stream, ...] | None:
+        """The `trained` streams that the dialogues have, where there is more than text among them beside text."""
+        used = tuple(stream for stream in trained if stream in self.present)
+        return used if "text" in used and len(used) > 1 else None
+
+
+def rows_of(streams: Collection[Stream]) -> tuple[str, ...]:
+    """The papers' rows that `streams` can fill; those without one region of the picture need both regions."""
+    has = {"T": "text" in streams, "A": "audio" in streams, "V": bool({"face", "body"} & set(streams))}
+    subsets = tuple(name for name in STREAMS_OF if all(has[mode] for mode in name.split("+")))
+    return (*subsets, *REGIONS) if {"face", "body"} <= set(streams) and "T+A+V" in subsets else subsets
 
 
 def measure_bundle(bundle: Bundle, sources: Sources, seed: int | None, advance: Advance) -> Measured:
     """All figures of one bundle. Raises `UserError` where the stores are not of its classes and encoders' widths."""
-    network = bundle.network
+    session = bundle.metrics.get("training", {}).get("network", {}).get("settings", {}).get("held_out")
+    sources = replace(sources, dialogues=with_held_out(sources.dialogues, session))
+    network, trained = bundle.network, bundle.configuration.trained
+    rows, whole = sources.rows(trained), sources.whole(trained)
     check(bundle, sources)
     held = DialogueSet.draw(read_dialogues(sources.dialogues, "test"), None, network.configuration.widths, TEST_SEED)
     return Measured(
         bundle=bundle.identifier,
         seed=seed,
-        dialogues=dialogue_figures(network, held, sources, advance),
-        own=by_subset(network, held, advance, sources.own) if sources.own else None,
+        held_out=session,
+        dialogues=dialogue_figures(network, held, sources, TEXT if "text" in trained else trained, advance),
+        everything=None if whole is None else dialogue_figures(network, held, sources, whole, advance),
+        own=by_subset(network, held, advance, rows) if rows and not sources.matched else None,
         matched=matched_figures(network, sources, matching_of(bundle), advance) if sources.matched else None,
     )
 
@@ -110,21 +127,24 @@ def matching_of(bundle: Bundle) -> MatchSettings:
     return MatchSettings() if kept is None else TypeAdapter(MatchSettings).validate_python(kept)
 
 
-def dialogue_figures(network: EmotionNetwork, held: DialogueSet, sources: Sources, advance: Advance) -> DialogueFigures:
-    """Live, revised and offline, from text."""
-    whole = outcome(network, held, TEXT)
+def dialogue_figures(
+    network: EmotionNetwork, held: DialogueSet, sources: Sources, streams: Sequence[Stream], advance: Advance
+) -> DialogueFigures:
+    """Live, revised and offline, from `streams`."""
+    whole = outcome(network, held, streams)
     advance("live and offline")
     later: dict[int, Outcome] = {}
     for count in LOOK_AHEADS:
-        later[count] = outcome(network, held, TEXT, count)
+        later[count] = outcome(network, held, streams, count)
         advance(f"revised after {count}")
     kinds = {"live": whole.live} | {f"revised+{count}": one.revised for count, one in later.items()}
     best = whole.revised.argmax(1).numpy()
     taxes: dict[str, Interval] = {}
     for name, logits in kinds.items():
         pair = Paired(logits.argmax(1).numpy(), best, whole.labels.numpy(), held.dialogues)
-        taxes[name] = difference([pair], len(network.configuration.classes))
+        taxes[name] = difference(pair, len(network.configuration.classes))
     return DialogueFigures(
+        streams=list(streams),
         corpus=sources.dialogues.manifest.corpus,
         split="test",
         dialogues=sum(len(batch.lengths) for batch in held.batches),
@@ -141,12 +161,11 @@ def matched_figures(network: EmotionNetwork, sources: Sources, settings: MatchSe
     configuration = network.configuration
     pool = read_pool(sources.voices, sources.faces, configuration.classes, "test", settings)
     dialogues = read_dialogues(sources.dialogues, "test")
-    return by_subset(network, DialogueSet.draw(dialogues, pool, configuration.widths, TEST_SEED), advance)
+    drawn = DialogueSet.draw(dialogues, pool, configuration.widths, TEST_SEED)
+    return by_subset(network, drawn, advance, sources.rows(configuration.trained))
 
 
-def by_subset(
-    network: EmotionNetwork, held: DialogueSet, advance: Advance, names: Sequence[str] = tuple(STREAMS_OF)
-) -> dict[str, Absent]:
+def by_subset(network: EmotionNetwork, held: DialogueSet, advance: Advance, names: Sequence[str]) -> dict[str, Absent]:
     """Live figures of the papers' rows `names`, in the three ways to stand in for what is left out."""
     found = {}
     for name in names:

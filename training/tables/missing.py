@@ -45,7 +45,8 @@ def mosi_subsets(evaluated: Evaluated) -> Mapping[str, Sequence[Absent]]:
 def matched_subsets(evaluated: Evaluated) -> Mapping[str, Sequence[Absent]]:
     """By subset, the figures on label-matched MELD for each seed."""
     found = [one.matched for one in evaluated.seeds if one.matched is not None]
-    return {name: [matched[name] for matched in found] for name in SUBSETS} if found else {}
+    measured = [name for name in SUBSETS if found and all(name in one for one in found)]
+    return {name: [one[name] for one in found] for name in measured}
 
 
 def subsets(title: str, text: str, rows: Mapping[str, Sequence[Absent]], linear: Mapping[str, tuple[float, float]]) -> Table:
@@ -80,7 +81,7 @@ def pairs(parallel: Mapping[str, Sequence[Absent]], drawn: Mapping[str, Sequence
 
     def row(name: str, way: str) -> Row:
         paper = published[name if way == "masked" else f"{name} (JE)"]
-        ours = [spread(rows[name], way) if rows else NOT_MEASURED for rows in (parallel, drawn)]
+        ours = [spread(rows[name], way) if name in rows else NOT_MEASURED for rows in (parallel, drawn)]
         return Row(paper.name, (given(paper.meld), given(paper.iemocap), NEEDS_MEDIA, *ours))
 
     columns = ("AM²-EmoJE, MELD", "AM²-EmoJE, IEMOCAP", "ours, MELD and IEMOCAP", "ours, MOSI", "ours, label-matched")

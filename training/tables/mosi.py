@@ -22,6 +22,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score
 
 from emotrack.model.configuration import Stream
+from emotrack.model.whole_file import write_whole
 from emotrack.training.alone import alone_in
 from emotrack.training.evaluation import DialogueSet
 from emotrack.training.features.store import Store, open_store
@@ -158,9 +159,7 @@ def carry_out(experiment: Experiment, work: Path) -> None:
     held = DialogueSet.draw(test, None, task.network.configuration.widths, 0)
     names = tuple(STREAMS_OF) if experiment.variant == FULL else (ALL_MODES,)
     figures = by_subset(task.network, held, lambda _: None, names)
-    unfinished = work / f"{experiment.name}.new"
-    unfinished.write_text(json.dumps({name: one.model_dump() for name, one in figures.items()}))
-    unfinished.replace(work / f"{experiment.name}.json")
+    write_whole(work / f"{experiment.name}.json", FIGURES.dump_json(figures))
     checkpoint.unlink()
 
 

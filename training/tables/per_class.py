@@ -14,7 +14,7 @@ VOICE_GOAL, FACE_GOAL, FACE_MILLISECONDS, FACE_PARAMETERS = 72.0, 88.0, 4, 2_000
 
 def per_class_tables(evaluated: Evaluated) -> list[Table]:
     """Live labels by class, then the voice and the face network by themselves."""
-    tables = [live_by_class(evaluated)]
+    tables = list(map(live_by_class, evaluated.views))
     encoders = evaluated.encoders
     if encoders.voice is not None:
         tables.append(voice(encoders.voice, encoders.voice_folds))
@@ -38,7 +38,7 @@ def live_by_class(evaluated: Evaluated) -> Table:
     first = evaluated.seeds[0].dialogues.live
     now = ("F1, this bundle, measured now",) if evaluated.both else ()
     return Table(
-        title=f"{evaluated.corpus} test, text only, live, by class",
+        title=f"{evaluated.corpus} test, {evaluated.streams}, live, by class",
         text=f"Mean ± standard deviation over {len(evaluated.seeds)} seed{'s' * (len(evaluated.seeds) > 1)}, in percent.",
         columns=("F1", "precision", "recall", *now, "support", "goal"),
         rows=tuple(row(name, one.support) for name, one in first.by_class.items()),

@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from emotrack.model.configuration import Stream
 from emotrack.model.errors import UserError
 from emotrack.model.manifest import PartName
 from emotrack.training.matching import MatchSettings
@@ -49,8 +50,9 @@ class Absent(Record):
 
 
 class DialogueFigures(Record):
-    """A network on the test dialogues from their text alone: live, revised after some utterances, and offline."""
+    """A network on the test dialogues from some of their streams: live, revised after some utterances, and offline."""
 
+    streams: list[Stream]
     corpus: str
     split: str
     dialogues: int
@@ -68,7 +70,12 @@ class Measured(Record):
 
     bundle: str
     seed: int | None
+    held_out: int | None = None
+    """Session of IEMOCAP that it was tested on, where its recipe says so."""
     dialogues: DialogueFigures
+    """From text alone, or from every stream of a network that uses no text."""
+    everything: DialogueFigures | None = None
+    """From every stream that the network uses; only of dialogues that have more than text of their own."""
     own: dict[str, Absent] | None = None
     """By the papers' names of what is present; only of dialogues that have sound or pictures of their own."""
     matched: dict[str, Absent] | None = None

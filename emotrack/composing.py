@@ -86,7 +86,8 @@ def _parse_value(value: str, override: str) -> Any:
 
 
 def _first_problem(error: ValidationError, listed_by: str) -> str:
-    problem = error.errors()[0]
+    # A key that is misspelt is told before what is missing for want of it.
+    problem = next((one for one in error.errors() if one["type"] == "extra_forbidden"), error.errors()[0])
     key = ".".join(str(part) for part in problem["loc"]) or "the settings"
     if problem["type"] == "extra_forbidden":
         return f"There is no setting {key}; {listed_by} lists them."

@@ -72,7 +72,9 @@ def parse_manifest(text: bytes, path: Path) -> Manifest:
     if not isinstance(content, dict) or content.get("format") != "emotrack bundle":
         raise UserError(f"{path} is not a bundle of emotrack: give the directory of one.")
     if content.get("version") != 1:
-        raise UserError(f"The bundle in {path.parent} has version {content.get('version')!r}, this emotrack reads version 1.")
+        raise UserError(
+            f"The bundle in {path.parent} has version {content.get('version')!r}, this emotrack reads version 1: {REMEDY}."
+        )
     try:
         manifest = Manifest.model_validate(content)
     except ValidationError as error:

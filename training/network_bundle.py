@@ -76,6 +76,11 @@ def encoder_parts(
 
 def check_encoders(settings: NetworkTraining) -> None:
     """Raises `UserError` where a store was made by other encoders than the bundle's that the network is to travel with."""
+    if settings.encoders is not None and not settings.encoders.exists():
+        raise UserError(
+            f"There is no bundle {settings.encoders} (`encoders`): make it of trained encoders with "
+            f"`emotrack export RUN … --out {settings.encoders}`, or give another."
+        )
     parts = load_manifest(settings.encoders)[1] if settings.encoders is not None else {}
     for store in stores_of(settings):
         if stream := foreign_stream(store, parts):

@@ -22,12 +22,13 @@ def train_command(config: str, overrides: Sequence[str], show_settings: bool) ->
 
     kind = settings.get("train")
     if not isinstance(kind, str) or kind not in TRAININGS:
-        raise UserError(f"`train` must say what is to be trained, one of {', '.join(TRAININGS)}, not {kind!r}.")
+        given = "says nothing" if kind is None else f"says {kind!r}"
+        raise UserError(f"`train` must say what is to be trained, one of {', '.join(TRAININGS)}; {config} {given}.")
     training = validate(TypeAdapter(TRAININGS[kind]), settings, f"`emotrack train --config {kind} --settings`")
     if show_settings:
         typer.echo(yaml.safe_dump(training.model_dump(mode="json"), sort_keys=False), nl=False)
         return
-    say(f"training {training.train} into {training.out}; Ctrl-C stops, and the same command goes on from the last finished epoch.")
+    say(f"{training.train} into {training.out}: reading the data; Ctrl-C stops, and the same command goes on from the last epoch.")
     for folder in run(training):
         typer.echo(folder)
 

@@ -293,6 +293,8 @@ def test_stores_go_with_the_bundle_of_their_encoders(encoders: Path, tmp_path: P
             checked(name, described, encoders)
     with pytest.raises(UserError, match="emotrack features --bundle"):
         checked("right", right, None)
+    with pytest.raises(UserError, match=r"There is no bundle .*nowhere \(`encoders`\): make it"):
+        checked("right", right, tmp_path / "nowhere")
 
 
 @pytest.mark.parametrize(("model", "travel"), [("MiniLM", {"text", "voice", "face"}), ("mpnet", {"voice", "face"})])

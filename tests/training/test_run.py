@@ -230,6 +230,10 @@ WRONG: dict[str, tuple[Callable[[Content, Path], Content | str], tuple[str, ...]
     "unknown network": (lambda recipe, folder: {**recipe, "train": "dance"}, ("train", "dance", "voice")),
     "many networks": (lambda recipe, folder: {**recipe, "train": ["voice"]}, ("train", "voice")),
     "unknown setting": (lambda recipe, folder: {**recipe, "stores": "x"}, ("no setting stores",)),
+    "misspelt setting beside one that is missing": (
+        lambda recipe, folder: {**{key: recipe[key] for key in recipe if key != "out"}, "outt": "x"},
+        ("no setting outt",),
+    ),
     "unknown setting within": (
         lambda recipe, folder: {**recipe, "optimisation": {"epoch": 3}},
         ("no setting optimisation.epoch",),
@@ -253,7 +257,7 @@ WRONG: dict[str, tuple[Callable[[Content, Path], Content | str], tuple[str, ...]
     "uneven heads": (lambda recipe, folder: {**recipe, "network": {"width": 10, "heads": 4}}, ("not a multiple of heads",)),
     "missing store": (lambda recipe, folder: {**recipe, "store": str(folder / "nowhere")}, ("nowhere", "emotrack features")),
     "voices alone": (lambda recipe, folder: {**recipe, "faces": None}, ("set both, or neither",)),
-    "missing bundle": (lambda recipe, folder: {**recipe, "encoders": str(folder / "nowhere")}, ("nowhere",)),
+    "missing bundle": (lambda recipe, folder: {**recipe, "encoders": str(folder / "nowhere")}, ("nowhere", "emotrack export")),
     "other encoders": (
         lambda recipe, folder: {
             **recipe,

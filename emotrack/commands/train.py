@@ -29,8 +29,8 @@ def train_command(config: str, overrides: Sequence[str], show_settings: bool) ->
         typer.echo(yaml.safe_dump(training.model_dump(mode="json"), sort_keys=False), nl=False)
         return
     say(
-        f"training {training.train} into {training.out}: reading the data; Ctrl-C stops, and the same command goes on from the last "
-        "finished epoch."
+        f"training {training.train} into {training.out}: reading the data; Ctrl-C stops, and the same command goes on from the "
+        "last finished epoch."
     )
     for folder in run(training):
         typer.echo(folder)

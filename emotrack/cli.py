@@ -233,16 +233,7 @@ def features(
     """Describe a corpus by the tracker's encoders, for training."""
     from emotrack.commands.features import features_command
 
-    features_command(
-        corpus,
-        root,
-        out,
-        profile=profile,
-        bundle=bundle,
-        overrides=set_ or [],
-        disturbed=disturbed,
-        shard_rows=shard,
-    )
+    features_command(corpus, root, out, profile=profile, bundle=bundle, overrides=set_ or [], disturbed=disturbed, shard_rows=shard)
 
 
 @app.command()

@@ -103,7 +103,7 @@ class Explainer:
         """The Shapley value of each of `parts` in log₂ of the odds, from all sets of them (doubled by every further part)."""
         sets = [frozenset(some) for count in range(len(parts) + 1) for some in combinations(parts, count)]
         odds = dict(zip(sets, log_odds(self.without([tuple(one) for one in sets])), strict=True)) if parts else {}
-        # A set of k hidden parts is what k of the orders' last parts are; all orders are alike.
+        # Each hidden set by the share of the orders in which just these come into sight after the part.
         weights = {one: 1 / (len(parts) * comb(len(parts) - 1, len(one))) for one in sets if len(one) < len(parts)}
         return [
             sum(weight * float(odds[one] - odds[one | {part}]) for one, weight in weights.items() if part not in one)

@@ -123,6 +123,13 @@ def test_of_regions_that_tell_the_same_each_did_its_share() -> None:
     assert [one.probability for one in found] == [0.8, 0.8, 0.8]
 
 
+def test_what_the_regions_did_adds_up_to_what_the_face_did(explained: dict[int, Explanation]) -> None:
+    for number in (HAPPY, ANGRY, MUTED):
+        regions = [found.contribution for found in explained[number].parts if found.part.kind == "region"]
+        assert len(regions) == len(REGIONS)
+        assert sum(regions) == pytest.approx(explained[number].streams["face"].contribution, abs=1e-4)
+
+
 def test_a_stream_without_any_of_its_parts_is_masked(
     workbench: Workbench, judge: Judge, told: dict[int, Conclusion], explained: dict[int, Explanation]
 ) -> None:

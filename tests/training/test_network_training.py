@@ -15,6 +15,7 @@ from emotrack.model.configuration import MELD_CLASSES, NetworkConfiguration, Str
 from emotrack.model.errors import UserError
 from emotrack.model.manifest import EncoderNote
 from emotrack.model.network import EmotionNetwork
+from emotrack.training.corpora.records import Row
 from emotrack.training.evaluation import outcome, score, shuffling_costs
 from emotrack.training.features.store import open_store
 from emotrack.training.loop import train
@@ -22,6 +23,7 @@ from emotrack.training.losses import UNLABELLED
 from emotrack.training.network import NetworkData, NetworkTask, NetworkTraining, read_data
 from emotrack.training.network_bundle import check_encoders, encoder_parts, save_network
 from emotrack.training.reliance import choose_reliance
+from helpers.corpora import write_store_of
 from helpers.lesson import KilledError, Nobody
 from helpers.stores import TINY, WIDTH, write_people, write_stores, write_talk
 
@@ -233,6 +235,18 @@ def test_streams_that_are_noise_are_masked(tmp_path: Path) -> None:
     bundle = load_bundle(tmp_path / "bundle")
     assert "face" not in bundle.configuration.trained
     assert bundle.configuration.trained
+
+
+def test_a_session_that_is_held_out_is_not_learnt_from(tmp_path: Path) -> None:
+    rows = [Row(f"{session}{number}", f"Ses{session:02}F_impro{number:02}", 0, "train", "F", label=MELD_CLASSES[session])
+            for session in range(1, 6) for number in range(10)]  # fmt: skip
+    tokens: list[dict[Stream, np.ndarray]] = [{"text": np.ones((1, WIDTH), np.float32)} for _ in rows]
+    store = write_store_of(tmp_path / "store", rows, tokens, MELD_CLASSES, corpus="iemocap")
+    for session in (1, 4):
+        data, _ = read_data(training({"store": str(store)}, tmp_path, held_out=session))
+        learnt = {int(label) for dialogue in data.train for label in dialogue.labels}
+        assert learnt == {1, 2, 3, 4, 5} - {session}
+        assert len(data.train) == 36
 
 
 Change = Callable[[Path, dict[str, str]], dict[str, Any]]

@@ -1,6 +1,7 @@
 """Bundles measured on stores: what is fed, what is refused, and the command line from bundle to table."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -164,6 +165,22 @@ def test_rows_that_need_a_stream_which_the_bundle_masks_are_not_measured(
         open_store(acted_store(tmp_path / "f", "ferplus", "face")),
     )
     assert drawn.rows(trained) == rows
+
+
+def test_a_bundle_is_tested_on_the_session_that_it_was_not_to_learn_from(bundle: Path, tmp_path: Path) -> None:
+    rows = [
+        Row(f"{session}/{place}", f"Ses{session:02}F_impro01", place, "train", "F", label=MELD_CLASSES[place])
+        for session in range(1, 6)
+        for place in range(session)
+    ]
+    tokens: list[dict[Stream, np.ndarray]] = [{"text": np.ones((1, WIDTHS["text"]), np.float32)} for _ in rows]
+    sources = Sources(open_store(write_store_of(tmp_path / "store", rows, tokens, MELD_CLASSES, corpus="iemocap")))
+    found = []
+    for session in (2, 4):
+        metrics = {"training": {"network": {"settings": {"held_out": session}}}}
+        found.append(measure_bundle(replace(load_bundle(bundle), metrics=metrics), sources, 1, lambda _: None))
+        assert found[-1].held_out == session and found[-1].dialogues.live.utterances == session
+    assert Evaluated(tuple(found)).columns("ours") == ("ours (2 folds)",)
 
 
 def test_stores_that_do_not_go_with_the_bundle_are_refused(bundle: Path, tmp_path: Path) -> None:

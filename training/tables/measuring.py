@@ -82,7 +82,7 @@ def rows_of(streams: Collection[Stream]) -> tuple[str, ...]:
 
 def measure_bundle(bundle: Bundle, sources: Sources, seed: int | None, advance: Advance) -> Measured:
     """All figures of one bundle. Raises `UserError` where the stores are not of its classes and encoders' widths."""
-    session = bundle.metrics.get("training", {}).get("network", {}).get("settings", {}).get("held_out")
+    session = held_out_by(bundle)
     sources = replace(sources, dialogues=with_held_out(sources.dialogues, session))
     network, trained = bundle.network, bundle.configuration.trained
     rows, whole = sources.rows(trained), sources.whole(trained)
@@ -119,6 +119,12 @@ def check_encoders(bundle: Bundle, store: Store) -> None:
             f"The {stream} features in {store.path} were made by other weights than the bundle {bundle.identifier} holds: "
             "make them with `emotrack features --bundle`."
         )
+
+
+def held_out_by(bundle: Bundle) -> int | None:
+    """The session of IEMOCAP that the bundle's network was not to learn from, where its recipe says so."""
+    session = bundle.metrics.get("training", {}).get("network", {}).get("settings", {}).get("held_out")
+    return None if session is None else int(session)
 
 
 def matching_of(bundle: Bundle) -> MatchSettings:

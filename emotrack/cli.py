@@ -8,6 +8,8 @@ from typing import Annotated, Optional
 import typer
 
 from emotrack import __version__
+from emotrack.cli_engines import app as engines_app
+from emotrack.cli_options import ConfigOption, ProfileOption, SetOption
 from emotrack.model.errors import UserError
 from emotrack.say import say
 
@@ -20,9 +22,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-ProfileOption = Annotated[str, typer.Option("--profile", "-p", help="Settings for a kind of machine: embedded or gpu.")]
-ConfigOption = Annotated[Optional[Path], typer.Option("--config", "-c", help="YAML file with settings of your own.")]  # noqa: UP045
-SetOption = Annotated[Optional[list[str]], typer.Option("--set", help="One setting as a.b=value; may be repeated.")]  # noqa: UP045
+app.add_typer(engines_app)
+
 ServerKeyOption = Annotated[
     Optional[str],  # noqa: UP045
     typer.Option("--server-key", help="The publisher's public key, or its .key file, when it encrypts."),

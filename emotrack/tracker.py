@@ -5,6 +5,9 @@ from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from emotrack.engines.encoders import Encoders, open_encoders
+from emotrack.engines.engine import EngineInfo as Engine
+from emotrack.engines.heads import Heads, open_heads
+from emotrack.engines.pool import EnginePool
 from emotrack.model.bundle import Bundle, load_bundle
 from emotrack.model.configuration import Stream
 from emotrack.model.errors import UserError
@@ -59,8 +62,12 @@ class Tracker:
                 undo.callback(publisher.close)
             self.bundle = bundle = load_bundle(settings.bundle)
             """What labels the session."""
-            self.encoders = encoders = open_encoders(settings.engines, bundle, say)
+            pool = EnginePool(settings.engines, say)
+            self.encoders = encoders = open_encoders(pool, settings.engines, bundle, say)
             """What describes it; both may be used on when it has ended."""
+            heads = open_heads(pool, bundle)
+            self.engines = tuple(pool.given.values())
+            """What runs the networks."""
             transcriber = open_transcriber(settings.stream.transcription, say)
             if transcriber is not None:
                 undo.callback(transcriber.close)
@@ -75,10 +82,11 @@ class Tracker:
                 sources=opened,
                 bundle=bundle,
                 encoders=encoders,
+                heads=heads,
                 transcriber=transcriber,
                 speechless="switched off" if settings.stream.transcription.recogniser == "none" else "no recogniser",
                 outbox=self._outbox,
-                opening=opening(settings, bundle, encoders, transcriber, opened),
+                opening=opening(settings, bundle, encoders, heads, transcriber, opened),
                 settings=settings.stream,
                 observe=observe,
             )
@@ -131,19 +139,18 @@ def opening(
     settings: Settings,
     bundle: Bundle,
     encoders: Encoders,
+    heads: Heads,
     transcriber: Transcriber | None,
     sources: Sequence[Source],
 ) -> Session:
     """The message that opens a session, but for the moment of that: what tracks, with what, and what was left out and why."""
     engines = [
-        EngineInfo(
-            part=report.stream,
-            model=report.model,
-            backend=None if report.model is None else "torch",
-            skipped=() if report.reason is None else (SkippedBackend(backend="torch", reason=report.reason),),
-        )
+        EngineInfo(part=report.stream, model=None, backend=None, skipped=(SkippedBackend(backend="any", reason=report.reason),))
+        if report.reason is not None
+        else _engine(report.stream, str(report.model), report.engines)
         for report in encoders.report
     ]
+    engines.append(_engine("network", "AM2-EmoJE", heads.engines))
     recogniser = None if transcriber is None else transcriber.name
     engines.append(EngineInfo(part="transcription", model=recogniser, backend=recogniser))
     return Session(
@@ -155,4 +162,17 @@ def opening(
         model=ModelInfo(id="AM2-EmoJE", hash=bundle.identifier),
         engines=tuple(engines),
         feeds=tuple(FeedInfo(source=source.name, description=source.description) for source in sources),
+    )
+
+
+def _engine(part: str, model: str, engines: Sequence[Engine]) -> EngineInfo:
+    """What computes one part: usually one backend for all its networks, and the same ones skipped for the same reasons."""
+    return EngineInfo(
+        part=part,
+        model=model,
+        backend=", ".join(dict.fromkeys(f"{engine.backend} {engine.precision}" for engine in engines)),
+        skipped=tuple(
+            SkippedBackend(backend=backend, reason=reason)
+            for backend, reason in dict.fromkeys((skip.backend, skip.reason) for engine in engines for skip in engine.skipped)
+        ),
     )

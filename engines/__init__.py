@@ -1,1 +1,1 @@
-"""The encoders: what describes words, sound, faces and bodies."""
+"""The networks at work: what describes words, sound, faces and bodies and fuses them, compiled for this machine."""

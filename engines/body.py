@@ -1,28 +1,23 @@
-"""Bodies in a picture: person boxes by a YOLO network of ultralytics (AGPL-3.0, optional), described without their faces.
+"""Bodies in a picture: persons found by a YOLO network, described without their faces.
 
 The description is made by hand, so that it is the same for every YOLO file, ONNX or PyTorch: where the person is and how large,
 where the face lies in the box, and how edges run in a coarse grid over the box once the face is painted over (histograms of
 oriented gradients, Dalal and Triggs 2005, with block normalisation over the whole box).
 """
 
-import logging
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import torch
 from PIL import Image
-from platformdirs import user_cache_path
-from torch.nn.functional import avg_pool2d
 
-from emotrack.model.errors import UserError
+from emotrack.engines.person_detection import PersonDetector
+from emotrack.engines.person_networks import person_network, person_spec
+from emotrack.engines.pool import EnginePool
 
 _WIDTH, _HEIGHT, _CELL = 48, 96, 16
 _ORIENTATIONS = 8
-_PERSON = 0
 _FACE_MARGIN = 0.25
 """How far beyond its box, in box sizes, a face is painted over: hair and chin go with it."""
 
@@ -43,19 +38,10 @@ class BodyEncoder:
 
     dim = 9 + (_WIDTH // _CELL) * (_HEIGHT // _CELL) * _ORIENTATIONS
 
-    def __init__(self, weights: str | Path, *, probability: float = 0.5, maximum_bodies: int = 8, device: str = "cpu") -> None:
-        """Load YOLO from `weights`: an .onnx or .pt detection network of COCO's classes (only a .pt that you trust).
-
-        Raises `UserError` where the package or the file is missing or wrong.
-        """
-        self._network = _load(Path(weights))
-        self._probability = probability
+    def __init__(self, detector: PersonDetector, *, maximum_bodies: int = 8) -> None:
+        """`maximum_bodies`: of more people than that, only the largest are described."""
+        self._detector = detector
         self._maximum_bodies = maximum_bodies
-        self._device = device
-        try:
-            self.boxes(np.zeros((64, 64, 3), np.uint8))
-        except Exception as error:
-            raise UserError(f"{weights} is not a YOLO detection network; give one of COCO's classes.") from error
 
     def describe(self, image: np.ndarray, faces: Sequence[np.ndarray]) -> list[DescribedBody]:
         """The people in `image` (uint8 [height, width, 3], RGB), the largest first; `faces` are the face boxes in it."""
@@ -68,15 +54,19 @@ class BodyEncoder:
 
     def boxes(self, image: np.ndarray) -> list[tuple[np.ndarray, float]]:
         """Box (float32 [4]) and probability of every person in `image`, the largest first."""
-        bgr = np.ascontiguousarray(image[..., ::-1])
-        (result,) = self._network.predict(
-            bgr, classes=[_PERSON], conf=self._probability, device=self._device, verbose=False, save=False
-        )
-        boxes = result.boxes.xyxy.cpu().numpy().astype(np.float32)
+        boxes, probabilities = self._detector.boxes(image)
         sizes = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
         order = np.lexsort((boxes[:, 0], -sizes))[: self._maximum_bodies]
-        probabilities = result.boxes.conf.cpu().numpy()
         return [(boxes[index], float(probabilities[index])) for index in order]
+
+
+def open_body(pool: EnginePool, weights: Path) -> BodyEncoder:
+    """Describes the people that the network in `weights` finds: an .onnx or .pt file (only a .pt that you trust).
+
+    Raises `UserError` where the file is missing or holds something else, where ultralytics is missing that a .pt needs, and where
+    nothing can run it as the settings ask for.
+    """
+    return BodyEncoder(PersonDetector(person_network(pool.engine(person_spec(weights)), weights)))
 
 
 def match_faces(bodies: Sequence[np.ndarray], faces: Sequence[np.ndarray]) -> list[int | None]:
@@ -136,26 +126,6 @@ def _edges(image: np.ndarray, box: np.ndarray, faces: Sequence[np.ndarray]) -> n
     direction = (np.arctan2(down, across) % np.pi) * (_ORIENTATIONS / np.pi)
     bins = direction.astype(int) % _ORIENTATIONS
     layers = np.stack([strength * (bins == orientation) for orientation in range(_ORIENTATIONS)])
-    histogram = avg_pool2d(torch.from_numpy(layers)[None], _CELL).numpy().ravel()
+    histogram = layers.reshape(_ORIENTATIONS, _HEIGHT // _CELL, _CELL, _WIDTH // _CELL, _CELL).mean(axis=(2, 4)).ravel()
     length = np.linalg.norm(histogram)
     return (histogram / length if length > 0 else histogram).astype(np.float32)
-
-
-def _load(path: Path) -> Any:
-    if not path.is_file() or path.suffix not in (".onnx", ".pt"):
-        raise UserError(f"There are no YOLO weights at {path}; give the path of an .onnx or .pt file.")
-    # Never install packages, report usage, or write into the user's settings from here.
-    os.environ.setdefault("YOLO_AUTOINSTALL", "false")
-    os.environ.setdefault("YOLO_OFFLINE", "true")
-    os.environ.setdefault("YOLO_VERBOSE", "false")
-    os.environ.setdefault("YOLO_CONFIG_DIR", str(user_cache_path("emotrack")))
-    try:
-        from ultralytics import YOLO
-    except ImportError as error:
-        raise UserError(f"Body boxes need a package that is missing ({error}); pip install 'emotrack[body]' brings it.") from error
-    logging.getLogger("ultralytics").setLevel(logging.ERROR)
-    try:
-        return YOLO(path, task="detect", verbose=False)
-    except Exception as error:
-        # The library, torch and ONNX Runtime raise as they please over a file that holds something else.
-        raise UserError(f"{path} is not a YOLO detection network; give one of COCO's classes.") from error

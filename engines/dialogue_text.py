@@ -3,21 +3,20 @@
 Training packs whole dialogues with these functions, live tracking the newest lines.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Protocol
 
-import torch
+import numpy as np
 from pydantic import Field
-from torch import Tensor
 
 WORDS = 126
 """Tokens at which a line's words are cut."""
 LETTERS = "abcdefgh"
 """What speakers are called, by their number; after the last letter the first one is used again."""
-_BEFORE = -1
+BEFORE = -1
 """Owner of the start token, which every line reads."""
-_NOBODY = 2**31
+NOBODY = 2**31 - 1
 """Owner of padding, which no line reads."""
 
 
@@ -67,11 +66,25 @@ class Passage:
         return slice(start, start + max(count - 1, 0))
 
 
+class Tokenizer(Protocol):
+    """What is needed of a sentence encoder's tokenizer; those of Hugging Face have it too."""
+
+    cls_token_id: int
+    sep_token_id: int
+    pad_token_id: int
+
+    def convert_tokens_to_ids(self, tokens: list[str]) -> list[int]: ...
+
+    def __call__(
+        self, texts: list[str], *, add_special_tokens: bool, truncation: bool, max_length: int
+    ) -> Mapping[str, list[list[int]]]: ...
+
+
 class LineTokenizer:
     """Turns lines into token ids: the speaker's letter, the words, the closing token."""
 
-    def __init__(self, tokenizer: Any) -> None:
-        """`tokenizer`: the Hugging Face tokenizer of a sentence encoder of BERT's kind."""
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        """`tokenizer`: that of a sentence encoder of BERT's kind."""
         self.start: int = tokenizer.cls_token_id
         self.padding: int = tokenizer.pad_token_id
         self._end = tokenizer.sep_token_id
@@ -90,21 +103,22 @@ class LineTokenizer:
 
 def pack(start: int, lines: Sequence[Sequence[int]]) -> Passage:
     """One sequence of the start token and any number of lines (token ids each), oldest first."""
-    ids, owners = [start], [_BEFORE]
+    ids, owners = [start], [BEFORE]
     for index, line in enumerate(lines):
         ids += line
         owners += [index] * len(line)
     return Passage(ids, owners)
 
 
-def collate(passages: Sequence[Passage], padding: int, device: str | torch.device = "cpu") -> tuple[Tensor, Tensor]:
-    """Token ids int64 [B, L], padded on the right, and the additive attention mask float32 [B, 1, L, L] for them.
+def padded(passages: Sequence[Passage], padding: int) -> tuple[np.ndarray, np.ndarray]:
+    """Ids and owners of all tokens, each int64 [B, L], with padding behind them that belongs to nobody.
 
-    A token attends to the start token and to every token of its own and of earlier lines.
+    A token is to attend to the start token and to every token of its own and of earlier lines: to all whose owner is no greater.
     """
     longest = max(len(passage.ids) for passage in passages)
-    ids = [passage.ids + [padding] * (longest - len(passage.ids)) for passage in passages]
-    owners = torch.tensor([passage.owners + [_NOBODY] * (longest - len(passage.owners)) for passage in passages], device=device)
-    hidden = owners[:, None, None, :] > owners[:, None, :, None]
-    mask = torch.zeros(hidden.shape, device=device).masked_fill(hidden, torch.finfo(torch.float32).min)
-    return torch.tensor(ids, device=device), mask
+    ids = np.full((len(passages), longest), padding, np.int64)
+    owners = np.full((len(passages), longest), NOBODY, np.int64)
+    for row, passage in enumerate(passages):
+        ids[row, : len(passage.ids)] = passage.ids
+        owners[row, : len(passage.ids)] = passage.owners
+    return ids, owners

@@ -7,19 +7,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
-import torch
-
-from emotrack.engines.body import BodyEncoder
-from emotrack.engines.face import FaceEncoder
-from emotrack.engines.face_detection import FaceDetector
+from emotrack.engines.body import BodyEncoder, open_body
+from emotrack.engines.engine import EngineInfo
+from emotrack.engines.face import FaceEncoder, face_spec
+from emotrack.engines.face_detection import FaceDetector, open_face_detector
 from emotrack.engines.passt import PasstEncoder
+from emotrack.engines.pool import EnginePool
 from emotrack.engines.segments import AudioEncoder
 from emotrack.engines.settings import EngineSettings
 from emotrack.engines.text import TextEncoder
-from emotrack.engines.voice import VoiceEncoder
+from emotrack.engines.voice import VoiceEncoder, voice_spec
 from emotrack.model.bundle import Bundle, Part
 from emotrack.model.configuration import Stream
 from emotrack.model.errors import UserError
+from emotrack.model.manifest import PartName
 
 UNTRAINED = "untrained"
 """Reason of a stream that the bundle's network was not trained on."""
@@ -36,11 +37,12 @@ Encoder = TypeVar("Encoder", bound=Described)
 
 @dataclass(frozen=True, slots=True)
 class EncoderReport:
-    """One stream's encoder as said to people: the model that describes it, or None and the reason."""
+    """One stream's encoder as said to people: the model that describes it and its engines, or None and the reason."""
 
     stream: Stream
     model: str | None
     reason: str | None = None
+    engines: tuple[EngineInfo, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,36 +64,28 @@ class Encoders:
         return "no detector" if self.face_detector is None and self.body is None else None
 
 
-def open_encoders(settings: EngineSettings, bundle: Bundle, say: Callable[[str], None]) -> Encoders:
+def open_encoders(pool: EnginePool, settings: EngineSettings, bundle: Bundle, say: Callable[[str], None]) -> Encoders:
     """Open what `settings` ask for; what cannot be had is left out and told once through `say`, with the fix."""
-    torch.set_num_threads(settings.threads)
-    device = choose_device(settings)
-    opening = _Opening(bundle, say)
-    text = opening.try_to_open(
-        "text", settings.text, lambda: TextEncoder(settings.text, adapter=bundle.parts.get("text"), device=device)
-    )
-    audio = opening.try_to_open("audio", settings.audio, lambda: _open_audio(settings, bundle, device))
-    face = opening.try_to_open("face", settings.face, lambda: FaceEncoder(_part(bundle, "face").path, device=device))
+    opening = _Opening(pool, bundle, say)
+    text = opening.try_to_open("text", settings.text, lambda: TextEncoder(pool, settings.text, adapter=bundle.parts.get("text")))
+    audio = opening.try_to_open("audio", settings.audio, lambda: _open_audio(pool, settings, bundle))
+    detector = None
+    if settings.face != "none" or settings.body_weights is not None:  # bodies are described without their faces
+        detector = open_face_detector(pool)
+    face = opening.try_to_open("face", settings.face, lambda: FaceEncoder(pool.engine(face_spec(_part(bundle, "face").path))))
     weights = settings.body_weights
-    body = opening.try_to_open("body", "none" if weights is None else weights.name, lambda: _open_body(settings, device))
-    detector = None if face is None and body is None else FaceDetector(device=device)  # bodies are described without their faces
+    body = opening.try_to_open("body", "none" if weights is None else weights.name, lambda: _open_body(pool, settings))
     return Encoders(text, audio, detector, face, body, opening.unusable, tuple(opening.report))
-
-
-def choose_device(settings: EngineSettings) -> str:
-    """The torch device that these settings mean; raises `UserError` where CUDA is asked for and not there."""
-    available = torch.cuda.is_available()
-    if settings.device == "cuda" and not available:
-        raise UserError("engines.device is cuda but torch finds no CUDA device: add --set engines.device=cpu.")
-    return "cuda" if settings.device != "cpu" and available else "cpu"
 
 
 class _Opening:
     """Opens one encoder after the other and keeps the record."""
 
-    def __init__(self, bundle: Bundle, say: Callable[[str], None]) -> None:
+    def __init__(self, pool: EnginePool, bundle: Bundle, say: Callable[[str], None]) -> None:
         self.unusable: dict[Stream, str] = {}
         self.report: list[EncoderReport] = []
+        self._pool = pool
+        self._told: set[str] = set()
         self._bundle = bundle
         self._say = say
 
@@ -115,7 +109,9 @@ class _Opening:
                 f"The bundle's network takes {stream} descriptors of width {width} and {model} gives {encoder.dim}, so {stream} is "
                 "masked: use the profile that the bundle was trained with, or train one with this profile."
             )
-        self.report.append(EncoderReport(stream, model))
+        opened = [name for name in self._pool.given if name not in self._told]
+        self._told.update(opened)
+        self.report.append(EncoderReport(stream, model, engines=tuple(self._pool.given[name] for name in opened)))
         return encoder
 
     def _without(self, stream: Stream, reason: str) -> None:
@@ -123,18 +119,18 @@ class _Opening:
         self.report.append(EncoderReport(stream, None, reason))
 
 
-def _open_audio(settings: EngineSettings, bundle: Bundle, device: str) -> AudioEncoder:
+def _open_audio(pool: EnginePool, settings: EngineSettings, bundle: Bundle) -> AudioEncoder:
     if settings.audio == "passt":
-        return PasstEncoder(settings.passt_weights, device=device)
-    return VoiceEncoder(_part(bundle, "voice").path, device=device)
+        return PasstEncoder(pool, settings.passt_weights)
+    return VoiceEncoder(pool.engine(voice_spec(_part(bundle, "voice").path)))
 
 
-def _open_body(settings: EngineSettings, device: str) -> BodyEncoder:
+def _open_body(pool: EnginePool, settings: EngineSettings) -> BodyEncoder:
     assert settings.body_weights is not None
-    return BodyEncoder(settings.body_weights, device=device)
+    return open_body(pool, settings.body_weights)
 
 
-def _part(bundle: Bundle, name: str) -> Part:
+def _part(bundle: Bundle, name: PartName) -> Part:
     if name not in bundle.parts:
         raise UserError(f"The bundle has no {name} network: train or fetch one that has, or switch that stream off.")
     return bundle.parts[name]

@@ -3,11 +3,14 @@
 from pathlib import Path
 
 import numpy as np
-import torch
 from PIL import Image
 
-from emotrack.engines.weights import fill
-from emotrack.model.face import FACE_DIM, FACE_SIZE, FaceNetwork
+from emotrack.engines.definition import Definition
+from emotrack.engines.engine import Runs
+from emotrack.engines.spec import Arrays, Port, Sizes, Spec, batch_axis
+from emotrack.model.formats import EXPRESSIONS, FACE_DIM, FACE_SIZE
+
+_BATCH = batch_axis()
 
 CROP_SCALE = 1.09
 """Side of the crop over the geometric mean of the box's sides.
@@ -33,24 +36,37 @@ def crop_face(image: np.ndarray, box: np.ndarray) -> np.ndarray:
     return np.asarray(grey)
 
 
+def face_spec(weights: Path) -> Spec:
+    """Our expression network with these weights."""
+    return Spec(
+        name="face",
+        inputs=(Port("crops", "uint8", (_BATCH, FACE_SIZE, FACE_SIZE)),),
+        outputs=(Port("descriptors", "float32", (_BATCH, FACE_DIM)), Port("logits", "float32", (_BATCH, len(EXPRESSIONS)))),
+        definition=Definition("emotrack.engines.networks.face", {"weights": weights}),
+        samples=_samples,
+        decides="logits",
+    )
+
+
 class FaceEncoder:
     """Describes face crops; `dim` numbers each."""
 
     size = FACE_SIZE
     dim = FACE_DIM
 
-    def __init__(self, weights: Path, *, device: str = "cpu") -> None:
-        """Load the expression network's `weights`; raises UserError where they are not its own."""
-        self._network = FaceNetwork()
-        fill(self._network, weights, "face")
-        # A fifth quicker on a processor.
-        self._network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self._device = device
+    def __init__(self, engine: Runs) -> None:
+        """`engine`: of `face_spec`."""
+        self._engine = engine
 
-    @torch.inference_mode()
     def encode(self, crops: np.ndarray) -> np.ndarray:
         """Describe crops uint8 [k, 48, 48] as float32 [k, 128]; k may be 0."""
-        if not len(crops):
-            return np.zeros((0, FACE_DIM), np.float32)
-        descriptors, _ = self._network(torch.from_numpy(crops).to(self._device))
-        return descriptors.cpu().numpy()
+        most = _BATCH.maximum
+        found = [self._engine.run(crops=crops[start : start + most]) for start in range(0, len(crops), most)]
+        return np.concatenate([np.zeros((0, FACE_DIM), np.float32), *(one["descriptors"] for one in found)])
+
+
+def _samples(sizes: Sizes, random: np.random.Generator) -> list[Arrays]:
+    shape = (sizes["batch"], FACE_SIZE, FACE_SIZE)
+    noise = random.integers(0, 256, shape, dtype=np.uint8)
+    ramp = np.broadcast_to(np.linspace(0, 255, FACE_SIZE).astype(np.uint8), shape)
+    return [{"crops": crops} for crops in (ramp // 2 + noise // 2, noise, ramp.copy(), np.zeros(shape, np.uint8))]

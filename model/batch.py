@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from emotrack.model.configuration import STREAMS, Stream, StreamWidths
-from emotrack.model.errors import UserError
+from emotrack.model.tokens import padded
 
 
 @dataclass(frozen=True)
@@ -91,17 +91,6 @@ def collate(
     )
 
 
-def _pad(rows: Sequence[NDArray[np.floating] | None], name: str, width: int, pad_to: int) -> TokenStream:
-    counts = [0 if row is None else len(row) for row in rows]
-    values = np.zeros((len(rows), max(pad_to, *counts, 1), width), np.float32)
-    for index, row in enumerate(rows):
-        if row is None or not len(row):
-            continue
-        if row.ndim != 2 or row.shape[1] != width:
-            raise UserError(
-                f"The {name} encoder gives tokens of shape {row.shape[1:]} but the bundle expects width {width}: "
-                "use the profile that the bundle was trained for."
-            )
-        values[index, : len(row)] = row
-    mask = torch.arange(values.shape[1]) < torch.tensor(counts)[:, None]
-    return TokenStream(torch.from_numpy(values), mask)
+def _pad(rows: Sequence[NDArray[np.floating] | None], name: Stream, width: int, pad_to: int) -> TokenStream:
+    values, counts = padded(rows, name, width, pad_to)
+    return TokenStream(torch.from_numpy(values), torch.from_numpy(np.arange(values.shape[1]) < counts[:, None]))

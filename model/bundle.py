@@ -7,20 +7,22 @@ unpickled.
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import safetensors.torch
-import torch
 from safetensors import SafetensorError
-from torch import Tensor
 
 from emotrack.model.configuration import NetworkConfiguration, Stream
 from emotrack.model.errors import UserError
 from emotrack.model.manifest import REMEDY, EncoderNote, Manifest, PartName, PartNote, parse_manifest
-from emotrack.model.network import EmotionNetwork
 from emotrack.model.whole_file import write_whole
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from emotrack.model.network import EmotionNetwork
 
 MANIFEST = "bundle.json"
 
@@ -29,7 +31,7 @@ MANIFEST = "bundle.json"
 class NewPart:
     """A part to be saved: its weights and what is to be known of them."""
 
-    tensors: Mapping[str, Tensor]
+    tensors: "Mapping[str, Tensor]"
     licence: str
     trained_on: str
     settings: dict[str, Any] = field(default_factory=dict)
@@ -46,21 +48,28 @@ class Part:
     trained_on: str
     settings: dict[str, Any]
 
-    def tensors(self) -> dict[str, Tensor]:
+    def tensors(self) -> "dict[str, Tensor]":
         """The weights, read and checked once more."""
         return _tensors(self.path, self.sha256)
 
 
 @dataclass(frozen=True)
 class Bundle:
-    """A trained network, ready to run, and the parts beside it. `identifier` names exactly these bytes."""
+    """A trained network and the parts beside it, all files checked. `identifier` names exactly these bytes."""
 
-    network: EmotionNetwork
     configuration: NetworkConfiguration
     identifier: str
     encoders: dict[str, dict[Stream, EncoderNote]]
     parts: dict[PartName, Part]
     metrics: dict[str, Any]
+
+    @cached_property
+    def network(self) -> "EmotionNetwork":
+        """The network in evaluation mode, built when it is first asked for; raises `UserError` where its weights do not fit."""
+        from emotrack.model.building import build_network  # imports torch, which live tracking does without
+
+        part = self.parts["network"]
+        return build_network(self.configuration, part.tensors(), part.path)
 
 
 def default_directory() -> Path:
@@ -68,7 +77,7 @@ def default_directory() -> Path:
     return Path(str(resources.files("emotrack.model") / "weights"))
 
 
-def network_part(network: EmotionNetwork, licence: str, trained_on: str) -> NewPart:
+def network_part(network: "EmotionNetwork", licence: str, trained_on: str) -> NewPart:
     """The part `network` of a bundle, made without touching the network, which may go on training."""
     state = {name: tensor for name, tensor in network.state_dict().items() if "parametrizations" not in name}
     return NewPart({**state, "joint.rotation": network.joint.rotation}, licence, trained_on)
@@ -91,6 +100,8 @@ def save_bundle(
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"The folder {directory} cannot be made ({error.strerror}): choose another.") from None
+    import safetensors.torch
+
     notes: dict[PartName, PartNote] = {}
     for name, part in parts.items():
         data = safetensors.torch.save({key: tensor.detach().cpu().contiguous().clone() for key, tensor in part.tensors.items()})
@@ -124,9 +135,9 @@ def load_manifest(directory: Path) -> tuple[Manifest, dict[PartName, Part]]:
 
 
 def load_bundle(directory: Path | None = None) -> Bundle:
-    """Reads a bundle, by default the one in the package, and builds its network in evaluation mode.
+    """Reads a bundle, by default the one in the package.
 
-    Raises `UserError` as `load_manifest` does, where weights do not fit the configuration, and where there is no network.
+    Raises `UserError` as `load_manifest` does, and where there is no network.
     """
     directory = default_directory() if directory is None else directory
     manifest, parts = load_manifest(directory)
@@ -134,34 +145,12 @@ def load_bundle(directory: Path | None = None) -> Bundle:
         raise UserError(
             f"The bundle in {directory} has no network: train one with `encoders: {directory}`, or fetch a whole bundle."
         )
-    network = EmotionNetwork(manifest.configuration).eval()
-    network.joint.freeze()
-    _fill(network, parts["network"].tensors(), parts["network"].path)
-    network.requires_grad_(False)
-    return Bundle(network, manifest.configuration, manifest.identifier, manifest.encoders, parts, manifest.metrics)
+    return Bundle(manifest.configuration, manifest.identifier, manifest.encoders, parts, manifest.metrics)
 
 
-def _fill(network: EmotionNetwork, tensors: dict[str, Tensor], path: Path) -> None:
-    expected = network.state_dict()
-    for problem, names in (
-        ("lacks", expected.keys() - tensors.keys()),
-        ("has an unknown", tensors.keys() - expected.keys()),
-    ):
-        if names:
-            raise UserError(f"The bundle's {path} {problem} tensor {min(names)!r}: {REMEDY}.")
-    for name, wanted in expected.items():
-        given = tensors[name]
-        if given.shape != wanted.shape or given.dtype != wanted.dtype:
-            raise UserError(
-                f"The bundle's {path} has {name!r} as {given.dtype} {list(given.shape)} where its configuration needs "
-                f"{wanted.dtype} {list(wanted.shape)}: {REMEDY}."
-            )
-        if not bool(torch.isfinite(given).all()):
-            raise UserError(f"The bundle's {path} has a value that is not finite in {name!r}: {REMEDY}.")
-    network.load_state_dict(tensors)
+def _tensors(path: Path, sha256: str) -> "dict[str, Tensor]":
+    import safetensors.torch
 
-
-def _tensors(path: Path, sha256: str) -> dict[str, Tensor]:
     try:
         return safetensors.torch.load(_checked(path, sha256))
     except SafetensorError:

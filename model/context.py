@@ -57,8 +57,8 @@ class ContextLSTM(nn.Module):
 
     def initial(self, turns: Turns) -> Memory:
         """The memory before the first of `turns`."""
-        dialogue = turns.vectors.new_zeros(len(turns.vectors), self.hidden)
-        speaker = turns.vectors.new_zeros(len(turns.vectors), turns.seats, self.hidden)
+        dialogue = turns.vectors.new_zeros(turns.vectors.shape[0], self.hidden)
+        speaker = turns.vectors.new_zeros(turns.vectors.shape[0], turns.seats, self.hidden)
         return Memory(dialogue, dialogue, speaker, speaker)
 
     def step(self, vector: Tensor, speaker: Tensor, active: Tensor, memory: Memory) -> tuple[Tensor, Memory]:
@@ -68,7 +68,7 @@ class ContextLSTM(nn.Module):
         memory bit for bit.
         """
         vector = torch.where(active[:, None], vector, 0.0)
-        rows = torch.arange(len(vector), device=vector.device)
+        rows = torch.arange(vector.shape[0], device=vector.device)
         hidden, cell = self.dialogue(vector, (memory.dialogue_hidden, memory.dialogue_cell))
         speaking = (memory.speaker_hidden[rows, speaker], memory.speaker_cell[rows, speaker])
         speaker_hidden, speaker_cell = self.speaker(vector, speaking)
@@ -98,15 +98,6 @@ class ContextLSTM(nn.Module):
             speaking.reverse()
             dialogue.reverse()
         return torch.stack(speaking, 1), torch.stack(dialogue, 1)
-
-    def replay(self, vectors: Tensor) -> tuple[Tensor, Tensor]:
-        """One speaker's own LSTM over `vectors` [n, d], n >= 1: hidden state after each [n, h], last cell state [h]."""
-        hidden = cell = vectors.new_zeros(1, self.hidden)
-        states = []
-        for vector in vectors:
-            hidden, cell = self.speaker(vector[None], (hidden, cell))
-            states.append(hidden[0])
-        return torch.stack(states), cell[0]
 
 
 class LabelHead(nn.Module):

@@ -6,19 +6,33 @@ utterances and mends the context when two speakers turn out to be one. Not threa
 
 from collections import OrderedDict, deque
 from dataclasses import replace
+from typing import Protocol
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from emotrack.model.context import Memory
-from emotrack.model.network import EmotionNetwork
+from emotrack.model.configuration import NetworkConfiguration
+from emotrack.model.memory import Floats, SpeakerMemory
 from emotrack.model.saved_dialogue import Heard, SavedDialogue
 from emotrack.model.state import ContextState
 
 Probabilities = NDArray[np.float64]
 """[C], in the order of the configuration's classes, summing to 1."""
+
+
+class ContextNetwork(Protocol):
+    """The part of the network that follows a dialogue, however it is run; many dialogues may share one."""
+
+    configuration: NetworkConfiguration
+
+    def step(self, vector: Floats, memory: SpeakerMemory) -> tuple[Floats, SpeakerMemory]:
+        """Live logits [C] of an utterance with fused vector A(u) [d], and the memory of its speaker after it."""
+        ...
+
+    def revise(self, state: ContextState) -> Floats:
+        """Revised logits of the last W utterances, newest last, [W, C]; without meaning where there is none."""
+        ...
+
 
 SEATS = 32
 """Speakers whose state is kept; beyond it the least recently heard one is forgotten."""
@@ -30,22 +44,18 @@ HISTORY = 256
 class Dialogue:
     """The context of one session. Deterministic: the same utterances give the same labels."""
 
-    def __init__(self, network: EmotionNetwork) -> None:
-        """`network` must be in evaluation mode; it is shared, never changed."""
-        if network.training:
-            raise ValueError("a dialogue needs the network in evaluation mode")
+    def __init__(self, network: ContextNetwork) -> None:
         self._network = network
         window = network.configuration.window
         # With at least W seats, a speaker who loses one has left the reviser's window: nobody inherits utterances.
         self._seats = max(SEATS, window)
         self._taken: OrderedDict[str, int] = OrderedDict()  # least recently heard first
         self._history: deque[Heard] = deque(maxlen=max(HISTORY, window))
-        with torch.inference_mode():
-            self._state = network.initial_state(1, self._seats)
+        self._state = ContextState.initial(network.configuration, self._seats)
 
     @property
     def state(self) -> ContextState:
-        """The context now, one slot."""
+        """The context now."""
         return self._state
 
     @property
@@ -53,39 +63,37 @@ class Dialogue:
         """The speakers whose state is kept, least recently heard first."""
         return tuple(self._taken)
 
-    @torch.inference_mode()
-    def memory(self, speaker: str) -> Memory:
-        """All of the context that the live label of an utterance by `speaker` would depend on now: one dialogue, one speaker."""
+    def memory(self, speaker: str) -> SpeakerMemory:
+        """All of the context that the live label of an utterance by `speaker` would depend on now."""
         state, seat = self._seated(speaker)
-        hidden, cell = state.speaker_hidden[:, seat : seat + 1].clone(), state.speaker_cell[:, seat : seat + 1].clone()
-        return Memory(state.dialogue_hidden.clone(), state.dialogue_cell.clone(), hidden, cell)
+        return state.memory(seat)
 
-    @torch.inference_mode()
-    def preview(self, vector: Tensor, speaker: str) -> Probabilities:
+    def preview(self, vector: Floats, speaker: str) -> Probabilities:
         """The label that an utterance with fused vector A(u) [d] would get now; commits nothing."""
-        return self._step(vector, speaker)[0]
+        logits, _ = self._network.step(vector, self.memory(speaker))
+        return probabilities(logits, self._network.configuration)
 
-    @torch.inference_mode()
-    def commit(self, utterance: str, vector: Tensor, speaker: str) -> Probabilities:
+    def commit(self, utterance: str, vector: Floats, speaker: str) -> Probabilities:
         """Takes a finished utterance into the context, once, and gives its live label."""
-        probabilities, self._state, seat = self._step(vector, speaker)
+        state, seat = self._seated(speaker)
+        logits, after = self._network.step(vector, state.memory(seat))
+        self._state = state.commit(vector, seat, after)
         if speaker not in self._taken and len(self._taken) == self._seats:
             self._taken.popitem(last=False)
         self._taken[speaker] = seat
         self._taken.move_to_end(speaker)
-        self._history.append(Heard(utterance, speaker, vector.to(self._state.count.device, copy=True)))
-        return probabilities
+        self._history.append(Heard(utterance, speaker, vector.copy()))
+        return probabilities(logits, self._network.configuration)
 
-    @torch.inference_mode()
     def revised(self) -> list[tuple[str, Probabilities]]:
         """New labels of up to R utterances before the last one, oldest first."""
         newest = max(0, len(self._history) - 1)
         earlier = list(self._history)[max(0, newest - self._network.configuration.revisions) : newest]
-        logits, _ = self._network.revise(self._state)
-        labels = self._network.probabilities(logits[0]).cpu().numpy()[:-1]
+        if not earlier:
+            return []
+        labels = probabilities(self._network.revise(self._state), self._network.configuration)[:-1]
         return [(heard.utterance, labels[index - len(earlier)]) for index, heard in enumerate(earlier)]
 
-    @torch.inference_mode()
     def merge(self, old: str, into: str) -> None:
         """Makes `old` and `into` one speaker, as if each utterance of `old` had been said by `into`.
 
@@ -112,21 +120,12 @@ class Dialogue:
         return SavedDialogue.of(self._state, self._taken, self._history)
 
     @classmethod
-    def restore(cls, network: EmotionNetwork, saved: SavedDialogue) -> "Dialogue":
+    def restore(cls, network: ContextNetwork, saved: SavedDialogue) -> "Dialogue":
         """The dialogue as it was saved. Raises `UserError` where it does not go with this network or version."""
         dialogue = cls(network)
-        state, dialogue._taken, history = saved.unpack(network.configuration, dialogue._seats)
-        device = dialogue._state.count.device
-        dialogue._state = state.to(device)
-        dialogue._history.extend(replace(heard, vector=heard.vector.to(device)) for heard in history)
+        dialogue._state, dialogue._taken, history = saved.unpack(network.configuration, dialogue._seats)
+        dialogue._history.extend(history)
         return dialogue
-
-    def _step(self, vector: Tensor, speaker: str) -> tuple[Probabilities, ContextState, int]:
-        state, seat = self._seated(speaker)
-        device = state.count.device
-        active = torch.ones(1, dtype=torch.bool, device=device)
-        logits, after = self._network.step(vector[None].to(device), torch.tensor([seat], device=device), active, state)
-        return self._network.probabilities(logits)[0].cpu().numpy(), after, seat
 
     def _seated(self, speaker: str) -> tuple[ContextState, int]:
         """The speaker's seat, and the state with that seat empty where the speaker has just taken it."""
@@ -134,27 +133,34 @@ class Dialogue:
             return self._state, self._taken[speaker]
         free = set(range(self._seats)) - set(self._taken.values())
         seat = min(free) if free else next(iter(self._taken.values()))
-        mask = torch.arange(self._seats, device=self._state.count.device)[None] == seat
-        return self._state.reset_speakers(mask), seat
+        return self._state.without_speaker(seat), seat
 
     def _replay(self, speaker: str, seat: int, left: int) -> None:
         """Replays one speaker's stored vectors into its seat and the ring, where the seat `left` gives way to it."""
+        state = self._state
+        ring_speaking = state.ring_speaking.copy()
+        oldest = len(self._history) - len(ring_speaking)
+        memory = SpeakerMemory.blank(self._network.configuration.context_hidden)
         said = [(index, heard.vector) for index, heard in enumerate(self._history) if heard.speaker == speaker]
         if not said:
             return
-        state = self._state
-        hidden, cell = self._network.context.replay(torch.stack([vector for _, vector in said]))
-        speaker_hidden, speaker_cell = state.speaker_hidden.clone(), state.speaker_cell.clone()
-        speaker_hidden[0, seat], speaker_cell[0, seat] = hidden[-1], cell
-        ring_speaking = state.ring_speaking.clone()
-        oldest = len(self._history) - ring_speaking.shape[1]
-        for (index, _), after in zip(said, hidden, strict=True):
+        for index, vector in said:
+            _, memory = self._network.step(vector, memory)
             if index >= oldest:
-                ring_speaking[0, index - oldest] = after
+                ring_speaking[index - oldest] = memory.speaker_hidden
+        speaker_hidden, speaker_cell = state.speaker_hidden.copy(), state.speaker_cell.copy()
+        speaker_hidden[seat], speaker_cell[seat] = memory.speaker_hidden, memory.speaker_cell
         self._state = replace(
             state,
             speaker_hidden=speaker_hidden,
             speaker_cell=speaker_cell,
             ring_speaking=ring_speaking,
-            ring_speakers=torch.where(state.ring_speakers == left, seat, state.ring_speakers),
+            ring_speakers=np.where(state.ring_speakers == left, seat, state.ring_speakers),
         )
+
+
+def probabilities(logits: Floats, configuration: NetworkConfiguration) -> Probabilities:
+    """Calibrated probabilities [..., C] of live or revised logits, in double precision."""
+    scaled = logits.astype(np.float64) / configuration.temperature
+    raised = np.exp(scaled - scaled.max(-1, keepdims=True))
+    return np.asarray(raised / raised.sum(-1, keepdims=True))

@@ -3,16 +3,8 @@
 import torch
 from torch import nn
 
+from emotrack.model.formats import EXPRESSIONS, FACE_DIM
 from emotrack.model.residual import ResidualBlock
-
-FACE_SIZE = 48
-"""Side of a face crop in pixels: the size of the FER2013 images it learns from."""
-
-FACE_DIM = 128
-"""Numbers in a face's descriptor."""
-
-EXPRESSIONS = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt")
-"""The classes of FER+ (Barsoum et al., arXiv 1608.01041), in the order of its vote columns."""
 
 WIDTHS = (32, 48, 96, 192)
 
@@ -44,7 +36,7 @@ class FaceNetwork(nn.Module):
         Each crop is standardised by its own mean and spread, so that exposure and contrast of the camera are no cue.
         """
         values = crops.float()
-        mean = values.mean(dim=(1, 2), keepdim=True)
-        spread = values.var(dim=(1, 2), keepdim=True, unbiased=False).add(1.0).sqrt()
-        descriptors = self.describe(self.layers(((values - mean) / spread).unsqueeze(1)))
+        centred = values - values.mean(dim=(1, 2), keepdim=True)
+        spread = centred.square().mean(dim=(1, 2), keepdim=True).add(1.0).sqrt()
+        descriptors = self.describe(self.layers((centred / spread).unsqueeze(1).to(next(self.layers.parameters()).dtype)))
         return descriptors, self.head(descriptors)

@@ -55,7 +55,7 @@ class JointEmbedding(nn.Module):
         The gradient passes the clamp, so that a value at its limit can come back.
         """
         raw = self.raw_reliance
-        clamped = raw + (raw.clamp(0, LARGEST_RELIANCE) - raw).detach()
+        clamped = raw + (raw.clamp(0.0, LARGEST_RELIANCE) - raw).detach()
         return torch.where(self.fitted, clamped, 0.0)
 
     def freeze(self) -> None:

@@ -16,8 +16,10 @@ from emotrack.model.context import ContextLSTM, LabelHead, Turns
 from emotrack.model.fusing import fusion_of
 from emotrack.model.joint_embedding import JointEmbedding
 from emotrack.model.reviser import Reviser
-from emotrack.model.state import ContextState
 from emotrack.model.unimodal import EncodedModes, UnimodalEncoders
+
+States = tuple[Tensor, Tensor]
+"""Hidden and cell states of an LSTM, each [B, h]."""
 
 
 @dataclass(frozen=True)
@@ -109,26 +111,18 @@ class EmotionNetwork(nn.Module):
             mode_weights=weights,
         )
 
-    def initial_state(self, slots: int, speakers: int) -> ContextState:
-        """The state of `slots` dialogues before their first utterance."""
-        return ContextState.initial(self.configuration, slots, speakers, self.null_vector.device)
+    def step(self, vector: Tensor, speaker: States, dialogue: States) -> tuple[Tensor, States, States]:
+        """Live logits [B, C] of one utterance per dialogue, A(u) `vector` [B, d], and the states after it.
 
-    def step(self, vector: Tensor, speaker: Tensor, active: Tensor, state: ContextState) -> tuple[Tensor, ContextState]:
-        """Live logits [B, C] of one utterance per slot and the state after it.
-
-        `vector` [B, d], `speaker` [B] long, `active` [B] bool: slots without an utterance keep their state, and their
-        logits mean nothing.
+        `speaker` and `dialogue` are the hidden and the cell states [B, h] of who speaks, and of the dialogue.
         """
-        speaking, memory = self.context.step(vector, speaker, active, state.memory)
-        vector = torch.where(active[:, None], vector, 0.0)
-        logits = self.live_head(vector, speaking, memory.dialogue_hidden)
-        return logits, state.commit(memory, vector, speaker, speaking, active)
+        dialogue = self.context.dialogue(vector, dialogue)
+        speaker = self.context.speaker(vector, speaker)
+        return self.live_head(vector, speaker[0], dialogue[0]), speaker, dialogue
 
-    def revise(self, state: ContextState) -> tuple[Tensor, Tensor]:
-        """Revised logits of the last W utterances, newest last, [B, W, C], and which of them exist, [B, W] bool."""
-        valid = state.ring_valid
-        turns = Turns(state.ring_vectors, state.ring_speakers, valid, state.speakers)
-        return self.reviser(turns, (state.ring_speaking, state.ring_dialogue)), valid
+    def revise(self, turns: Turns, speaking: Tensor, dialogue: Tensor) -> Tensor:
+        """Revised logits [B, W, C] of the last W utterances, newest last, from the live path's own states [B, W, h]."""
+        return self.reviser(turns, (speaking, dialogue))
 
     def forward_dialogues(self, vectors: Tensor, speakers: Tensor, valid: Tensor, look_ahead: int | None = None) -> DialogueLogits:
         """Whole padded dialogues at once, for training and offline use: what `step` and `revise` give one by one.

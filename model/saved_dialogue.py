@@ -1,16 +1,16 @@
-"""A dialogue at rest: tensors and plain JSON, checked against the network before it lives again."""
+"""A dialogue at rest: arrays and plain JSON, checked against the network before it lives again."""
 
 from collections import OrderedDict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import torch
+import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
-from torch import Tensor
 
 from emotrack.model.configuration import NetworkConfiguration
 from emotrack.model.errors import UserError
+from emotrack.model.memory import Floats
 from emotrack.model.state import ContextState
 
 
@@ -20,11 +20,11 @@ class Heard:
 
     utterance: str
     speaker: str
-    vector: Tensor
+    vector: Floats
 
 
 class _Meta(BaseModel):
-    """What goes beside the tensors: `seats` least recently heard first, `history` as utterance and speaker."""
+    """What goes beside the arrays: `seats` least recently heard first, `history` as utterance and speaker."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -36,19 +36,19 @@ class _Meta(BaseModel):
 
 @dataclass(frozen=True)
 class SavedDialogue:
-    """Named tensors, and `meta`, which is plain JSON."""
+    """Named arrays, and `meta`, which is plain JSON."""
 
-    tensors: dict[str, Tensor]
+    arrays: dict[str, np.ndarray]
     meta: dict[str, Any]
 
     @classmethod
     def of(cls, state: ContextState, seats: Mapping[str, int], history: Collection[Heard]) -> "SavedDialogue":
         """Copies a dialogue's parts."""
-        tensors = {f"state.{name}": tensor.cpu().clone() for name, tensor in state.to_tensors().items()}
-        width = state.ring_vectors.shape[2]
-        tensors["history"] = torch.cat([torch.zeros(0, width), *(heard.vector.cpu()[None] for heard in history)])
+        arrays = {f"state.{name}": array.copy() for name, array in state.to_arrays().items()}
+        width = state.ring_vectors.shape[1]
+        arrays["history"] = np.concatenate([np.zeros((0, width), np.float32), *(heard.vector[None] for heard in history)])
         meta = _Meta(seats=list(seats.items()), history=[(heard.utterance, heard.speaker) for heard in history])
-        return cls(tensors, meta.model_dump(mode="json"))
+        return cls(arrays, meta.model_dump(mode="json"))
 
     def unpack(
         self, configuration: NetworkConfiguration, speakers: int
@@ -61,12 +61,12 @@ class SavedDialogue:
         seats = OrderedDict(meta.seats)
         if len(set(seats.values())) != len(meta.seats) or not set(seats.values()) <= set(range(speakers)):
             raise UserError("The saved dialogue seats its speakers twice or out of range: start a new session.")
-        tensors = dict(self.tensors)
-        history = tensors.pop("history", torch.zeros(0))
-        if history.shape != (len(meta.history), configuration.width) or history.dtype != torch.float32:
+        arrays = dict(self.arrays)
+        history = arrays.pop("history", np.zeros(0))
+        if history.shape != (len(meta.history), configuration.width) or history.dtype != np.float32:
             raise UserError(
                 "The saved dialogue's history does not go with this network: restore it with the bundle it was saved with."
             )
-        state = {name.removeprefix("state."): tensor for name, tensor in tensors.items()}
-        heard = [Heard(*names, vector.clone()) for names, vector in zip(meta.history, history, strict=True)]
-        return ContextState.from_tensors(state, configuration, 1, speakers), seats, heard
+        state = {name.removeprefix("state."): array for name, array in arrays.items()}
+        heard = [Heard(*names, vector.copy()) for names, vector in zip(meta.history, history, strict=True)]
+        return ContextState.from_arrays(state, configuration, speakers), seats, heard

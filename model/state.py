@@ -1,5 +1,4 @@
-"""The context of running dialogues as one typed, readable and replaceable value: S slots, each with room for K
-speakers.
+"""The context of a running dialogue as one typed, readable and replaceable value, with room for K speakers.
 
 A state is never changed in place: each step makes a new one, so that keeping the old one is how to look ahead without
 committing.
@@ -8,43 +7,38 @@ committing.
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 
-import torch
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
 
 from emotrack.model.configuration import NetworkConfiguration
-from emotrack.model.context import Memory
 from emotrack.model.errors import UserError
+from emotrack.model.memory import Floats, SpeakerMemory
 
 
 @dataclass(frozen=True)
 class ContextState:
-    """Every tensor has the slot axis first.
-
-    `dialogue_hidden`, `dialogue_cell` [S, h]; `speaker_hidden`, `speaker_cell` [S, K, h]; the ring of the last W
-    utterances, newest last: `ring_vectors` [S, W, d], `ring_speakers` [S, W] long, and the live path's own states
-    after each of them `ring_dialogue`, `ring_speaking` [S, W, h]; `count` [S] long, utterances committed since the
-    slot began.
+    """`dialogue_hidden`, `dialogue_cell` [h]; `speaker_hidden`, `speaker_cell` [K, h]; the ring of the last W utterances, newest
+    last: `ring_vectors` [W, d], `ring_speakers` int64 [W], and the live path's own states after each of them `ring_dialogue`,
+    `ring_speaking` [W, h]; `count` int64 [], utterances committed since the beginning.
     """
 
-    dialogue_hidden: Tensor
-    dialogue_cell: Tensor
-    speaker_hidden: Tensor
-    speaker_cell: Tensor
-    ring_vectors: Tensor
-    ring_speakers: Tensor
-    ring_dialogue: Tensor
-    ring_speaking: Tensor
-    count: Tensor
+    dialogue_hidden: Floats
+    dialogue_cell: Floats
+    speaker_hidden: Floats
+    speaker_cell: Floats
+    ring_vectors: Floats
+    ring_speakers: NDArray[np.int64]
+    ring_dialogue: Floats
+    ring_speaking: Floats
+    count: NDArray[np.int64]
 
     @classmethod
-    def initial(
-        cls, configuration: NetworkConfiguration, slots: int, speakers: int, device: torch.device | str = "cpu"
-    ) -> "ContextState":
+    def initial(cls, configuration: NetworkConfiguration, speakers: int) -> "ContextState":
         """The state before any utterance."""
         window, width, hidden = configuration.window, configuration.width, configuration.context_hidden
 
-        def zeros(*shape: int) -> Tensor:
-            return torch.zeros(slots, *shape, device=device)
+        def zeros(*shape: int) -> Floats:
+            return np.zeros(shape, np.float32)
 
         return cls(
             dialogue_hidden=zeros(hidden),
@@ -52,114 +46,77 @@ class ContextState:
             speaker_hidden=zeros(speakers, hidden),
             speaker_cell=zeros(speakers, hidden),
             ring_vectors=zeros(window, width),
-            ring_speakers=zeros(window).long(),
+            ring_speakers=np.zeros(window, np.int64),
             ring_dialogue=zeros(window, hidden),
             ring_speaking=zeros(window, hidden),
-            count=zeros().long(),
+            count=np.zeros((), np.int64),
         )
 
     @property
-    def slots(self) -> int:
-        """S."""
-        return self.count.shape[0]
+    def ring_valid(self) -> NDArray[np.bool_]:
+        """Which ring positions hold an utterance, [W] bool."""
+        return np.arange(len(self.ring_speakers) - 1, -1, -1) < self.count
 
-    @property
-    def speakers(self) -> int:
-        """K."""
-        return self.speaker_hidden.shape[1]
+    def memory(self, speaker: int) -> SpeakerMemory:
+        """What the label of an utterance by this speaker depends on."""
+        return SpeakerMemory(self.dialogue_hidden, self.dialogue_cell, self.speaker_hidden[speaker], self.speaker_cell[speaker])
 
-    @property
-    def memory(self) -> Memory:
-        """The recurrent part."""
-        return Memory(self.dialogue_hidden, self.dialogue_cell, self.speaker_hidden, self.speaker_cell)
-
-    @property
-    def ring_valid(self) -> Tensor:
-        """Which ring positions hold an utterance, [S, W] bool."""
-        window = self.ring_speakers.shape[1]
-        age = torch.arange(window - 1, -1, -1, device=self.count.device)
-        return age < self.count[:, None]
-
-    def commit(self, memory: Memory, vector: Tensor, speaker: Tensor, speaking: Tensor, active: Tensor) -> "ContextState":
-        """Takes one utterance per slot into the ring, with the states it led to; slots not `active` [S] stay as they are."""
-
-        def push(ring: Tensor, newest: Tensor) -> Tensor:
-            return torch.cat([ring[:, 1:], newest[:, None].to(ring.dtype)], 1)
-
-        after = ContextState(
-            dialogue_hidden=memory.dialogue_hidden,
-            dialogue_cell=memory.dialogue_cell,
-            speaker_hidden=memory.speaker_hidden,
-            speaker_cell=memory.speaker_cell,
-            ring_vectors=push(self.ring_vectors, vector),
-            ring_speakers=push(self.ring_speakers, speaker),
-            ring_dialogue=push(self.ring_dialogue, memory.dialogue_hidden),
-            ring_speaking=push(self.ring_speaking, speaking),
-            count=self.count + 1,
+    def commit(self, vector: Floats, speaker: int, after: SpeakerMemory) -> "ContextState":
+        """Takes one utterance into the ring, with the states `after` it."""
+        return ContextState(
+            dialogue_hidden=after.dialogue_hidden,
+            dialogue_cell=after.dialogue_cell,
+            speaker_hidden=_with_row(self.speaker_hidden, speaker, after.speaker_hidden),
+            speaker_cell=_with_row(self.speaker_cell, speaker, after.speaker_cell),
+            ring_vectors=_pushed(self.ring_vectors, vector),
+            ring_speakers=_pushed(self.ring_speakers, np.int64(speaker)),
+            ring_dialogue=_pushed(self.ring_dialogue, after.dialogue_hidden),
+            ring_speaking=_pushed(self.ring_speaking, after.speaker_hidden),
+            count=np.asarray(self.count + 1),
         )
-        return self._where(~active, after)
 
-    def reset(self, mask: Tensor) -> "ContextState":
-        """The state with the slots in `mask` [S] bool set back to the beginning."""
-        blank = ContextState(**{name: torch.zeros_like(tensor) for name, tensor in self.to_tensors().items()})
-        return self._where(~mask, blank)
-
-    def reset_speakers(self, mask: Tensor) -> "ContextState":
-        """The state with the speakers in `mask` [S, K] bool forgotten."""
+    def without_speaker(self, speaker: int) -> "ContextState":
+        """The state with one speaker forgotten."""
+        blank = np.float32(0)
         return replace(
             self,
-            speaker_hidden=torch.where(mask[..., None], 0.0, self.speaker_hidden),
-            speaker_cell=torch.where(mask[..., None], 0.0, self.speaker_cell),
+            speaker_hidden=_with_row(self.speaker_hidden, speaker, blank),
+            speaker_cell=_with_row(self.speaker_cell, speaker, blank),
         )
 
-    def slot(self, index: int) -> "ContextState":
-        """One slot as a state of its own."""
-        return ContextState(**{name: tensor[index : index + 1].clone() for name, tensor in self.to_tensors().items()})
-
-    def with_slot(self, index: int, state: "ContextState") -> "ContextState":
-        """The state with one slot replaced by a one-slot state."""
-        tensors, others = self.to_tensors(), state.to_tensors()
-        return ContextState(
-            **{name: torch.cat([tensors[name][:index], others[name], tensors[name][index + 1 :]]) for name in tensors}
-        )
-
-    def to(self, device: torch.device | str) -> "ContextState":
-        """The state on another device."""
-        return ContextState(**{name: tensor.to(device) for name, tensor in self.to_tensors().items()})
-
-    def to_tensors(self) -> dict[str, Tensor]:
+    def to_arrays(self) -> dict[str, np.ndarray]:
         """The state as a flat dict, by field name."""
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
     @classmethod
-    def from_tensors(
-        cls, tensors: Mapping[str, Tensor], configuration: NetworkConfiguration, slots: int, speakers: int
-    ) -> "ContextState":
-        """The state from `to_tensors`. Raises `UserError` at a missing, an unknown or a wrongly shaped tensor."""
-        expected = cls.initial(configuration, slots, speakers).to_tensors()
-        missing, unknown = expected.keys() - tensors.keys(), tensors.keys() - expected.keys()
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray], configuration: NetworkConfiguration, speakers: int) -> "ContextState":
+        """The state from `to_arrays`. Raises `UserError` at a missing, an unknown or a wrongly shaped array."""
+        expected = cls.initial(configuration, speakers).to_arrays()
+        missing, unknown = expected.keys() - arrays.keys(), arrays.keys() - expected.keys()
         for problem, names in (("lacks", missing), ("has an unknown", unknown)):
             if names:
-                raise UserError(f"The saved dialogue state {problem} tensor {min(names)!r}: save it again with this version.")
+                raise UserError(f"The saved dialogue state {problem} array {min(names)!r}: save it again with this version.")
         for name, wanted in expected.items():
-            given = tensors[name]
+            given = arrays[name]
             if given.shape != wanted.shape or given.dtype != wanted.dtype:
                 raise UserError(
                     f"The saved dialogue state has {name!r} as {given.dtype} {list(given.shape)} "
                     f"where this network needs {wanted.dtype} {list(wanted.shape)}: "
                     "restore it with the bundle it was saved with."
                 )
-        seats = tensors["ring_speakers"]
-        if bool(((seats < 0) | (seats >= speakers)).any() | (tensors["count"] < 0).any()):
+            if not np.isfinite(given).all():
+                raise UserError(f"The saved dialogue state has a value that is not finite in {name!r}: start a new session.")
+        seats = arrays["ring_speakers"]
+        if ((seats < 0) | (seats >= speakers)).any() or arrays["count"] < 0:
             raise UserError("The saved dialogue state names a speaker or a count out of range: start a new session.")
-        return cls(**{name: tensors[name].clone() for name in expected})
+        return cls(**{name: arrays[name].copy() for name in expected})
 
-    def _where(self, keep: Tensor, other: "ContextState") -> "ContextState":
-        """This state in the slots of `keep` [S] bool, `other` elsewhere."""
-        others = other.to_tensors()
-        return ContextState(
-            **{
-                name: torch.where(keep.reshape(-1, *[1] * (tensor.ndim - 1)), tensor, others[name])
-                for name, tensor in self.to_tensors().items()
-            }
-        )
+
+def _pushed(ring: np.ndarray, newest: np.ndarray | np.int64) -> np.ndarray:
+    return np.concatenate([ring[1:], np.asarray(newest, ring.dtype)[None]])
+
+
+def _with_row(rows: np.ndarray, index: int, row: np.ndarray | np.float32) -> np.ndarray:
+    changed = rows.copy()
+    changed[index] = row
+    return changed

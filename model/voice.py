@@ -7,18 +7,8 @@ import torch
 import torchaudio
 from torch import nn
 
+from emotrack.model.formats import VOICE_DIM, VOICE_EMOTIONS, VOICE_RATE
 from emotrack.model.residual import ResidualBlock
-
-VOICE_RATE = 16_000
-VOICE_WINDOW = 1.5
-"""Seconds in a segment."""
-VOICE_HOP = 0.75
-"""Seconds from one segment's start to the next one's."""
-VOICE_DIM = 128
-"""Numbers in a segment's descriptor."""
-
-VOICE_EMOTIONS = ("neutral", "calm", "joy", "sadness", "anger", "fear", "disgust", "surprise")
-"""RAVDESS's eight emotions, in the order of its own numbering (Livingstone and Russo 2018)."""
 
 FRAME, STEP, MELS = 512, 160, 64
 QUIET = 1e-4
@@ -32,21 +22,26 @@ WIDTHS = (32, 48, 96, 160)
 class LogMel(nn.Module):
     """Log-mel spectrogram of level-normalised segments: [B, n] to [B, 64, frames]. The gain of the microphone cancels."""
 
-    window: torch.Tensor
+    exact = True
+    """Powers of a spectrum span more than fp16 holds."""
+    waves: torch.Tensor
     filters: torch.Tensor
 
     def __init__(self) -> None:
         super().__init__()
-        filters = torchaudio.functional.melscale_fbanks(FRAME // 2 + 1, 50.0, 7600.0, MELS, VOICE_RATE)
-        self.register_buffer("window", torch.hann_window(FRAME), persistent=False)
-        self.register_buffer("filters", filters, persistent=False)
+        bins = FRAME // 2 + 1
+        filters = torchaudio.functional.melscale_fbanks(bins, 50.0, 7600.0, MELS, VOICE_RATE)
+        angles = -2 * torch.pi / FRAME * torch.arange(bins, dtype=torch.float64)[:, None] * torch.arange(FRAME)
+        waves = torch.cat([angles.cos(), angles.sin()]) * torch.hann_window(FRAME, dtype=torch.float64)
+        self.register_buffer("waves", waves[:, None].float(), persistent=False)
+        self.register_buffer("filters", filters.T.contiguous(), persistent=False)
 
     def forward(self, segments: torch.Tensor) -> torch.Tensor:
-        """Compute the spectrogram in float32, roughly centred on 0."""
-        level = segments.square().mean(dim=1, keepdim=True).sqrt().clamp(min=QUIET)
-        spectrum = torch.stft(segments / level, FRAME, STEP, window=self.window, center=False, return_complex=True)
-        mels = spectrum.abs().square().transpose(1, 2) @ self.filters
-        return (mels + FLOOR).log().transpose(1, 2) / 4
+        """Compute the spectrogram in float32, roughly centred on 0; a convolution with waves, which every backend has."""
+        values = segments.float()
+        level = values.square().mean(dim=1, keepdim=True).sqrt().clamp(min=QUIET)
+        real, imaginary = nn.functional.conv1d((values / level).unsqueeze(1), self.waves, stride=STEP).chunk(2, dim=1)
+        return (self.filters @ (real.square() + imaginary.square()) + FLOOR).log() / 4
 
 
 class VoiceNetwork(nn.Module):
@@ -74,6 +69,6 @@ class VoiceNetwork(nn.Module):
 
     def classify(self, spectrograms: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """The same from spectrograms [B, 64, frames]."""
-        maps = self.layers(spectrograms.unsqueeze(1)).mean(dim=2)
+        maps = self.layers(spectrograms.unsqueeze(1).to(next(self.layers.parameters()).dtype)).mean(dim=2)
         descriptors = self.describe(torch.cat([maps.mean(dim=2), maps.amax(dim=2)], dim=1))
         return descriptors, self.head(descriptors)

@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 
 from emotrack.model.configuration import Stream
-from emotrack.model.context import Memory
+from emotrack.model.memory import SpeakerMemory
 from emotrack.stream.answers import FAILED, Answers
 from emotrack.stream.emotions import emotion, probabilities
 from emotrack.stream.feed import Feed
@@ -38,7 +38,7 @@ class Conclusions:
         self._observe = parts.observe
         self._bundle = parts.bundle.identifier
         self._settings = parts.settings.labels
-        self._labeller = Labeller(parts.bundle)
+        self._labeller = Labeller(parts.bundle, parts.heads)
         self._answers = Answers(feeds, vision, parts, self._labeller)
         self._assigner = make_assigner(parts.settings.speakers)
         self._text_deadline = math.inf if patient else parts.settings.labels.text_deadline
@@ -102,6 +102,7 @@ class Conclusions:
     def end(self, utterance: Utterance, arrived_ns: int) -> None:
         """The endpoint, known since its sample arrived at `arrived_ns`: the utterance now waits for its final label."""
         utterance.endpoint_arrived_ns = arrived_ns
+        utterance.conclude()
         self._ended.append(utterance)
         self._ended.sort(key=lambda waiting: (waiting.endpoint, waiting.start, waiting.feed))
 
@@ -161,7 +162,7 @@ class Conclusions:
             self._observe(self._conclusion(utterance, message, answer, memory, values))
 
     def _conclusion(
-        self, utterance: Utterance, final: Emotion, answer: Answer, memory: Memory, probabilities: np.ndarray
+        self, utterance: Utterance, final: Emotion, answer: Answer, memory: SpeakerMemory, probabilities: np.ndarray
     ) -> Conclusion:
         return Conclusion(
             utterance=utterance.number,

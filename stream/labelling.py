@@ -5,14 +5,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 
-from emotrack.model.batch import collate
+from emotrack.engines.heads import Heads
 from emotrack.model.bundle import Bundle
-from emotrack.model.configuration import MODES as NETWORK_MODES
-from emotrack.model.configuration import STREAM_MODES, STREAMS, Stream
-from emotrack.model.context import Memory
+from emotrack.model.configuration import STREAMS, Stream
 from emotrack.model.dialogue import Dialogue
+from emotrack.model.memory import SpeakerMemory
 from emotrack.stream.evidence import Evidence
 
 
@@ -21,7 +19,7 @@ class Answer:
     """What the network makes of one utterance before any context; a pure function of the evidence."""
 
     evidence: Evidence
-    vector: torch.Tensor
+    vector: np.ndarray
     """The fused vector A(u), float32 [d]."""
     weights: Mapping[Stream, float]
     """Fusion weight of each stream, summing to 1."""
@@ -33,28 +31,21 @@ class Answer:
 class Labeller:
     """The network with the dialogue state of one session."""
 
-    def __init__(self, bundle: Bundle) -> None:
+    def __init__(self, bundle: Bundle, heads: Heads) -> None:
         self.labels = bundle.configuration.classes
         self._trained = bundle.configuration.trained
-        self._widths = bundle.configuration.widths
-        self._network = bundle.network.eval()
-        self._dialogue = Dialogue(bundle.network)
+        self._fusion = heads.fusion
+        self._dialogue = Dialogue(heads.context)
 
     def answer(self, evidence: Evidence, encode_ms: float) -> Answer:
         """Fuse the streams of one utterance (ACN, JE, QAF); `encode_ms` is what describing it took."""
         began = time.perf_counter()
-        with torch.inference_mode():
-            fusion = self._network.fuse(collate([evidence.tokens], self._widths))
-        weights = fusion.weights[0].tolist()
-        imputed = dict(zip(NETWORK_MODES, fusion.imputed[0].tolist(), strict=True))
+        fused = self._fusion.fuse(evidence.tokens)
         return Answer(
             evidence,
-            fusion.vector[0],
-            {stream: round(min(max(weight, 0.0), 1.0), 4) for stream, weight in zip(STREAMS, weights, strict=True)},
-            {
-                stream: imputed[STREAM_MODES[stream]] and stream in self._trained and stream not in evidence.tokens
-                for stream in STREAMS
-            },
+            fused.vector,
+            {stream: round(min(max(fused.weights[stream], 0.0), 1.0), 4) for stream in STREAMS},
+            {stream: fused.imputed[stream] and stream in self._trained and stream not in evidence.tokens for stream in STREAMS},
             encode_ms=encode_ms,
             head_ms=(time.perf_counter() - began) * 1e3,
         )
@@ -63,7 +54,7 @@ class Labeller:
         """Probabilities were the utterance committed now; the dialogue stays as it is."""
         return self._dialogue.preview(answer.vector, speaker)
 
-    def memory(self, speaker: str) -> Memory:
+    def memory(self, speaker: str) -> SpeakerMemory:
         """The dialogue now, as far as the label of an utterance by `speaker` depends on it."""
         return self._dialogue.memory(speaker)
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from emotrack.model.context import Memory
+from emotrack.model.memory import SpeakerMemory
 from emotrack.stream.evidence import Evidence
 
 
@@ -22,8 +22,8 @@ class Conclusion:
     evidence: Evidence
     audio_16k: np.ndarray
     """What was heard: float32 [n] at 16 kHz, empty for a window of a feed without sound."""
-    memory: Memory
-    """The dialogue before this utterance, as far as its live label depends on it: one dialogue, its speaker the only one."""
+    memory: SpeakerMemory
+    """The dialogue before this utterance, as far as its live label depends on it."""
     probabilities: np.ndarray
     """The live label's, float64 [C] in the order of the bundle's classes."""
     bundle: str

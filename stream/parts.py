@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from emotrack.engines.encoders import Encoders
+from emotrack.engines.heads import Heads
 from emotrack.model.bundle import Bundle
 from emotrack.stream.media import Source
 from emotrack.stream.messages import Session
@@ -20,6 +21,7 @@ class Parts:
     sources: Sequence[Source]
     bundle: Bundle
     encoders: Encoders
+    heads: Heads
     transcriber: Transcriber | None
     speechless: str
     """Why nothing transcribes, when nothing does."""

@@ -92,6 +92,11 @@ class Utterance:
             self.transcript = self.transcription.pause()
             self.transcript.add_done_callback(lambda transcript: self._transcribed(transcript, began))
 
+    def conclude(self) -> None:
+        """It has ended: the transcript that was asked for is its last, and is not put off any more."""
+        if self.transcription is not None:
+            self.transcription.conclude()
+
     def forget_words(self) -> None:
         """No transcript is wanted any more."""
         self.release()

@@ -1,6 +1,8 @@
 """Fixtures that every folder's tests share."""
 
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,6 +33,20 @@ def workbench() -> Iterator["Workbench"]:
     opened = Workbench()
     yield opened
     opened.close()
+
+
+_OWN_CACHE = pytest.StashKey[str]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """All processes of a run share one folder of compiled networks, which is not the user's and goes when they are done."""
+    if not hasattr(config, "workerinput"):
+        config.stash[_OWN_CACHE] = os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="emotrack-tests-")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if _OWN_CACHE in config.stash:
+        shutil.rmtree(config.stash[_OWN_CACHE], ignore_errors=True)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -12,7 +12,8 @@ from safetensors import SafetensorError
 from torch.nn.functional import affine_grid, grid_sample
 
 from emotrack.model.errors import UserError
-from emotrack.model.face import EXPRESSIONS, FaceNetwork
+from emotrack.model.face import FaceNetwork
+from emotrack.model.formats import EXPRESSIONS
 from emotrack.training.corpora.ferplus import Faces, majority, read_faces, vote_shares
 from emotrack.training.losses import soft_cross_entropy
 from emotrack.training.settings import Training

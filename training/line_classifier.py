@@ -8,8 +8,9 @@ import torch
 from peft import LoraConfig, get_peft_model
 from torch import Tensor, nn
 
-from emotrack.engines.adapter import linear_layers
-from emotrack.engines.text import load_model
+from emotrack.engines.networks.adapting import linear_layers
+from emotrack.engines.networks.sentence import load_model
+from emotrack.engines.text import find_model
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ class LineClassifier(nn.Module):
         `classes`: those of each corpus; the first one's head also answers for corpora that have none.
         """
         super().__init__()
-        loaded = load_model(base, "cpu")
+        loaded = load_model(find_model(base), "cpu")
         bert: Any = loaded[0].auto_model
         adapter = LoraConfig(r=rank, lora_alpha=rank, lora_dropout=dropout, target_modules=list(linear_layers(bert)))
         self.tokenizer = loaded.tokenizer

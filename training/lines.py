@@ -8,7 +8,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from emotrack.engines.dialogue_text import LETTERS, Line, LineTokenizer, Passage, Window, collate, pack
+from emotrack.engines.dialogue_text import LETTERS, Line, LineTokenizer, Passage, Window, pack, padded
+from emotrack.engines.networks.sentence import attention_mask
 from emotrack.training.corpora.dialogue_table import CLASSES, Dialogue
 from emotrack.training.dialogues import number_speakers
 from emotrack.training.line_classifier import LineBatch
@@ -56,7 +57,7 @@ class LinePacker:
                     if dialogue.shares is not None:
                         shares.append(dialogue.shares[line])
                 passages.append(passage)
-        ids, mask = collate(passages, self._tokenizer.padding, self._device)
+        ids, whose = (torch.from_numpy(array).to(self._device) for array in padded(passages, self._tokenizer.padding))
         if random is not None:
             hidden = torch.from_numpy(random.random(ids.shape) < forget).to(self._device)
             ids = torch.where(hidden & ~torch.isin(ids, self._marks), self._hidden, ids)
@@ -66,7 +67,7 @@ class LinePacker:
         return LineBatch(
             corpus=corpus,
             ids=ids,
-            mask=mask,
+            mask=attention_mask(whose),
             rows=torch.tensor(rows, device=self._device),
             places=places.to(self._device),
             labels=torch.tensor(labels, device=self._device),

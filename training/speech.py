@@ -4,7 +4,7 @@ import numpy as np
 from scipy.signal import fftconvolve, lfilter
 
 from emotrack.engines.segments import SegmentRule
-from emotrack.model.voice import VOICE_HOP, VOICE_RATE, VOICE_WINDOW
+from emotrack.model.formats import VOICE_HOP, VOICE_RATE, VOICE_WINDOW
 
 BLOCK = 512
 MARGIN = 5

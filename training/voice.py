@@ -15,7 +15,8 @@ from sklearn.metrics import recall_score
 from typing_extensions import Self
 
 from emotrack.model.errors import UserError
-from emotrack.model.voice import VOICE_EMOTIONS, VoiceNetwork
+from emotrack.model.formats import VOICE_EMOTIONS
+from emotrack.model.voice import VoiceNetwork
 from emotrack.training.corpora.ravdess import ACTORS, SpeechClip, read_ravdess, read_samples
 from emotrack.training.losses import soft_cross_entropy
 from emotrack.training.settings import Training

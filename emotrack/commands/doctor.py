@@ -116,27 +116,44 @@ def _bundle(settings: "Settings") -> Iterator[Finding]:
 
 
 def _graphics() -> Iterator[Finding]:
+    from emotrack.engines.hardware import gpu_obstacle
+
+    if (obstacle := gpu_obstacle()) is not None:
+        yield Finding("GPU", None, f"{obstacle}; everything runs on the processor")
+        return
     import torch
 
-    if torch.cuda.is_available():
-        yield Finding("GPU", True, torch.cuda.get_device_name())
-    else:
-        yield Finding("GPU", None, "torch finds no CUDA device; everything runs on the processor")
+    yield Finding("GPU", True, torch.cuda.get_device_name())
 
 
 def _encoders(settings: "Settings") -> Iterator[Finding]:
-    from emotrack.engines.encoders import open_encoders
+    from emotrack.commands.engines import reasons
+    from emotrack.engines.catalogue import catalogue, standing
+    from emotrack.engines.policy import policy_of
+    from emotrack.engines.pool import open_cache
     from emotrack.model.bundle import load_bundle
 
     try:
-        encoders = open_encoders(settings.engines, load_bundle(settings.bundle), lambda _: None)
+        found = catalogue(settings.engines, load_bundle(settings.bundle), lambda _: None)
     except UserError as error:
         yield Finding("encoders", False, str(error))
         return
-    for report in encoders.report:
-        unusable = encoders.unusable.get(report.stream)
+    for report in found.encoders.report:
+        unusable = found.encoders.unusable.get(report.stream)
         text = report.reason or (f"{report.model}, masked: {unusable}" if unusable else str(report.model))
         yield Finding(report.stream, True if report.model and not unusable else None, text)
+    policy, cache = policy_of(settings.engines), open_cache(settings.engines, lambda _: None)
+    standings = [standing(spec, policy, cache) for spec in found.networks]
+    for spec, one in zip(found.networks, standings, strict=True):
+        if one.backend is None:
+            yield Finding(f"  {spec.name}", False, f"nothing can run it ({reasons(one.skipped)})")
+        else:
+            yield Finding(f"  {spec.name}", True, one.backend if one.compiled else f"{one.backend}, compiled at the first start")
+    skipped = dict.fromkeys(skip for one in standings for skip in one.skipped)
+    if skipped:
+        yield Finding("  not used", None, reasons(skipped))
+    if not all(one.compiled for one in standings):
+        yield Finding("  compiling", None, "`emotrack engines build` does it now, so that tracking starts at once")
 
 
 def _recogniser(settings: "Settings") -> Iterator[Finding]:

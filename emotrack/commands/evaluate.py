@@ -106,7 +106,7 @@ def prepare(name: str, reference: Path, bundle: Bundle, folder: Path) -> Store:
     settings = load_settings(trained_for, None, ())
     if opened is None:
         corpus = replace(corpus, utterances=tuple(one for one in corpus.utterances if one.row.split == "test"))
-        opened, profile = open_for(corpus.streams, settings.engines, bundle.parts), trained_for
+        opened, profile = open_for(corpus.streams, settings.engines, bundle.parts, say), trained_for
     part = bundle.parts.get(PARTS[name]) if name in PARTS else None
     out = folder / (name if part is None else f"{name}-{part.sha256[:12]}")
     describe_into(out, corpus, opened, profile, str(reference), settings, SHARD_ROWS)

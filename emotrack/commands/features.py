@@ -41,7 +41,7 @@ def features_command(
     else:
         say("loading the networks …")
         _, parts = load_manifest(bundle or settings.bundle or default_directory())
-        opened = open_for(corpus.streams, settings.engines, parts)
+        opened = open_for(corpus.streams, settings.engines, parts, say)
     manifest = describe_into(out, corpus, opened, profile, str(root), settings, shard_rows)
     summarise(manifest, out)
 

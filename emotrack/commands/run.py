@@ -56,12 +56,14 @@ def run_command(
         if publisher is not None:
             undo.callback(publisher.close)
         say("loading the networks …")
+        from emotrack.engines.memory import summary
         from emotrack.explaining.keeping import SUFFIX, Keeper
         from emotrack.tracker import Tracker  # seconds to import: mistakes in the arguments are told before
 
         observe = Keeper(record / f"{session}{SUFFIX}", say) if keep_evidence and record is not None else None
         tracker = Tracker(opened, settings, realtime=realtime, session=session, publisher=publisher, sinks=sinks, observe=observe)
         undo.pop_all()
+    say(summary(tracker.engines))
     if publisher is not None:
         say(f"publishing at {publisher.endpoint}; {how_to_watch(publisher.endpoint, keys)}; Ctrl-C ends.")
     stop_on_signals(tracker)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from emotrack.engines.encoders import Encoders, open_encoders
+from emotrack.engines.pool import EnginePool
 from emotrack.explaining.keeping import evidence_of, unpacked
 from emotrack.model.bundle import Bundle, load_bundle
 from emotrack.model.errors import UserError
@@ -42,7 +43,7 @@ def _from_recording(source: str, settings: Settings, utterance: int | None, say:
     kept = evidence_of(recording)
     conclusions = (unpacked(kept[number]) for number in _chosen(sorted(kept), utterance, str(recording)))
     bundle = load_bundle(settings.bundle)
-    return Gathered(conclusions, bundle, open_encoders(settings.engines, bundle, say))
+    return Gathered(conclusions, bundle, open_encoders(EnginePool(settings.engines, say), settings.engines, bundle, say))
 
 
 def _from_file(source: str, settings: Settings, utterance: int | None, say: Callable[[str], None]) -> Gathered:

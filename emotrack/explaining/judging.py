@@ -1,7 +1,6 @@
 """What the live head says of an utterance, were its tokens or the dialogue before it others."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 import numpy as np
 import torch
@@ -9,7 +8,7 @@ import torch
 from emotrack.model.batch import collate
 from emotrack.model.bundle import Bundle
 from emotrack.model.configuration import STREAMS, Stream
-from emotrack.model.context import Memory
+from emotrack.model.memory import Floats, SpeakerMemory
 
 BATCH = 64
 Tokens = Mapping[Stream, np.ndarray]
@@ -25,7 +24,7 @@ class Judge:
         self._widths = bundle.configuration.widths
 
     @torch.inference_mode()
-    def probabilities(self, cases: Sequence[Tokens], memory: Memory) -> np.ndarray:
+    def probabilities(self, cases: Sequence[Tokens], memory: SpeakerMemory) -> np.ndarray:
         """The live label's probabilities, float64 [n, C], of `cases` said by the speaker of `memory`.
 
         Streams that a case lacks are masked, which leaves their modes out of attention and fusion; JE covers for them as it
@@ -40,26 +39,23 @@ class Judge:
         shares = self._network.fuse(collate([tokens], self._widths)).weights[0].tolist()
         return dict(zip(STREAMS, shares, strict=True))
 
-    def _step(self, cases: Sequence[Tokens], memory: Memory) -> np.ndarray:
-        rows = len(cases)
+    def _step(self, cases: Sequence[Tokens], memory: SpeakerMemory) -> np.ndarray:
         vectors = self._network.fuse(collate(cases, self._widths)).vector
-        state = replace(
-            self._network.initial_state(rows, 1),
-            dialogue_hidden=memory.dialogue_hidden.expand(rows, -1),
-            dialogue_cell=memory.dialogue_cell.expand(rows, -1),
-            speaker_hidden=memory.speaker_hidden.expand(rows, -1, -1),
-            speaker_cell=memory.speaker_cell.expand(rows, -1, -1),
+
+        def rows(state: Floats) -> torch.Tensor:
+            return torch.from_numpy(np.array(state)).expand(len(cases), -1)
+
+        speaker, dialogue = (
+            (rows(memory.speaker_hidden), rows(memory.speaker_cell)),
+            (rows(memory.dialogue_hidden), rows(memory.dialogue_cell)),
         )
-        logits, _ = self._network.step(vectors, torch.zeros(rows, dtype=torch.long), torch.ones(rows, dtype=torch.bool), state)
+        logits, _, _ = self._network.step(vectors, speaker, dialogue)
         return self._network.probabilities(logits).numpy()
 
 
-def forgotten(memory: Memory) -> Memory:
+def forgotten(memory: SpeakerMemory) -> SpeakerMemory:
     """The dialogue before its first utterance."""
-    return Memory(
-        *(torch.zeros_like(tensor) for tensor in (memory.dialogue_hidden, memory.dialogue_cell)),
-        *(torch.zeros_like(tensor) for tensor in (memory.speaker_hidden, memory.speaker_cell)),
-    )
+    return SpeakerMemory.blank(len(memory.dialogue_hidden))
 
 
 def log_odds(probability: np.ndarray | float) -> np.ndarray:

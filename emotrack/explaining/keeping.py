@@ -13,14 +13,13 @@ from typing import Literal
 
 import numpy as np
 import safetensors.numpy
-import torch
 from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors import SafetensorError, safe_open
 
 from emotrack.engines.dialogue_text import Line
 from emotrack.model.configuration import STREAMS, Stream
-from emotrack.model.context import Memory
 from emotrack.model.errors import UserError
+from emotrack.model.memory import SpeakerMemory
 from emotrack.stream.conversation import TextContext
 from emotrack.stream.evidence import Evidence
 from emotrack.stream.observing import Conclusion
@@ -39,7 +38,7 @@ class _Meta(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     format: Literal["emotrack evidence"] = "emotrack evidence"
-    version: Literal[1] = 1
+    version: Literal[2] = 2
     bundle: str
     utterance: int
     source: str
@@ -90,7 +89,7 @@ def packed(conclusion: Conclusion) -> bytes:
     """A conclusion as the bytes of a safetensors file; sound as 16-bit samples."""
     evidence, transcript = conclusion.evidence, conclusion.evidence.transcript
     tensors = {f"tokens.{stream}": tokens for stream, tokens in evidence.tokens.items()}
-    tensors |= {f"memory.{name}": getattr(conclusion.memory, name).cpu().numpy() for name in _MEMORY}
+    tensors |= {f"memory.{name}": getattr(conclusion.memory, name) for name in _MEMORY}
     tensors["probabilities"] = conclusion.probabilities
     tensors["audio_16k"] = (conclusion.audio_16k.clip(-1, 1) * 32_767).round().astype(np.int16)
     if evidence.crops is not None:
@@ -117,7 +116,7 @@ def unpacked(path: Path) -> Conclusion:
         with safe_open(path, "np") as file:
             meta = _Meta.model_validate_json((file.metadata() or {}).get("emotrack", ""))
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
-        memory = Memory(*(torch.from_numpy(tensors[f"memory.{name}"]) for name in _MEMORY))
+        memory = SpeakerMemory(**{name: tensors[f"memory.{name}"] for name in _MEMORY})
         return Conclusion(
             utterance=meta.utterance,
             source=meta.source,

@@ -7,7 +7,7 @@ from typing import Literal, Protocol
 import numpy as np
 
 from emotrack.model.configuration import Stream
-from emotrack.model.context import Memory
+from emotrack.model.memory import SpeakerMemory
 
 Kind = Literal["word", "segment", "region", "frame", "body", "line"]
 
@@ -44,7 +44,7 @@ class Subject(Protocol):
     """What the utterance consists of, as far as it is present."""
     lines: tuple[Part, ...]
     """What was said before and is read along with it, oldest first."""
-    memory: Memory
+    memory: SpeakerMemory
     """The dialogue before it."""
 
     def without(self, removed: Collection[Part]) -> dict[Stream, np.ndarray]:

@@ -10,7 +10,7 @@ from emotrack.explaining.picture_style import FAINT, FOR, INK, LINE, Palette, in
 from emotrack.explaining.regions import heat_map
 from emotrack.explaining.report import signed
 from emotrack.model.configuration import STREAMS
-from emotrack.model.face import FACE_SIZE
+from emotrack.model.formats import FACE_SIZE
 
 _COLUMNS = 900
 _LANE = 0.42

@@ -8,7 +8,7 @@ far moves out of them.
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
-from emotrack.model.face import FACE_SIZE
+from emotrack.model.formats import FACE_SIZE
 
 PLACES = 5
 """The heat map's window is put at so many places across and down."""

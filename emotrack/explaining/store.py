@@ -12,9 +12,10 @@ from emotrack.explaining.parts import Kind, Part
 from emotrack.model.batch import collate
 from emotrack.model.bundle import Bundle
 from emotrack.model.configuration import STREAMS, Stream
-from emotrack.model.context import Memory
 from emotrack.model.dialogue import Dialogue
 from emotrack.model.errors import UserError
+from emotrack.model.memory import SpeakerMemory
+from emotrack.model.plain_context import PlainContext
 from emotrack.training.features.store import Store
 from emotrack.training.tables.measuring import check_encoders
 
@@ -26,7 +27,7 @@ class StoredUtterance:
 
     lines: tuple[Part, ...] = ()
 
-    def __init__(self, tokens: dict[Stream, np.ndarray], memory: Memory) -> None:
+    def __init__(self, tokens: dict[Stream, np.ndarray], memory: SpeakerMemory) -> None:
         self.memory = memory
         self._tokens = tokens
         self.parts = tuple(
@@ -82,9 +83,9 @@ def _of_dialogue(store: Store, bundle: Bundle, rows: list[int], wanted: set[int]
         for given in (store.tokens(row) for row in rows)
     ]
     vectors = bundle.network.fuse(collate(tokens, bundle.configuration.widths)).vector
-    dialogue = Dialogue(bundle.network)
+    dialogue = Dialogue(PlainContext(bundle.network))
     for row, here, vector in zip(rows, tokens, vectors, strict=True):
         speaker = store.rows[row].speaker
         if row in wanted and here:
             yield StoredUtterance(here, dialogue.memory(speaker))
-        dialogue.commit(store.rows[row].name, vector, speaker)
+        dialogue.commit(store.rows[row].name, vector.numpy(), speaker)

@@ -6,6 +6,7 @@ from emotrack.stream.transcription.pocketsphinx import PocketSphinxTranscriber
 from emotrack.stream.transcription.settings import TranscriptionSettings
 from emotrack.stream.transcription.transcript import Transcriber
 from emotrack.stream.transcription.unavailable import RecogniserUnavailable
+from emotrack.stream.transcription.whisper_weights import find_weights
 
 
 def open_transcriber(settings: TranscriptionSettings, say: Callable[[str], None]) -> Transcriber | None:
@@ -35,6 +36,7 @@ def open_transcriber(settings: TranscriptionSettings, say: Callable[[str], None]
 
 
 def _whisper(settings: TranscriptionSettings, say: Callable[[str], None]) -> Transcriber:
-    from emotrack.stream.transcription.whisper import WhisperTranscriber  # seconds to import
+    weights = find_weights(settings.model, settings.download)
+    from emotrack.stream.transcription.whisper import WhisperTranscriber  # imports what is of use only with weights
 
-    return WhisperTranscriber(settings, say)
+    return WhisperTranscriber(weights, settings, say)

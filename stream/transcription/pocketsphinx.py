@@ -91,6 +91,9 @@ class PocketSphinxStream:
             self._fed = False
         return self._latest
 
+    def conclude(self) -> None:
+        """The last pause was the end; nothing changes, as the child answers every pause in the order of the requests."""
+
     def close(self) -> None:
         """Done with this utterance."""
         if self._latest is not None:

@@ -39,7 +39,12 @@ class TranscriptionStream(Protocol):
 
         Feeding may go on afterwards. A later pause takes the place of an earlier one that is not yet answered, whose
         future is cancelled; a pause without new audio gives the same one. It may fail with `TranscriptionError`.
+        Until `conclude` it is speculative: under load it may be put off for as long as that does not come.
         """
+        ...
+
+    def conclude(self) -> None:
+        """The utterance has ended where it was last paused: that transcript will come, whatever else is asked for; never waits."""
         ...
 
     def close(self) -> None:

@@ -1,52 +1,97 @@
-"""Whisper through faster-whisper: one model, one worker thread that transcribes what is asked for in order."""
+"""Whisper as a session uses it: sessions that want the same model share one, and its threads serve them in turn."""
 
-import math
-from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+import contextlib
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from functools import partial
 from pathlib import Path
 
-import ctranslate2
 import numpy as np
-from faster_whisper import WhisperModel
 
+from emotrack.stream.transcription.cores import recogniser_threads
 from emotrack.stream.transcription.settings import TranscriptionSettings
+from emotrack.stream.transcription.sharing import Shared
 from emotrack.stream.transcription.transcript import Transcript, TranscriptionError
+from emotrack.stream.transcription.turns import Request, Turns
 from emotrack.stream.transcription.unavailable import RecogniserUnavailable
-from emotrack.stream.transcription.whisper_weights import ANOTHER, find_weights, load_cublas
+from emotrack.stream.transcription.whisper_model import WhisperOptions, load, transcribe
+from emotrack.stream.transcription.workers import Workers
 
-RATE = 16_000
-ON_PROCESSOR = "--set stream.transcription.device=cpu runs it on the processor"
+
+class SharedWhisper:
+    """A loaded model, whose turn it is with it, and the threads that run it."""
+
+    def __init__(self, options: WhisperOptions) -> None:
+        """Load the model; raises what `load` raises."""
+        loaded = load(options)
+        self.model = loaded.model
+        self.remarks = loaded.remarks
+        self.turns = Turns()
+        self._workers = Workers(self.turns, options.workers)
+
+    def close(self) -> None:
+        """Wait for what is running, then free the model."""
+        self._workers.close()
+        self.model.model.unload_model()
+        del self.model  # CTranslate2 passes the unloading over while its last batch has not quite ended
+
+
+_SHARED = Shared(SharedWhisper)
 
 
 class WhisperTranscriber:
-    """Owns the model and its worker thread."""
+    """The Whisper of one session."""
 
-    def __init__(self, settings: TranscriptionSettings, say: Callable[[str], None]) -> None:
-        """Load the model and run it once. Raises `RecogniserUnavailable` when the weights or the device cannot be had.
+    def __init__(self, weights: Path, settings: TranscriptionSettings, say: Callable[[str], None]) -> None:
+        """Take a share in the model in `weights`, loaded unless a session of this process has it.
 
-        `say` is told in one sentence when the processor stands in for a GPU that could not be used.
+        Raises `RecogniserUnavailable` when it cannot be had. `say` is told, a sentence each, what it has to do without, such as
+        a GPU that could not be used.
         """
-        weights = find_weights(settings.model, settings.download)
         self.name = f"whisper-{weights.name if Path(settings.model).is_dir() else settings.model.rpartition('/')[2]}"
         self._language = settings.language
-        self._model = _load(weights, settings, say)
-        self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="whisper")
+        self._asked: set[Future[Transcript]] = set()
+        threads = settings.threads or recogniser_threads()
+        options = WhisperOptions(weights.resolve(), settings.device, settings.compute_type, threads, settings.workers)
+        with contextlib.ExitStack() as undo:
+            self._whisper = _SHARED.borrow(options)
+            undo.callback(_SHARED.give_back, options)
+            languages = self._whisper.model.supported_languages
+            if settings.language not in (None, *languages):
+                raise RecogniserUnavailable(
+                    f"{self.name} knows no language {settings.language}",
+                    f"--set stream.transcription.language=CODE takes one that it knows, such as {languages[0]}",
+                )
+            self._closing = undo.pop_all()
+        for remark in self._whisper.remarks:
+            say(remark)
 
     def open(self) -> "WhisperStream":
         """A stream for one utterance."""
         return WhisperStream(self)
 
     def close(self) -> None:
-        """Cancel what has not started and wait for what has: a running transcription cannot be stopped."""
-        self._worker.shutdown(cancel_futures=True)
+        """Cancel what this session asked for and has not started; the last session waits for what has, and unloads the model."""
+        for request in list(self._asked):
+            request.cancel()
+        self._closing.close()
 
-    def submit(self, samples_16k: np.ndarray) -> "Future[Transcript]":
-        """Transcribe one utterance, float32 [n] at 16 kHz, when its turn comes."""
-        return self._worker.submit(self._transcribe, samples_16k)
+    def ask(self, parts: Sequence[np.ndarray]) -> Request:
+        """Ask for the transcript of one utterance, in parts of float32 [n] at 16 kHz, on the chance that it has ended."""
+        request = Request(self, partial(self._transcribe, parts))
+        self._asked.add(request)
+        request.add_done_callback(self._asked.discard)
+        self._whisper.turns.speculate(request)
+        return request
 
-    def _transcribe(self, samples_16k: np.ndarray) -> Transcript:
+    def conclude(self, request: Request) -> None:
+        """The utterance has ended: the transcript will be needed."""
+        self._whisper.turns.conclude(request)
+
+    def _transcribe(self, parts: Sequence[np.ndarray]) -> Transcript:
+        samples = np.concatenate([np.empty(0, np.float32), *parts])
         try:
-            return transcribe(self._model, samples_16k, self._language, self.name)
+            return transcribe(self._whisper.model, samples, self._language, self.name)
         except RuntimeError as failure:  # CTranslate2 knows no other kind
             raise TranscriptionError(f"Whisper failed: {failure}") from failure
 
@@ -56,75 +101,29 @@ class WhisperStream:
 
     def __init__(self, transcriber: WhisperTranscriber) -> None:
         self._transcriber = transcriber
-        self._samples: list[np.ndarray] = []
-        self._latest: Future[Transcript] | None = None
+        self._parts: list[np.ndarray] = []
+        self._latest: Request | None = None
         self._transcribed = 0  # parts in the latest
 
     def feed(self, samples_16k: np.ndarray) -> None:
         """Take the next audio."""
-        self._samples.append(samples_16k)
+        self._parts.append(samples_16k)
 
     def pause(self) -> "Future[Transcript]":
         """The transcript of what was fed so far, in the place of an earlier pause that has not started."""
-        if self._latest is None or self._transcribed < len(self._samples):
-            self.close()
-            self._transcribed = len(self._samples)
-            self._latest = self._transcriber.submit(np.concatenate([np.empty(0, np.float32), *self._samples]))
+        if self._latest is None or self._transcribed < len(self._parts):
+            superseded, self._latest = self._latest, self._transcriber.ask(self._parts.copy())
+            self._transcribed = len(self._parts)
+            if superseded is not None:
+                superseded.cancel()
         return self._latest
+
+    def conclude(self) -> None:
+        """The last pause was the end."""
+        if self._latest is not None:
+            self._transcriber.conclude(self._latest)
 
     def close(self) -> None:
         """Cancel what has not started."""
         if self._latest is not None:
             self._latest.cancel()
-
-
-def transcribe(model: WhisperModel, samples_16k: np.ndarray, language: str | None, name: str) -> Transcript:
-    """Transcribe one utterance, float32 [n] at 16 kHz.
-
-    Greedy, without the retries at higher temperatures, which draw random numbers: the same audio gives the same text.
-    """
-    if not samples_16k.size:
-        return Transcript("", language, name, None)
-    segments, info = model.transcribe(
-        samples_16k,
-        language=language,
-        beam_size=1,
-        temperature=0.0,
-        condition_on_previous_text=False,
-        without_timestamps=True,
-    )
-    heard = [segment for segment in segments if segment.text.strip()]
-    text = " ".join(segment.text.strip() for segment in heard)
-    confidence = math.exp(sum(segment.avg_logprob for segment in heard) / len(heard)) if heard else None
-    return Transcript(text, info.language, name, confidence)
-
-
-def _load(weights: Path, settings: TranscriptionSettings, say: Callable[[str], None]) -> WhisperModel:
-    if settings.device != "cpu" and load_cublas() and ctranslate2.get_cuda_device_count():
-        try:
-            return _warm(weights, "cuda", "float16", settings)
-        except (RuntimeError, ValueError) as failure:
-            if settings.device == "cuda":
-                raise RecogniserUnavailable(f"Whisper cannot run on the GPU: {_words(failure)}", ON_PROCESSOR) from failure
-            say(f"Whisper runs on the processor, as it cannot run on the GPU: {_words(failure)}.")
-    elif settings.device == "cuda":
-        raise RecogniserUnavailable(
-            "Whisper finds no GPU, or not cuBLAS 12", f"pip install 'emotrack[gpu]' brings that; {ON_PROCESSOR}"
-        )
-    try:
-        return _warm(weights, "cpu", "int8", settings)
-    except (RuntimeError, ValueError) as failure:
-        raise RecogniserUnavailable(f"The Whisper model in {weights} cannot be run: {_words(failure)}", ANOTHER) from failure
-
-
-def _warm(weights: Path, device: str, compute_type: str, settings: TranscriptionSettings) -> WhisperModel:
-    """Load the model and run it once: CTranslate2 finds only then that a library is missing."""
-    chosen = compute_type if settings.compute_type == "auto" else settings.compute_type
-    model = WhisperModel(str(weights), device=device, compute_type=chosen, cpu_threads=settings.threads)
-    transcribe(model, np.zeros(RATE, np.float32), settings.language, "warm-up")
-    return model
-
-
-def _words(failure: Exception) -> str:
-    """The first line of what CTranslate2 says, without its full stop."""
-    return str(failure).partition("\n")[0].rstrip(".")

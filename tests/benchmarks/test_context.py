@@ -3,9 +3,12 @@
 import time
 from statistics import median
 
-import torch
+import numpy as np
 from pytest_benchmark.fixture import BenchmarkFixture
 
+from emotrack.engines.heads import open_heads
+from emotrack.engines.pool import EnginePool
+from emotrack.engines.settings import EngineSettings
 from emotrack.model.bundle import load_bundle
 from emotrack.model.dialogue import Dialogue
 
@@ -14,8 +17,8 @@ STEPS = 200
 
 def test_context_step_after_10_and_after_10_000_utterances(benchmark: BenchmarkFixture) -> None:
     """Goal: a ratio of at most 1.2."""
-    network = load_bundle().network
-    vectors = torch.randn(STEPS, network.configuration.width, generator=torch.Generator().manual_seed(0))
+    network = open_heads(EnginePool(EngineSettings(device="cpu"), lambda _: None), load_bundle()).context
+    vectors = np.random.default_rng(0).normal(size=(STEPS, network.configuration.width)).astype(np.float32)
 
     def dialogue(length: int) -> Dialogue:
         started = Dialogue(network)

@@ -13,6 +13,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from emotrack.demo import clip_path
 from emotrack.demo.script import DURATION
 from emotrack.stream.messages import Heartbeat
+from helpers.rooms import film
 from helpers.tracking import Workbench, emotions
 
 INTERVIEW_SECONDS = 17.5
@@ -42,6 +43,23 @@ def test_fast_real_time_factor_of_the_demo(benchmark: BenchmarkFixture, workbenc
     messages = benchmark.pedantic(workbench.track, ([str(clip_path())],), rounds=3, warmup_rounds=1)
     benchmark.extra_info["real-time factor"] = round(benchmark.stats.stats.median / DURATION, 3)
     assert sum(isinstance(message, Heartbeat) for message in messages) > DURATION * 0.9
+
+
+@pytest.mark.parametrize("rooms", [4, 6])
+def test_rooms_at_the_same_time(benchmark: BenchmarkFixture, workbench: Workbench, tmp_path: Path, rooms: int) -> None:
+    """Sources with sound and picture in real time, one person speaking at a time; goal for 4: all labelled, p95 at most 250 ms."""
+    films = [str(path) for path in film(tmp_path, rooms)]
+    options = {"realtime": True}
+    messages = benchmark.pedantic(workbench.track, (films, "stream.vision.face_rate=2"), options, rounds=1)
+    finals = emotions(messages, "final")
+    delays = [final.timing_ms.total for final in finals if final.timing_ms.total is not None]
+    beats = [message for message in messages if isinstance(message, Heartbeat)]
+    seen = [final for final in finals if final.modalities["face"].present]
+    benchmark.extra_info["finals, with a face"] = f"{len(finals)}, {len(seen)}"
+    benchmark.extra_info["endpoint to send, ms p50 p95"] = " ".join(f"{np.percentile(delays, at):.0f}" for at in (50, 95))
+    benchmark.extra_info["dropped"] = beats[-1].dropped
+    benchmark.extra_info["shed"] = beats[-1].shed
+    benchmark.extra_info["largest lag, s"] = max(beat.lag for beat in beats)
 
 
 MEMORY = """

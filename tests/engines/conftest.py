@@ -1,14 +1,19 @@
 """Encoders and pictures that several tests share; each network is loaded once a process."""
 
 import os
+import warnings
 from pathlib import Path
 
 import numpy as np
 import pytest
 import skimage.data
+import torch
+from torch import nn
 
-from emotrack.engines.face_detection import FaceDetector
+from emotrack.engines.face_detection import FaceDetector, open_face_detector
+from emotrack.engines.pool import EnginePool
 from emotrack.engines.text import TextEncoder
+from helpers.engines import pool
 
 
 @pytest.fixture(scope="session")
@@ -18,25 +23,53 @@ def astronaut() -> np.ndarray:
 
 
 @pytest.fixture(scope="session")
-def detector() -> FaceDetector:
-    return FaceDetector()
+def face_engines() -> EnginePool:
+    """Compiled engines, as the live path has them."""
+    return pool("onnx-cpu")
+
+
+@pytest.fixture(scope="session")
+def detector(face_engines: EnginePool) -> FaceDetector:
+    return open_face_detector(face_engines)
 
 
 @pytest.fixture(scope="session")
 def text_encoder() -> TextEncoder:
-    return TextEncoder()
+    return TextEncoder(pool())
 
 
 @pytest.fixture(scope="session")
 def random_yolo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An untrained YOLO network in the format of the trained ones."""
+    """An untrained YOLO network in the format of the trained ones, which sees several persons in any picture."""
     folder = tmp_path_factory.mktemp("yolo")
     os.environ.setdefault("YOLO_CONFIG_DIR", str(folder))
     os.environ.setdefault("YOLO_OFFLINE", "true")
+    ultralytics = pytest.importorskip("ultralytics")
+    with torch.random.fork_rng(), torch.no_grad():
+        torch.manual_seed(0)
+        yolo = ultralytics.YOLO("yolov8n.yaml", task="detect")
+        network = yolo.model.train()
+        for layer in network.modules():
+            if isinstance(layer, nn.BatchNorm2d):
+                layer.momentum = 1.0
+        # One look at patches of colour, so that what each layer gives is normalised as in a trained one.
+        network(torch.rand(1, 3, 20, 20).repeat_interleave(32, 2).repeat_interleave(32, 3))
+        head = network.model[-1]
+        for branch in (*head.cv2, *head.cv3):
+            nn.init.normal_(branch[-1].weight, std=0.02)
+            nn.init.zeros_(branch[-1].bias)
+    yolo.save(folder / "random.pt")
+    return folder / "random.pt"
+
+
+@pytest.fixture(scope="session")
+def exported_yolo(random_yolo: Path) -> Path:
+    """The same network as ultralytics exports it."""
     from ultralytics import YOLO
 
-    YOLO("yolov8n.yaml", task="detect").save(folder / "random.pt")
-    return folder / "random.pt"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return Path(YOLO(random_yolo, verbose=False).export(format="onnx", simplify=False, verbose=False))
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""Bodies: what describes them never sees a face, whatever the YOLO file; boxes by random and by trained weights."""
+"""Bodies: what describes them never sees a face, whatever the YOLO file; people found by random and by trained weights."""
 
 import os
 import subprocess
@@ -9,11 +9,17 @@ import av
 import numpy as np
 import pytest
 
-from emotrack.engines.body import BodyEncoder, describe_body, match_faces
-from emotrack.model.errors import UserError
+from emotrack.engines.body import BodyEncoder, describe_body, match_faces, open_body
+from emotrack.engines.person_detection import PersonDetector
+from helpers.engines import pool
 
 BODY = np.array([40, 10, 140, 230], np.float32)
 FACE = np.array([70, 20, 110, 70], np.float32)
+
+
+@pytest.fixture(scope="module")
+def engines(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("engines")
 
 
 def picture(seed: int = 0) -> np.ndarray:
@@ -64,20 +70,42 @@ def test_a_face_belongs_to_the_body_whose_head_it_is() -> None:
     assert match_faces([], [FACE]) == []
 
 
-def test_random_weights_run_and_repeat(random_yolo: Path, astronaut: np.ndarray) -> None:
-    encoder = BodyEncoder(random_yolo, probability=0.001, maximum_bodies=3)
+def test_random_weights_run_and_repeat(random_yolo: Path, engines: Path, astronaut: np.ndarray) -> None:
+    encoder = open_body(pool("onnx-cpu", engines), random_yolo)
     bodies, again = encoder.describe(astronaut, []), encoder.describe(astronaut, [])
-    assert len(bodies) <= 3
+    assert 0 < len(bodies) <= 8
     assert [body.box.tolist() for body in bodies] == [body.box.tolist() for body in again]
-    assert all(body.descriptor.shape == (encoder.dim,) for body in bodies)
-    assert BodyEncoder(random_yolo).describe(astronaut, []) == []
+    assert all(body.descriptor.shape == (encoder.dim,) and body.probability > 0.5 for body in bodies)
 
 
-def test_loading_leaves_the_working_directory_and_the_users_settings_alone(random_yolo: Path, tmp_path: Path) -> None:
+def test_the_largest_come_first_and_no_more_than_asked() -> None:
+    boxes = np.array([[0, 0, 20, 40], [50, 0, 100, 90], [200, 0, 210, 20]], np.float32)
+    encoder = BodyEncoder(Seeing(boxes), maximum_bodies=2)
+    assert [box.tolist() for box, _ in encoder.boxes(picture())] == [boxes[1].tolist(), boxes[0].tolist()]
+
+
+class Seeing(PersonDetector):
+    """Sees the same persons in every picture."""
+
+    def __init__(self, found: np.ndarray) -> None:
+        self.found = found
+
+    def boxes(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return self.found, np.full(len(self.found), 0.9, np.float32)
+
+
+def test_building_leaves_the_working_directory_and_the_users_settings_alone(random_yolo: Path, tmp_path: Path) -> None:
     home, work = tmp_path / "home", tmp_path / "work"
     home.mkdir()
     work.mkdir()
-    code = f"from emotrack.engines.body import BodyEncoder; import numpy as np; BodyEncoder({str(random_yolo)!r})"
+    code = f"""
+from pathlib import Path
+from emotrack.engines.body import open_body
+from emotrack.engines.pool import EnginePool
+from emotrack.engines.settings import EngineSettings
+settings = EngineSettings(backend="onnx-cpu", cache=Path({str(tmp_path / "engines")!r}))
+open_body(EnginePool(settings, lambda _: None), Path({str(random_yolo)!r}))
+"""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("YOLO_", "XDG_"))}
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=work, env={**environment, "HOME": str(home)}, capture_output=True, text=True, check=True
@@ -87,23 +115,8 @@ def test_loading_leaves_the_working_directory_and_the_users_settings_alone(rando
     assert not list(home.glob("**/.config/Ultralytics"))
 
 
-@pytest.mark.parametrize(("name", "content"), [("a.pt", b"hello"), ("a.onnx", b""), ("b.onnx", bytes(range(256)))])
-def test_a_wrong_file_is_one_sentence(tmp_path: Path, name: str, content: bytes) -> None:
-    (tmp_path / name).write_bytes(content)
-    with pytest.raises(UserError, match="is not a YOLO detection network"):
-        BodyEncoder(tmp_path / name)
-
-
-@pytest.mark.parametrize("name", ["missing.pt", "folder.pt", "weights.txt"])
-def test_no_file_is_one_sentence(tmp_path: Path, name: str) -> None:
-    (tmp_path / "folder.pt").mkdir()
-    (tmp_path / "weights.txt").touch()
-    with pytest.raises(UserError, match="There are no YOLO weights at"):
-        BodyEncoder(tmp_path / name)
-
-
-def test_trained_weights_find_the_two_people_of_the_interview(trained_yolo: Path, reference_data: Path) -> None:
-    encoder = BodyEncoder(trained_yolo)
+def test_trained_weights_find_the_two_people_of_the_interview(trained_yolo: Path, engines: Path, reference_data: Path) -> None:
+    encoder = open_body(pool("onnx-cpu", engines), trained_yolo)
     with av.open(str(reference_data / "clips" / "interview_two_people.mp4")) as clip:
         frames = [frame.to_ndarray(format="rgb24") for frame in clip.decode(video=0)][::200]
     for frame in frames:

@@ -9,10 +9,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emotrack.engines.face import CROP_SCALE, FaceEncoder, crop_face
+from emotrack.engines.face import CROP_SCALE, FaceEncoder, crop_face, face_spec
 from emotrack.model.errors import UserError
 from emotrack.model.face import FaceNetwork
 from emotrack.model.voice import VoiceNetwork
+from helpers.engines import pool
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +26,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def encoder(weights: Path) -> FaceEncoder:
-    return FaceEncoder(weights)
+    return FaceEncoder(pool().engine(face_spec(weights)))
 
 
 def test_a_crop_is_centred_on_the_box() -> None:
@@ -85,17 +86,17 @@ def test_half_precision_weights_run_in_single_precision(weights: Path, encoder: 
     }
     safetensors.torch.save_file(halves, tmp_path / "half.safetensors")
     crops = np.random.default_rng(0).integers(0, 256, (2, 48, 48), dtype=np.uint8)
-    descriptors = FaceEncoder(tmp_path / "half.safetensors").encode(crops)
+    descriptors = FaceEncoder(pool().engine(face_spec(tmp_path / "half.safetensors"))).encode(crops)
     assert descriptors.dtype == np.float32
     assert np.abs(descriptors - encoder.encode(crops)).max() < 0.05
 
 
 def test_other_weights_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"face network's weights cannot be read"):
-        FaceEncoder(tmp_path / "none.safetensors")
+        FaceEncoder(pool().engine(face_spec(tmp_path / "none.safetensors")))
     (tmp_path / "noise.safetensors").write_bytes(b"not weights at all")
     with pytest.raises(UserError, match="no safetensors file"):
-        FaceEncoder(tmp_path / "noise.safetensors")
+        FaceEncoder(pool().engine(face_spec(tmp_path / "noise.safetensors")))
     safetensors.torch.save_file(VoiceNetwork().state_dict(), tmp_path / "voice.safetensors")
     with pytest.raises(UserError, match="does not hold the weights of the face network"):
-        FaceEncoder(tmp_path / "voice.safetensors")
+        FaceEncoder(pool().engine(face_spec(tmp_path / "voice.safetensors")))

@@ -16,6 +16,7 @@ from emotrack.engines.dialogue_text import Line
 from emotrack.engines.reading import MAXIMUM_TOKENS
 from emotrack.engines.text import MINILM, MPNET, TextEncoder, find_model
 from emotrack.model.errors import UserError
+from helpers.engines import pool
 
 
 @pytest.fixture
@@ -77,7 +78,7 @@ def test_moods_differ_more_than_wordings(text_encoder: TextEncoder) -> None:
 )
 def test_a_model_that_cannot_be_had_is_one_sentence(model: str, fix: str) -> None:
     with pytest.raises(UserError, match=fix):
-        TextEncoder(model)
+        TextEncoder(pool(), model)
 
 
 def test_a_silent_hub_is_not_waited_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -95,4 +96,4 @@ def test_a_silent_hub_is_not_waited_for(monkeypatch: pytest.MonkeyPatch, tmp_pat
 def test_a_directory_without_a_model_is_one_sentence(tmp_path: Path, content: str) -> None:
     (tmp_path / "config.json").write_text(content)
     with pytest.raises(UserError, match="holds no sentence-transformers model"):
-        TextEncoder(str(tmp_path))
+        TextEncoder(pool(), str(tmp_path))

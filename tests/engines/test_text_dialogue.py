@@ -12,14 +12,16 @@ from hypothesis import strategies as st
 from sentence_transformers import SentenceTransformer
 from torch import Tensor
 
-from emotrack.engines.adapter import linear_layers, merge
-from emotrack.engines.dialogue_text import WORDS, Line, LineTokenizer, Window, collate, pack
+from emotrack.engines.dialogue_text import WORDS, Line, LineTokenizer, Window, pack, padded
 from emotrack.engines.encoders import open_encoders
+from emotrack.engines.networks.adapting import linear_layers, merge
+from emotrack.engines.networks.sentence import attention_mask
 from emotrack.engines.settings import EngineSettings
 from emotrack.engines.text import MINILM, TextEncoder
 from emotrack.model.bundle import NewPart, load_bundle, network_part, save_bundle
 from emotrack.model.errors import UserError
 from emotrack.model.manifest import EncoderNote
+from helpers.engines import pool
 from helpers.network import small_network
 from helpers.sentences import adapted, dialogues, random_factors, save_part, save_sentence_encoder, worded
 
@@ -110,20 +112,21 @@ def test_the_mask_lets_a_line_read_back_only(model: str) -> None:
     assert [len(line) for line in lines] == [3, 0, 4] and lines[0][0] + 1 == lines[2][0]
     long, short = pack(tokenizer.start, lines), pack(tokenizer.start, lines[:1])
     assert [long.outputs(index) for index in range(3)] == [slice(2, 4), slice(0, 0), slice(5, 8)]
-    ids, mask = collate([long, short], tokenizer.padding)
+    ids, owners = padded([long, short], tokenizer.padding)
+    mask = attention_mask(torch.from_numpy(owners))
     assert ids.tolist() == [[tokenizer.start, *lines[0], *lines[2]], [tokenizer.start, *lines[0], *[tokenizer.padding] * 4]]
     seen = (mask == 0).int()[:, 0].tolist()
     start, first, last = [1] + [0] * 7, [1] * 4 + [0] * 4, [1] * 8
     assert seen[0] == [start, *[first] * 3, *[last] * 4]
     assert seen[1][:4] == [start, *[first] * 3]
-    assert mask.min() == torch.finfo(torch.float32).min
+    assert torch.softmax(mask[0, 0, 0], -1).tolist() == [1.0] + [0.0] * 7
 
 
 def test_one_line_is_read_as_the_model_itself_reads_it(model: str, tmp_path: Path) -> None:
     """Its own layers one after the other, with a mask written by hand: the start token reads itself, all else everything."""
     loaded = SentenceTransformer(model, device="cpu")
     zero = {name: torch.zeros_like(factor) for name, factor in random_factors(loaded[0].auto_model).items()}
-    encoder = TextEncoder(model, adapter=save_part(tmp_path / "text.safetensors", zero, base=model))
+    encoder = TextEncoder(pool(), model, adapter=save_part(tmp_path / "text.safetensors", zero, base=model))
     tokens = LineTokenizer(loaded.tokenizer).tokens([Line(2, "are you coming")])[0]
     hidden = loaded[0].auto_model.embeddings(torch.tensor([[loaded.tokenizer.cls_token_id, *tokens]]))
     mask = torch.zeros(1, 1, len(tokens) + 1, len(tokens) + 1)
@@ -172,7 +175,7 @@ def test_factors_that_do_not_fit_are_one_sentence(model: str, tmp_path: Path, fa
     factors = random_factors(SentenceTransformer(model, device="cpu")[0].auto_model)
     damage(factors)
     with pytest.raises(UserError, match=sentence) as refusal:
-        TextEncoder(model, adapter=save_part(tmp_path / "text.safetensors", factors, base=model))
+        TextEncoder(pool(), model, adapter=save_part(tmp_path / "text.safetensors", factors, base=model))
     told = str(refusal.value).replace(str(tmp_path), "")
     assert "\n" not in told and told.endswith(".") and ". " not in told
 
@@ -190,7 +193,7 @@ def test_factors_that_do_not_fit_are_one_sentence(model: str, tmp_path: Path, fa
 def test_settings_that_do_not_fit_are_one_sentence(model: str, tmp_path: Path, changes: dict[str, object], sentence: str) -> None:
     part = save_part(tmp_path / "text.safetensors", {}, base=model)
     with pytest.raises(UserError, match=sentence):
-        TextEncoder(model, adapter=replace(part, settings={**part.settings, **changes}))
+        TextEncoder(pool(), model, adapter=replace(part, settings={**part.settings, **changes}))
 
 
 def test_a_bundles_adapter_is_used_with_its_own_model_only(model: str, tmp_path: Path) -> None:
@@ -205,7 +208,8 @@ def test_a_bundles_adapter_is_used_with_its_own_model_only(model: str, tmp_path:
     bundle = load_bundle(tmp_path / "bundle")
     copy = str(save_sentence_encoder(tmp_path / "copy"))
     said: list[str] = []
-    encoders = [open_encoders(EngineSettings(text=name, audio="none", face="none"), bundle, said.append) for name in (model, copy)]
+    chosen = [EngineSettings(text=name, audio="none", face="none") for name in (model, copy)]
+    encoders = [open_encoders(pool(), settings, bundle, said.append) for settings in chosen]
     assert encoders[0].text is not None and encoders[0].text.context == 5
     assert encoders[1].text is None and encoders[1].unusable["text"] == "no encoder"
     assert any(f"adapts the text model {model}" in sentence for sentence in said)

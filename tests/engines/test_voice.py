@@ -8,11 +8,12 @@ import safetensors.torch
 import torch
 
 from emotrack.engines.segments import SegmentRule
-from emotrack.engines.voice import VoiceEncoder
+from emotrack.engines.voice import VoiceEncoder, voice_spec
 from emotrack.model.errors import UserError
 from emotrack.model.face import FaceNetwork
 from emotrack.model.voice import VoiceNetwork
 from helpers.corpora import tone
+from helpers.engines import pool
 
 SAMPLES = 24_000
 
@@ -22,7 +23,7 @@ def encoder(tmp_path_factory: pytest.TempPathFactory) -> VoiceEncoder:
     torch.manual_seed(0)
     path = tmp_path_factory.mktemp("voice") / "voice.safetensors"
     safetensors.torch.save_file(VoiceNetwork().state_dict(), path)
-    return VoiceEncoder(path)
+    return VoiceEncoder(pool().engine(voice_spec(path)))
 
 
 def speech(count: int) -> np.ndarray:
@@ -67,6 +68,6 @@ def test_the_same_sound_always_gives_the_same_descriptor(encoder: VoiceEncoder) 
 def test_other_weights_are_refused(tmp_path: Path) -> None:
     safetensors.torch.save_file(FaceNetwork().state_dict(), tmp_path / "face.safetensors")
     with pytest.raises(UserError, match="does not hold the weights of the voice network"):
-        VoiceEncoder(tmp_path / "face.safetensors")
+        VoiceEncoder(pool().engine(voice_spec(tmp_path / "face.safetensors")))
     with pytest.raises(UserError, match="cannot be read"):
-        VoiceEncoder(tmp_path / "none.safetensors")
+        VoiceEncoder(pool().engine(voice_spec(tmp_path / "none.safetensors")))

@@ -12,10 +12,11 @@ from sentence_transformers import SentenceTransformer
 from torch import Tensor, nn
 from transformers import BertConfig, BertModel, BertTokenizerFast
 
-from emotrack.engines.adapter import linear_layers
 from emotrack.engines.dialogue_text import LETTERS, Line
+from emotrack.engines.networks.adapting import linear_layers
 from emotrack.engines.text import TextEncoder, find_model
 from emotrack.model.bundle import Part
+from helpers.engines import pool
 
 WORDS = ("so", "are", "you", "coming", "with", "us", "no", "never", "##ing", "!", "?")
 VOCABULARY = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *LETTERS, *WORDS)
@@ -63,7 +64,7 @@ def adapted(directory: Path, model: str, *, utterances: int = 8, tokens: int = 2
     loaded = SentenceTransformer(str(find_model(model)), device="cpu", local_files_only=True)
     factors = random_factors(loaded[0].auto_model)
     part = save_part(directory / "text.safetensors", factors, base=model, utterances=utterances, tokens=tokens)
-    return TextEncoder(model, adapter=part)
+    return TextEncoder(pool(), model, adapter=part)
 
 
 def dialogues(longest: int, speakers: int = 10) -> st.SearchStrategy[list[Line]]:

@@ -6,6 +6,8 @@ from typing import Any
 import msgspec
 
 from emotrack.engines.encoders import Encoders, open_encoders
+from emotrack.engines.heads import open_heads
+from emotrack.engines.pool import EnginePool
 from emotrack.model.bundle import load_bundle
 from emotrack.settings import Settings, load_settings
 from emotrack.stream.loop import Loop
@@ -46,7 +48,9 @@ class Workbench:
     def __init__(self) -> None:
         self.settings = settings()
         self.bundle = load_bundle()
-        self.encoders = open_encoders(self.settings.engines, self.bundle, lambda _: None)
+        pool = EnginePool(self.settings.engines, lambda _: None)
+        self.encoders = open_encoders(pool, self.settings.engines, self.bundle, lambda _: None)
+        self.heads = open_heads(pool, self.bundle)
         self.transcriber = open_transcriber(self.settings.stream.transcription, lambda _: None)
 
     def close(self) -> None:
@@ -70,10 +74,11 @@ class Workbench:
             sources=opened,
             bundle=self.bundle,
             encoders=encoders,
+            heads=self.heads,
             transcriber=self.transcriber if transcribe else None,
             speechless="no recogniser",
             outbox=Outbox("test", [collector]),
-            opening=opening(chosen, self.bundle, encoders, self.transcriber, opened),
+            opening=opening(chosen, self.bundle, encoders, self.heads, self.transcriber, opened),
             settings=chosen.stream,
         )
         return Loop(parts, realtime=realtime), collector

@@ -1,13 +1,22 @@
 """A tiny Whisper of random weights in the files that faster-whisper reads: the real code path without the real weights."""
 
 import json
+from collections.abc import Callable
+from concurrent.futures import Future
+from functools import cache
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
 from ctranslate2.converters import TransformersConverter
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 from transformers import GenerationConfig, PreTrainedTokenizerFast, WhisperConfig, WhisperForConditionalGeneration
 from transformers.models.whisper.tokenization_whisper import LANGUAGES
+
+from emotrack.stream.transcription.settings import TranscriptionSettings
+from emotrack.stream.transcription.transcript import Transcript
+from emotrack.stream.transcription.whisper import WhisperTranscriber
 
 WORDS = 1_000
 """Text tokens; the last is empty, as in the multilingual Whisper: that is how CTranslate2 knows one."""
@@ -15,8 +24,9 @@ WORDS = 1_000
 TIMESTAMPS = 1_501
 
 
+@cache
 def build_tiny_whisper(directory: Path) -> Path:
-    """Write the model to a new folder under `directory`; returns that folder. It speaks, but only gibberish."""
+    """Write the model to a folder under `directory`, once a process; returns that folder. It speaks, but only gibberish."""
     original, converted = directory / "original", directory / "tiny-random"
     tokenizer = _tokenizer()
     ids = {token: index for token, index in tokenizer.get_vocab().items() if token in _special_tokens()}
@@ -57,6 +67,21 @@ def build_tiny_whisper(directory: Path) -> Path:
     )
     TransformersConverter(str(original), copy_files=["tokenizer.json", "preprocessor_config.json"]).convert(str(converted))
     return converted
+
+
+def whisper_session(weights: Path, say: Callable[[str], None] = print, **settings: Any) -> WhisperTranscriber:
+    """A session's share in the model in `weights`, on one thread of the processor unless set otherwise."""
+    chosen = {"model": str(weights), "device": "cpu", "threads": 1, **settings}
+    return WhisperTranscriber(weights, TranscriptionSettings(**chosen), say)
+
+
+def ask(transcriber: WhisperTranscriber, samples_16k: np.ndarray) -> Future[Transcript]:
+    """Ask for the words of an utterance that has ended."""
+    stream = transcriber.open()
+    stream.feed(samples_16k)
+    pause = stream.pause()
+    stream.conclude()
+    return pause
 
 
 def _tokenizer() -> Tokenizer:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -12,6 +13,7 @@ from emotrack.model.configuration import NetworkConfiguration
 from emotrack.model.context import Turns
 from emotrack.model.errors import UserError
 from emotrack.model.network import EmotionNetwork, pad_dialogues
+from emotrack.model.plain_context import PlainContext
 from emotrack.model.state import ContextState
 from helpers.network import small_configuration, small_network
 
@@ -28,12 +30,12 @@ def dialogue(speakers: list[int], seed: int) -> tuple[Tensor, Tensor, Tensor]:
 
 def stream(network: EmotionNetwork, vectors: Tensor, speakers: Tensor) -> tuple[Tensor, list[Tensor], ContextState]:
     """Live logits [T, C], the revised logits [n, C] known after each utterance, and the last state."""
-    state, live, revised = network.initial_state(1, 5), [], []
-    for index in range(vectors.shape[1]):
-        logits, state = network.step(vectors[:, index], speakers[:, index], torch.tensor([True]), state)
-        live.append(logits[0])
-        again, valid = network.revise(state)
-        revised.append(again[valid])
+    context, state, live, revised = PlainContext(network), ContextState.initial(network.configuration, 5), [], []
+    for vector, speaker in zip(vectors[0].numpy(), speakers[0].tolist(), strict=True):
+        logits, after = context.step(vector, state.memory(speaker))
+        state = state.commit(vector, speaker, after)
+        live.append(torch.from_numpy(logits))
+        revised.append(torch.from_numpy(context.revise(state)[state.ring_valid]))
     return torch.stack(live), revised, state
 
 
@@ -74,7 +76,8 @@ def test_each_speaker_has_an_lstm_over_their_own_utterances() -> None:
     turns = Turns(*dialogue([0, 1, 1, 0, 2, 1], 6), seats=3)
     speaking, _ = LONG.context.run(turns)
     mine = turns.speakers[0] == 1
-    torch.testing.assert_close(speaking[0, mine], LONG.context.replay(turns.vectors[0, mine])[0])
+    alone = Turns(turns.vectors[:, mine], turns.speakers[:, mine], turns.valid[:, mine], seats=3)
+    torch.testing.assert_close(speaking[0, mine], LONG.context.run(alone)[0][0])
 
 
 @settings(max_examples=25, deadline=None)
@@ -108,92 +111,58 @@ def test_padded_dialogues_equal_each_alone(orders: list[list[int]], seed: int) -
             torch.testing.assert_close(together.revised[row, : lengths[row]], each.revised[0], atol=1e-5, rtol=0)
 
 
-@settings(max_examples=20, deadline=None)
-@given(orders=st.lists(speaker_orders, min_size=2, max_size=4), seed=st.integers(0, 999))
-def test_dialogues_interleaved_in_slots_equal_each_alone(orders: list[list[int]], seed: int) -> None:
-    """Slots advance out of step: whose turn it is comes from a shuffle."""
-    alone = [dialogue(order, seed + index) for index, order in enumerate(orders)]
-    expected = [stream(SHORT, vectors, speakers) for vectors, speakers, _ in alone]
-    turns = torch.tensor([slot for slot, order in enumerate(orders) for _ in order])
-    turns = turns[torch.randperm(len(turns), generator=torch.Generator().manual_seed(seed))]
-    state, done = SHORT.initial_state(len(orders), 5), [0] * len(orders)
-    for slot in turns.tolist():
-        active = torch.arange(len(orders)) == slot
-        vector, speaker = torch.full((len(orders), 8), float("nan")), torch.zeros(len(orders), dtype=torch.long)
-        vector[slot], speaker[slot] = alone[slot][0][0, done[slot]], alone[slot][1][0, done[slot]]
-        before = state
-        logits, state = SHORT.step(vector, speaker, active, state)
-        torch.testing.assert_close(logits[slot], expected[slot][0][done[slot]], atol=1e-5, rtol=0)
-        for name, tensor in state.to_tensors().items():
-            assert torch.equal(tensor[~active], before.to_tensors()[name][~active]), name
-        done[slot] += 1
-    revised, valid = SHORT.revise(state)
-    for slot in range(len(orders)):
-        torch.testing.assert_close(revised[slot][valid[slot]], expected[slot][1][-1], atol=1e-5, rtol=0)
-
-
 def test_a_state_saved_and_restored_mid_dialogue_continues_identically() -> None:
     vectors, speakers, _ = dialogue([0, 1, 0, 2, 1, 0, 0, 3], 1)
     live, revised, _ = stream(SHORT, vectors, speakers)
     _, _, state = stream(SHORT, vectors[:, :5], speakers[:, :5])
-    tensors = {name: tensor.clone() for name, tensor in state.to_tensors().items()}
-    state = ContextState.from_tensors(tensors, SHORT.configuration, 1, 5)
+    arrays = {name: array.copy() for name, array in state.to_arrays().items()}
+    state, context = ContextState.from_arrays(arrays, SHORT.configuration, 5), PlainContext(SHORT)
     for index in range(5, 8):
-        logits, state = SHORT.step(vectors[:, index], speakers[:, index], torch.tensor([True]), state)
-        assert torch.equal(logits[0], live[index])
-    logits, valid = SHORT.revise(state)
-    assert torch.equal(logits[valid], revised[-1])
-
-
-def test_slots_can_be_reset_taken_out_and_put_back() -> None:
-    vectors, speakers, _ = dialogue([0, 1, 2], 2)
-    state = SHORT.initial_state(3, 5)
-    for index in range(3):
-        everyone = torch.ones(3, dtype=torch.bool)
-        _, state = SHORT.step(vectors[:, index].repeat(3, 1), speakers[:, index].repeat(3), everyone, state)
-    cleared = state.reset(torch.tensor([False, True, False]))
-    blank = SHORT.initial_state(1, 5)
-    for name, tensor in cleared.slot(1).to_tensors().items():
-        assert torch.equal(tensor, getattr(blank, name)), name
-        assert torch.equal(getattr(cleared.slot(0), name), getattr(state.slot(0), name))
-        assert torch.equal(getattr(cleared.with_slot(1, state.slot(2)), name), getattr(state, name))
-    assert (state.slots, state.speakers) == (3, 5)
+        vector, speaker = vectors[0, index].numpy(), int(speakers[0, index])
+        logits, after = context.step(vector, state.memory(speaker))
+        state = state.commit(vector, speaker, after)
+        assert np.array_equal(logits, live[index].numpy())
+    assert np.array_equal(context.revise(state)[state.ring_valid], revised[-1].numpy())
 
 
 @pytest.mark.parametrize(
     ("problem", "sentence"),
     [
-        ("missing", "lacks tensor 'count'"),
-        ("extra", "unknown tensor 'more'"),
+        ("missing", "lacks array 'count'"),
+        ("extra", "unknown array 'more'"),
         ("shape", "'count' as"),
         ("type", "'count' as"),
         ("range", "out of range"),
+        ("value", "not finite in 'speaker_cell'"),
     ],
 )
 def test_states_that_do_not_fit_are_refused_in_one_sentence(problem: str, sentence: str) -> None:
-    tensors = SHORT.initial_state(1, 5).to_tensors()
-    count = tensors["count"]
+    arrays = ContextState.initial(SHORT.configuration, 5).to_arrays()
+    count = arrays["count"]
     if problem == "missing":
-        del tensors["count"]
+        del arrays["count"]
     else:
         wrong = {
-            "range": {"ring_speakers": torch.full((1, 4), 5)},
+            "range": {"ring_speakers": np.full(4, 5)},
             "extra": {"more": count},
             "shape": {"count": count.repeat(2)},
-            "type": {"count": count.float()},
+            "type": {"count": count.astype(np.float32)},
+            "value": {"speaker_cell": np.full_like(arrays["speaker_cell"], np.nan)},
         }
-        tensors |= wrong[problem]
+        arrays |= wrong[problem]
     with pytest.raises(UserError, match=sentence) as refusal:
-        ContextState.from_tensors(tensors, SHORT.configuration, 1, 5)
+        ContextState.from_arrays(arrays, SHORT.configuration, 5)
     assert str(refusal.value).count(". ") == 0 and str(refusal.value).endswith(".")
 
 
-def test_a_step_changes_no_tensor_of_the_state_it_was_given() -> None:
+def test_a_commit_changes_no_array_of_the_state_it_was_given() -> None:
     vectors, speakers, _ = dialogue([0, 1, 2], 3)
     _, _, state = stream(SHORT, vectors, speakers)
-    copies = {name: tensor.clone() for name, tensor in state.to_tensors().items()}
-    SHORT.step(vectors[:, 0], speakers[:, 0], torch.tensor([True]), state)
-    assert all(torch.equal(tensor, copies[name]) for name, tensor in state.to_tensors().items())
+    copies = {name: array.copy() for name, array in state.to_arrays().items()}
+    vector = vectors[0, 0].numpy()
+    _, after = PlainContext(SHORT).step(vector, state.memory(0))
+    state.commit(vector, 0, after)
+    assert all(np.array_equal(array, copies[name]) for name, array in state.to_arrays().items())
 
 
 def test_temperature_divides_the_logits() -> None:
@@ -211,7 +180,7 @@ def test_configurations_survive_json_and_refuse_nonsense() -> None:
 
 
 def test_a_state_is_immutable() -> None:
-    state = SHORT.initial_state(1, 2)
+    state = ContextState.initial(SHORT.configuration, 2)
     with pytest.raises(AttributeError):
         state.count = state.count + 1  # type: ignore[misc]
-    assert replace(state, count=state.count + 1).count.item() == 1
+    assert replace(state, count=state.count + 1).count == 1

@@ -7,26 +7,28 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch import Tensor
 
 from emotrack.model.dialogue import HISTORY, SEATS, Dialogue
 from emotrack.model.errors import UserError
+from emotrack.model.memory import Floats
+from emotrack.model.plain_context import PlainContext
 from emotrack.model.saved_dialogue import SavedDialogue
 from helpers.network import small_network
 
 NETWORK = small_network(window=5, revisions=3)
+CONTEXT = PlainContext(NETWORK)
 names = st.lists(st.sampled_from("abc"), min_size=1, max_size=10)
 
 
-def vectors(count: int, seed: int = 0) -> Tensor:
-    return torch.randn(count, 8, generator=torch.Generator().manual_seed(seed))
+def vectors(count: int, seed: int = 0) -> Floats:
+    return np.random.default_rng(seed).normal(size=(count, 8)).astype(np.float32)
 
 
-def talk(dialogue: Dialogue, speakers: str | list[str], said: Tensor, first: int = 0) -> list[np.ndarray]:
+def talk(dialogue: Dialogue, speakers: str | list[str], said: Floats, first: int = 0) -> list[np.ndarray]:
     return [dialogue.commit(f"u{first + i}", said[first + i], speaker) for i, speaker in enumerate(speakers)]
 
 
-def assert_same(one: Dialogue, other: Dialogue, upcoming: Tensor) -> None:
+def assert_same(one: Dialogue, other: Dialogue, upcoming: Floats) -> None:
     """Both say the same of the past and of every speaker's next utterance."""
     assert one.speakers == other.speakers
     for (name, label), (other_name, other_label) in zip(one.revised(), other.revised(), strict=True):
@@ -40,41 +42,41 @@ def assert_same(one: Dialogue, other: Dialogue, upcoming: Tensor) -> None:
 @given(speakers=names, seed=st.integers(0, 99))
 def test_a_preview_commits_nothing_and_foretells_the_commit(speakers: list[str], seed: int) -> None:
     said = vectors(len(speakers), seed)
-    plain, looking = Dialogue(NETWORK), Dialogue(NETWORK)
+    plain, looking = Dialogue(CONTEXT), Dialogue(CONTEXT)
     for index, speaker in enumerate(speakers):
         foretold = looking.preview(said[index], speaker)
         looking.preview(said[index] * 2, "somebody new")
         label = looking.commit(f"u{index}", said[index], speaker)
         assert np.array_equal(foretold, label)
         assert np.array_equal(plain.commit(f"u{index}", said[index], speaker), label)
-    for name, tensor in plain.state.to_tensors().items():
-        assert torch.equal(tensor, getattr(looking.state, name)), name
+    for name, array in plain.state.to_arrays().items():
+        assert np.array_equal(array, getattr(looking.state, name)), name
 
 
 def test_labels_are_probabilities_and_equal_the_whole_dialogue_forward() -> None:
     said = vectors(12)
-    labels = talk(Dialogue(NETWORK), "abacabbcacab", said)
+    labels = talk(Dialogue(CONTEXT), "abacabbcacab", said)
     whole = NETWORK.forward_dialogues(
-        said[None], torch.tensor([["abc".index(c) for c in "abacabbcacab"]]), torch.ones(1, 12, dtype=torch.bool)
+        torch.from_numpy(said)[None], torch.tensor([["abc".index(c) for c in "abacabbcacab"]]), torch.ones(1, 12, dtype=torch.bool)
     )
     np.testing.assert_allclose(labels, NETWORK.probabilities(whole.live[0]).numpy(), atol=1e-6)
     np.testing.assert_allclose(np.sum(labels, 1), 1)
 
 
 def test_up_to_r_earlier_utterances_are_revised_oldest_first() -> None:
-    dialogue, said = Dialogue(NETWORK), vectors(6)
+    dialogue, said = Dialogue(CONTEXT), vectors(6)
     assert dialogue.revised() == []
     for index, expected in enumerate(([], [0], [0, 1], [0, 1, 2], [1, 2, 3], [2, 3, 4])):
         dialogue.commit(f"u{index}", said[index], "a")
         assert [name for name, _ in dialogue.revised()] == [f"u{earlier}" for earlier in expected]
     speakers, valid = torch.zeros(1, 6, dtype=torch.long), torch.ones(1, 6, dtype=torch.bool)
     for distance, (_, label) in enumerate(reversed(dialogue.revised()), 1):
-        whole = NETWORK.forward_dialogues(said[None], speakers, valid).revised[0, 5 - distance]
+        whole = NETWORK.forward_dialogues(torch.from_numpy(said)[None], speakers, valid).revised[0, 5 - distance]
         np.testing.assert_allclose(label, NETWORK.probabilities(whole).numpy(), atol=1e-6)
 
 
 def test_without_revisions_nothing_is_revised() -> None:
-    dialogue = Dialogue(small_network(revisions=0))
+    dialogue = Dialogue(PlainContext(small_network(revisions=0)))
     talk(dialogue, "aba", vectors(3))
     assert dialogue.revised() == []
 
@@ -84,7 +86,7 @@ def test_without_revisions_nothing_is_revised() -> None:
 def test_merging_equals_having_had_one_speaker_from_the_start(speakers: list[str], seed: int, pair: list[str]) -> None:
     old, into = pair[0], pair[1]
     said = vectors(len(speakers) + 4, seed)
-    merged, united = Dialogue(NETWORK), Dialogue(NETWORK)
+    merged, united = Dialogue(CONTEXT), Dialogue(CONTEXT)
     talk(merged, speakers, said)
     merged.merge(old, into)
     talk(united, [into if speaker == old else speaker for speaker in speakers], said)
@@ -95,7 +97,7 @@ def test_merging_equals_having_had_one_speaker_from_the_start(speakers: list[str
 
 
 def test_merging_a_stranger_changes_nothing() -> None:
-    dialogue = Dialogue(NETWORK)
+    dialogue = Dialogue(CONTEXT)
     talk(dialogue, "abab", vectors(4))
     before = dialogue.state
     dialogue.merge("nobody", "no one")
@@ -107,26 +109,26 @@ def test_merging_a_stranger_changes_nothing() -> None:
 @given(before=names, after=names, seed=st.integers(0, 99))
 def test_a_saved_dialogue_continues_identically(before: list[str], after: list[str], seed: int) -> None:
     said = vectors(len(before) + len(after), seed)
-    dialogue = Dialogue(NETWORK)
+    dialogue = Dialogue(CONTEXT)
     talk(dialogue, before, said)
     saved = dialogue.save()
-    restored = Dialogue.restore(NETWORK, SavedDialogue(saved.tensors, json.loads(json.dumps(saved.meta))))
+    restored = Dialogue.restore(CONTEXT, SavedDialogue(saved.arrays, json.loads(json.dumps(saved.meta))))
     for one, other in zip(talk(dialogue, after, said, len(before)), talk(restored, after, said, len(before)), strict=True):
         assert np.array_equal(one, other)
     dialogue.merge("a", "b")
     restored.merge("a", "b")
-    for name, tensor in dialogue.state.to_tensors().items():
-        assert torch.equal(tensor, getattr(restored.state, name)), name
+    for name, array in dialogue.state.to_arrays().items():
+        assert np.array_equal(array, getattr(restored.state, name)), name
     assert dialogue.save().meta == restored.save().meta
 
 
 def test_the_least_recently_heard_speaker_gives_up_the_seat() -> None:
-    dialogue, said = Dialogue(NETWORK), vectors(SEATS + 2)
+    dialogue, said = Dialogue(CONTEXT), vectors(SEATS + 2)
     crowd = [f"spk{index}" for index in range(SEATS)]
     talk(dialogue, crowd, said)
     dialogue.commit("again", said[0], "spk0")
-    newcomer = Dialogue(NETWORK)
-    talk(newcomer, [*crowd, "spk0"], torch.cat([said[:SEATS], said[:1]]))
+    newcomer = Dialogue(CONTEXT)
+    talk(newcomer, [*crowd, "spk0"], np.concatenate([said[:SEATS], said[:1]]))
     assert "spk1" in dialogue.speakers
     first = dialogue.commit("late", said[-1], "latecomer")
     assert "spk1" not in dialogue.speakers and "spk0" in dialogue.speakers and len(dialogue.speakers) == SEATS
@@ -134,53 +136,53 @@ def test_the_least_recently_heard_speaker_gives_up_the_seat() -> None:
 
 
 def test_history_is_bounded_and_merging_still_works_beyond_it() -> None:
-    dialogue, said = Dialogue(NETWORK), vectors(HISTORY + 20)
+    dialogue, said = Dialogue(CONTEXT), vectors(HISTORY + 20)
     talk(dialogue, ["a", "b"] * (HISTORY // 2 + 10), said)
-    assert dialogue.save().tensors["history"].shape[0] == HISTORY
+    assert dialogue.save().arrays["history"].shape[0] == HISTORY
     dialogue.merge("a", "b")
     assert dialogue.speakers == ("b",) and np.isfinite(dialogue.preview(said[0], "b")).all()
 
 
 def test_the_state_never_grows() -> None:
-    dialogue, said = Dialogue(NETWORK), vectors(60)
+    dialogue, said = Dialogue(CONTEXT), vectors(60)
     shapes = []
     for index, vector in enumerate(said):
         dialogue.commit(f"u{index}", vector, f"spk{index}")
-        shapes.append({name: tensor.shape for name, tensor in dialogue.state.to_tensors().items()})
+        shapes.append({name: array.shape for name, array in dialogue.state.to_arrays().items()})
     assert all(shape == shapes[0] for shape in shapes)
 
 
 def test_a_dialogue_keeps_its_own_copy_of_vectors() -> None:
-    dialogue, united, said = Dialogue(NETWORK), Dialogue(NETWORK), vectors(3)
-    talk(united, "bbb", said.clone())
+    dialogue, united, said = Dialogue(CONTEXT), Dialogue(CONTEXT), vectors(3)
+    talk(united, "bbb", said.copy())
     talk(dialogue, "abb", said)
-    said.zero_()
+    said[:] = 0
     dialogue.merge("a", "b")
     assert_same(dialogue, united, vectors(1, 9)[0])
 
 
 @pytest.mark.parametrize("damage", ["version", "seats", "history", "tensor", "extra", "network"])
 def test_saved_dialogues_that_do_not_fit_are_refused_in_one_sentence(damage: str) -> None:
-    dialogue = Dialogue(NETWORK)
+    dialogue = Dialogue(CONTEXT)
     talk(dialogue, "abc", vectors(3))
-    saved, network = dialogue.save(), NETWORK
+    saved, context = dialogue.save(), CONTEXT
     if damage == "version":
         saved.meta["version"] = 2
     elif damage == "seats":
         saved.meta["seats"] = [["a", 0], ["b", 0]]
     elif damage == "history":
-        saved.tensors["history"] = saved.tensors["history"][:2]
+        saved.arrays["history"] = saved.arrays["history"][:2]
     elif damage == "tensor":
-        del saved.tensors["state.count"]
+        del saved.arrays["state.count"]
     elif damage == "extra":
-        saved.tensors["state.more"] = torch.zeros(1)
+        saved.arrays["state.more"] = np.zeros(1)
     else:
-        network = small_network(window=5, context_hidden=7)
+        context = PlainContext(small_network(window=5, context_hidden=7))
     with pytest.raises(UserError, match=r"^The saved dialogue.*: .*\.$") as refusal:
-        Dialogue.restore(network, saved)
+        Dialogue.restore(context, saved)
     assert ". " not in str(refusal.value)
 
 
 def test_a_network_in_training_mode_is_refused() -> None:
     with pytest.raises(ValueError, match="evaluation mode"):
-        Dialogue(small_network().train())
+        PlainContext(small_network().train())

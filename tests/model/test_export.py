@@ -4,8 +4,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from emotrack.engines.backends.eager import as_tuple
+from emotrack.engines.networks.context import ContextStep, WindowReviser
 from emotrack.model.network import EmotionNetwork
-from emotrack.model.state import ContextState
 from emotrack.model.unimodal import EncodedModes
 from helpers.network import random_batch, small_network
 
@@ -22,31 +23,22 @@ class Fusing(nn.Module):
         return fusion.vector, fusion.weights
 
 
-class Stepping(nn.Module):
-    """One step of context and the revision after it."""
-
-    def __init__(self, network: EmotionNetwork) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, vector: Tensor, speaker: Tensor, active: Tensor, state: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
-        logits, after = self.network.step(vector, speaker, active, ContextState(**state))
-        return logits, self.network.revise(after)[0]
-
-
 @pytest.mark.filterwarnings("ignore::FutureWarning")
-@pytest.mark.parametrize("part", ["fusing", "stepping"])
+@pytest.mark.parametrize("part", ["fusing", "stepping", "revising"])
 def test_the_heads_export_as_plain_operations(part: str) -> None:
     network = small_network(layers=1, window=2, revisions=1)
     network.joint.freeze()
     encoded = network.encode(random_batch(network.configuration, rows=2))
-    state = network.initial_state(2, 3).to_tensors()
+    states = tuple(torch.randn(2, 2, 6) for _ in range(2))
+    speakers, valid = torch.tensor([[0, 1], [1, 1]]), torch.tensor([[True, True], [False, True]])
     module, inputs = {
         "fusing": (Fusing(network), (list(encoded.tokens), list(encoded.masks), encoded.regions, encoded.counts)),
-        "stepping": (Stepping(network), (torch.randn(2, 8), torch.tensor([0, 2]), torch.tensor([True, False]), state)),
+        "stepping": (ContextStep(network), (torch.randn(2, 8), *(torch.randn(2, 6) for _ in range(4)))),
+        "revising": (WindowReviser(network), (torch.randn(2, 2, 8), speakers, valid, *states)),
     }[part]
     program = torch.export.export(module, inputs).run_decompositions()
     operations = {str(node.target) for node in program.graph.nodes if node.op == "call_function"}
     assert not [name for name in operations if "lstm" in name or "scaled_dot" in name or "linalg" in name]
-    for exported, eager in zip(program.module()(*inputs), module(*inputs), strict=True):
+    outcomes = (as_tuple(run(*inputs)) for run in (program.module(), module))
+    for exported, eager in zip(*outcomes, strict=True):
         torch.testing.assert_close(exported, eager, atol=1e-6, rtol=1e-5)

@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 
 from emotrack.demo import clip_path
 from emotrack.demo.script import CAMERA_COVERED, LINES
-from emotrack.engines.face_detection import FaceDetector
+from emotrack.engines.face_detection import open_face_detector
 from emotrack.stream.seeing.face_finding import FaceFinder
 from emotrack.stream.seeing.faces import FaceObservation, FaceTracker
 from emotrack.stream.speakers.association import speaking_face
+from helpers.engines import pool
 
 
 def seen(time: float, track: int, motion: float) -> FaceObservation:
@@ -57,7 +58,7 @@ def test_order_does_not_matter(looks: list[tuple[int, int, int]]) -> None:
 @pytest.fixture(scope="module")
 def demonstration() -> Sequence[FaceObservation]:
     """The faces of the demonstration clip at five frames a second."""
-    finder, tracker = FaceFinder(FaceDetector()), FaceTracker()
+    finder, tracker = FaceFinder(open_face_detector(pool("onnx-cpu"))), FaceTracker()
     observations, due = [], 0.0
     with av.open(str(clip_path())) as clip:
         for frame in clip.decode(video=0):

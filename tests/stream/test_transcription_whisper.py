@@ -1,25 +1,22 @@
 """Whisper's real code path on a tiny model of random weights: what it says is gibberish, when and how it says it is not."""
 
-import socket
 import threading
-import time
 from collections.abc import Iterator
 from concurrent.futures import CancelledError
 from pathlib import Path
 
 import numpy as np
 import pytest
-from huggingface_hub import HfApi
 
 from emotrack.model.errors import UserError
 from emotrack.stream.media import AUDIO_RATE
-from emotrack.stream.transcription import whisper, whisper_weights
+from emotrack.stream.transcription import whisper
 from emotrack.stream.transcription.open import open_transcriber
 from emotrack.stream.transcription.settings import TranscriptionSettings
 from emotrack.stream.transcription.transcript import Transcript, TranscriptionError
 from emotrack.stream.transcription.whisper import WhisperTranscriber
 from helpers.speech import blocks_of, demo_speech
-from helpers.whisper import build_tiny_whisper
+from helpers.whisper import ask, build_tiny_whisper, whisper_session
 
 pytestmark = pytest.mark.xdist_group("whisper")  # the model is built once
 
@@ -29,13 +26,13 @@ PATIENCE = 60
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build_tiny_whisper(tmp_path_factory.mktemp("whisper"))
+    return build_tiny_whisper(tmp_path_factory.getbasetemp() / "whisper")
 
 
 @pytest.fixture
 def transcriber(weights: Path) -> Iterator[WhisperTranscriber]:
     said: list[str] = []
-    opened = WhisperTranscriber(TranscriptionSettings(model=str(weights), device="cpu", threads=1), said.append)
+    opened = whisper_session(weights, say=said.append)
     yield opened
     opened.close()
     assert said == []
@@ -44,32 +41,6 @@ def transcriber(weights: Path) -> Iterator[WhisperTranscriber]:
 @pytest.fixture
 def speech() -> list[np.ndarray]:
     return [block.samples_16k for block in blocks_of(demo_speech()[AUDIO_RATE // 2 : 3 * AUDIO_RATE])]
-
-
-@pytest.fixture
-def empty_cache(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
-    """No weights on this machine, and none to be fetched; lists for each request whether it was to stay offline."""
-    asked: list[bool] = []
-
-    def download(model: str, local_files_only: bool = False) -> str:
-        asked.append(local_files_only)
-        if local_files_only:
-            raise whisper_weights.LocalEntryNotFoundError("not in the cache")
-        raise ConnectionError("Got: ConnectError: [Errno 111]")
-
-    monkeypatch.setattr(whisper_weights, "download_model", download)
-    return asked
-
-
-@pytest.fixture
-def silent_hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A hub that takes connections and never answers."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        endpoint = f"http://127.0.0.1:{server.getsockname()[1]}"
-        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-        monkeypatch.setattr(whisper_weights, "HfApi", lambda: HfApi(endpoint=endpoint))
-        monkeypatch.setattr(whisper_weights, "HUB_SECONDS", 0.2)
-        yield
 
 
 def test_the_same_audio_gives_the_same_transcript(transcriber: WhisperTranscriber, speech: list[np.ndarray]) -> None:
@@ -89,7 +60,7 @@ def test_the_same_audio_gives_the_same_transcript(transcriber: WhisperTranscribe
 
 
 def test_a_set_language_is_kept(weights: Path, speech: list[np.ndarray]) -> None:
-    transcriber = WhisperTranscriber(TranscriptionSettings(model=str(weights), device="cpu", language="de"), print)
+    transcriber = whisper_session(weights, language="de")
     stream = transcriber.open()
     stream.feed(np.concatenate(speech))
     assert stream.pause().result(PATIENCE).language == "de"
@@ -149,11 +120,7 @@ def test_a_superseded_pause_that_has_not_started_is_dropped(transcriber: Whisper
 
 
 def test_finals_of_many_streams_are_all_answered_in_order(transcriber: WhisperTranscriber, gate: Gate) -> None:
-    pauses = []
-    for count in range(1, 9):
-        stream = transcriber.open()
-        stream.feed(np.zeros(count, np.float32))
-        pauses.append(stream.pause())
+    pauses = [ask(transcriber, np.zeros(count, np.float32)) for count in range(1, 9)]
     gate.opened.set()
     assert [pause.result(PATIENCE).text for pause in pauses] == [str(count) for count in range(1, 9)]
     assert gate.asked == list(range(1, 9))
@@ -187,79 +154,8 @@ def test_auto_takes_whisper_where_its_weights_are(weights: Path) -> None:
     assert (transcriber.name, said) == ("whisper-tiny-random", [])
 
 
-@pytest.mark.parametrize(
-    ("model", "sentence"),
-    [
-        ("./nowhere", r"There is no directory \./nowhere"),
-        ("enormous", "Whisper has no size enormous; the sizes are tiny"),
-        ("a/b/c", "a/b/c is neither a directory nor the id of a Whisper model"),
-    ],
-)
-def test_a_wrong_model_is_refused_in_a_sentence(model: str, sentence: str) -> None:
-    with pytest.raises(UserError, match=sentence):
-        WhisperTranscriber(TranscriptionSettings(model=model), print)
-
-
-def test_weights_that_are_not_here_are_not_fetched_unasked(empty_cache: list[bool]) -> None:
-    fetch = "--set stream.transcription.download=true fetches Whisper base."
-    with pytest.raises(UserError) as absent:
-        WhisperTranscriber(TranscriptionSettings(), print)
-    assert str(absent.value) == f"Whisper's weights are not on this machine; {fetch}"
-    said: list[str] = []
-    transcriber = open_transcriber(TranscriptionSettings(), said.append)
-    assert transcriber is not None
-    transcriber.close()
-    assert said == [f"Whisper's weights are not on this machine, so PocketSphinx transcribes, with many errors; {fetch}"]
-    assert empty_cache == [True, True]
-
-
-@pytest.mark.usefixtures("silent_hub")
-def test_a_hub_that_never_answers_is_not_waited_for(empty_cache: list[bool]) -> None:
-    started = time.monotonic()
-    with pytest.raises(UserError, match="not on this machine and the model hub does not answer; try again"):
-        WhisperTranscriber(TranscriptionSettings(download=True), print)
-    assert time.monotonic() - started < 10
-    assert empty_cache == [True]
-
-
-def test_weights_that_cannot_be_fetched_are_said_so(empty_cache: list[bool], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(HfApi, "model_info", lambda *_, **__: None)
-    with pytest.raises(UserError, match="Whisper base could not be fetched whole from the model hub; try again") as absent:
-        WhisperTranscriber(TranscriptionSettings(download=True), print)
-    assert "Errno" not in str(absent.value)
-    assert empty_cache == [True, False]
-
-
-def test_a_directory_of_something_else_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "config.json").write_text("{}")
-    with pytest.raises(UserError, match=r"it lacks model\.bin and tokenizer\.json"):
-        WhisperTranscriber(TranscriptionSettings(model=str(tmp_path)), print)
-
-
 def test_damaged_weights_are_refused(weights: Path, tmp_path: Path) -> None:
     for file in weights.iterdir():
         (tmp_path / file.name).write_bytes(file.read_bytes()[:1_000] if file.name == "model.bin" else file.read_bytes())
     with pytest.raises(UserError, match="cannot be run"):
-        WhisperTranscriber(TranscriptionSettings(model=str(tmp_path), device="cpu"), print)
-
-
-def test_a_gpu_that_is_not_there_is_said(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(whisper, "load_cublas", lambda: False)
-    with pytest.raises(UserError, match="no GPU"):
-        WhisperTranscriber(TranscriptionSettings(model=str(weights), device="cuda"), print)
-
-
-def test_the_processor_stands_in_for_a_gpu_that_fails(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = whisper.WhisperModel
-
-    def model(path: str, device: str, **options: object) -> object:
-        if device == "cuda":
-            raise RuntimeError("CUDA driver version is insufficient")
-        return real(path, device=device, **options)
-
-    monkeypatch.setattr(whisper, "WhisperModel", model)
-    monkeypatch.setattr(whisper, "load_cublas", lambda: True)
-    monkeypatch.setattr(whisper.ctranslate2, "get_cuda_device_count", lambda: 1)
-    said: list[str] = []
-    WhisperTranscriber(TranscriptionSettings(model=str(weights)), said.append).close()
-    assert said == ["Whisper runs on the processor, as it cannot run on the GPU: CUDA driver version is insufficient."]
+        whisper_session(tmp_path)

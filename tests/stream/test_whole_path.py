@@ -112,7 +112,7 @@ def test_revisions_count_up_and_finals_come_once(messages: list[Message]) -> Non
 def test_session_frames_everything(messages: list[Message]) -> None:
     assert isinstance(messages[0], Session) and messages[0].state == "started"
     assert isinstance(messages[-1], Session) and messages[-1].state == "ended"
-    assert {engine.part for engine in messages[0].engines} == {"text", "audio", "face", "body", "transcription"}
+    assert {engine.part for engine in messages[0].engines} == {"text", "audio", "face", "body", "network", "transcription"}
     beats = [message.time for message in messages if isinstance(message, Heartbeat)]
     assert len(beats) >= 28 and np.diff(beats).max() < 1.2
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from emotrack.model.errors import UserError
-from emotrack.model.face import EXPRESSIONS
+from emotrack.model.formats import EXPRESSIONS
 from emotrack.training.corpora.dialogue_table import Dialogue, Line, read_dialogues
 from emotrack.training.corpora.ferplus import VOTES, fusion_splits, majority, read_faces, read_ferplus, vote_shares
 from emotrack.training.corpora.mosi import FEATURES

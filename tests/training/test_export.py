@@ -9,13 +9,14 @@ import pytest
 import torch
 
 from emotrack.demo import clip_path
-from emotrack.engines.face import FaceEncoder
-from emotrack.engines.voice import VoiceEncoder
+from emotrack.engines.face import FaceEncoder, face_spec
+from emotrack.engines.voice import VoiceEncoder, voice_spec
 from emotrack.model.bundle import NewPart, default_directory, load_bundle, load_manifest, save_bundle
 from emotrack.model.errors import UserError
 from emotrack.model.manifest import PartName
 from emotrack.training.exporting import export
 from helpers.commands import Outcome, emotrack
+from helpers.engines import pool
 from helpers.figures import metrics
 from helpers.network import random_batch, save_small_bundle
 
@@ -166,5 +167,11 @@ def test_the_bundle_that_ships_is_small_whole_and_licensed() -> None:
     assert sum(path.stat().st_size for path in folder.iterdir()) <= 20 * 1024**2
     for name, part in bundle.parts.items():
         assert (folder / f"LICENSE-{name}.txt").read_text(encoding="utf-8").strip() == part.licence
-    assert VoiceEncoder(bundle.parts["voice"].path).encode(np.zeros((1, 24_000), np.float32)).shape == (1, 128)
-    assert FaceEncoder(bundle.parts["face"].path).encode(np.zeros((1, 48, 48), np.uint8)).shape == (1, 128)
+    assert VoiceEncoder(pool().engine(voice_spec(bundle.parts["voice"].path))).encode(np.zeros((1, 24_000), np.float32)).shape == (
+        1,
+        128,
+    )
+    assert FaceEncoder(pool().engine(face_spec(bundle.parts["face"].path))).encode(np.zeros((1, 48, 48), np.uint8)).shape == (
+        1,
+        128,
+    )

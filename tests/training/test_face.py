@@ -12,7 +12,8 @@ from PIL import Image
 from pydantic import ValidationError
 
 from emotrack.model.errors import UserError
-from emotrack.model.face import EXPRESSIONS, FaceNetwork
+from emotrack.model.face import FaceNetwork
+from emotrack.model.formats import EXPRESSIONS
 from emotrack.training.corpora.ferplus import VOTES, Faces
 from emotrack.training.face import FaceTask, FaceTraining, distort, face_accuracy, learnable
 from emotrack.training.loop import train

@@ -58,7 +58,7 @@ def assert_close(found: np.ndarray, expected: np.ndarray, tolerance: float = 2e-
 @pytest.fixture(scope="module")
 def opened() -> Opened:
     """The shipped encoders of text, audio and face."""
-    return open_for(("text", "audio", "face"), EngineSettings(), load_manifest(default_directory())[1])
+    return open_for(("text", "audio", "face"), EngineSettings(), load_manifest(default_directory())[1], lambda _: None)
 
 
 @pytest.fixture(scope="module")
@@ -242,8 +242,8 @@ def test_numbers_that_are_none_mask_their_stream() -> None:
 
 def test_an_encoder_that_cannot_be_had_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="The bundle has no voice network"):
-        open_for(("audio",), EngineSettings(), {})
+        open_for(("audio",), EngineSettings(), {}, print)
     with pytest.raises(UserError, match="There are no PaSST weights at"):
-        open_for(("audio",), EngineSettings(audio="passt", passt_weights=str(tmp_path / "none.pt")), {})
+        open_for(("audio",), EngineSettings(audio="passt", passt_weights=str(tmp_path / "none.pt")), {}, print)
     with pytest.raises(UserError, match="switches every encoder off that could describe face"):
-        open_for(("face",), EngineSettings(face="none"), {})
+        open_for(("face",), EngineSettings(face="none"), {}, print)

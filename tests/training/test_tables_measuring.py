@@ -12,9 +12,10 @@ from emotrack.commands.evaluate import prepare
 from emotrack.model.bundle import NewPart, load_bundle, network_part, save_bundle
 from emotrack.model.configuration import MELD_CLASSES, STREAMS, Stream
 from emotrack.model.errors import UserError
-from emotrack.model.face import EXPRESSIONS, FaceNetwork
+from emotrack.model.face import FaceNetwork
+from emotrack.model.formats import EXPRESSIONS, VOICE_DIM, VOICE_EMOTIONS
 from emotrack.model.manifest import PartName
-from emotrack.model.voice import VOICE_DIM, VOICE_EMOTIONS, VoiceNetwork
+from emotrack.model.voice import VoiceNetwork
 from emotrack.training.corpora.records import Row
 from emotrack.training.evaluation import DialogueSet, only, outcome
 from emotrack.training.features.store import Store, open_store

@@ -17,6 +17,7 @@ from emotrack.engines.text import MINILM, TextEncoder
 from emotrack.training.corpora.dialogue_table import CLASSES
 from emotrack.training.line_classifier import LineClassifier
 from emotrack.training.lines import LabelledLines, LinePacker
+from helpers.engines import pool
 from helpers.sentences import dialogues, save_part, save_sentence_encoder
 
 WINDOW = Window(utterances=3, tokens=140)
@@ -61,7 +62,7 @@ def adapt(base: str, folder: Path, window: Window) -> Adapted:
     part = save_part(
         folder / "text.safetensors", classifier.factors(), base=base, utterances=window.utterances, tokens=window.tokens
     )
-    return Adapted(classifier, TextEncoder(base, adapter=part))
+    return Adapted(classifier, TextEncoder(pool(), base, adapter=part))
 
 
 @pytest.fixture(scope="module")
@@ -158,5 +159,5 @@ def test_factors_of_the_real_encoder_give_live_tracking_the_vectors_of_training(
     for index, row, places in zip(batch.labels.tolist(), batch.rows, batch.places, strict=True):
         live = adapted.encoder.encode(lines[index].text, lines[index].speaker, lines[:index])
         np.testing.assert_allclose(vectors[row, places].numpy(), live, atol=1e-3)
-    plain = TextEncoder(MINILM).encode(said[-1])
+    plain = TextEncoder(pool()).encode(said[-1])
     assert plain.shape == live.shape or np.abs(plain[: len(live)] - live[: len(plain)]).max() > 0.1, "the factors do something"

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from emotrack.model.errors import UserError
-from emotrack.model.voice import VOICE_EMOTIONS
+from emotrack.model.formats import VOICE_EMOTIONS
 from emotrack.training.corpora.records import Corpus, Missing, Row, Sex, Utterance
 from emotrack.training.corpora.tables import read_table_rows
 

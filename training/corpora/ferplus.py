@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from emotrack.model.errors import UserError
-from emotrack.model.face import EXPRESSIONS, FACE_SIZE
+from emotrack.model.formats import EXPRESSIONS, FACE_SIZE
 from emotrack.training.corpora.archives import read_arrays
 from emotrack.training.corpora.records import Corpus, Row, Utterance
 from emotrack.training.corpora.tables import read_table_rows

@@ -8,7 +8,7 @@ import numpy as np
 from av.error import FFmpegError
 
 from emotrack.model.errors import UserError
-from emotrack.model.voice import VOICE_EMOTIONS, VOICE_RATE
+from emotrack.model.formats import VOICE_EMOTIONS, VOICE_RATE
 from emotrack.training.corpora.records import Corpus, Row, Sex, Utterance
 
 AUDIO_SUFFIXES = {".wav", ".opus", ".flac", ".mp3"}

@@ -4,21 +4,20 @@ What the profile asks for and cannot be had is an error here: a store without a 
 """
 
 import hashlib
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-
-from emotrack.engines.body import BodyEncoder
-from emotrack.engines.encoders import Encoders, choose_device
-from emotrack.engines.face import FaceEncoder
-from emotrack.engines.face_detection import FaceDetector
+from emotrack.engines.body import open_body
+from emotrack.engines.encoders import Encoders
+from emotrack.engines.face import FaceEncoder, face_spec
+from emotrack.engines.face_detection import open_face_detector
 from emotrack.engines.passt import PasstEncoder
+from emotrack.engines.pool import EnginePool
 from emotrack.engines.segments import AudioEncoder
 from emotrack.engines.settings import EngineSettings
 from emotrack.engines.text import TextEncoder
-from emotrack.engines.voice import VoiceEncoder
+from emotrack.engines.voice import VoiceEncoder, voice_spec
 from emotrack.model.bundle import Part
 from emotrack.model.configuration import Stream
 from emotrack.model.errors import UserError
@@ -36,46 +35,45 @@ class Opened:
     streams: dict[Stream, StreamNote]
 
 
-def open_for(streams: Collection[Stream], settings: EngineSettings, parts: Parts) -> Opened:
-    """Open what `settings` ask for of `streams`; `parts` are those of a bundle.
+def open_for(streams: Collection[Stream], settings: EngineSettings, parts: Parts, say: Callable[[str], None]) -> Opened:
+    """Open what `settings` ask for of `streams`; `parts` are those of a bundle. `say` is told what takes time.
 
     Raises UserError where an encoder, its package or its weights cannot be had, or nothing is left to describe.
     """
-    torch.set_num_threads(settings.threads)
-    device = choose_device(settings)
+    pool = EnginePool(settings, say)
     notes: dict[Stream, StreamNote] = {}
     text, audio, face, body = None, None, None, None
     if "text" in streams and settings.text != "none":
-        text, notes["text"] = _open_text(settings, parts, device)
+        text, notes["text"] = _open_text(pool, settings, parts)
     if "audio" in streams and settings.audio != "none":
-        audio, notes["audio"] = _open_audio(settings, parts, device)
+        audio, notes["audio"] = _open_audio(pool, settings, parts)
     if "face" in streams and settings.face != "none":
         part = _part(parts, "face")
-        face = FaceEncoder(part.path, device=device)
+        face = FaceEncoder(pool.engine(face_spec(part.path)))
         notes["face"] = StreamNote(encoder="face", width=face.dim, sha256=part.sha256)
     if "body" in streams and settings.body_weights is not None:
-        body = BodyEncoder(settings.body_weights, device=device)
+        body = open_body(pool, settings.body_weights)
         notes["body"] = StreamNote(encoder=settings.body_weights.name, width=body.dim, sha256=_hash(settings.body_weights))
     if not notes:
         raise UserError(f"The profile switches every encoder off that could describe {', '.join(streams)}; choose another profile.")
-    detector = None if face is None and body is None else FaceDetector(device=device)
+    detector = None if face is None and body is None else open_face_detector(pool)
     return Opened(Encoders(text, audio, detector, face, body, unusable={}, report=()), notes)
 
 
-def _open_text(settings: EngineSettings, parts: Parts, device: str) -> tuple[TextEncoder, StreamNote]:
+def _open_text(pool: EnginePool, settings: EngineSettings, parts: Parts) -> tuple[TextEncoder, StreamNote]:
     part = parts.get("text")
     adapter = part if part is not None and part.settings.get("base") == settings.text else None
-    encoder = TextEncoder(settings.text, adapter=adapter, device=device)
+    encoder = TextEncoder(pool, settings.text, adapter=adapter)
     return encoder, StreamNote(encoder=settings.text, width=encoder.dim, sha256=None if adapter is None else adapter.sha256)
 
 
-def _open_audio(settings: EngineSettings, parts: Parts, device: str) -> tuple[AudioEncoder, StreamNote]:
+def _open_audio(pool: EnginePool, settings: EngineSettings, parts: Parts) -> tuple[AudioEncoder, StreamNote]:
     if settings.audio == "passt":
-        passt = PasstEncoder(settings.passt_weights, device=device)
+        passt = PasstEncoder(pool, settings.passt_weights)
         sha256 = _hash(Path(settings.passt_weights)) if settings.passt_weights else None
         return passt, StreamNote(encoder="passt", width=passt.dim, sha256=sha256)
     part = _part(parts, "voice")
-    voice = VoiceEncoder(part.path, device=device)
+    voice = VoiceEncoder(pool.engine(voice_spec(part.path)))
     return voice, StreamNote(encoder="voice", width=voice.dim, sha256=part.sha256)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.signal import resample_poly
 
 from emotrack.model.errors import UserError
-from emotrack.model.voice import VOICE_RATE
+from emotrack.model.formats import VOICE_RATE
 from emotrack.stream.clock import SessionClock
 from emotrack.stream.hearing.audio import AudioBlock, BlockCutter
 from emotrack.stream.media import AUDIO_RATE, AudioChunk, MediumChange

@@ -11,8 +11,9 @@ from torch import nn
 
 from emotrack.engines.weights import fill
 from emotrack.model.bundle import Bundle
-from emotrack.model.face import EXPRESSIONS, FACE_SIZE, FaceNetwork
-from emotrack.model.voice import VOICE_EMOTIONS, VoiceNetwork
+from emotrack.model.face import FaceNetwork
+from emotrack.model.formats import EXPRESSIONS, FACE_SIZE, VOICE_EMOTIONS
+from emotrack.model.voice import VoiceNetwork
 from emotrack.training.corpora.ferplus import majority
 from emotrack.training.features.store import Store
 from emotrack.training.metrics import percent, recall_by_class

@@ -1,0 +1,1 @@
+"""The ways in which a network can be run, one file each."""

@@ -1,0 +1,84 @@
+"""Every network that the settings and a bundle ask for, found by opening all encoders without running anything."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from emotrack.engines.cache import EngineCache, Manifest
+from emotrack.engines.encoders import Encoders, open_encoders
+from emotrack.engines.engine import EngineInfo, Runs, Skip
+from emotrack.engines.heads import open_heads
+from emotrack.engines.loading import ITSELF, origin_of
+from emotrack.engines.policy import Policy
+from emotrack.engines.pool import EnginePool
+from emotrack.engines.settings import EngineSettings
+from emotrack.engines.spec import Arrays, Spec
+from emotrack.model.bundle import Bundle
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """The networks in the order in which tracking opens them; `encoders` cannot be run, but tell what they are."""
+
+    networks: tuple[Spec, ...]
+    encoders: Encoders
+
+
+def catalogue(settings: EngineSettings, bundle: Bundle, say: Callable[[str], None]) -> Catalogue:
+    """List them; what cannot be had is left out and told to `say`."""
+    listing = _Listing(settings, say)
+    encoders = open_encoders(listing, settings, bundle, say)
+    open_heads(listing, bundle)
+    return Catalogue(tuple(listing.specs), encoders)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What will run a network: `backend` with its precision (None where nothing can), as far as that is known without compiling."""
+
+    backend: str | None
+    compiled: bool
+    """Whether it can start at once: compiled and kept, or of a kind that needs no compiling."""
+    manifest: Manifest | None
+    """Of the engine that is kept."""
+    skipped: tuple[Skip, ...]
+
+
+def standing(spec: Spec, policy: Policy, cache: EngineCache) -> Standing:
+    """How a network stands on this machine."""
+    skipped: list[Skip] = []
+    for backend in policy.backends:
+        if (obstacle := backend.obstacle(spec)) is not None:
+            skipped.append(Skip(backend.name, obstacle))
+            continue
+        for precision in policy.precisions(backend):
+            name = f"{backend.name} {precision}"
+            entry = cache.find(origin_of(spec, backend, precision)) if backend.keeps else None
+            manifest = None if entry is None else entry.manifest
+            if manifest is None or manifest.refusal is None:
+                return Standing(name, manifest is not None or not backend.keeps, manifest, tuple(skipped))
+            skipped.append(Skip(name, manifest.refusal))
+    return Standing(None, False, None, tuple(skipped))
+
+
+class _Listing(EnginePool):
+    """Writes down what it is asked for."""
+
+    def __init__(self, settings: EngineSettings, told: Callable[[str], None]) -> None:
+        super().__init__(settings, told)
+        self.specs: list[Spec] = []
+
+    def engine(self, spec: Spec) -> Runs:
+        self.specs.append(spec)
+        return _Unopened(spec)
+
+
+class _Unopened:
+    """Stands where an engine will be."""
+
+    def __init__(self, spec: Spec) -> None:
+        self.info = EngineInfo(spec.name, "none", "fp32", ITSELF, 0.0, 0, None, ())
+
+    def run(self, **inputs: np.ndarray) -> Arrays:
+        raise AssertionError(f"{self.info.network} is to be listed, not run")

@@ -1,0 +1,120 @@
+"""Where a network comes from: the function that builds it, the files of its weights, and a digest of all that decides its answers.
+
+The digest is taken from source text, weights and versions, which together determine the graph and its arguments. So a compiled
+engine can be recognised without building the network, and without importing torch.
+"""
+
+import ast
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from torch import nn
+
+_OURS = "emotrack."
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """`function` of the module `module`, called with `arguments`, gives the network in evaluation mode on the processor."""
+
+    module: str
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    """Plain values that `repr` tells apart, or paths of files."""
+    function: str = "network"
+    packages: tuple[str, ...] = ()
+    """Distributions, beside torch, whose code is part of the network."""
+
+    def build(self) -> "nn.Module":
+        """The network, fp32. Raises `UserError` where its weights cannot be had."""
+        network: nn.Module = getattr(import_module(self.module), self.function)(**self.arguments)
+        return network
+
+    def digest(self) -> str:
+        """SHA-256 of everything that decides what the network answers; what is missing counts as empty, `build` says more of it."""
+        found = hashlib.sha256()
+        parts: list[tuple[str, bytes]] = [("function", self.function.encode())]
+        parts += [(name, _source(name)) for name in sorted(sources(self.module))]
+        parts += [(package, _version(package).encode()) for package in self.packages]
+        for name, value in sorted(self.arguments.items()):
+            parts += [(name, content) for content in _contents(value)]
+        for label, content in parts:
+            found.update(label.encode() + b"\0" + len(content).to_bytes(8, "big") + content)
+        return found.hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class OnnxFile:
+    """A network that is given as a graph: the file is run as it is, and there is no torch module of it."""
+
+    path: Path
+    kind: str
+    """What it has to be, for those who gave another file."""
+
+    def build(self) -> "nn.Module":
+        raise NotImplementedError("a network that is given as ONNX is no torch module")
+
+    def digest(self) -> str:
+        """SHA-256 of the file."""
+        return file_digest(self.path)
+
+
+@cache
+def sources(module: str) -> frozenset[str]:
+    """`module` and every module of ours that it imports, directly or not."""
+    known: set[str] = set()
+    waiting = [module]
+    while waiting:
+        name = waiting.pop()
+        if name not in known:
+            known.add(name)
+            waiting += _imports(name)
+    return frozenset(known)
+
+
+def _imports(module: str) -> Iterator[str]:
+    for node in ast.walk(ast.parse(_source(module))):
+        if isinstance(node, ast.ImportFrom) and node.module is not None and node.module.startswith(_OURS):
+            yield node.module
+
+
+@cache
+def _source(module: str) -> bytes:
+    spec = find_spec(module)
+    assert spec is not None and spec.origin is not None
+    return Path(spec.origin).read_bytes()
+
+
+def _version(package: str) -> str:
+    """Of one that is missing, nothing: `build` says so better."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return ""
+
+
+def _contents(value: Any) -> Iterator[bytes]:
+    """What an argument means for the network: of a file its bytes, else the value itself."""
+    if not isinstance(value, Path):
+        yield repr(value).encode()
+        return
+    try:
+        yield file_digest(value).encode()
+    except OSError:
+        yield b""
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file."""
+    found = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(2**20):
+            found.update(block)
+    return found.hexdigest()

@@ -1,0 +1,73 @@
+"""A network ready to run on this machine, and what is known of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from emotrack.engines.parity import Parity
+from emotrack.engines.spec import Arrays, Precision, Sizes, Spec
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """A backend that was not taken, and why, in plain words."""
+
+    backend: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class EngineInfo:
+    """What is said of an engine to people."""
+
+    network: str
+    backend: str
+    precision: Precision
+    parity: Parity
+    build_seconds: float
+    memory_bytes: int
+    """Measured growth of the process, or of what is allocated on the GPU, by the engine at its greatest shapes."""
+    key: str | None
+    """Its name in the cache; None where nothing of it is kept."""
+    skipped: tuple[Skip, ...]
+
+
+class Runs(Protocol):
+    """What an encoder needs of an engine, however many share it."""
+
+    @property
+    def info(self) -> EngineInfo: ...
+
+    def run(self, **inputs: np.ndarray) -> Arrays:
+        """The outputs by name, owned by the caller. Raises `ValueError` for inputs that the network was not made for."""
+        ...
+
+
+class Runner(Protocol):
+    """How one backend runs one network. `inputs` fit the spec and are `sizes` long; the outputs belong to the caller."""
+
+    def run(self, inputs: Arrays, sizes: Sizes) -> Arrays: ...
+
+
+class Engine:
+    """Runs one network; safe to call from several threads."""
+
+    def __init__(self, spec: Spec, info: EngineInfo, runner: Runner) -> None:
+        self.spec = spec
+        self.info = info
+        self._runner = runner
+
+    def run(self, **inputs: np.ndarray) -> Arrays:
+        """The outputs by name, owned by the caller. Raises `ValueError` for inputs that the network was not made for."""
+        return self.run_named(inputs)
+
+    def run_named(self, inputs: Mapping[str, np.ndarray]) -> Arrays:
+        """`run` of inputs that are in a mapping already."""
+        sizes = self.spec.measure(inputs)
+        return self._runner.run({name: np.ascontiguousarray(array) for name, array in inputs.items()}, sizes)
+
+
+class EngineRefused(Exception):
+    """An engine that must not be used, or cannot be made: the reason in plain words, without a full stop."""

@@ -1,0 +1,68 @@
+"""A sentence encoder of BERT's or MPNet's kind that reads passages: which token attends to which follows from whose they are."""
+
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+import torch
+from sentence_transformers import SentenceTransformer
+from torch import Tensor, nn
+from transformers import AutoModel
+from transformers.utils import logging as transformers_logging
+
+from emotrack.engines.networks.adapting import merge
+from emotrack.model.attention import PADDED_SCORE
+from emotrack.model.errors import UserError
+
+
+def network(configuration: Path, weights: Path, adapter: Path | None) -> "SentenceNetwork":
+    """The encoder whose `configuration` and `weights` lie in one directory, with the low-rank factors of `adapter` added to it.
+
+    Raises `UserError` where there is no such model, or the adapter does not fit it.
+    """
+    transformers_logging.disable_progress_bar()
+    try:
+        encoder = AutoModel.from_pretrained(weights.parent, attn_implementation="eager", local_files_only=True).eval().float()
+    except (OSError, ValueError, KeyError) as error:
+        raise no_model(weights.parent, error) from error
+    if adapter is not None:
+        merge(encoder, safetensors.torch.load_file(adapter), str(adapter))
+    return SentenceNetwork(encoder.requires_grad_(False))
+
+
+class SentenceNetwork(nn.Module):
+    """The encoder without its pooling."""
+
+    def __init__(self, encoder: Any) -> None:
+        super().__init__()
+        self.embeddings = encoder.embeddings
+        self.encoder = encoder.encoder
+        # MPNet counts positions from behind the one that padding has, BERT from 0.
+        self.first = encoder.config.pad_token_id + 1 if encoder.config.model_type == "mpnet" else 0
+
+    def forward(self, ids: Tensor, owners: Tensor) -> Tensor:
+        """Ids and owners of tokens int64 [B, L] (see `dialogue_text.padded`) to their vectors [B, L, dim]."""
+        places = torch.arange(ids.shape[1], device=ids.device)[None] + self.first
+        given = {"token_type_ids": torch.zeros_like(ids)} if self.first == 0 else {}
+        hidden = self.embeddings(input_ids=ids, position_ids=places, **given)
+        return self.encoder(hidden, attention_mask=attention_mask(owners).to(hidden.dtype), return_dict=True).last_hidden_state
+
+
+def attention_mask(owners: Tensor) -> Tensor:
+    """What is added to attention's scores, float32 [B, 1, L, L]: 0 where the owner of the key is no greater than the query's."""
+    hidden = owners[:, None, None, :] > owners[:, None, :, None]
+    return torch.where(hidden, PADDED_SCORE, 0.0)
+
+
+def load_model(directory: Path, device: str) -> SentenceTransformer:
+    """The whole sentence encoder with its tokenizer, for training; raises `UserError` where there is none."""
+    transformers_logging.disable_progress_bar()
+    try:
+        return SentenceTransformer(str(directory), device=device, local_files_only=True).eval()
+    except (OSError, ValueError, KeyError) as error:
+        raise no_model(directory, error) from error
+
+
+def no_model(directory: Path, error: Exception) -> UserError:
+    """What is said of a directory in which no model is."""
+    return UserError(f"{directory} holds no sentence-transformers model: {error}".splitlines()[0])

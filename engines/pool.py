@@ -1,0 +1,53 @@
+"""The engines of a process: each network is loaded once, and all sessions run the same one."""
+
+import threading
+from weakref import WeakValueDictionary
+
+from platformdirs import user_cache_path
+
+from emotrack.engines.batching import Batcher
+from emotrack.engines.cache import EngineCache
+from emotrack.engines.engine import Engine, EngineInfo, Runs
+from emotrack.engines.loading import Told, load
+from emotrack.engines.policy import ON_GPU, policy_of
+from emotrack.engines.settings import EngineSettings
+from emotrack.engines.spec import Spec
+
+_lock = threading.Lock()
+_open: WeakValueDictionary[tuple[str, str, str], Runs] = WeakValueDictionary()
+
+
+class EnginePool:
+    """Gives engines as the settings ask for them."""
+
+    def __init__(self, settings: EngineSettings, told: Told) -> None:
+        """`told` is given every sentence about what takes time or was found wrong."""
+        self.policy = policy_of(settings)
+        self.cache = open_cache(settings, told)
+        self.given: dict[str, EngineInfo] = {}
+        """What was given out so far, by network."""
+        self._told = told
+        self._settings = settings
+
+    def engine(self, spec: Spec) -> Runs:
+        """An engine of `spec`. Raises `UserError` where none can be had as the settings ask for it."""
+        key = (spec.name, spec.definition.digest(), self._settings.model_dump_json())
+        with _lock:
+            engine = _open.get(key)
+            if engine is None:
+                engine = self._shared(load(spec, self.policy, self.cache, self._told))
+                _open[key] = engine
+        self.given[spec.name] = engine.info
+        return engine
+
+    def _shared(self, engine: Engine) -> Runs:
+        """On a processor many networks gain nothing from being run together: sessions then run them side by side."""
+        if engine.info.backend in ON_GPU or engine.spec.gains_from_batching:
+            return Batcher(engine, delay=self._settings.batch_delay_ms / 1e3)
+        return engine
+
+
+def open_cache(settings: EngineSettings, told: Told) -> EngineCache:
+    """The folder of compiled engines that the settings mean."""
+    folder = settings.cache or user_cache_path("emotrack") / "engines"
+    return EngineCache(folder, round(settings.cache_gigabytes * 1e9), told)

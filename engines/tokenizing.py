@@ -1,0 +1,43 @@
+"""The tokenizer of a sentence encoder, read from its directory without the library that the encoder itself is built with."""
+
+import json
+from pathlib import Path
+
+from tokenizers import Tokenizer as Backend
+
+from emotrack.model.errors import UserError
+
+
+class SentenceTokenizer:
+    """See `dialogue_text.Tokenizer`."""
+
+    def __init__(self, directory: Path) -> None:
+        """Read `tokenizer.json` and the names of the special tokens; raises `UserError` where they are missing or wrong."""
+        try:
+            self._backend = Backend.from_file(str(directory / "tokenizer.json"))
+            names = json.loads((directory / "tokenizer_config.json").read_text("utf-8"))
+            self.cls_token_id, self.sep_token_id, self.pad_token_id = (
+                self._identifier(names[f"{role}_token"]) for role in ("cls", "sep", "pad")
+            )
+        except Exception as error:
+            # The tokenizers library raises plain exceptions only.
+            raise UserError(
+                f"{directory} holds no sentence-transformers model with a tokenizer.json: give the directory of a whole copy."
+            ) from error
+        self._backend.no_padding()
+        self._backend.no_truncation()
+
+    def convert_tokens_to_ids(self, tokens: list[str]) -> list[int]:
+        return [self._identifier(token) for token in tokens]
+
+    def __call__(
+        self, texts: list[str], *, add_special_tokens: bool, truncation: bool, max_length: int
+    ) -> dict[str, list[list[int]]]:
+        found = self._backend.encode_batch(texts, add_special_tokens=add_special_tokens)
+        return {"input_ids": [one.ids[:max_length] if truncation else one.ids for one in found]}
+
+    def _identifier(self, token: str | dict[str, str]) -> int:
+        found = self._backend.token_to_id(token if isinstance(token, str) else token["content"])
+        if found is None:
+            raise ValueError(f"no token {token}")
+        return found

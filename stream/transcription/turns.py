@@ -1,0 +1,114 @@
+"""Whose transcription is next where sessions share a recogniser: finals before speculation, and in each the sessions in turn.
+
+A session has one slot for speculation, which a newer request takes over, and a list of the finals that it is owed. What the
+sessions share are two circles, one for each kind of work, in which a session stands once however much it asks for. So the head
+of a session's list waits for what is running and at most one final of each other session, and the rest waits behind the head.
+
+No final is ever dropped, nor does anybody wait to hand one in. A session's list has one entry for each of its utterances that
+has ended and is not labelled, which the heartbeat counts as `queues.finals`; it is bounded because a live loop cancels what is
+not there at an utterance's text deadline, and an ordered loop waits for the list before it goes on.
+"""
+
+import threading
+from collections import deque
+from collections.abc import Callable, Hashable
+from concurrent.futures import Future
+
+from emotrack.stream.transcription.transcript import Transcript
+
+
+class Request(Future[Transcript]):
+    """A transcript that `session` asks for, and the `work` that makes it; cancel it when nobody wants it any more."""
+
+    def __init__(self, session: Hashable, work: Callable[[], Transcript]) -> None:
+        super().__init__()
+        self.session = session
+        self._work = work
+
+    @property
+    def waiting(self) -> bool:
+        """Whether it has neither started nor been cancelled."""
+        return not (self.running() or self.done())
+
+    def run(self) -> None:
+        """Do the work on this thread; whatever it fails with is what the request fails with."""
+        try:
+            transcript = self._work()
+        except BaseException as failure:  # noqa: BLE001 - raised again where the transcript is asked for
+            self.set_exception(failure)
+        else:
+            self.set_result(transcript)
+
+
+class Turns:
+    """The requests that have not started; callable from any thread, and only `take` waits."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._speculations: dict[Hashable, Request] = {}  # by session; the order of the dictionary is the circle
+        self._finals: dict[Hashable, deque[Request]] = {}
+        self._closed = False
+
+    def speculate(self, request: Request) -> None:
+        """Put a new request into its session's slot, in the place and turn of one that is there.
+
+        The one that was there stays unanswered until it is concluded or cancelled.
+        """
+        with self._changed:
+            self._speculations[request.session] = request
+            self._changed.notify()
+        request.add_done_callback(self._forget)
+
+    def conclude(self, request: Request) -> None:
+        """An utterance has ended with this request: it will be answered, after the finals that its session is owed already.
+
+        Nothing changes for one that has started or was cancelled. Conclude a request once.
+        """
+        with self._changed:
+            if request.waiting:
+                self._vacate(request)
+                self._finals.setdefault(request.session, deque()).append(request)
+                self._changed.notify()
+
+    def take(self) -> Request | None:
+        """Wait for the request that is next, which counts as started from now on; None once there are no more turns."""
+        with self._changed:
+            while not self._closed:
+                request = self._next()
+                if request is None:
+                    self._changed.wait()
+                elif request.set_running_or_notify_cancel():
+                    return request
+        return None
+
+    def close(self) -> None:
+        """Let nothing more start."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    def _next(self) -> Request | None:
+        if self._finals:
+            session = next(iter(self._finals))
+            owed = self._finals.pop(session)
+            request = owed.popleft()
+            if owed:
+                self._finals[session] = owed  # to the end of the circle
+            return request
+        if self._speculations:
+            return self._speculations.pop(next(iter(self._speculations)))
+        return None
+
+    def _forget(self, request: Future[Transcript]) -> None:
+        assert isinstance(request, Request)
+        with self._changed:
+            self._vacate(request)
+            owed = self._finals.get(request.session, deque())
+            if request in owed:
+                owed.remove(request)
+                if not owed:
+                    del self._finals[request.session]
+
+    def _vacate(self, request: Request) -> None:
+        if self._speculations.get(request.session) is request:
+            del self._speculations[request.session]

@@ -1,0 +1,146 @@
+"""Whisper's model through faster-whisper: loaded where it runs best, run once, and asked for the words of an utterance."""
+
+import ctypes
+import importlib.util
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import ctranslate2
+import numpy as np
+from faster_whisper import WhisperModel
+
+from emotrack.stream.transcription.transcript import Transcript
+from emotrack.stream.transcription.unavailable import RecogniserUnavailable
+from emotrack.stream.transcription.whisper_weights import ANOTHER
+
+RATE = 16_000
+WITHOUT_GPU = "--set stream.transcription.device=cpu does without a GPU"
+
+Device = Literal["cpu", "cuda"]
+PLACES: dict[Device, str] = {"cpu": "processor", "cuda": "GPU"}
+COMPUTE_TYPES: dict[Device, tuple[str, str]] = {"cpu": ("int8", "float32"), "cuda": ("float16", "float32")}
+"""On each device the type that is fastest where the hardware has it, and the one that every hardware has."""
+
+
+@dataclass(frozen=True, slots=True)
+class WhisperOptions:
+    """What a loaded model depends on: sessions with equal options share one."""
+
+    weights: Path
+    device: Literal["auto", "cpu", "cuda"]
+    compute_type: str
+    """A type of CTranslate2, or auto."""
+    threads: int
+    """Processor threads of a worker."""
+    workers: int
+    """Utterances that are transcribed at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedWhisper:
+    """A model that has run once."""
+
+    model: WhisperModel
+    remarks: tuple[str, ...] = ()
+    """Sentences about what was not to be had: a GPU, or the compute type that is fastest there."""
+
+
+def load(options: WhisperOptions) -> LoadedWhisper:
+    """Load the model and run it once, under device auto on the processor where the GPU cannot be used.
+
+    Raises `RecogniserUnavailable` when the weights cannot be run, or the device or compute type asked for cannot be had.
+    """
+    if options.device == "cpu" or (options.device == "auto" and not ctranslate2.get_cuda_device_count()):
+        return _on_processor(options)
+    try:
+        return _on_gpu(options)
+    except RecogniserUnavailable as absent:
+        if options.device == "cuda":
+            raise
+        loaded = _on_processor(options)
+        return LoadedWhisper(loaded.model, (f"{absent.reason}, so it runs on the processor; {absent.remedy}.", *loaded.remarks))
+
+
+def transcribe(model: WhisperModel, samples_16k: np.ndarray, language: str | None, name: str) -> Transcript:
+    """Transcribe one utterance, float32 [n] at 16 kHz.
+
+    Greedy, without the retries at higher temperatures, which draw random numbers: the same audio gives the same text.
+    """
+    if not samples_16k.size:
+        return Transcript("", language, name, None)
+    segments, info = model.transcribe(
+        samples_16k,
+        language=language,
+        beam_size=1,
+        temperature=0.0,
+        condition_on_previous_text=False,
+        without_timestamps=True,
+    )
+    heard = [segment for segment in segments if segment.text.strip()]
+    text = " ".join(segment.text.strip() for segment in heard)
+    confidence = math.exp(sum(segment.avg_logprob for segment in heard) / len(heard)) if heard else None
+    return Transcript(text, info.language, name, confidence)
+
+
+def load_cublas() -> bool:
+    """Load cuBLAS 12 from its package, where CTranslate2 does not look, or the system; False where there is none."""
+    package = importlib.util.find_spec("nvidia.cublas") if importlib.util.find_spec("nvidia") else None
+    places = list(package.submodule_search_locations or []) if package else []
+    for library in [*(str(Path(place) / "lib" / "libcublas.so.12") for place in places), "libcublas.so.12"]:
+        try:
+            ctypes.CDLL(library, mode=ctypes.RTLD_GLOBAL)
+        except OSError:
+            continue
+        return True
+    return False
+
+
+def _on_gpu(options: WhisperOptions) -> LoadedWhisper:
+    if not ctranslate2.get_cuda_device_count():
+        raise RecogniserUnavailable("Whisper finds no GPU", WITHOUT_GPU)
+    if not load_cublas():
+        raise RecogniserUnavailable("Whisper finds no cuBLAS 12, which the GPU needs", "pip install 'emotrack[gpu]' brings that")
+    try:
+        return _run_once(options, "cuda")
+    except (RuntimeError, ValueError) as failure:
+        raise RecogniserUnavailable(f"Whisper cannot run on the GPU: {_words(failure)}", WITHOUT_GPU) from failure
+
+
+def _on_processor(options: WhisperOptions) -> LoadedWhisper:
+    try:
+        return _run_once(options, "cpu")
+    except (RuntimeError, ValueError) as failure:
+        reason = f"The Whisper model in {options.weights} cannot be run: {_words(failure)}"
+        raise RecogniserUnavailable(reason, ANOTHER) from failure
+
+
+def _run_once(options: WhisperOptions, device: Device) -> LoadedWhisper:
+    """CTranslate2 finds only when it runs that a library is missing; the first run is also the slowest."""
+    compute_type, remarks = _compute_type(options.compute_type, device)
+    model = WhisperModel(
+        str(options.weights), device=device, compute_type=compute_type, cpu_threads=options.threads, num_workers=options.workers
+    )
+    transcribe(model, np.zeros(RATE, np.float32), None, "warm-up")
+    return LoadedWhisper(model, remarks)
+
+
+def _compute_type(asked: str, device: Device) -> tuple[str, tuple[str, ...]]:
+    supported = ctranslate2.get_supported_compute_types(device)
+    fastest, plain = COMPUTE_TYPES[device]
+    chosen = fastest if asked == "auto" else asked
+    if chosen in supported:
+        return chosen, ()
+    if asked == "auto":
+        return plain, (f"Whisper computes in {plain}, which is slower, as this {PLACES[device]} has no {fastest}.",)
+    choices = ", ".join(["auto", *sorted(supported)])
+    raise RecogniserUnavailable(
+        f"Whisper cannot compute in {asked} on this {PLACES[device]}",
+        f"--set stream.transcription.compute_type=TYPE takes {choices}",
+    )
+
+
+def _words(failure: Exception) -> str:
+    """The first line of what CTranslate2 says, without its full stop."""
+    return str(failure).partition("\n")[0].rstrip(".")

@@ -1,0 +1,247 @@
+"""Compiled engines on disk: whole or not there, recognised by everything that they depend on, mended with a word."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+import safetensors.numpy
+
+from emotrack.engines.backends.onnx_cpu import OnnxCpu
+from emotrack.engines.cache import EngineCache, Manifest
+from emotrack.engines.definition import file_digest
+from emotrack.engines.engine import Engine
+from emotrack.engines.loading import load, origin_of
+from emotrack.engines.policy import Policy
+from emotrack.engines.spec import EXACT, Tolerance
+from emotrack.model.errors import UserError
+from helpers import tiny_network
+
+POLICY = Policy((OnnxCpu(1),))
+INPUTS = {"values": np.ones((1, 2, 4), np.float32), "counts": np.array([2])}
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_network.save(tmp_path_factory.mktemp("weights") / "tiny.safetensors")
+
+
+@pytest.fixture(scope="module")
+def compiled(weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache in which the network is compiled."""
+    shelf = Shelf(tmp_path_factory.mktemp("compiled") / "engines")
+    shelf.load(weights)
+    return shelf.folder
+
+
+class Shelf:
+    """A cache in a folder of its own, and what it said."""
+
+    def __init__(self, folder: Path, limit: int = 10**9) -> None:
+        self.folder = folder
+        self.said: list[str] = []
+        self.cache = EngineCache(folder, limit, self.said.append)
+
+    def load(self, weights: Path, policy: Policy = POLICY, **changes: object) -> Engine:
+        return load(tiny_network.spec(weights, **changes), policy, self.cache, self.said.append)  # type: ignore[arg-type]
+
+    def entry(self) -> Path:
+        (found,) = (path for path in self.folder.iterdir() if path.is_dir())
+        return found
+
+
+@pytest.fixture
+def shelf(tmp_path: Path) -> Shelf:
+    return Shelf(tmp_path / "engines")
+
+
+def test_an_engine_is_compiled_once(shelf: Shelf, weights: Path) -> None:
+    first = shelf.load(weights)
+    assert len(shelf.said) == 1 and "compiling tiny" in shelf.said[0]
+    again = shelf.load(weights)
+    assert len(shelf.said) == 1 and again.info == first.info
+    assert np.array_equal(first.run(**INPUTS)["logits"], again.run(**INPUTS)["logits"])
+    assert (shelf.folder.stat().st_mode & 0o777) == 0o700
+
+
+def change_manifest(entry: Path, change: Callable[[Manifest], Manifest]) -> None:
+    path = entry / "manifest.json"
+    path.write_bytes(msgspec.json.encode(change(msgspec.json.decode(path.read_bytes(), type=Manifest))))
+
+
+def foreign_gpu(entry: Path) -> None:
+    def change(manifest: Manifest) -> Manifest:
+        made_for = {**manifest.origin.made_for, "GPU": "Some Other Card"}
+        return msgspec.structs.replace(manifest, origin=msgspec.structs.replace(manifest.origin, made_for=made_for))
+
+    change_manifest(entry, change)
+
+
+def old_version(entry: Path) -> None:
+    def change(manifest: Manifest) -> Manifest:
+        made_for = {**manifest.origin.made_for, "onnxruntime": "1.2.3"}
+        return msgspec.structs.replace(manifest, origin=msgspec.structs.replace(manifest.origin, made_for=made_for))
+
+    change_manifest(entry, change)
+
+
+def old_schema(entry: Path) -> None:
+    change_manifest(
+        entry, lambda manifest: msgspec.structs.replace(manifest, origin=msgspec.structs.replace(manifest.origin, schema=0))
+    )
+
+
+def wrong_answers(entry: Path) -> None:
+    """A check that is whole but says other outputs than the engine gives."""
+    path = entry / "check.safetensors"
+    tensors = safetensors.numpy.load_file(path)
+    tensors["out.logits"] = tensors["out.logits"] + 1
+    path.write_bytes(safetensors.numpy.save(tensors))
+    change_manifest(
+        entry, lambda manifest: msgspec.structs.replace(manifest, digests={**manifest.digests, path.name: file_digest(path)})
+    )
+
+
+def flip(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+
+
+DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
+    "corrupted": (lambda entry: flip(entry / "engine.bin"), "is damaged (engine.bin is not as it was written)"),
+    "truncated": (lambda entry: (entry / "engine.bin").write_bytes((entry / "engine.bin").read_bytes()[:100]), "is damaged"),
+    "engine gone": (lambda entry: (entry / "engine.bin").unlink(), "cannot be read (No such file or directory)"),
+    "manifest cut": (lambda entry: (entry / "manifest.json").write_text('{"origin": {'), "its manifest cannot be read"),
+    "manifest gone": (lambda entry: (entry / "manifest.json").unlink(), "its manifest cannot be read"),
+    "foreign GPU": (foreign_gpu, "was built for GPU Some Other Card, and here is none"),
+    "old version": (old_version, "was built for onnxruntime 1.2.3, and here is"),
+    "old schema": (old_schema, "is in the format of another version of emotrack"),
+    "wrong answers": (wrong_answers, "does not answer as it did (its answers differ by"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_what_does_not_do_is_built_again_with_a_word(shelf: Shelf, compiled: Path, weights: Path, damage: str) -> None:
+    shutil.copytree(compiled, shelf.folder, dirs_exist_ok=True)
+    before = shelf.load(weights).run(**INPUTS)["logits"]
+    act, sentence = DAMAGE[damage]
+    act(shelf.entry())
+    shelf.said.clear()
+    assert np.array_equal(shelf.load(weights).run(**INPUTS)["logits"], before)
+    assert sentence in shelf.said[0] and shelf.said[0].endswith("so it is built again.")
+    assert "compiling tiny" in shelf.said[1] and len(shelf.said) == 2
+    shelf.said.clear()
+    shelf.load(weights)
+    assert shelf.said == []
+
+
+def test_everything_that_decides_an_answer_decides_the_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    backend, weights = OnnxCpu(1), tiny_network.save(tmp_path / "tiny.safetensors")
+    plain = tiny_network.spec(weights)
+    keys = {
+        "plain": origin_of(plain, backend, "fp32").key,
+        "precision": origin_of(plain, backend, "int8").key,
+        "shapes": origin_of(tiny_network.spec(weights, longest=16), backend, "fp32").key,
+        "tolerance": origin_of(tiny_network.spec(weights, tolerance=Tolerance({"fp32": 1.0}, 0.5)), backend, "fp32").key,
+        "weights": origin_of(tiny_network.spec(tiny_network.save(tmp_path / "other", 1)), backend, "fp32").key,
+    }
+    monkeypatch.setattr(OnnxCpu, "hardware", lambda self: {"onnxruntime": "2.0"})
+    keys["version"] = origin_of(plain, backend, "fp32").key
+    monkeypatch.setattr(OnnxCpu, "name", "other")
+    keys["backend"] = origin_of(plain, backend, "fp32").key
+    assert len(set(keys.values())) == len(keys)
+    moved = weights.rename(tmp_path / "moved.safetensors")
+    monkeypatch.undo()
+    assert origin_of(tiny_network.spec(moved), backend, "fp32").key == keys["plain"]  # where a file lies does not count
+
+
+def test_an_engine_out_of_tolerance_is_refused_and_that_is_remembered(shelf: Shelf, weights: Path) -> None:
+    never = {"tolerance": Tolerance({**EXACT.absolute, "fp32": -1.0}, 0.0)}
+    for attempt in range(2):
+        with pytest.raises(UserError, match=r"onnx-cpu fp32: its answers differ by .* more than"):
+            shelf.load(weights, **never)
+        assert len(shelf.said) == 1, attempt  # not compiled a second time
+
+
+def test_the_engine_used_least_recently_goes_first(shelf: Shelf, tmp_path: Path) -> None:
+    paths = [tiny_network.save(tmp_path / f"{seed}.safetensors", seed) for seed in range(3)]
+    keys = [shelf.load(path).info.key for path in paths[:2]]
+    size = sum(entry.bytes for entry in shelf.cache.entries()) // 2
+    past = time.time() - 1000
+    os.utime(shelf.folder / str(keys[1]), (past, past))
+    shelf.load(paths[0])
+    small = Shelf(shelf.folder, limit=round(2.5 * size))
+    newest = small.load(paths[2]).info.key
+    assert {entry.folder.name for entry in small.cache.entries()} == {keys[0], newest}
+
+
+def test_clearing_leaves_nothing(shelf: Shelf, compiled: Path) -> None:
+    shutil.copytree(compiled, shelf.folder, dirs_exist_ok=True)
+    count, size = shelf.cache.clear()
+    assert count == 1 and size > 0 and list(shelf.folder.iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match=r"set engines.cache\.$"):
+        EngineCache(tmp_path / "file" / "engines", 1, print)
+
+
+SCRIPT = """
+import sys, time
+from pathlib import Path
+from emotrack.engines.backends.onnx_cpu import OnnxCpu
+from emotrack.engines.cache import EngineCache
+from emotrack.engines.loading import load
+from emotrack.engines.policy import Policy
+from helpers import tiny_network
+
+class Slow(OnnxCpu):
+    def build(self, spec, precision, folder):
+        super().build(spec, precision, folder)
+        print("built", flush=True)
+        time.sleep(float(sys.argv[3]))
+
+said = []
+cache = EngineCache(Path(sys.argv[1]), 10**9, said.append)
+print("began", flush=True)
+engine = load(tiny_network.spec(Path(sys.argv[2])), Policy((Slow(1),)), cache, said.append)
+print(engine.info.key, len(said), *said, sep="|", flush=True)
+"""
+
+
+def process(shelf: Shelf, weights: Path, seconds: float) -> "subprocess.Popen[str]":
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    command = [sys.executable, "-c", SCRIPT, str(shelf.folder), str(weights), str(seconds)]
+    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+
+
+def test_two_processes_that_want_the_same_engine_build_it_once(shelf: Shelf, weights: Path) -> None:
+    builders = [process(shelf, weights, 2.0) for _ in range(2)]
+    outputs = [builder.communicate(timeout=120)[0] for builder in builders]
+    assert sorted(output.count("built\n") for output in outputs) == [0, 1]
+    keys = {output.splitlines()[-1].split("|")[0] for output in outputs}
+    assert len(keys) == 1 and [entry.folder.name for entry in shelf.cache.entries()] == list(keys)
+    assert sum("another process builds" in output for output in outputs) <= 1
+
+
+def test_a_builder_that_is_killed_leaves_nothing_half_written(shelf: Shelf, weights: Path) -> None:
+    victim = process(shelf, weights, 60.0)
+    assert victim.stdout is not None
+    while (line := victim.stdout.readline().strip()) != "built":
+        assert line, "the builder died by itself"
+    victim.send_signal(signal.SIGKILL)
+    victim.wait(10)
+    assert shelf.cache.entries() == []
+    assert [path.name[:10] for path in shelf.folder.iterdir() if path.is_dir()] == [".building-"]
+    shelf.load(weights)
+    assert len(shelf.cache.entries()) == 1
+    assert not [path for path in shelf.folder.iterdir() if path.name.startswith(".building-")]

@@ -1,0 +1,98 @@
+"""The bundle's network as engines: the same answers as the network itself, alone or with others, padded or not."""
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from emotrack.engines.batching import Batcher
+from emotrack.engines.heads import Heads, open_heads
+from emotrack.model.batch import collate
+from emotrack.model.bundle import Bundle, load_bundle
+from emotrack.model.configuration import STREAM_MODES, STREAMS, Stream
+from emotrack.model.dialogue import Dialogue
+from emotrack.model.plain_context import PlainContext
+from helpers.engines import pool
+from helpers.network import random_utterance, save_small_bundle
+
+stream_sets = st.sets(st.sampled_from(STREAMS)).map(tuple)
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    directory = tmp_path_factory.mktemp("bundle")
+    save_small_bundle(directory, trained=("text", "audio", "face"))
+    return load_bundle(directory)
+
+
+@pytest.fixture(scope="module", params=["eager-cpu", "onnx-cpu"])
+def heads(request: pytest.FixtureRequest, bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Heads:
+    return open_heads(pool(request.param, tmp_path_factory.mktemp("engines")), bundle)
+
+
+def tokens_of(bundle: Bundle, seed: int, streams: tuple[Stream, ...]) -> dict[Stream, np.ndarray]:
+    given = random_utterance(np.random.default_rng(seed), bundle.configuration, streams)
+    return {stream: tokens.astype(np.float32) for stream, tokens in given.items() if tokens is not None}
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 999), streams=stream_sets)
+def test_an_utterance_is_fused_as_by_the_network_itself(
+    heads: Heads, bundle: Bundle, seed: int, streams: tuple[Stream, ...]
+) -> None:
+    tokens = tokens_of(bundle, seed, streams)
+    fused = heads.fusion.fuse(tokens)
+    with torch.inference_mode():
+        expected = bundle.network.fuse(collate([tokens], bundle.configuration.widths))
+    np.testing.assert_allclose(fused.vector, expected.vector[0].numpy(), atol=1e-5)
+    np.testing.assert_allclose(list(fused.weights.values()), expected.weights[0].numpy(), atol=1e-5)
+    modes = dict(zip(("text", "audio", "vision"), expected.imputed[0].tolist(), strict=True))
+    assert fused.imputed == {stream: modes[STREAM_MODES[stream]] for stream in STREAMS}
+
+
+@settings(max_examples=15, deadline=None)
+@given(speakers=st.lists(st.sampled_from("abc"), min_size=1, max_size=9), seed=st.integers(0, 99))
+def test_a_dialogue_is_followed_as_by_the_network_itself(heads: Heads, bundle: Bundle, speakers: list[str], seed: int) -> None:
+    said = np.random.default_rng(seed).normal(size=(len(speakers), bundle.configuration.width)).astype(np.float32)
+    engine, plain = Dialogue(heads.context), Dialogue(PlainContext(bundle.network))
+    for number, (speaker, vector) in enumerate(zip(speakers, said, strict=True)):
+        one, other = (dialogue.commit(str(number), vector, speaker) for dialogue in (engine, plain))
+        np.testing.assert_allclose(one, other, atol=1e-6)
+    for (name, label), (other_name, other_label) in zip(engine.revised(), plain.revised(), strict=True):
+        assert name == other_name
+        np.testing.assert_allclose(label, other_label, atol=1e-6)
+    engine.merge("a", "b")
+    plain.merge("a", "b")
+    np.testing.assert_allclose(engine.preview(said[0], "b"), plain.preview(said[0], "b"), atol=1e-6)
+
+
+def test_sessions_at_the_same_time_get_the_labels_that_each_gets_alone(bundle: Bundle, tmp_path: Path) -> None:
+    """Sixteen dialogues, each on a thread of its own, stepped together where they meet; the batches are of any composition."""
+    heads = open_heads(pool("onnx-cpu", tmp_path), bundle)
+    batchers = [heads.fusion._engine, heads.context._step, heads.context._reviser]
+
+    def session(seed: int) -> list[tuple[int, np.ndarray]]:
+        random, dialogue, labels = np.random.default_rng(seed), Dialogue(heads.context), []
+        for number in range(12):
+            streams = tuple(stream for stream in STREAMS if random.random() < 0.7)
+            fused = heads.fusion.fuse(tokens_of(bundle, seed * 100 + number, streams))
+            values = dialogue.commit(str(number), fused.vector, f"spk{random.integers(3)}")
+            labels.append((int(values.argmax()), values))
+            labels += [(int(again.argmax()), again) for _, again in dialogue.revised()]
+        return labels
+
+    alone = [session(seed) for seed in range(16)]
+    for batcher in batchers:
+        assert isinstance(batcher, Batcher) and batcher.items == batcher.batches
+        batcher._delay = 0.002  # so that they meet
+    with ThreadPoolExecutor(16) as threads:
+        together = list(threads.map(session, range(16)))
+    assert all(batcher.batches < 0.9 * batcher.items for batcher in batchers if isinstance(batcher, Batcher))
+    for one, other in zip(alone, together, strict=True):
+        assert [label for label, _ in one] == [label for label, _ in other]
+        for (_, values), (_, others) in zip(one, other, strict=True):
+            np.testing.assert_allclose(values, others, atol=1e-6)

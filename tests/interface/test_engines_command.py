@@ -1,0 +1,70 @@
+"""`emotrack engines`: what runs the networks, said, compiled, timed, tried and removed."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from helpers.commands import Outcome, emotrack
+
+HEADS = ("utterance", "context-step", "reviser")
+Call = Callable[..., Outcome]
+
+
+@pytest.fixture
+def engines(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Call:
+    return lambda *arguments: emotrack(capfd, monkeypatch, "engines", *arguments)
+
+
+@pytest.fixture(scope="module")
+def here(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """A cache of its own, and only the heads, which compile quickly."""
+    cache = tmp_path_factory.mktemp("engines")
+    return [f"--set=engines.{setting}" for setting in (f"cache={cache}", "text=none", "audio=none", "face=none", "device=cpu")]
+
+
+def test_networks_are_listed_compiled_and_removed(engines: Call, here: list[str]) -> None:
+    before = engines("list", *here)
+    assert before.code == 0
+    for name in HEADS:
+        (line,) = (line for line in before.out.splitlines() if line.startswith(name))
+        assert "onnx-cpu fp32" in line and "not yet" in line
+    built = engines("build", *here)
+    assert built.code == 0 and all(name in built.out for name in HEADS)
+    after = engines("list", *here)
+    assert "not yet" not in after.out and after.out.count("onnx-cpu fp32") == len(HEADS)
+    assert "3 compiled engines take" in after.err
+    cleared = engines("clear", *here)
+    assert cleared.code == 0 and "removed 3 compiled engines" in cleared.err and cleared.out == ""
+    assert "0 compiled engines take" in engines("list", *here).err
+
+
+def test_backends_are_timed_side_by_side_and_those_left_out_are_explained(engines: Call, here: list[str]) -> None:
+    timed = engines("bench", "--network", "context-step", *here)
+    assert timed.code == 0
+    lines = [line.split() for line in timed.out.splitlines()]
+    rows = {(line[1], line[2], line[3]) for line in lines if line and line[0] == "context-step"}
+    assert {("onnx-cpu", "fp32", "1"), ("onnx-cpu", "fp32", "16"), ("eager-cpu", "fp32", "1")} <= rows
+
+
+def test_promises_are_tried_and_skips_are_said(engines: Call, here: list[str]) -> None:
+    tried = engines("selftest", "--network", "context-step", *here)
+    assert tried.code == 0, tried.out
+    assert "NO" not in tried.out.split()
+    assert "threads may share it" in tried.out
+    assert "tensorrt" in tried.out and "skipped" in tried.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("bench", "--network", "nose"), "There is no network 'nose' in this profile"),
+        (("build", "--set=engines.backend=tensorrt"), "set engines.backend and engines.precision to auto"),
+        (("list", "--set=engines.device=cuda"), "add --set engines.device=cpu"),
+        (("list", "--set=engines.backend=abacus"), "engines.backend is wrong"),
+    ],
+)
+def test_mistakes_are_one_sentence(engines: Call, arguments: tuple[str, ...], sentence: str, tmp_path: Path) -> None:
+    done = engines(*arguments, f"--set=engines.cache={tmp_path}")
+    assert done.code == 2 and sentence in done.err
+    assert "Traceback" not in done.err and done.out == ""

@@ -1,0 +1,71 @@
+"""One of what is costly: made once, kept while anybody has it, closed with the last."""
+
+import threading
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from emotrack.stream.transcription.sharing import Shared
+
+
+class Costly:
+    """Knows how many of a key are open."""
+
+    def __init__(self, key: str, opened: Counter[str], seconds: float = 0.0) -> None:
+        time.sleep(seconds)
+        self.key = key
+        self._open = opened
+        opened[key] += 1
+
+    def close(self) -> None:
+        self._open[self.key] -= 1
+
+
+@given(st.lists(st.tuples(st.sampled_from("ab"), st.booleans()), max_size=40))
+def test_one_is_open_for_each_key_that_somebody_has(steps: list[tuple[str, bool]]) -> None:
+    opened: Counter[str] = Counter()
+    shared = Shared(lambda key: Costly(key, opened))
+    held: dict[str, list[Costly]] = {"a": [], "b": []}
+    for key, borrows in steps:
+        if borrows:
+            held[key].append(shared.borrow(key))
+        elif held[key]:
+            shared.give_back(held[key].pop().key)
+        assert all(len({id(value) for value in values}) == opened[name] == bool(values) for name, values in held.items())
+
+
+def test_threads_that_borrow_at_once_get_the_same() -> None:
+    opened: Counter[str] = Counter()
+    shared = Shared(lambda key: Costly(key, opened, seconds=0.05))
+    together = threading.Barrier(8)
+
+    def borrow(_: int) -> Costly:
+        together.wait()
+        return shared.borrow("model")
+
+    with ThreadPoolExecutor(8) as threads:
+        values = list(threads.map(borrow, range(8)))
+        assert len({id(value) for value in values}) == opened["model"] == 1
+        list(threads.map(lambda value: shared.give_back(value.key), values))
+    assert opened["model"] == 0
+
+
+def test_what_cannot_be_made_is_tried_again() -> None:
+    opened: Counter[str] = Counter()
+    failures = iter([True, False])
+
+    def make(key: str) -> Costly:
+        if next(failures):
+            raise OSError("no memory")
+        return Costly(key, opened)
+
+    shared = Shared(make)
+    with pytest.raises(OSError, match="no memory"):
+        shared.borrow("model")
+    shared.borrow("model")
+    shared.give_back("model")
+    assert opened["model"] == 0

@@ -71,12 +71,14 @@ class Batcher:
                     self._condition.wait()
                     continue
                 self._running = True
-                batch = self._collect()
-                self._condition.release()
                 try:
-                    self._serve(batch)
+                    batch = self._collect()
+                    self._condition.release()
+                    try:
+                        self._serve(batch)
+                    finally:
+                        self._condition.acquire()
                 finally:
-                    self._condition.acquire()
                     self._running = False
                     self._condition.notify_all()
         if request.failure is not None:

@@ -112,7 +112,13 @@ def _contents(value: Any) -> Iterator[bytes]:
 
 
 def file_digest(path: Path) -> str:
-    """SHA-256 of a file."""
+    """SHA-256 of a file, read again only where it has changed since this process read it."""
+    state = path.stat()
+    return _file_digest(path, state.st_size, state.st_mtime_ns)
+
+
+@cache
+def _file_digest(path: Path, size: int, changed_ns: int) -> str:
     found = hashlib.sha256()
     with path.open("rb") as file:
         while block := file.read(2**20):

@@ -31,20 +31,24 @@ def load(spec: Spec, policy: Policy, cache: EngineCache, told: Told) -> Engine:
         if (obstacle := backend.obstacle(spec)) is not None:
             skipped.append(Skip(backend.name, obstacle))
             continue
-        precisions = policy.precisions(backend)
-        if not precisions:
-            skipped.append(Skip(backend.name, f"it does not compute in {policy.precision}"))
-        for precision in precisions:
+        if policy.precision is not None and policy.precision not in backend.precisions:
+            skipped.append(Skip(f"{backend.name} {policy.precision}", "it does not compute so"))
+        for precision in policy.precisions(backend):
             try:
-                if backend.keeps:
-                    return _open(spec, backend, precision, cache, tuple(skipped), told)
-                return _open_unkept(spec, backend, precision, tuple(skipped))
+                return open_engine(spec, backend, precision, cache, told, tuple(skipped))
             except EngineRefused as refusal:
                 skipped.append(Skip(f"{backend.name} {precision}", str(refusal)))
     reasons = "; ".join(f"{skip.backend}: {skip.reason}" for skip in skipped)
-    raise UserError(
-        f"The network {spec.name} cannot be run as asked for ({reasons}): set engines.backend and engines.precision to auto."
-    )
+    raise UserError(f"The network {spec.name} cannot be run as asked for ({reasons}): set engines.backend to auto.")
+
+
+def open_engine(
+    spec: Spec, backend: Backend, precision: Precision, cache: EngineCache, told: Told, skipped: tuple[Skip, ...] = ()
+) -> Engine:
+    """An engine of one backend in one precision, telling what was `skipped` for it; raises `EngineRefused` where there is none."""
+    if backend.keeps:
+        return _open_kept(spec, backend, precision, cache, skipped, told)
+    return _open_unkept(spec, backend, precision, skipped)
 
 
 def build(spec: Spec, backend: Backend, precision: Precision, cache: EngineCache, told: Told) -> Entry:
@@ -103,8 +107,10 @@ def check_inputs(spec: Spec) -> Arrays:
     return spec.samples(spec.sizes("typical"), np.random.default_rng(0))[0]
 
 
-def _open(spec: Spec, backend: Backend, precision: Precision, cache: EngineCache, skipped: tuple[Skip, ...], told: Told) -> Engine:
-    """An engine of a backend that keeps what it compiled; raises `EngineRefused` where it cannot be had."""
+def _open_kept(
+    spec: Spec, backend: Backend, precision: Precision, cache: EngineCache, skipped: tuple[Skip, ...], told: Told
+) -> Engine:
+    """An engine of a backend that keeps what it compiled."""
     origin = origin_of(spec, backend, precision)
     entry = cache.find(origin)
     if entry is None:
@@ -124,7 +130,7 @@ def _open(spec: Spec, backend: Backend, precision: Precision, cache: EngineCache
 
 
 def _open_unkept(spec: Spec, backend: Backend, precision: Precision, skipped: tuple[Skip, ...]) -> Engine:
-    """An engine of a backend that is made anew at every start; raises `EngineRefused` where it cannot be had."""
+    """An engine of a backend that is made anew at every start."""
     began, before = time.perf_counter(), used_bytes(backend.on_gpu)
     runner = backend.open(spec, precision, Path())
     parity = ITSELF if backend.is_reference else compare(spec, answers(spec, reference_run(spec)), _run_of(spec, runner))

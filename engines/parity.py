@@ -44,8 +44,12 @@ def answers(spec: Spec, run: Run) -> list[tuple[Arrays, Arrays]]:
 
 
 def compare(spec: Spec, expected: Sequence[tuple[Arrays, Arrays]], candidate: Run) -> Parity:
-    """What `candidate` makes of the same inputs: the greatest difference, the least cosine, the mean agreement."""
-    found = [compare_outputs(spec, outputs, candidate(inputs)) for inputs, outputs in expected]
+    """How far what `candidate` makes of the same inputs is from what was expected, at worst."""
+    return worst([compare_outputs(spec, outputs, candidate(inputs)) for inputs, outputs in expected])
+
+
+def worst(found: Sequence[Parity]) -> Parity:
+    """The greatest difference, the least cosine, the mean agreement."""
     return Parity(
         max(one.absolute for one in found),
         min(one.cosine for one in found),

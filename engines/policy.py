@@ -18,16 +18,15 @@ ON_GPU = ORDER[:4]
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """`backends` in the order in which they are tried; `precision` None leaves the choice to each of them."""
+    """`backends` in the order in which they are tried; `precision` is tried first of those that each has."""
 
     backends: tuple[Backend, ...]
     precision: Precision | None = None
 
     def precisions(self, backend: Backend) -> tuple[Precision, ...]:
-        """What to try of a backend, in order; nothing where it cannot do what is asked for."""
-        if self.precision is None:
-            return tuple(one for one in backend.precisions if one not in backend.optional)
-        return (self.precision,) if self.precision in backend.precisions else ()
+        """What to try of a backend, in order."""
+        usual = tuple(one for one in backend.precisions if one not in backend.optional and one != self.precision)
+        return (self.precision, *usual) if self.precision in backend.precisions else usual
 
 
 def policy_of(settings: EngineSettings) -> Policy:

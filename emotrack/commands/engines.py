@@ -11,10 +11,10 @@ from rich.table import Table
 
 from emotrack.engines.cache import EngineCache
 from emotrack.engines.catalogue import Standing, catalogue, standing
-from emotrack.engines.engine import Engine, EngineInfo, Skip
-from emotrack.engines.loading import load
+from emotrack.engines.engine import Engine, EngineInfo, EngineRefused, Skip
+from emotrack.engines.loading import load, open_engine
 from emotrack.engines.measuring import time_engines
-from emotrack.engines.policy import Policy, policy_of
+from emotrack.engines.policy import policy_of
 from emotrack.engines.pool import open_cache
 from emotrack.engines.selftest import examine
 from emotrack.engines.settings import EngineSettings
@@ -131,11 +131,14 @@ def _every(spec: Spec, settings: EngineSettings, cache: EngineCache) -> Iterable
     """An engine of each backend and precision, or why there is none."""
     for backend in policy_of(settings.model_copy(update={"backend": "auto", "device": "auto"})).backends:
         for precision in backend.precisions:
+            name = f"{backend.name} {precision}"
+            if (obstacle := backend.obstacle(spec)) is not None:
+                yield None, Skip(name, obstacle)
+                continue
             try:
-                yield load(spec, Policy((backend,), precision), cache, lambda _: None), None
-            except UserError as error:
-                reason = backend.obstacle(spec) or str(error)
-                yield None, Skip(f"{backend.name} {precision}", reason)
+                yield open_engine(spec, backend, precision, cache, lambda _: None), None
+            except EngineRefused as refusal:
+                yield None, Skip(name, str(refusal))
 
 
 def _row(standing: Standing) -> tuple[str, ...]:

@@ -25,7 +25,7 @@ class SegmentationSettings(BaseModel):
     pre_roll: float = Field(0.2, ge=0, description="Audio kept before the first speech")
     post_roll: float = Field(0.16, gt=0, description="Audio kept after the last speech")
     hangover: float = Field(0.5, gt=0, description="Silence that ends an utterance")
-    maximum: float = Field(15.0, gt=0, description="A longer utterance is split at the weakest point of its later half")
+    maximum: float = Field(15.0, gt=0, le=90, description="A longer utterance is split at the weakest point of its later half")
     window: float = Field(4.0, gt=0, description="Length of an utterance of a feed without audio")
     absence: float = Field(1.0, gt=0, description="Seeing nobody for so long closes the window of a feed without audio")
 

@@ -59,7 +59,7 @@ def test_promises_are_tried_and_skips_are_said(engines: Call, here: list[str]) -
     ("arguments", "sentence"),
     [
         (("bench", "--network", "nose"), "There is no network 'nose' in this profile"),
-        (("build", "--set=engines.backend=tensorrt"), "set engines.backend and engines.precision to auto"),
+        (("build", "--set=engines.backend=tensorrt"), "set engines.backend to auto"),
         (("list", "--set=engines.device=cuda"), "add --set engines.device=cpu"),
         (("list", "--set=engines.backend=abacus"), "engines.backend is wrong"),
     ],

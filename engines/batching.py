@@ -112,12 +112,12 @@ class Batcher:
         began = time.monotonic()
         try:
             outputs = split(self.spec, self._engine.run_named(join(self.spec, batch)), [request.sizes for request in batch])
+            for request, own in zip(batch, outputs, strict=True):
+                request.outputs = own
         except BaseException as failure:  # noqa: BLE001 - raised on the thread of each that waits for it
             for request in batch:
                 request.failure = failure
             return
-        for request, own in zip(batch, outputs, strict=True):
-            request.outputs = own
         self._last_seconds = time.monotonic() - began
         self.batches += 1
         self.items += len(batch)

@@ -75,16 +75,16 @@ class Entry:
 
     folder: Path
     manifest: Manifest
+    bytes: int
+    """What it takes on the disk."""
+    used: float
+    """When it was last used, in Unix seconds."""
 
-    @property
-    def bytes(self) -> int:
-        """What it takes on the disk."""
-        return sum(file.stat().st_size for file in self.folder.iterdir())
-
-    @property
-    def used(self) -> float:
-        """When it was last used, in Unix seconds."""
-        return self.folder.stat().st_mtime
+    @classmethod
+    def read(cls, folder: Path) -> "Entry":
+        """What lies in a folder; raises `Damaged` or `OSError`, the latter also where another process removes it meanwhile."""
+        manifest = _read(folder)
+        return cls(folder, manifest, sum(file.stat().st_size for file in folder.iterdir()), folder.stat().st_mtime)
 
     def check(self) -> tuple[Arrays, Arrays]:
         """Inputs, and the network's own outputs for them."""
@@ -119,10 +119,10 @@ class EngineCache:
         if not folder.is_dir():
             return None
         try:
-            manifest = _read(folder)
-            if manifest.origin != origin:
-                raise Damaged(origin.difference(manifest.origin))
-            for name, digest in manifest.digests.items():
+            entry = Entry.read(folder)
+            if entry.manifest.origin != origin:
+                raise Damaged(origin.difference(entry.manifest.origin))
+            for name, digest in entry.manifest.digests.items():
                 if file_digest(folder / name) != digest:
                     raise Damaged(f"is damaged ({name} is not as it was written)")
         except (Damaged, OSError) as problem:
@@ -131,7 +131,7 @@ class EngineCache:
             return None
         with contextlib.suppress(OSError):  # of another user, perhaps
             os.utime(folder)
-        return Entry(folder, manifest)
+        return entry
 
     def discard(self, origin: Origin, reason: str) -> None:
         """Remove an engine that must not be used, and say why it is built again."""
@@ -141,21 +141,39 @@ class EngineCache:
     @contextlib.contextmanager
     def building(self, origin: Origin) -> Iterator[Path]:
         """A folder to build in, while no other process builds the same; left behind by one that was killed, it is swept up."""
-        lock = FileLock(self.folder / f"{origin.key}.lock")
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            self._say(f"another process builds the {origin.backend} engine of {origin.network}; waiting for it.")
-            lock.acquire()
-        with lock:
+        with self._lock(origin):
             prefix = f"{_BUILDING}{origin.key}-"
             for left in self.folder.glob(f"{prefix}*"):
                 shutil.rmtree(left, ignore_errors=True)
-            folder = Path(tempfile.mkdtemp(prefix=prefix, dir=self.folder))
+            try:
+                folder = Path(tempfile.mkdtemp(prefix=prefix, dir=self.folder))
+            except OSError as error:
+                raise self._unwritable(error) from None
             try:
                 yield folder
             finally:
                 shutil.rmtree(folder, ignore_errors=True)
+
+    @contextlib.contextmanager
+    def _lock(self, origin: Origin) -> Iterator[None]:
+        lock = FileLock(self.folder / f"{origin.key}.lock")
+        try:
+            try:
+                lock.acquire(timeout=0)
+            except Timeout:
+                self._say(f"another process builds the {origin.backend} engine of {origin.network}; waiting for it.")
+                lock.acquire()
+        except OSError as error:
+            raise self._unwritable(error) from None
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def _unwritable(self, error: OSError) -> UserError:
+        return UserError(
+            f"Compiled engines cannot be kept in {self.folder} ({error.strerror}): set engines.cache to another folder."
+        )
 
     def keep(self, folder: Path, manifest: Manifest, check: tuple[Arrays, Arrays] | None) -> Entry:
         """Put what was built in `folder` into its place, safely on the disk; `check` as `Entry.check` gives it."""
@@ -166,14 +184,17 @@ class EngineCache:
         digests = {file.name: file_digest(file) for file in sorted(folder.iterdir())}
         whole = msgspec.structs.replace(manifest, digests=digests)
         write_whole(folder / MANIFEST, msgspec.json.format(msgspec.json.encode(whole)))
-        for path in (*folder.iterdir(), folder):
-            _flush(path)
         place = self.folder / manifest.origin.key
         shutil.rmtree(place, ignore_errors=True)
-        os.replace(folder, place)
-        _flush(self.folder)
+        try:
+            for path in (*folder.iterdir(), folder):
+                _flush(path)
+            os.replace(folder, place)
+            _flush(self.folder)
+        except OSError as error:
+            raise self._unwritable(error) from None
         self._make_room(place)
-        return Entry(place, whole)
+        return Entry.read(place)
 
     def entries(self) -> list[Entry]:
         """All engines, the one used last in front; what is damaged is left out."""
@@ -181,7 +202,7 @@ class EngineCache:
         for folder in self.folder.iterdir():
             if folder.is_dir() and not folder.name.startswith("."):
                 with contextlib.suppress(Damaged, OSError):
-                    found.append(Entry(folder, _read(folder)))
+                    found.append(Entry.read(folder))
         return sorted(found, key=lambda entry: -entry.used)
 
     def clear(self) -> tuple[int, int]:

@@ -8,7 +8,7 @@ import ast
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _OURS = "emotrack."
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Definition:
     """`function` of the module `module`, called with `arguments`, gives the network in evaluation mode on the processor."""
 
@@ -39,6 +39,10 @@ class Definition:
 
     def digest(self) -> str:
         """SHA-256 of everything that decides what the network answers; what is missing counts as empty, `build` says more of it."""
+        return self._digest
+
+    @cached_property
+    def _digest(self) -> str:
         found = hashlib.sha256()
         parts: list[tuple[str, bytes]] = [("function", self.function.encode())]
         parts += [(name, _source(name)) for name in sorted(sources(self.module))]
@@ -50,7 +54,7 @@ class Definition:
         return found.hexdigest()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class OnnxFile:
     """A network that is given as a graph: the file is run as it is, and there is no torch module of it."""
 
@@ -77,6 +81,15 @@ def sources(module: str) -> frozenset[str]:
             known.add(name)
             waiting += _imports(name)
     return frozenset(known)
+
+
+@cache
+def source_digest(module: str) -> str:
+    """SHA-256 of the source text of a module of ours and of all that it imports of ours."""
+    found = hashlib.sha256()
+    for name in sorted(sources(module)):
+        found.update(name.encode() + b"\0" + _source(name))
+    return found.hexdigest()
 
 
 def _imports(module: str) -> Iterator[str]:
@@ -112,13 +125,7 @@ def _contents(value: Any) -> Iterator[bytes]:
 
 
 def file_digest(path: Path) -> str:
-    """SHA-256 of a file, read again only where it has changed since this process read it."""
-    state = path.stat()
-    return _file_digest(path, state.st_size, state.st_mtime_ns)
-
-
-@cache
-def _file_digest(path: Path, size: int, changed_ns: int) -> str:
+    """SHA-256 of a file."""
     found = hashlib.sha256()
     with path.open("rb") as file:
         while block := file.read(2**20):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from emotrack.engines.body import BodyEncoder, open_body
-from emotrack.engines.engine import EngineInfo
+from emotrack.engines.engine import EngineInfo, EngineUnavailable
 from emotrack.engines.face import FaceEncoder, face_spec
 from emotrack.engines.face_detection import FaceDetector, open_face_detector
 from emotrack.engines.passt import PasstEncoder
@@ -98,6 +98,8 @@ class _Opening:
             return None
         try:
             encoder = make()
+        except EngineUnavailable:
+            raise
         except UserError as error:
             self._say(str(error))
             self._without(stream, str(error))

@@ -8,6 +8,7 @@ import numpy as np
 
 from emotrack.engines.parity import Parity
 from emotrack.engines.spec import Arrays, Precision, Sizes, Spec
+from emotrack.model.errors import UserError
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,3 +72,13 @@ class Engine:
 
 class EngineRefused(Exception):
     """An engine that must not be used, or cannot be made: the reason in plain words, without a full stop."""
+
+    @property
+    def lasting(self) -> bool:
+        """Whether it would be refused again: not where room was short."""
+        cause = self.__cause__
+        return not (isinstance(cause, (MemoryError, OSError)) or type(cause).__name__ == "OutOfMemoryError")
+
+
+class EngineUnavailable(UserError):
+    """Nothing runs a network as it was asked for."""

@@ -1,5 +1,6 @@
 """From a network's spec to an engine of it: out of the cache where it is, else built, compared and kept; else the next backend."""
 
+import hashlib
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -8,13 +9,12 @@ import numpy as np
 
 from emotrack.engines.backends.backend import Backend
 from emotrack.engines.cache import EngineCache, Entry, Manifest, Origin
-from emotrack.engines.definition import OnnxFile
-from emotrack.engines.engine import Engine, EngineInfo, EngineRefused, Runner, Skip
+from emotrack.engines.definition import OnnxFile, source_digest
+from emotrack.engines.engine import Engine, EngineInfo, EngineRefused, EngineUnavailable, Runner, Skip
 from emotrack.engines.memory import require_room, used_bytes
 from emotrack.engines.parity import Parity, answers, compare, compare_outputs
 from emotrack.engines.policy import Policy
 from emotrack.engines.spec import Arrays, Precision, Spec
-from emotrack.model.errors import UserError
 
 Told = Callable[[str], None]
 """Is told in one sentence what takes time."""
@@ -24,7 +24,7 @@ ITSELF = Parity(0.0, 1.0, 1.0)
 def load(spec: Spec, policy: Policy, cache: EngineCache, told: Told) -> Engine:
     """The first engine of `policy` that can be had, with the reasons why those before it were not taken.
 
-    Raises `UserError` where none can, and where the network itself cannot be had.
+    Raises `EngineUnavailable` where none can, and `UserError` where the network itself cannot be had.
     """
     skipped: list[Skip] = []
     for backend in policy.backends:
@@ -39,7 +39,7 @@ def load(spec: Spec, policy: Policy, cache: EngineCache, told: Told) -> Engine:
             except EngineRefused as refusal:
                 skipped.append(Skip(f"{backend.name} {precision}", str(refusal)))
     reasons = "; ".join(f"{skip.backend}: {skip.reason}" for skip in skipped)
-    raise UserError(f"The network {spec.name} cannot be run as asked for ({reasons}): set engines.backend to auto.")
+    raise EngineUnavailable(f"The network {spec.name} cannot be run as asked for ({reasons}): set engines.backend to auto.")
 
 
 def open_engine(
@@ -51,44 +51,54 @@ def open_engine(
     return _open_unkept(spec, backend, precision, skipped)
 
 
-def build(spec: Spec, backend: Backend, precision: Precision, cache: EngineCache, told: Told) -> Entry:
-    """Compile a network, compare it with itself as written, and keep it; one that differs or cannot be compiled is kept as refused.
+def build(spec: Spec, backend: Backend, precision: Precision, cache: EngineCache, told: Told) -> tuple[Entry, Runner]:
+    """Compile a network, compare it with itself as written, keep it, and leave it open.
 
-    Raises `EngineRefused` where what was compiled cannot be opened now.
+    Raises `EngineRefused` where it differs or cannot be compiled, which is remembered, or cannot be opened now.
     """
     origin = origin_of(spec, backend, precision)
     with cache.building(origin) as folder:
-        if (entry := cache.find(origin)) is not None:  # another process was quicker
-            return entry
+        entry = cache.find(origin)  # another process may have been quicker
+        if entry is not None and (runner := _reopened(spec, backend, precision, cache, entry)) is not None:
+            return entry, runner
         told(f"compiling {spec.name} for {backend.name} ({precision}), once for this machine …")
         began = time.perf_counter()
         try:
             backend.build(spec, precision, folder)
         except EngineRefused as refusal:
-            return _keep_refused(cache, folder, origin, str(refusal), time.perf_counter() - began)
+            if refusal.lasting:
+                _keep_refused(cache, folder, origin, str(refusal), time.perf_counter() - began)
+            raise
         reference = reference_run(spec)
         expected = answers(spec, reference)
         before = used_bytes(backend.on_gpu)
-        parity = compare(spec, expected, _run_of(spec, backend.open(spec, precision, folder)))
+        runner = backend.open(spec, precision, folder)
+        parity = compare(spec, expected, _run_of(spec, runner))
         memory = max(0, used_bytes(backend.on_gpu) - before)
         took = time.perf_counter() - began
         if (refused := parity.refusal(spec, precision)) is not None:
-            return _keep_refused(cache, folder, origin, refused, took)
+            _keep_refused(cache, folder, origin, refused, took)
+            raise EngineRefused(refused)
         inputs = check_inputs(spec)
-        return cache.keep(folder, Manifest(origin, parity, took, memory, {}), (inputs, reference(inputs)))
+        return cache.keep(folder, Manifest(origin, parity, took, memory, {}), (inputs, reference(inputs))), runner
 
 
-def _keep_refused(cache: EngineCache, folder: Path, origin: Origin, refusal: str, seconds: float) -> Entry:
+def _keep_refused(cache: EngineCache, folder: Path, origin: Origin, refusal: str, seconds: float) -> None:
     """Remember that it is of no use, so that it is not compiled at every start only to be refused."""
     for file in folder.iterdir():
         file.unlink()
-    return cache.keep(folder, Manifest(origin, None, seconds, 0, {}, refusal), None)
+    cache.keep(folder, Manifest(origin, None, seconds, 0, {}, refusal), None)
 
 
 def origin_of(spec: Spec, backend: Backend, precision: Precision) -> Origin:
     """Everything that an engine of `spec` depends on."""
-    shapes = f"{spec.inputs} {spec.outputs} {spec.tolerance}"
-    return Origin(spec.name, backend.name, precision, spec.definition.digest(), shapes, backend.hardware())
+    graph = hashlib.sha256((spec.definition.digest() + source_digest(backend.compiler)).encode()).hexdigest()
+    return Origin(spec.name, backend.name, precision, graph, shapes_of(spec), backend.hardware())
+
+
+def shapes_of(spec: Spec) -> str:
+    """What goes in and comes out, and what an engine has to be held to."""
+    return f"{spec.inputs} {spec.outputs} {spec.tolerance} {spec.decides}"
 
 
 def reference_run(spec: Spec) -> Callable[[Arrays], Arrays]:
@@ -117,10 +127,7 @@ def _open_kept(
         cache.tell_what_changed(origin)
     runner = None if entry is None else _reopened(spec, backend, precision, cache, entry)
     if entry is None or runner is None:
-        entry = build(spec, backend, precision, cache, told)
-        if entry.manifest.refusal is not None:
-            raise EngineRefused(entry.manifest.refusal)
-        runner = backend.open(spec, precision, entry.folder)
+        entry, runner = build(spec, backend, precision, cache, told)
     manifest = entry.manifest
     assert manifest.parity is not None
     info = EngineInfo(
@@ -152,6 +159,9 @@ def _reopened(spec: Spec, backend: Backend, precision: Precision, cache: EngineC
         problem = compare_outputs(spec, expected, _run_of(spec, runner)(inputs)).refusal(spec, precision)
     except EngineRefused as refusal:
         problem = str(refusal)
+    except Exception as error:  # noqa: BLE001
+        # Whatever a runtime raises over an engine that it has run before, or a disk over a file that has gone meanwhile.
+        problem = str(error).splitlines()[0] if str(error) else type(error).__name__
     if problem is None:
         return runner
     cache.discard(entry.manifest.origin, f"does not answer as it did ({problem})")

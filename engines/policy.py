@@ -33,6 +33,8 @@ def policy_of(settings: EngineSettings) -> Policy:
     """The policy that the settings mean; raises `UserError` where they ask for a GPU and there is none."""
     if settings.device == "cuda" and (obstacle := gpu_obstacle()) is not None:
         raise UserError(f"engines.device is cuda but {obstacle}: add --set engines.device=cpu.")
+    if settings.device == "cpu" and settings.backend in ON_GPU:
+        raise UserError(f"engines.backend {settings.backend} runs on a GPU and engines.device is cpu: set one of them to auto.")
     names = ORDER if settings.backend == "auto" else (settings.backend,)
     if settings.backend == "auto" and settings.device == "cpu":
         names = tuple(name for name in ORDER if name not in ON_GPU)

@@ -8,13 +8,13 @@ from platformdirs import user_cache_path
 from emotrack.engines.batching import Batcher
 from emotrack.engines.cache import EngineCache
 from emotrack.engines.engine import Engine, EngineInfo, Runs
-from emotrack.engines.loading import Told, load
+from emotrack.engines.loading import Told, load, shapes_of
 from emotrack.engines.policy import ON_GPU, policy_of
 from emotrack.engines.settings import EngineSettings
 from emotrack.engines.spec import Spec
 
 _lock = threading.Lock()
-_open: WeakValueDictionary[tuple[str, str, str], Runs] = WeakValueDictionary()
+_open: WeakValueDictionary[tuple[str, ...], Runs] = WeakValueDictionary()
 
 
 class EnginePool:
@@ -31,7 +31,8 @@ class EnginePool:
 
     def engine(self, spec: Spec) -> Runs:
         """An engine of `spec`. Raises `UserError` where none can be had as the settings ask for it."""
-        key = (spec.name, spec.definition.digest(), self._settings.model_dump_json())
+        running = self._settings.model_dump_json(include={"device", "backend", "precision", "threads", "cache", "batch_delay_ms"})
+        key = (spec.name, spec.definition.digest(), shapes_of(spec), running)
         with _lock:
             engine = _open.get(key)
             if engine is None:

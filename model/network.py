@@ -61,6 +61,9 @@ class DialogueLogits:
 class EmotionNetwork(nn.Module):
     """The whole network, without a `forward`: `fuse` is for utterances, `step`, `revise` and `forward_dialogues` for dialogues."""
 
+    trained_streams: Tensor
+    trained_modes: Tensor
+
     def __init__(self, configuration: NetworkConfiguration) -> None:
         super().__init__()
         self.configuration = configuration
@@ -74,10 +77,12 @@ class EmotionNetwork(nn.Module):
         self.context = ContextLSTM(configuration)
         self.live_head = LabelHead(configuration.width + 2 * configuration.context_hidden, configuration)
         self.reviser = Reviser(configuration)
+        self.register_buffer("trained_streams", torch.tensor(configuration.trained_streams), persistent=False)
+        self.register_buffer("trained_modes", torch.tensor(configuration.trained_modes), persistent=False)
 
     def encode(self, batch: UtteranceBatch) -> EncodedModes:
         """The tokens of each mode, with untrained streams masked."""
-        return self.encoders(batch.keep(torch.tensor(self.configuration.trained_streams)))
+        return self.encoders(batch.keep(self.trained_streams))
 
     def attend(self, encoded: EncodedModes) -> Tensor:
         """f^m of the modes that are not masked, [B, 3, d]; one ACN run over them."""
@@ -96,7 +101,7 @@ class EmotionNetwork(nn.Module):
         descriptors = self.attend(encoded)
         if self.training:
             self.joint.update_means(descriptors.detach(), modes)
-        allowed = torch.tensor(self.configuration.trained_modes, device=modes.device) & impute
+        allowed = self.trained_modes & impute
         completed, availability = self.joint.complete(descriptors, modes, allowed)
         vector, weights = self.fusion(completed, availability)
         return Fusion(
@@ -143,7 +148,7 @@ class EmotionNetwork(nn.Module):
 
     def _stream_weights(self, weights: Tensor, counts: Tensor) -> Tensor:
         """Mode weights [B, 3] to stream weights [B, 4]: face and body share by valid tokens, evenly where both are imputed."""
-        trained = torch.tensor(self.configuration.trained_streams[2:], device=counts.device, dtype=counts.dtype)
+        trained = self.trained_streams[2:].to(counts.dtype)
         tokens = torch.where(counts[:, 2:].sum(1, keepdim=True) > 0, counts[:, 2:], trained).to(weights.dtype)
         share = tokens / tokens.sum(1, keepdim=True).clamp(min=1)
         return torch.cat([weights[:, :2], weights[:, 2:] * share], 1)

@@ -29,7 +29,7 @@ class _Meta(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     format: Literal["emotrack dialogue"] = "emotrack dialogue"
-    version: Literal[1] = 1
+    version: Literal[2] = 2
     seats: list[tuple[str, int]]
     history: list[tuple[str, str]]
 

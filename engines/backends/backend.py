@@ -13,6 +13,8 @@ class Backend(Protocol):
     """One way to run networks."""
 
     name: str
+    compiler: str
+    """The module that compiles: its source decides what an engine is, too."""
     on_gpu: bool
     is_reference: bool
     """Whether it is the network as written, by which the others are measured."""

@@ -27,6 +27,7 @@ GRAPHS = 64
 class CudaGraph:
     """Captures torch's own kernels, or with `inductor` those that it generates."""
 
+    compiler = "emotrack.engines.backends.cuda_graph"
     on_gpu = True
     is_reference = False
     keeps = False
@@ -73,7 +74,9 @@ class CudaGraphRunner:
         self._spec = spec
         pool = torch.cuda.graph_pool_handle()
         try:
-            self._graphs = {tuple(sizes.values()): _Graph(spec, network, sizes, pool) for sizes in combinations(spec)}
+            # From the ninth shape on torch would else go back to its own kernels without a word.
+            with torch._dynamo.config.patch(recompile_limit=GRAPHS, fail_on_recompile_limit_hit=True):
+                self._graphs = {tuple(sizes.values()): _Graph(spec, network, sizes, pool) for sizes in combinations(spec)}
         except Exception as error:
             # Capture and code generation raise many kinds; each means that this network is run in another way.
             raise EngineRefused(f"it cannot be captured: {str(error).strip().splitlines()[0].rstrip('.')}") from error

@@ -11,6 +11,7 @@ from emotrack.engines.spec import Arrays, Precision, Sizes, Spec
 class Eager:
     """Runs on the processor, or on the GPU that torch finds."""
 
+    compiler = "emotrack.engines.backends.eager"
     keeps = False
     is_reference = True
     precisions: tuple[Precision, ...] = ("fp32",)

@@ -20,6 +20,7 @@ class OnnxCpu:
     """One file holds the graph and its weights; int8 means weights in 8 bits and the arithmetic of matrices with them."""
 
     name = "onnx-cpu"
+    compiler = "emotrack.engines.backends.onnx_cpu"
     on_gpu = False
     is_reference = False
     keeps = True
@@ -34,7 +35,7 @@ class OnnxCpu:
         return None
 
     def hardware(self) -> dict[str, str]:
-        return {"onnxruntime": onnxruntime.__version__, "torch": version("torch")}
+        return {package: version(package) for package in ("onnxruntime", "torch", "onnx", "onnxscript")}
 
     def build(self, spec: Spec, precision: Precision, folder: Path) -> None:
         path = folder / ENGINE_FILE

@@ -19,6 +19,7 @@ class TensorRT:
     """One engine a network; two for one with LSTMs, see `tensorrt_build.programs`."""
 
     name = "tensorrt"
+    compiler = "emotrack.engines.backends.tensorrt_build"
     on_gpu = True
     is_reference = False
     keeps = True

@@ -14,6 +14,9 @@ from emotrack.engines.networks.adapting import merge
 from emotrack.model.attention import PADDED_SCORE
 from emotrack.model.errors import UserError
 
+_BEHIND_PADDING = ("mpnet", "roberta", "xlm-roberta")
+"""Kinds that count positions from behind the one that padding has; BERT counts from 0."""
+
 
 def network(configuration: Path, weights: Path, adapter: Path | None) -> "SentenceNetwork":
     """The encoder whose `configuration` and `weights` lie in one directory, with the low-rank factors of `adapter` added to it.
@@ -25,6 +28,8 @@ def network(configuration: Path, weights: Path, adapter: Path | None) -> "Senten
         encoder = AutoModel.from_pretrained(weights.parent, attn_implementation="eager", local_files_only=True).eval().float()
     except (OSError, ValueError, KeyError) as error:
         raise no_model(weights.parent, error) from error
+    if encoder.config.model_type not in ("bert", *_BEHIND_PADDING):
+        raise UserError(f"The text model in {weights.parent} is a {encoder.config.model_type}: give a BERT, MPNet or RoBERTa.")
     if adapter is not None:
         merge(encoder, safetensors.torch.load_file(adapter), str(adapter))
     return SentenceNetwork(encoder.requires_grad_(False))
@@ -37,13 +42,13 @@ class SentenceNetwork(nn.Module):
         super().__init__()
         self.embeddings = encoder.embeddings
         self.encoder = encoder.encoder
-        # MPNet counts positions from behind the one that padding has, BERT from 0.
-        self.first = encoder.config.pad_token_id + 1 if encoder.config.model_type == "mpnet" else 0
+        self.first = encoder.config.pad_token_id + 1 if encoder.config.model_type in _BEHIND_PADDING else 0
+        self.typed = encoder.config.model_type == "bert"
 
     def forward(self, ids: Tensor, owners: Tensor) -> Tensor:
         """Ids and owners of tokens int64 [B, L] (see `dialogue_text.padded`) to their vectors [B, L, dim]."""
         places = torch.arange(ids.shape[1], device=ids.device)[None] + self.first
-        given = {"token_type_ids": torch.zeros_like(ids)} if self.first == 0 else {}
+        given = {"token_type_ids": torch.zeros_like(ids)} if self.typed else {}
         hidden = self.embeddings(input_ids=ids, position_ids=places, **given)
         return self.encoder(hidden, attention_mask=attention_mask(owners).to(hidden.dtype), return_dict=True).last_hidden_state
 

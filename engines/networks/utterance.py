@@ -22,21 +22,18 @@ def network(weights: Path, configuration: str) -> "UtteranceNetwork":
 class UtteranceNetwork(nn.Module):
     """`EmotionNetwork.fuse` in evaluation mode."""
 
-    trained: Tensor
-
     def __init__(self, network: EmotionNetwork) -> None:
         super().__init__()
         self.network = network
         encoders = network.encoders.encoders
         self.streams = nn.ModuleList(_Stream(cast(StreamEncoder, encoders[name])) for name in STREAMS)
-        self.register_buffer("trained", torch.tensor(network.configuration.trained_streams).long(), persistent=False)
 
     def forward(self, text: Tensor, audio: Tensor, face: Tensor, body: Tensor, counts: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Tokens [B, n, width] per stream, valid up to `counts` int64 [B, 4].
 
         A(u) [B, d], the weight of each stream [B, 4], and which modes are imputed [B, 3] bool.
         """
-        fusion = self.network.fuse_encoded(self.encode((text, audio, face, body), counts * self.trained))
+        fusion = self.network.fuse_encoded(self.encode((text, audio, face, body), counts * self.network.trained_streams))
         return fusion.vector, fusion.weights, fusion.imputed
 
     def encode(self, tokens: tuple[Tensor, ...], counts: Tensor) -> EncodedModes:

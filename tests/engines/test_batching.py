@@ -119,9 +119,11 @@ def test_others_are_waited_for_no_longer_than_asked_and_not_past_a_deadline(engi
     assert time.monotonic() - began < 20
 
 
-def test_a_failure_reaches_everybody_in_its_batch_and_nobody_else(engine: Engine) -> None:
+def test_a_failure_reaches_everybody_in_its_batch_and_nobody_after_it(engine: Engine) -> None:
     bad = item(2, 0)
     bad["values"][:] = np.nan
+    with pytest.raises(RuntimeError, match="is none"):
+        held_up(engine, [(bad, float("inf")), *((item(2, seed), float("inf")) for seed in range(3))])
     watched = Watched(engine)
     batcher = Batcher(watched)  # type: ignore[arg-type]
     with pytest.raises(RuntimeError, match="is none"):

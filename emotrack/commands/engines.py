@@ -11,7 +11,7 @@ from rich.table import Table
 
 from emotrack.engines.cache import EngineCache
 from emotrack.engines.catalogue import Standing, catalogue, standing
-from emotrack.engines.engine import Engine, EngineInfo, EngineRefused, Skip
+from emotrack.engines.engine import Engine, EngineInfo, EngineRefused, Skip, reasons
 from emotrack.engines.loading import load, open_engine
 from emotrack.engines.measuring import time_engines
 from emotrack.engines.policy import policy_of
@@ -145,14 +145,14 @@ def _row(standing: Standing) -> tuple[str, ...]:
     manifest = standing.manifest
     if manifest is None or manifest.parity is None:
         compiled = "not needed" if standing.compiled else "not yet"
-        return standing.backend or "nothing", compiled, "-", "-", reasons(standing.skipped)
+        return standing.backend or "nothing", compiled, "-", "-", reasons(standing.skipped) or "-"
     took = f"in {manifest.build_seconds:.1f} s"
     return (
         str(standing.backend),
         took,
         f"{manifest.parity.absolute:.0e}",
         _megabytes(manifest.memory_bytes),
-        reasons(standing.skipped),
+        reasons(standing.skipped) or "-",
     )
 
 
@@ -163,7 +163,7 @@ def _add(table: Table, info: EngineInfo) -> None:
         f"{info.build_seconds:.1f} s",
         _difference(info),
         _megabytes(info.memory_bytes),
-        reasons(info.skipped),
+        reasons(info.skipped) or "-",
     )
 
 
@@ -173,14 +173,6 @@ def _runs_on(info: EngineInfo) -> str:
 
 def _difference(info: EngineInfo) -> str:
     return f"{info.parity.absolute:.0e}"
-
-
-def reasons(skipped: Iterable[Skip]) -> str:
-    """Backends with the same reason are named together."""
-    found: dict[str, list[str]] = {}
-    for skip in skipped:
-        found.setdefault(skip.reason, []).append(skip.backend)
-    return "; ".join(f"{', '.join(backends)}: {reason}" for reason, backends in found.items()) or "-"
 
 
 def _megabytes(count: int) -> str:

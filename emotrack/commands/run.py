@@ -56,6 +56,7 @@ def run_command(
         if publisher is not None:
             undo.callback(publisher.close)
         say("loading the networks …")
+        from emotrack.engines.engine import reasons
         from emotrack.engines.memory import summary
         from emotrack.explaining.keeping import SUFFIX, Keeper
         from emotrack.tracker import Tracker  # seconds to import: mistakes in the arguments are told before
@@ -64,6 +65,8 @@ def run_command(
         tracker = Tracker(opened, settings, realtime=realtime, session=session, publisher=publisher, sinks=sinks, observe=observe)
         undo.pop_all()
     say(summary(tracker.engines))
+    if left_out := reasons(skip for engine in tracker.engines for skip in engine.skipped):
+        say(f"not used: {left_out}.")
     if publisher is not None:
         say(f"publishing at {publisher.endpoint}; {how_to_watch(publisher.endpoint, keys)}; Ctrl-C ends.")
     stop_on_signals(tracker)

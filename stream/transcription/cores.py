@@ -1,7 +1,7 @@
-"""How many processor threads each kind of work takes, so that all of it together does not take more than there are.
+"""How many processor threads a recogniser takes, beside what runs at the same time.
 
-Several things run at the same time: the loop with its networks, vision with its own, and the recogniser. A network of the live path
-is small and takes one thread; what is left is the recogniser's.
+The loop with its networks and vision with its own take one each (`engines.threads` unless set otherwise); what is left is the
+recogniser's, one at least.
 """
 
 import os
@@ -19,6 +19,6 @@ def cores() -> int:
         return os.cpu_count() or 1
 
 
-def recogniser_threads() -> int:
-    """Threads for Whisper: the cores that the loop and vision leave, at least one."""
-    return max(1, min(RECOGNISER_MOST, cores() - LOOP_AND_VISION))
+def recogniser_threads(workers: int) -> int:
+    """Threads for each of Whisper's workers: the cores that the loop and vision leave, shared out, at least one."""
+    return max(1, min(RECOGNISER_MOST, (cores() - LOOP_AND_VISION) // workers))

@@ -51,7 +51,7 @@ class WhisperTranscriber:
         self.name = f"whisper-{weights.name if Path(settings.model).is_dir() else settings.model.rpartition('/')[2]}"
         self._language = settings.language
         self._asked: set[Future[Transcript]] = set()
-        threads = settings.threads or recogniser_threads()
+        threads = settings.threads or recogniser_threads(settings.workers)
         options = WhisperOptions(weights.resolve(), settings.device, settings.compute_type, threads, settings.workers)
         with contextlib.ExitStack() as undo:
             self._whisper = _SHARED.borrow(options)

@@ -21,7 +21,10 @@ OnlyOption = Annotated[
 
 @app.command("list")
 def list_(profile: ProfileOption = "embedded", config: ConfigOption = None, set_: SetOption = None) -> None:
-    """What runs each network, or will when it is compiled; why other backends are not taken; what is kept on the disk."""
+    """What runs each network.
+
+    Or what will run it once it is compiled; why other backends are not taken; how much is kept on the disk.
+    """
     from emotrack.commands.engines import list_command
 
     list_command(profile, config, set_ or [])
@@ -29,7 +32,10 @@ def list_(profile: ProfileOption = "embedded", config: ConfigOption = None, set_
 
 @app.command()
 def build(profile: ProfileOption = "embedded", config: ConfigOption = None, set_: SetOption = None) -> None:
-    """Compile every network that tracking with these settings needs, so that it starts at once."""
+    """Compile every network that tracking needs.
+
+    Only what is not compiled yet; tracking with the same settings then starts at once.
+    """
     from emotrack.commands.engines import build_command
 
     build_command(profile, config, set_ or [])
@@ -39,8 +45,11 @@ def build(profile: ProfileOption = "embedded", config: ConfigOption = None, set_
 def bench(
     profile: ProfileOption = "embedded", config: ConfigOption = None, set_: SetOption = None, networks: OnlyOption = None
 ) -> None:
-    """Time every backend that works here on each network, side by side."""
-    from emotrack.commands.engines import bench_command
+    """Time every backend that works here.
+
+    Each on every network (see `engines list`), in turns, at batches of 1, 4 and 16 where the network takes them.
+    """
+    from emotrack.commands.engines_bench import bench_command
 
     bench_command(profile, config, set_ or [], networks or [])
 
@@ -49,8 +58,11 @@ def bench(
 def selftest(
     profile: ProfileOption = "embedded", config: ConfigOption = None, set_: SetOption = None, networks: OnlyOption = None
 ) -> None:
-    """Compile each network anew with every backend that works here and try what was promised of it; exit code 1 if it fails."""
-    from emotrack.commands.engines import selftest_command
+    """Try what is promised of compiled networks.
+
+    Each is compiled anew by every backend that works here; exit code 1 if a promise does not hold.
+    """
+    from emotrack.commands.engines_selftest import selftest_command
 
     selftest_command(profile, config, set_ or [], networks or [])
 

@@ -4,6 +4,8 @@ import contextlib
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+from emotrack.countdown import Countdown
+from emotrack.engines.catalogue import uncompiled
 from emotrack.engines.encoders import Encoders, open_encoders
 from emotrack.engines.engine import EngineInfo as Engine
 from emotrack.engines.heads import Heads, open_heads
@@ -62,7 +64,8 @@ class Tracker:
                 undo.callback(publisher.close)
             self.bundle = bundle = load_bundle(settings.bundle)
             """What labels the session."""
-            pool = EnginePool(settings.engines, say)
+            compiling = Countdown(lambda: uncompiled(settings.engines, bundle), say)
+            pool = EnginePool(settings.engines, say, compiling)
             self.encoders = encoders = open_encoders(pool, settings.engines, bundle, say)
             """What describes it; both may be used on when it has ended."""
             heads = open_heads(pool, bundle)

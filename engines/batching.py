@@ -4,18 +4,32 @@ Nobody owns a thread for it: of those who wait, one runs the batch for all. So a
 of different lengths are padded to the longest, which the network's masks hide.
 """
 
+import contextlib
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from emotrack.engines.engine import Engine, EngineInfo
-from emotrack.engines.spec import Arrays, Spec
+from emotrack.engines.spec import Arrays, Sizes, Spec
 
 WAITING_LIMIT = 256
 """Items that may wait; who comes then waits for room."""
+
+_deadline: ContextVar[float] = ContextVar("deadline", default=float("inf"))
+
+
+@contextlib.contextmanager
+def wanted_by(deadline: float) -> Iterator[None]:
+    """What this thread asks of engines meanwhile goes before what is wanted later; `deadline`: seconds of the monotonic clock."""
+    token = _deadline.set(deadline)
+    try:
+        yield
+    finally:
+        _deadline.reset(token)
 
 
 @dataclass(slots=True, eq=False)
@@ -59,9 +73,9 @@ class Batcher:
         """`Engine.run`, together with what other threads ask for at the same time."""
         return self.run_named(inputs)
 
-    def run_named(self, inputs: Arrays, deadline: float = float("inf")) -> Arrays:
-        """`run` of inputs in a mapping; `deadline` is when, by the monotonic clock, the answer is wanted."""
-        request = _Request(inputs, self.spec.measure(inputs), deadline)
+    def run_named(self, inputs: Arrays) -> Arrays:
+        """`run` of inputs that are in a mapping already."""
+        request = _Request(inputs, self.spec.measure(inputs), _deadline.get())
         with self._condition:
             self._condition.wait_for(lambda: len(self._waiting) < WAITING_LIMIT)
             self._waiting.append(request)
@@ -111,31 +125,36 @@ class Batcher:
     def _serve(self, batch: list[_Request]) -> None:
         began = time.monotonic()
         try:
-            outputs = split(self.spec, self._engine.run_named(join(self.spec, batch)), [request.sizes for request in batch])
+            sizes = [request.sizes for request in batch]
+            joined = join(self.spec, [request.inputs for request in batch], sizes)
+            outputs = split(self.spec, self._engine.run_named(joined), sizes)
             for request, own in zip(batch, outputs, strict=True):
                 request.outputs = own
-        except BaseException as failure:  # noqa: BLE001 - raised on the thread of each that waits for it
-            for request in batch:
-                request.failure = failure
+        except BaseException as failure:  # noqa: BLE001 - raised on the thread that waits for it
+            if len(batch) == 1:
+                batch[0].failure = failure
+            else:  # whose fault it is only shows when each is run alone
+                for request in batch:
+                    self._serve([request])
             return
         self._last_seconds = time.monotonic() - began
         self.batches += 1
         self.items += len(batch)
 
 
-def join(spec: Spec, requests: Sequence[_Request]) -> Arrays:
-    """The inputs of all as one batch, padded to the longest of them along every other axis."""
-    if len(requests) == 1:
-        return requests[0].inputs
-    longest = {name: max(request.sizes[name] for request in requests) for name in spec.axes}
-    padded = [{**longest, "batch": request.sizes["batch"]} for request in requests]
+def join(spec: Spec, inputs: Sequence[Arrays], sizes: Sequence[Sizes]) -> Arrays:
+    """Inputs of these sizes as one batch, padded to the longest of them along every other axis."""
+    if len(inputs) == 1:
+        return inputs[0]
+    longest = {name: max(one[name] for one in sizes) for name in spec.axes}
+    padded = [{**longest, "batch": one["batch"]} for one in sizes]
     return {
-        port.name: np.concatenate([port.padded(one.inputs[port.name], sizes) for one, sizes in zip(requests, padded, strict=True)])
+        port.name: np.concatenate([port.padded(one[port.name], lengths) for one, lengths in zip(inputs, padded, strict=True)])
         for port in spec.inputs
     }
 
 
-def split(spec: Spec, outputs: Arrays, sizes: Sequence[dict[str, int]]) -> list[Arrays]:
+def split(spec: Spec, outputs: Arrays, sizes: Sequence[Sizes]) -> list[Arrays]:
     """The outputs of each of the joined inputs, which were so long, cut out of those of the batch."""
     if len(sizes) == 1:
         return [outputs]

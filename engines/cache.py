@@ -5,97 +5,20 @@ Two processes that want the same engine build it once. What was not used for lon
 """
 
 import contextlib
-import hashlib
+import dataclasses
 import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
-import safetensors.numpy
 from filelock import FileLock, Timeout
 
-from emotrack.engines.definition import file_digest
-from emotrack.engines.parity import Parity
+from emotrack.engines.cache_entry import Damaged, Entry, Manifest, Origin
 from emotrack.engines.spec import Arrays
 from emotrack.model.errors import UserError
-from emotrack.model.whole_file import write_whole
 
-SCHEMA = 1
-MANIFEST, CHECK = "manifest.json", "check.safetensors"
 _BUILDING = ".building-"
-
-
-class Origin(msgspec.Struct, frozen=True):
-    """Everything that an engine depends on, by name."""
-
-    network: str
-    backend: str
-    precision: str
-    graph: str
-    """Digest of what decides the network's answers, see definition.py."""
-    shapes: str
-    made_for: dict[str, str]
-    """Versions of libraries and, on a GPU, the device."""
-    schema: int = SCHEMA
-
-    @property
-    def key(self) -> str:
-        """The name of the engine's folder."""
-        return hashlib.sha256(msgspec.json.encode(self, order="sorted")).hexdigest()
-
-    def difference(self, other: "Origin") -> str:
-        """In which way an engine of `other` is not one of this, in plain words."""
-        for name in sorted(self.made_for.keys() | other.made_for.keys()):
-            here, there = self.made_for.get(name, "none"), other.made_for.get(name, "none")
-            if here != there:
-                return f"was built for {name} {there}, and here is {here}"
-        if self.schema != other.schema:
-            return "is in the format of another version of emotrack"
-        return "was built for other shapes" if self.graph == other.graph else "is of another version of the network"
-
-
-class Manifest(msgspec.Struct, frozen=True):
-    """What lies beside an engine. `refusal` says why one was refused once; it is not built again then, and there is no engine."""
-
-    origin: Origin
-    parity: Parity | None
-    build_seconds: float
-    memory_bytes: int
-    digests: dict[str, str]
-    """SHA-256 of each file."""
-    refusal: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """An engine that is kept."""
-
-    folder: Path
-    manifest: Manifest
-    bytes: int
-    """What it takes on the disk."""
-    used: float
-    """When it was last used, in Unix seconds."""
-
-    @classmethod
-    def read(cls, folder: Path) -> "Entry":
-        """What lies in a folder; raises `Damaged` or `OSError`, the latter also where another process removes it meanwhile."""
-        manifest = _read(folder)
-        return cls(folder, manifest, sum(file.stat().st_size for file in folder.iterdir()), folder.stat().st_mtime)
-
-    def check(self) -> tuple[Arrays, Arrays]:
-        """Inputs, and the network's own outputs for them."""
-        tensors = safetensors.numpy.load_file(self.folder / CHECK)
-        inputs = {name.removeprefix("in."): array for name, array in tensors.items() if name.startswith("in.")}
-        outputs = {name.removeprefix("out."): array for name, array in tensors.items() if name.startswith("out.")}
-        return inputs, outputs
-
-
-class Damaged(Exception):
-    """An entry that is not what was once written."""
 
 
 class EngineCache:
@@ -114,23 +37,31 @@ class EngineCache:
             ) from None
 
     def find(self, origin: Origin) -> Entry | None:
-        """The engine of `origin`, its files checked; what is damaged is removed with a word."""
-        folder = self.folder / origin.key
-        if not folder.is_dir():
-            return None
+        """The engine of `origin`, to be used now; what is damaged is removed with a word."""
         try:
-            entry = Entry.read(folder)
-            if entry.manifest.origin != origin:
-                raise Damaged(origin.difference(entry.manifest.origin))
-            for name, digest in entry.manifest.digests.items():
-                if file_digest(folder / name) != digest:
-                    raise Damaged(f"is damaged ({name} is not as it was written)")
+            entry = self._whole(origin)
         except (Damaged, OSError) as problem:
             reason = str(problem) if isinstance(problem, Damaged) else f"cannot be read ({problem.strerror})"
             self.discard(origin, reason)
             return None
-        with contextlib.suppress(OSError):  # of another user, perhaps
-            os.utime(folder)
+        if entry is not None:
+            with contextlib.suppress(OSError):  # of another user, perhaps
+                os.utime(entry.folder)
+        return entry
+
+    def look(self, origin: Origin) -> Entry | None:
+        """The engine of `origin` where there is a whole one; nothing is touched."""
+        try:
+            return self._whole(origin)
+        except (Damaged, OSError):
+            return None
+
+    def _whole(self, origin: Origin) -> Entry | None:
+        folder = self.folder / origin.key
+        if not folder.is_dir():
+            return None
+        entry = Entry.read(folder)
+        entry.require(origin)
         return entry
 
     def discard(self, origin: Origin, reason: str) -> None:
@@ -151,6 +82,8 @@ class EngineCache:
                 raise self._unwritable(error) from None
             try:
                 yield folder
+            except OSError as error:  # the disk is full
+                raise self._unwritable(error) from error
             finally:
                 shutil.rmtree(folder, ignore_errors=True)
 
@@ -176,26 +109,18 @@ class EngineCache:
         )
 
     def keep(self, folder: Path, manifest: Manifest, check: tuple[Arrays, Arrays] | None) -> Entry:
-        """Put what was built in `folder` into its place, safely on the disk; `check` as `Entry.check` gives it."""
-        if check is not None:
-            tensors = {f"in.{name}": array for name, array in check[0].items()}
-            tensors |= {f"out.{name}": array for name, array in check[1].items()}
-            write_whole(folder / CHECK, safetensors.numpy.save(tensors))
-        digests = {file.name: file_digest(file) for file in sorted(folder.iterdir())}
-        whole = msgspec.structs.replace(manifest, digests=digests)
-        write_whole(folder / MANIFEST, msgspec.json.format(msgspec.json.encode(whole)))
+        """Put what was built in a folder of `building` into its place, safely on the disk; `check` as `Entry.check` gives it."""
+        Entry.write(folder, manifest, check)
+        entry = Entry.read(folder)
         place = self.folder / manifest.origin.key
         shutil.rmtree(place, ignore_errors=True)
-        try:
-            for path in (*folder.iterdir(), folder):
-                _flush(path)
-            os.replace(folder, place)
-            _flush(self.folder)
-        except OSError as error:
-            raise self._unwritable(error) from None
+        for path in (*folder.iterdir(), folder):
+            _flush(path)
+        os.replace(folder, place)
+        _flush(self.folder)
         self._sweep()
-        self._make_room(place)
-        return Entry.read(place)
+        self._make_room(place, entry.bytes)
+        return dataclasses.replace(entry, folder=place)
 
     def entries(self) -> list[Entry]:
         """All engines, the one used last in front; what is damaged is left out."""
@@ -227,12 +152,18 @@ class EngineCache:
                 finally:
                     lock.release()
 
-    def _make_room(self, newest: Path) -> None:
+    def _make_room(self, newest: Path, taken: int) -> None:
+        """Remove what was not used for longest until all that is left fits; the newest, which takes so many bytes, stays."""
         entries = [entry for entry in self.entries() if entry.folder != newest]
-        room = self._limit - sum(file.stat().st_size for file in newest.iterdir())
+        room = self._limit - taken
         for entry in entries:
             room -= entry.bytes
             if room < 0:
+                origin, limit = entry.manifest.origin, self._limit / 1e9
+                self._say(
+                    f"the {origin.backend} engine of {origin.network}, unused for longest, is removed: compiled engines may take "
+                    f"{limit:g} GB (engines.cache_gigabytes)."
+                )
                 shutil.rmtree(entry.folder, ignore_errors=True)
 
     def tell_what_changed(self, origin: Origin) -> None:
@@ -240,15 +171,9 @@ class EngineCache:
         for entry in self.entries():
             other = entry.manifest.origin
             if (other.network, other.backend, other.precision) == (origin.network, origin.backend, origin.precision):
-                self._say(f"the {origin.backend} engine of {origin.network} {origin.difference(other)}, so it is built again.")
+                reason = origin.difference(other)
+                self._say(f"the {origin.backend} engine of {origin.network} that is kept {reason}, so another is built.")
                 return
-
-
-def _read(folder: Path) -> Manifest:
-    try:
-        return msgspec.json.decode((folder / MANIFEST).read_bytes(), type=Manifest)
-    except (msgspec.DecodeError, FileNotFoundError):
-        raise Damaged("is damaged (its manifest cannot be read)") from None
 
 
 def _flush(path: Path) -> None:

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from emotrack.engines.cache import EngineCache, Manifest
+from emotrack.engines.cache import EngineCache
+from emotrack.engines.cache_entry import Manifest
 from emotrack.engines.encoders import Encoders, open_encoders
 from emotrack.engines.engine import EngineInfo, Runs, Skip
 from emotrack.engines.heads import open_heads
 from emotrack.engines.loading import ITSELF, origin_of
-from emotrack.engines.policy import Policy
-from emotrack.engines.pool import EnginePool
+from emotrack.engines.policy import Policy, policy_of
+from emotrack.engines.pool import EnginePool, open_cache
 from emotrack.engines.settings import EngineSettings
 from emotrack.engines.spec import Arrays, Spec
 from emotrack.model.bundle import Bundle
@@ -33,6 +34,17 @@ def catalogue(settings: EngineSettings, bundle: Bundle, say: Callable[[str], Non
     return Catalogue(tuple(listing.specs), encoders)
 
 
+def uncompiled(settings: EngineSettings, bundle: Bundle) -> int:
+    """How many networks will have to be compiled when tracking begins."""
+    cache, policy = open_cache(settings, _unheard), policy_of(settings)
+    found = (standing(spec, policy, cache) for spec in catalogue(settings, bundle, _unheard).networks)
+    return sum(one.backend is not None and not one.compiled for one in found)
+
+
+def _unheard(sentence: str) -> None:
+    """What is missing is told by those who open it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Standing:
     """What will run a network: `backend` with its precision (None where nothing can), as far as that is known without compiling."""
@@ -48,17 +60,17 @@ class Standing:
 def standing(spec: Spec, policy: Policy, cache: EngineCache) -> Standing:
     """How a network stands on this machine."""
     skipped: list[Skip] = []
-    for backend in policy.backends:
-        if (obstacle := backend.obstacle(spec)) is not None:
-            skipped.append(Skip(backend.name, obstacle))
+    for attempt in policy.attempts(spec):
+        if isinstance(attempt, Skip):
+            skipped.append(attempt)
             continue
-        for precision in policy.precisions(backend):
-            name = f"{backend.name} {precision}"
-            entry = cache.find(origin_of(spec, backend, precision)) if backend.keeps else None
-            manifest = None if entry is None else entry.manifest
-            if manifest is None or manifest.refusal is None:
-                return Standing(name, manifest is not None or not backend.keeps, manifest, tuple(skipped))
-            skipped.append(Skip(name, manifest.refusal))
+        backend, precision = attempt
+        name = f"{backend.name} {precision}"
+        entry = cache.look(origin_of(spec, backend, precision)) if backend.keeps else None
+        manifest = None if entry is None else entry.manifest
+        if manifest is None or manifest.refusal is None:
+            return Standing(name, manifest is not None or not backend.keeps, manifest, tuple(skipped))
+        skipped.append(Skip(name, manifest.refusal))
     return Standing(None, False, None, tuple(skipped))
 
 

@@ -15,6 +15,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from emotrack.model.errors import UserError
+
 if TYPE_CHECKING:
     from torch import nn
 
@@ -66,8 +68,11 @@ class OnnxFile:
         raise NotImplementedError("a network that is given as ONNX is no torch module")
 
     def digest(self) -> str:
-        """SHA-256 of the file."""
-        return file_digest(self.path)
+        """SHA-256 of the file; raises `UserError` where it cannot be read."""
+        try:
+            return file_digest(self.path)
+        except OSError as error:
+            raise UserError(f"{self.path} cannot be read ({error.strerror}): give the path of {self.kind}.") from None
 
 
 @cache
@@ -96,6 +101,14 @@ def _imports(module: str) -> Iterator[str]:
     for node in ast.walk(ast.parse(_source(module))):
         if isinstance(node, ast.ImportFrom) and node.module is not None and node.module.startswith(_OURS):
             yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names if _module_of(node.module, alias.name))
+
+
+def _module_of(package: str, name: str) -> bool:
+    """Whether `name` is a module of `package`, which is looked up without importing either."""
+    spec = find_spec(package)
+    places = (spec.submodule_search_locations if spec is not None else None) or []
+    return any((Path(place) / f"{name}.py").is_file() for place in places)
 
 
 @cache
@@ -125,7 +138,7 @@ def _contents(value: Any) -> Iterator[bytes]:
 
 
 def file_digest(path: Path) -> str:
-    """SHA-256 of a file."""
+    """SHA-256 of a file as it is on the disk now."""
     found = hashlib.sha256()
     with path.open("rb") as file:
         while block := file.read(2**20):

@@ -70,7 +70,8 @@ def open_encoders(pool: EnginePool, settings: EngineSettings, bundle: Bundle, sa
     text = opening.try_to_open("text", settings.text, lambda: TextEncoder(pool, settings.text, adapter=bundle.parts.get("text")))
     audio = opening.try_to_open("audio", settings.audio, lambda: _open_audio(pool, settings, bundle))
     detector = None
-    if settings.face != "none" or settings.body_weights is not None:  # bodies are described without their faces
+    # Bodies are described without their faces, and who speaks shows in faces that no network describes.
+    if settings.face != "none" or settings.body_weights is not None:
         detector = open_face_detector(pool)
     face = opening.try_to_open("face", settings.face, lambda: FaceEncoder(pool.engine(face_spec(_part(bundle, "face").path))))
     weights = settings.body_weights

@@ -54,10 +54,23 @@ class Runs(Protocol):
         ...
 
 
-class Runner(Protocol):
-    """How one backend runs one network. `inputs` fit the spec and are `sizes` long; the outputs belong to the caller."""
+def run_in_parts(engine: Runs, name: str, items: np.ndarray, most: int) -> Arrays:
+    """The outputs for all `items`, one or more, of the input `name`, of which the engine takes `most` at once."""
+    found = [engine.run(**{name: items[start : start + most]}) for start in range(0, len(items), most)]
+    return {output: np.concatenate([part[output] for part in found]) for output in found[0]}
 
-    def run(self, inputs: Arrays, sizes: Sizes) -> Arrays: ...
+
+class Runner(Protocol):
+    """How one backend runs one network."""
+
+    @property
+    def memory_bytes(self) -> int | None:
+        """What it takes of its device, where it knows that."""
+        ...
+
+    def run(self, inputs: Arrays, sizes: Sizes) -> Arrays:
+        """The outputs, owned by the caller, of `inputs` that fit the spec and are `sizes` long; may raise `EngineRefused`."""
+        ...
 
 
 class Engine:
@@ -75,7 +88,13 @@ class Engine:
     def run_named(self, inputs: Mapping[str, np.ndarray]) -> Arrays:
         """`run` of inputs that are in a mapping already."""
         sizes = self.spec.measure(inputs)
-        return self._runner.run({name: np.ascontiguousarray(array) for name, array in inputs.items()}, sizes)
+        try:
+            return self._runner.run({name: np.ascontiguousarray(array) for name, array in inputs.items()}, sizes)
+        except EngineRefused as refusal:
+            raise UserError(
+                f"The network {self.spec.name} can run no longer on {self.info.backend} ({refusal}): start again, or with "
+                "--set engines.backend=onnx-cpu."
+            ) from refusal
 
 
 class EngineRefused(Exception):
@@ -84,8 +103,15 @@ class EngineRefused(Exception):
     @property
     def lasting(self) -> bool:
         """Whether it would be refused again: not where room was short."""
-        cause = self.__cause__
-        return not (isinstance(cause, (MemoryError, OSError)) or type(cause).__name__ == "OutOfMemoryError")
+        return not isinstance(self.__cause__, (MemoryError, OSError)) and type(self.__cause__).__name__ != "OutOfMemoryError"
+
+
+class NoRoom(EngineRefused):
+    """An engine for which the GPU has no room now."""
+
+    @property
+    def lasting(self) -> bool:
+        return False
 
 
 class EngineUnavailable(UserError):

@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 
 from emotrack.engines.definition import Definition
-from emotrack.engines.engine import Runs
+from emotrack.engines.engine import Runs, run_in_parts
 from emotrack.engines.spec import Arrays, Port, Sizes, Spec, batch_axis
 from emotrack.model.formats import EXPRESSIONS, FACE_DIM, FACE_SIZE
 
@@ -60,9 +60,9 @@ class FaceEncoder:
 
     def encode(self, crops: np.ndarray) -> np.ndarray:
         """Describe crops uint8 [k, 48, 48] as float32 [k, 128]; k may be 0."""
-        most = _BATCH.maximum
-        found = [self._engine.run(crops=crops[start : start + most]) for start in range(0, len(crops), most)]
-        return np.concatenate([np.zeros((0, FACE_DIM), np.float32), *(one["descriptors"] for one in found)])
+        if not len(crops):
+            return np.zeros((0, FACE_DIM), np.float32)
+        return run_in_parts(self._engine, "crops", crops, _BATCH.maximum)["descriptors"]
 
 
 def _samples(sizes: Sizes, random: np.random.Generator) -> list[Arrays]:

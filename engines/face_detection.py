@@ -12,11 +12,10 @@ from PIL import Image
 
 from emotrack.engines.area_sampling import AreaSampling
 from emotrack.engines.boxes import intersection_over_smaller, moved, non_maximum_suppression, squares
-from emotrack.engines.engine import Runs
+from emotrack.engines.engine import Runs, run_in_parts
 from emotrack.engines.face_networks import AT_ONCE, FINAL, REFINED, face_detection_specs
 from emotrack.engines.face_proposals import propose
 from emotrack.engines.pool import EnginePool
-from emotrack.engines.spec import Arrays
 
 _REFINED_PROBABILITY = 0.7
 _SAME_PLACE = 0.7
@@ -104,14 +103,14 @@ class FaceDetector:
         proposed, edges = _inside(proposed, (picture.height, picture.width))
         if not len(proposed):
             return proposed
-        found = _run(self._rnet, picture.crops(edges, REFINED))
+        found = run_in_parts(self._rnet, "crops", picture.crops(edges, REFINED), AT_ONCE)
         likely = np.flatnonzero(found["probabilities"] > _REFINED_PROBABILITY)
         kept = likely[non_maximum_suppression(proposed[likely], found["probabilities"][likely], _SAME_PLACE)]
         return squares(moved(proposed[kept], found["moves"][kept], edge=1))
 
     def _judged(self, places: np.ndarray, crops: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Boxes [n, 4], probabilities [n] and landmarks [n, 5, 2] of what O-net sees in crops of `places` [n, 4]."""
-        found = _run(self._onet, crops)
+        found = run_in_parts(self._onet, "crops", crops, AT_ONCE)
         sides = places[:, 2:] - places[:, :2] + 1
         landmarks = found["landmarks"].swapaxes(1, 2) * sides[:, None] + places[:, None, :2] - 1
         return moved(places, found["moves"], edge=1), found["probabilities"], landmarks
@@ -142,9 +141,3 @@ def _inside(places: np.ndarray, shape: tuple[int, ...]) -> tuple[np.ndarray, np.
     edges[:, 2:] = np.minimum(edges[:, 2:], shape[1::-1])
     inside = (edges[:, 2:] > edges[:, :2]).all(1)
     return places[inside], edges[inside]
-
-
-def _run(engine: Runs, crops: np.ndarray) -> Arrays:
-    """Its answers for all `crops`, of which there is one at least."""
-    found = [engine.run(crops=crops[start : start + AT_ONCE]) for start in range(0, len(crops), AT_ONCE)]
-    return {name: np.concatenate([one[name] for one in found]) for name in found[0]}

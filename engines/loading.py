@@ -1,20 +1,22 @@
 """From a network's spec to an engine of it: out of the cache where it is, else built, compared and kept; else the next backend."""
 
+import contextlib
 import hashlib
 import time
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from emotrack.engines.backends.backend import Backend
-from emotrack.engines.cache import EngineCache, Entry, Manifest, Origin
+from emotrack.engines.backends.backend import Backend, CompilingBackend, DirectBackend
+from emotrack.engines.cache import EngineCache
+from emotrack.engines.cache_entry import Entry, Manifest, Origin
 from emotrack.engines.definition import OnnxFile, source_digest
-from emotrack.engines.engine import Engine, EngineInfo, EngineRefused, EngineUnavailable, Runner, Skip
+from emotrack.engines.engine import Engine, EngineInfo, EngineRefused, EngineUnavailable, NoRoom, Runner, Skip
 from emotrack.engines.memory import require_room, used_bytes
 from emotrack.engines.parity import Parity, answers, compare, compare_outputs
 from emotrack.engines.policy import Policy
 from emotrack.engines.spec import Arrays, Precision, Spec
+from emotrack.model.errors import UserError
 
 Told = Callable[[str], None]
 """Is told in one sentence what takes time."""
@@ -27,17 +29,15 @@ def load(spec: Spec, policy: Policy, cache: EngineCache, told: Told) -> Engine:
     Raises `EngineUnavailable` where none can, and `UserError` where the network itself cannot be had.
     """
     skipped: list[Skip] = []
-    for backend in policy.backends:
-        if (obstacle := backend.obstacle(spec)) is not None:
-            skipped.append(Skip(backend.name, obstacle))
+    for attempt in policy.attempts(spec):
+        if isinstance(attempt, Skip):
+            skipped.append(attempt)
             continue
-        if policy.precision is not None and policy.precision not in backend.precisions:
-            skipped.append(Skip(f"{backend.name} {policy.precision}", "it does not compute so"))
-        for precision in policy.precisions(backend):
-            try:
-                return open_engine(spec, backend, precision, cache, told, tuple(skipped))
-            except EngineRefused as refusal:
-                skipped.append(Skip(f"{backend.name} {precision}", str(refusal)))
+        backend, precision = attempt
+        try:
+            return open_engine(spec, backend, precision, cache, told, tuple(skipped))
+        except EngineRefused as refusal:
+            skipped.append(Skip(f"{backend.name} {precision}", str(refusal)))
     reasons = "; ".join(f"{skip.backend}: {skip.reason}" for skip in skipped)
     raise EngineUnavailable(f"The network {spec.name} cannot be run as asked for ({reasons}): set engines.backend to auto.")
 
@@ -48,10 +48,10 @@ def open_engine(
     """An engine of one backend in one precision, telling what was `skipped` for it; raises `EngineRefused` where there is none."""
     if backend.keeps:
         return _open_kept(spec, backend, precision, cache, skipped, told)
-    return _open_unkept(spec, backend, precision, skipped)
+    return _start(spec, backend, precision, skipped)
 
 
-def build(spec: Spec, backend: Backend, precision: Precision, cache: EngineCache, told: Told) -> tuple[Entry, Runner]:
+def build(spec: Spec, backend: CompilingBackend, precision: Precision, cache: EngineCache, told: Told) -> tuple[Entry, Runner]:
     """Compile a network, compare it with itself as written, keep it, and leave it open.
 
     Raises `EngineRefused` where it differs or cannot be compiled, which is remembered, or cannot be opened now.
@@ -64,33 +64,49 @@ def build(spec: Spec, backend: Backend, precision: Precision, cache: EngineCache
         told(f"compiling {spec.name} for {backend.name} ({precision}), once for this machine …")
         began = time.perf_counter()
         try:
-            backend.build(spec, precision, folder)
+            with _failures_refused():
+                backend.build(spec, precision, folder)
+            reference = reference_run(spec)
+            check = (inputs := check_inputs(spec)), reference(inputs)
+            runner, parity, memory = _gated(
+                spec, precision, [*answers(spec, reference), check], backend.on_gpu, lambda: backend.open(spec, folder)
+            )
         except EngineRefused as refusal:
-            if refusal.lasting:
-                _keep_refused(cache, folder, origin, str(refusal), time.perf_counter() - began)
+            if refusal.lasting:  # or it would be compiled at every start only to be refused
+                for file in folder.iterdir():
+                    file.unlink()
+                cache.keep(folder, Manifest(origin, None, time.perf_counter() - began, 0, {}, str(refusal)), None)
             raise
-        reference = reference_run(spec)
-        expected = answers(spec, reference)
-        before = used_bytes(backend.on_gpu)
-        runner = backend.open(spec, precision, folder)
+        return cache.keep(folder, Manifest(origin, parity, time.perf_counter() - began, memory, {}), check), runner
+
+
+def _gated(
+    spec: Spec, precision: Precision, expected: Sequence[tuple[Arrays, Arrays]], on_gpu: bool, begin: Callable[[], Runner]
+) -> tuple[Runner, Parity, int]:
+    """What `begin` gives, how far its answers are from those expected, and the bytes that it takes; raises `EngineRefused`."""
+    before = used_bytes(on_gpu)
+    with _failures_refused():
+        runner = begin()
         parity = compare(spec, expected, _run_of(spec, runner))
-        memory = max(0, used_bytes(backend.on_gpu) - before)
-        took = time.perf_counter() - began
-        if (refused := parity.refusal(spec, precision)) is not None:
-            _keep_refused(cache, folder, origin, refused, took)
-            raise EngineRefused(refused)
-        inputs = check_inputs(spec)
-        return cache.keep(folder, Manifest(origin, parity, took, memory, {}), (inputs, reference(inputs))), runner
+    if (refusal := parity.refusal(spec, precision)) is not None:
+        raise EngineRefused(refusal)
+    return runner, parity, runner.memory_bytes or max(0, used_bytes(on_gpu) - before)
 
 
-def _keep_refused(cache: EngineCache, folder: Path, origin: Origin, refusal: str, seconds: float) -> None:
-    """Remember that it is of no use, so that it is not compiled at every start only to be refused."""
-    for file in folder.iterdir():
-        file.unlink()
-    cache.keep(folder, Manifest(origin, None, seconds, 0, {}, refusal), None)
+@contextlib.contextmanager
+def _failures_refused() -> Iterator[None]:
+    """Make a refusal of whatever libraries raise over a network or a machine that they cannot cope with; not of a full disk."""
+    try:
+        yield
+    except (UserError, EngineRefused, OSError):
+        raise
+    except Exception as error:
+        if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+            raise NoRoom("there is no room for it") from error
+        raise EngineRefused(f"it fails here: {(str(error).strip() or type(error).__name__).splitlines()[0].rstrip('.')}") from error
 
 
-def origin_of(spec: Spec, backend: Backend, precision: Precision) -> Origin:
+def origin_of(spec: Spec, backend: CompilingBackend, precision: Precision) -> Origin:
     """Everything that an engine of `spec` depends on."""
     graph = hashlib.sha256((spec.definition.digest() + source_digest(backend.compiler)).encode()).hexdigest()
     return Origin(spec.name, backend.name, precision, graph, shapes_of(spec), backend.hardware())
@@ -118,7 +134,7 @@ def check_inputs(spec: Spec) -> Arrays:
 
 
 def _open_kept(
-    spec: Spec, backend: Backend, precision: Precision, cache: EngineCache, skipped: tuple[Skip, ...], told: Told
+    spec: Spec, backend: CompilingBackend, precision: Precision, cache: EngineCache, skipped: tuple[Skip, ...], told: Told
 ) -> Engine:
     """An engine of a backend that keeps what it compiled."""
     origin = origin_of(spec, backend, precision)
@@ -136,32 +152,34 @@ def _open_kept(
     return Engine(spec, info, runner)
 
 
-def _open_unkept(spec: Spec, backend: Backend, precision: Precision, skipped: tuple[Skip, ...]) -> Engine:
-    """An engine of a backend that is made anew at every start."""
-    began, before = time.perf_counter(), used_bytes(backend.on_gpu)
-    runner = backend.open(spec, precision, Path())
-    parity = ITSELF if backend.is_reference else compare(spec, answers(spec, reference_run(spec)), _run_of(spec, runner))
-    if (refusal := parity.refusal(spec, precision)) is not None:
-        raise EngineRefused(refusal)
-    memory = max(0, used_bytes(backend.on_gpu) - before)
+def _start(spec: Spec, backend: DirectBackend, precision: Precision, skipped: tuple[Skip, ...]) -> Engine:
+    """An engine of a backend that makes it anew at every start."""
+    began = time.perf_counter()
+    if backend.is_reference:
+        before = used_bytes(backend.on_gpu)
+        runner, parity = backend.start(spec), ITSELF
+        memory = max(0, used_bytes(backend.on_gpu) - before)
+    else:
+        expected = answers(spec, reference_run(spec))
+        runner, parity, memory = _gated(spec, precision, expected, backend.on_gpu, lambda: backend.start(spec))
     info = EngineInfo(spec.name, backend.name, precision, parity, time.perf_counter() - began, memory, None, skipped)
     return Engine(spec, info, runner)
 
 
-def _reopened(spec: Spec, backend: Backend, precision: Precision, cache: EngineCache, entry: Entry) -> Runner | None:
+def _reopened(spec: Spec, backend: CompilingBackend, precision: Precision, cache: EngineCache, entry: Entry) -> Runner | None:
     """A kept engine that still answers as it did when it was built; of any other, None, and it is thrown away with a word."""
     if entry.manifest.refusal is not None:
         raise EngineRefused(entry.manifest.refusal)
     require_room(spec.name, entry.manifest.memory_bytes, backend.on_gpu)
     try:
-        runner = backend.open(spec, precision, entry.folder)
-        inputs, expected = entry.check()
-        problem = compare_outputs(spec, expected, _run_of(spec, runner)(inputs)).refusal(spec, precision)
-    except EngineRefused as refusal:
-        problem = str(refusal)
-    except Exception as error:  # noqa: BLE001
-        # Whatever a runtime raises over an engine that it has run before, or a disk over a file that has gone meanwhile.
-        problem = str(error).splitlines()[0] if str(error) else type(error).__name__
+        with _failures_refused():
+            runner = backend.open(spec, entry.folder)
+            inputs, expected = entry.check()
+            problem = compare_outputs(spec, expected, _run_of(spec, runner)(inputs)).refusal(spec, precision)
+    except NoRoom:
+        raise
+    except (EngineRefused, OSError) as failure:  # the latter where a file has gone meanwhile
+        problem = str(failure)
     if problem is None:
         return runner
     cache.discard(entry.manifest.origin, f"does not answer as it did ({problem})")

@@ -1,8 +1,9 @@
-"""How quick the engines of a network are, side by side: all are timed in turns, so that a machine that drifts drifts for all."""
+"""How quick things are, side by side: all are timed in turns, so that a machine that drifts drifts for all."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -10,34 +11,34 @@ from emotrack.engines.engine import Engine
 from emotrack.engines.spec import Arrays, Spec
 
 _SECONDS = 1.0
-"""About how long each engine of a network is timed at each batch size."""
+"""About how long each is timed."""
 _LEAST, _MOST = 5, 200
 
 
 @dataclass(frozen=True, slots=True)
-class Timed:
-    """Wall time of one engine at one batch size, in milliseconds a run: the median, and what 19 of 20 runs stay below."""
+class Pace:
+    """Milliseconds a run: the median, and what 19 of 20 runs stay below."""
 
-    engine: Engine
-    batch: int
     median: float
     slow: float
 
 
-def time_engines(spec: Spec, engines: Sequence[Engine], batches: Sequence[int]) -> Iterator[Timed]:
+def time_engines(spec: Spec, engines: Sequence[Engine], batches: Sequence[int]) -> Iterator[tuple[Engine, int, Pace]]:
     """Time the engines of one network at its typical sizes, at each batch size that it takes."""
     for batch in batches:
-        if batch > spec.axes["batch"].maximum:
-            continue
-        inputs = inputs_of(spec, batch)
-        runs = {place: _Turn(engine, inputs) for place, engine in enumerate(engines)}
-        rounds = int(np.clip(_SECONDS / max(turn.once() for turn in runs.values()), _LEAST, _MOST))
-        for _ in range(rounds):
-            for turn in runs.values():
-                turn.seconds.append(turn.once())
-        for turn in runs.values():
-            slow, median = np.quantile(turn.seconds, [0.95, 0.5]) * 1e3
-            yield Timed(turn.engine, batch, float(median), float(slow))
+        if batch <= spec.axes["batch"].maximum:
+            inputs = inputs_of(spec, batch)
+            paces = in_turns([partial(engine.run_named, inputs) for engine in engines])
+            yield from ((engine, batch, pace) for engine, pace in zip(engines, paces, strict=True))
+
+
+def in_turns(runs: Sequence[Callable[[], object]]) -> list[Pace]:
+    """The pace of each, run over and over one after the other, warmed up before."""
+    for _ in range(3):
+        once = [_seconds(run) for run in runs]
+    rounds = int(np.clip(_SECONDS / max(once, default=1.0), _LEAST, _MOST))
+    seconds = np.array([[_seconds(run) for run in runs] for _ in range(rounds)])
+    return [Pace(float(median), float(slow)) for slow, median in (np.quantile(seconds, [0.95, 0.5], axis=0) * 1e3).T]
 
 
 def inputs_of(spec: Spec, batch: int) -> Arrays:
@@ -45,17 +46,7 @@ def inputs_of(spec: Spec, batch: int) -> Arrays:
     return spec.samples({**spec.sizes("typical"), "batch": batch}, np.random.default_rng(0))[0]
 
 
-class _Turn:
-    """One engine that is timed over and over on the same inputs."""
-
-    def __init__(self, engine: Engine, inputs: Mapping[str, np.ndarray]) -> None:
-        self.engine = engine
-        self.seconds: list[float] = []
-        self._inputs = inputs
-        for _ in range(3):
-            self.once()
-
-    def once(self) -> float:
-        began = time.perf_counter()
-        self.engine.run_named(self._inputs)
-        return time.perf_counter() - began
+def _seconds(run: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    run()
+    return time.perf_counter() - began

@@ -4,19 +4,18 @@ from collections.abc import Iterable
 
 import psutil
 
-from emotrack.engines.engine import EngineInfo
+from emotrack.engines.engine import EngineInfo, NoRoom
 from emotrack.model.errors import UserError
 
 
 def used_bytes(on_gpu: bool) -> int:
-    """What this process holds now of the machine's memory, or what all hold of the GPU's."""
+    """What this process holds now of the machine's memory, or of the GPU's through torch."""
     if not on_gpu:
         resident: int = psutil.Process().memory_info().rss
         return resident
     import torch
 
-    free, total = torch.cuda.mem_get_info()
-    return total - free
+    return torch.cuda.memory_reserved()
 
 
 def free_bytes(on_gpu: bool) -> int:
@@ -30,14 +29,20 @@ def free_bytes(on_gpu: bool) -> int:
 
 
 def require_room(network: str, wanted: int, on_gpu: bool) -> None:
-    """Raises `UserError` where an engine that takes `wanted` bytes does not fit into what is free."""
+    """See to it that an engine that takes `wanted` bytes fits into what is free.
+
+    Raises `NoRoom` where the GPU is full, for then the processor is left, and `UserError` where the machine is, for there
+    every other backend takes more.
+    """
     free = free_bytes(on_gpu)
-    if wanted > free:
-        place = "the GPU's memory" if on_gpu else "memory"
-        raise UserError(
-            f"The network {network} takes {wanted / 1e9:.1f} GB of {place} and {free / 1e9:.1f} GB are free: end other programs, "
-            "or leave a stream out with --set engines.text=none (audio, face)."
-        )
+    if wanted <= free:
+        return
+    if on_gpu:
+        raise NoRoom(f"it takes {wanted / 1e9:.1f} GB of the GPU's memory and {free / 1e9:.1f} GB are free")
+    raise UserError(
+        f"The network {network} takes {wanted / 1e9:.1f} GB of memory and {free / 1e9:.1f} GB are free: end other programs, "
+        "or leave a stream out with --set engines.text=none (audio, face)."
+    )
 
 
 def summary(engines: Iterable[EngineInfo]) -> str:

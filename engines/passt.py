@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from emotrack.engines.definition import Definition
-from emotrack.engines.engine import Runs
+from emotrack.engines.engine import Runs, run_in_parts
 from emotrack.engines.pool import EnginePool
 from emotrack.engines.spec import Arrays, Port, Sizes, Spec, batch_axis
 from emotrack.model.errors import UserError
@@ -45,10 +45,9 @@ class PasstEncoder:
 
     def encode(self, segments: np.ndarray) -> np.ndarray:
         """Describe float32 segments [k, window * rate] as float32 [k, dim]; k may be 0."""
-        most = _BATCH.maximum
-        parts = [segments[start : start + most] for start in range(0, len(segments), most)]
-        found = [self._engine.run(pictures=log_mel(part))["descriptors"] for part in parts]
-        return np.concatenate([np.zeros((0, self.dim), np.float32), *found])
+        if not len(segments):
+            return np.zeros((0, self.dim), np.float32)
+        return run_in_parts(self._engine, "pictures", log_mel(segments), _BATCH.maximum)["descriptors"]
 
 
 _BATCH = batch_axis(4)

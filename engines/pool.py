@@ -20,13 +20,13 @@ _open: WeakValueDictionary[tuple[str, ...], Runs] = WeakValueDictionary()
 class EnginePool:
     """Gives engines as the settings ask for them."""
 
-    def __init__(self, settings: EngineSettings, told: Told) -> None:
-        """`told` is given every sentence about what takes time or was found wrong."""
+    def __init__(self, settings: EngineSettings, told: Told, compiling: Told | None = None) -> None:
+        """`told` is given every sentence about what was found wrong, and `compiling` (else `told` too) one for each compilation."""
         self.policy = policy_of(settings)
         self.cache = open_cache(settings, told)
         self.given: dict[str, EngineInfo] = {}
         """What was given out so far, by network."""
-        self._told = told
+        self._compiling = compiling or told
         self._settings = settings
 
     def engine(self, spec: Spec) -> Runs:
@@ -36,7 +36,7 @@ class EnginePool:
         with _lock:
             engine = _open.get(key)
             if engine is None:
-                engine = self._shared(load(spec, self.policy, self.cache, self._told))
+                engine = self._shared(load(spec, self.policy, self.cache, self._compiling))
                 _open[key] = engine
         self.given[spec.name] = engine.info
         return engine

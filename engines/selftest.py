@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from emotrack.engines.batching import Batcher
+from emotrack.engines.batching import join, split
 from emotrack.engines.engine import Engine
 from emotrack.engines.loading import reference_run
 from emotrack.engines.measuring import inputs_of
 from emotrack.engines.parity import answers, compare, compare_outputs
-from emotrack.engines.spec import Arrays, Axis, Spec
+from emotrack.engines.spec import Arrays, Axis, Port, Spec
 
 _THREADS = 4
 
@@ -64,14 +64,11 @@ def _padding(spec: Spec, engine: Engine) -> tuple[bool, str]:
     if spec.axes["batch"].maximum == 1:
         return True, "items are run one by one"
     random = np.random.default_rng(1)
-    least, typical = ({**spec.sizes(which), "batch": 1} for which in ("minimum", "typical"))
-    items = [spec.samples(sizes, random)[0] for sizes in (least, typical)]
+    typical = {**spec.sizes("typical"), "batch": 1}
+    shorter = {name: max(spec.axes[name].minimum, (length + 1) // 2) for name, length in typical.items()}
+    items = [spec.samples(sizes, random)[0] for sizes in (shorter, typical)]
     alone = [engine.run_named(item) for item in items]
-    batcher = Batcher(engine, delay=0.2)
-    with ThreadPoolExecutor(len(items)) as threads:
-        together = list(threads.map(batcher.run_named, items))
-    if batcher.batches != 1:
-        return False, "the items were not run together"
+    together = split(spec, engine.run_named(join(spec, items, [shorter, typical])), [shorter, typical])
     found = [_close(spec, engine, one, other) for one, other in zip(alone, together, strict=True)]
     return all(holds for holds, _ in found), found[-1][1]
 
@@ -93,23 +90,22 @@ def _aliasing(spec: Spec, engine: Engine) -> tuple[bool, str]:
 
 
 def _refusal(spec: Spec, engine: Engine) -> tuple[bool, str]:
-    for port in spec.inputs:
-        for place, side in enumerate(port.shape):
-            if isinstance(side, Axis):
-                inputs = {**spec.sizes("typical"), side.name: side.maximum}
-                given = spec.samples(inputs, np.random.default_rng(0))[0]
-                wrong = {
-                    one.name: np.concatenate([given[one.name], given[one.name]], one.shape.index(side))
-                    if side in one.shape
-                    else given[one.name]
-                    for one in spec.inputs
-                }
-                try:
-                    engine.run_named(wrong)
-                except ValueError as error:
-                    return True, str(error)
-                return False, f"{2 * side.maximum} along {port.name}'s axis {place} were taken"
-    return True, "all sizes are fixed"
+    said = "all sizes are fixed"
+    for name, axis in spec.axes.items():
+        given = spec.samples({**spec.sizes("typical"), name: axis.maximum}, np.random.default_rng(0))[0]
+        wrong = {port.name: _twice(given[port.name], port, axis) for port in spec.inputs}
+        try:
+            engine.run_named(wrong)
+        except ValueError as error:
+            said = str(error)
+        else:
+            return False, f"{2 * axis.maximum} along {name} were taken"
+    return True, said
+
+
+def _twice(array: np.ndarray, port: Port, axis: Axis) -> np.ndarray:
+    """As long again along an axis, where it has that."""
+    return np.concatenate([array, array], port.shape.index(axis)) if axis in port.shape else array
 
 
 def _close(spec: Spec, engine: Engine, expected: Arrays, given: Arrays) -> tuple[bool, str]:

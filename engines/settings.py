@@ -14,7 +14,7 @@ class EngineSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    """Where the networks run; auto takes CUDA where torch finds it."""
+    """Where the networks run. auto takes a GPU where there is one; cuda does not begin without one."""
     backend: Literal["auto", BackendName] = "auto"
     """What runs them; auto takes the first that can, named ones are taken or tracking does not begin."""
     precision: Literal["auto", "fp32", "fp16", "bf16", "int8"] = "auto"

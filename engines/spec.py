@@ -54,11 +54,13 @@ class Port:
     name: str
     dtype: Literal["float32", "int64", "uint8", "bool"]
     shape: tuple[int | Axis | Shorter, ...]
+    padding: int = 0
+    """What stands behind items that are shorter than others, or than their bucket; the network must make nothing of it."""
 
     def padded(self, array: np.ndarray, sizes: Sizes) -> np.ndarray:
-        """`array` with zeros behind it along each varying axis, up to `sizes`."""
+        """`array` with `padding` behind it along each varying axis, up to `sizes`."""
         missing = [(0, sizes[side.name] - length) if isinstance(side, Axis) else (0, 0) for side, length in self._sides(array)]
-        return np.pad(array, missing) if any(after for _, after in missing) else array
+        return np.pad(array, missing, constant_values=self.padding) if any(after for _, after in missing) else array
 
     def cut(self, array: np.ndarray, sizes: Sizes) -> np.ndarray:
         """The part of `array` that is no padding, which is what lies within `sizes`."""

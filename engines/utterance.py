@@ -15,7 +15,7 @@ from emotrack.model.tokens import padded
 
 _BATCH = batch_axis()
 _TOKENS = {
-    "text": Axis("words", (16, 32, 64, 128), typical=16),
+    "text": Axis("words", (16, 32, 64, 128), typical=12),
     "audio": Axis("segments", (8, 32, 128), typical=4),
     "face": Axis("faces", (16,), typical=8),
     "body": Axis("bodies", (16,), typical=1),

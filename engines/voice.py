@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from emotrack.engines.definition import Definition
-from emotrack.engines.engine import Runs
+from emotrack.engines.engine import Runs, run_in_parts
 from emotrack.engines.spec import Arrays, Port, Sizes, Spec, batch_axis
 from emotrack.model.formats import VOICE_DIM, VOICE_EMOTIONS, VOICE_HOP, VOICE_RATE, VOICE_WINDOW
 
@@ -39,9 +39,9 @@ class VoiceEncoder:
 
     def encode(self, segments: np.ndarray) -> np.ndarray:
         """Describe segments float32 [k, 24000] as float32 [k, 128]; k may be 0."""
-        most = _BATCH.maximum
-        found = [self._engine.run(segments=segments[start : start + most]) for start in range(0, len(segments), most)]
-        return np.concatenate([np.zeros((0, VOICE_DIM), np.float32), *(one["descriptors"] for one in found)])
+        if not len(segments):
+            return np.zeros((0, VOICE_DIM), np.float32)
+        return run_in_parts(self._engine, "segments", segments, _BATCH.maximum)["descriptors"]
 
 
 def _samples(sizes: Sizes, random: np.random.Generator) -> list[Arrays]:

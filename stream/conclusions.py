@@ -9,6 +9,7 @@ from concurrent.futures import wait
 import msgspec
 import numpy as np
 
+from emotrack.engines.batching import wanted_by
 from emotrack.model.configuration import Stream
 from emotrack.model.memory import SpeakerMemory
 from emotrack.stream.answers import FAILED, Answers
@@ -22,6 +23,8 @@ from emotrack.stream.seeing.vision import Vision
 from emotrack.stream.speakers.assign import AssignedSpeaker, make_assigner
 from emotrack.stream.utterance import Utterance
 
+LABEL_SECONDS = 0.25
+"""From an endpoint to its label: for so long its work may wait for that of others that is wanted sooner."""
 HURRIED_SECONDS = 0.8
 """How long a transcript is waited for when the session is to end."""
 
@@ -114,7 +117,8 @@ class Conclusions:
                 self._wait_for_words(utterance)
             elif utterance.answer is None and not self._complete(utterance) and not self._overdue(utterance):
                 return
-            self._final(self._ended.pop(0))
+            with wanted_by(utterance.endpoint_arrived_ns / 1e9 + LABEL_SECONDS):
+                self._final(self._ended.pop(0))
 
     def _complete(self, utterance: Utterance) -> bool:
         heard = utterance.transcription is None if utterance.transcript is None else utterance.transcript.done()

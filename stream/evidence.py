@@ -82,7 +82,7 @@ def reread(evidence: Evidence, encoders: Encoders, context: TextContext) -> Evid
 
 
 def _words(heard: Heard, context: TextContext, encoders: Encoders, modes: Collection[Stream]) -> Found:
-    if heard.transcript is None or encoders.text is None or "text" not in modes:
+    if heard.transcript is None or encoders.text is None or "text" in encoders.unusable or "text" not in modes:
         return Found(None, heard.reason)
     return Found(encoders.text.encode(heard.transcript.text, context.speaker, context.before), "no words")
 

@@ -243,8 +243,8 @@ class Loop:
         self._raise_failures()
 
     def _describe(self) -> AudioDescription | None:
-        encoder = self._parts.encoders.audio
-        return None if encoder is None else AudioDescription(encoder)
+        encoders = self._parts.encoders
+        return None if encoders.audio is None or "audio" in encoders.unusable else AudioDescription(encoders.audio)
 
     def _transcribe(self) -> TranscriptionStream | None:
         transcriber = self._parts.transcriber

@@ -35,6 +35,16 @@ def workbench() -> Iterator["Workbench"]:
     opened.close()
 
 
+@pytest.fixture
+def without_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine without a GPU, also where there is one."""
+    from emotrack.engines import hardware, policy
+    from emotrack.engines.backends import cuda_graph, eager, tensorrt
+
+    for module in (hardware, policy, cuda_graph, eager, tensorrt):
+        monkeypatch.setattr(module, "gpu_obstacle", lambda: hardware.NO_GPU)
+
+
 _OWN_CACHE = pytest.StashKey[str]()
 
 

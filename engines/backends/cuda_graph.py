@@ -5,12 +5,11 @@ captured at warm-up, on the one thread that owns the GPU, and out of one pool of
 """
 
 import itertools
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from emotrack.engines.backends.eager import as_tuple, exact_arithmetic
+from emotrack.engines.backends.eager import as_tuple, exact_arithmetic, placed
 from emotrack.engines.definition import OnnxFile
 from emotrack.engines.engine import EngineRefused, Runner
 from emotrack.engines.hardware import gpu_obstacle
@@ -27,10 +26,9 @@ GRAPHS = 64
 class CudaGraph:
     """Captures torch's own kernels, or with `inductor` those that it generates."""
 
-    compiler = "emotrack.engines.backends.cuda_graph"
     on_gpu = True
     is_reference = False
-    keeps = False
+    keeps: Literal[False] = False
     precisions: tuple[Precision, ...] = ("fp32",)
     optional: tuple[Precision, ...] = ()
 
@@ -46,13 +44,7 @@ class CudaGraph:
         graphs = len(combinations(spec))
         return f"it would take {graphs} graphs, one for each combination of sizes" if graphs > GRAPHS else None
 
-    def hardware(self) -> dict[str, str]:
-        return {}
-
-    def build(self, spec: Spec, precision: Precision, folder: Path) -> None:
-        raise NotImplementedError("nothing is kept of a captured graph")
-
-    def open(self, spec: Spec, precision: Precision, folder: Path) -> Runner:
+    def start(self, spec: Spec) -> Runner:
         from emotrack.engines.device_worker import device_worker
 
         return device_worker("cuda").call(lambda: CudaGraphRunner(spec, self._inductor))
@@ -60,6 +52,8 @@ class CudaGraph:
 
 class CudaGraphRunner:
     """The graphs of one network."""
+
+    memory_bytes = None
 
     def __init__(self, spec: Spec, inductor: bool) -> None:
         """Capture everything; raises `EngineRefused` where the network does something that cannot be captured."""
@@ -69,7 +63,7 @@ class CudaGraphRunner:
 
         exact_arithmetic()
         self._worker = device_worker("cuda")
-        network: Any = spec.definition.build().to("cuda")
+        network: Any = placed(spec.definition.build(), "cuda")
         network = torch.compile(network, dynamic=False) if inductor else network
         self._spec = spec
         pool = torch.cuda.graph_pool_handle()
@@ -80,6 +74,7 @@ class CudaGraphRunner:
         except Exception as error:
             # Capture and code generation raise many kinds; each means that this network is run in another way.
             raise EngineRefused(f"it cannot be captured: {str(error).strip().splitlines()[0].rstrip('.')}") from error
+        self._worker.drop_with(self, self._graphs)
 
     def run(self, inputs: Arrays, sizes: Sizes) -> Arrays:
         bucket = self._spec.buckets(sizes)
@@ -95,6 +90,7 @@ class _Graph:
     def __init__(self, spec: Spec, network: "nn.Module", sizes: Sizes, pool: Any) -> None:
         import torch
 
+        self._network = network  # its weights are read where they lie, at every replay
         self._stream = torch.cuda.Stream()
         self._inputs = {port.name: _pinned(port, sizes) for port in spec.inputs}
         with torch.inference_mode(), torch.cuda.stream(self._stream):

@@ -1,19 +1,20 @@
 """torch itself, running the network as it is written: there is always this one, and the others are measured by it."""
 
-from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 from emotrack.engines.definition import OnnxFile
-from emotrack.engines.engine import Runner
+from emotrack.engines.engine import NoRoom, Runner
 from emotrack.engines.hardware import gpu_obstacle
 from emotrack.engines.spec import Arrays, Precision, Sizes, Spec
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 class Eager:
     """Runs on the processor, or on the GPU that torch finds."""
 
-    compiler = "emotrack.engines.backends.eager"
-    keeps = False
-    is_reference = True
+    keeps: Literal[False] = False
     precisions: tuple[Precision, ...] = ("fp32",)
     optional: tuple[Precision, ...] = ()
 
@@ -22,6 +23,7 @@ class Eager:
         self._threads = threads
         self.name = f"eager-{device}"
         self.on_gpu = device == "cuda"
+        self.is_reference = not self.on_gpu
         self._device = device
 
     def obstacle(self, spec: Spec) -> str | None:
@@ -29,13 +31,7 @@ class Eager:
             return "the network is given as ONNX"
         return gpu_obstacle() if self.on_gpu else None
 
-    def hardware(self) -> dict[str, str]:
-        return {}
-
-    def build(self, spec: Spec, precision: Precision, folder: Path) -> None:
-        raise NotImplementedError("nothing is kept of a network that torch runs")
-
-    def open(self, spec: Spec, precision: Precision, folder: Path) -> Runner:
+    def start(self, spec: Spec) -> Runner:
         import torch
 
         torch.set_num_threads(self._threads)  # of the whole process: torch knows no other way
@@ -45,12 +41,14 @@ class Eager:
 class EagerRunner:
     """One network in torch's inference mode."""
 
+    memory_bytes = None
+
     def __init__(self, spec: Spec, device: str) -> None:
         self._spec = spec
         self._device = device
-        self._network = spec.definition.build().to(device)
         if device == "cuda":
             exact_arithmetic()
+        self._network = placed(spec.definition.build(), device)
 
     def run(self, inputs: Arrays, sizes: Sizes) -> Arrays:
         import torch
@@ -59,6 +57,16 @@ class EagerRunner:
             given = [torch.from_numpy(inputs[port.name]).to(self._device) for port in self._spec.inputs]
             found = self._network(*given)
         return {port.name: tensor.cpu().numpy().copy() for port, tensor in zip(self._spec.outputs, as_tuple(found), strict=True)}
+
+
+def placed(network: "nn.Module", device: str) -> "nn.Module":
+    """`network` on a device; raises `NoRoom` where it does not fit."""
+    import torch
+
+    try:
+        return network.to(device)
+    except torch.OutOfMemoryError as error:
+        raise NoRoom("the GPU has no room for it") from error
 
 
 def exact_arithmetic() -> None:

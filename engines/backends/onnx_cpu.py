@@ -3,7 +3,7 @@
 import logging
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import onnxruntime
@@ -22,8 +22,7 @@ class OnnxCpu:
     name = "onnx-cpu"
     compiler = "emotrack.engines.backends.onnx_cpu"
     on_gpu = False
-    is_reference = False
-    keeps = True
+    keeps: Literal[True] = True
     precisions: tuple[Precision, ...] = ("int8", "fp32")
     optional: tuple[Precision, ...] = ("int8",)
 
@@ -43,19 +42,22 @@ class OnnxCpu:
         if precision == "int8":
             _quantise(path)
 
-    def open(self, spec: Spec, precision: Precision, folder: Path) -> Runner:
+    def open(self, spec: Spec, folder: Path) -> Runner:
         try:
             session = onnxruntime.InferenceSession(
                 str(folder / ENGINE_FILE), session_options(self._threads), providers=["CPUExecutionProvider"]
             )
         except Exception as error:
             # The runtime raises its own kinds over a graph that it cannot run.
-            raise EngineRefused(f"ONNX Runtime cannot run it: {str(error).splitlines()[0].rstrip('.')}") from error
+            reason = str(error).splitlines()[0].replace(f"{folder}/", "").rstrip(".")
+            raise EngineRefused(f"ONNX Runtime cannot run it: {reason}") from error
         return OnnxRunner(session)
 
 
 class OnnxRunner:
     """One session; it may be run from several threads at once."""
+
+    memory_bytes = None
 
     def __init__(self, session: Any) -> None:
         self._session = session
@@ -71,6 +73,7 @@ def session_options(threads: int) -> Any:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
+    options.enable_cpu_mem_arena = False
     options.log_severity_level = 3
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     return options

@@ -5,6 +5,7 @@ from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Literal
 
 from emotrack.engines.backends.backend import ENGINE_FILE
 from emotrack.engines.definition import OnnxFile
@@ -21,8 +22,7 @@ class TensorRT:
     name = "tensorrt"
     compiler = "emotrack.engines.backends.tensorrt_build"
     on_gpu = True
-    is_reference = False
-    keeps = True
+    keeps: Literal[True] = True
     precisions: tuple[Precision, ...] = ("fp16", "fp32", "bf16")
     optional: tuple[Precision, ...] = ("bf16",)
 
@@ -35,7 +35,13 @@ class TensorRT:
             return "the network is given as ONNX"
         if (reason := gpu_obstacle()) is not None:
             return reason
-        return f"TensorRT is not installed ({_INSTALL} brings it)" if find_spec("tensorrt") is None else None
+        if find_spec("tensorrt") is None:
+            return f"TensorRT is not installed ({_INSTALL} brings it)"
+        try:
+            import tensorrt  # noqa: F401
+        except (ImportError, OSError) as error:
+            return f"TensorRT cannot be imported ({error}): its libraries are missing or do not go with the driver"
+        return None
 
     def hardware(self) -> dict[str, str]:
         import tensorrt
@@ -65,7 +71,7 @@ class TensorRT:
             engine = worker.call(partial(serialized, shapes, program))
             (folder / f"{place}-{ENGINE_FILE}").write_bytes(engine)
 
-    def open(self, spec: Spec, precision: Precision, folder: Path) -> Runner:
+    def open(self, spec: Spec, folder: Path) -> Runner:
         from emotrack.engines.backends.tensorrt_run import TensorRTRunner
         from emotrack.engines.device_worker import device_worker
 

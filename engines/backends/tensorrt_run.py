@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from emotrack.engines.device_worker import DeviceWorker
-from emotrack.engines.engine import EngineRefused
+from emotrack.engines.engine import EngineRefused, NoRoom
 from emotrack.engines.spec import Arrays, Axis, Port, Sizes, Spec
 
 _OPEN = -1
@@ -22,6 +22,7 @@ class TensorRTRunner:
         """`engines`: those for shorter inputs first. Raises `EngineRefused` where one cannot be run here."""
         self._worker = worker
         self._plans = worker.call(lambda: [_Plan(spec, engine, worker) for engine in engines])
+        worker.drop_with(self, self._plans)
         for which in ("typical", "maximum"):  # what is chosen at the first run is chosen now
             sizes = spec.sizes(which)
             self.run(spec.samples(sizes, np.random.default_rng(0))[0], sizes)
@@ -54,12 +55,12 @@ class _Plan:
         self._closed = _closed_axes(spec, self._engine, ports)
         self._context: Any = self._engine.create_execution_context()
         if self._context is None:
-            raise EngineRefused(_NO_ROOM)
+            raise NoRoom(_NO_ROOM)
         most = {**spec.sizes("maximum"), **self._closed}
         try:
             self._buffers = {name: _buffer(port, most, device=worker.device) for name, port in ports.items()}
         except torch.OutOfMemoryError:
-            raise EngineRefused(_NO_ROOM) from None
+            raise NoRoom(_NO_ROOM) from None
         # A copy out of other memory would make the thread wait for it.
         pinned = worker.device.type == "cuda"
         self._staging = {port.name: _buffer(port, most, pin_memory=pinned) for port in spec.inputs}
@@ -99,7 +100,7 @@ class _Plan:
             raise self._refusal("was refused by TensorRT")
 
     def _refusal(self, what: str) -> EngineRefused:
-        return EngineRefused(f"the engine of {self._spec.name} {what}, and must be built again: emotrack engines clear")
+        return EngineRefused(f"the engine {what}")
 
 
 def _closed_axes(spec: Spec, engine: Any, ports: Mapping[str, Port]) -> dict[str, int]:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from transformers import AutoModel
 from transformers.utils import logging as transformers_logging
 
+from emotrack.engines.dialogue_text import NOBODY
 from emotrack.engines.networks.adapting import merge
 from emotrack.model.attention import PADDED_SCORE
 from emotrack.model.errors import UserError
@@ -54,8 +55,11 @@ class SentenceNetwork(nn.Module):
 
 
 def attention_mask(owners: Tensor) -> Tensor:
-    """What is added to attention's scores, float32 [B, 1, L, L]: 0 where the owner of the key is no greater than the query's."""
-    hidden = owners[:, None, None, :] > owners[:, None, :, None]
+    """What is added to attention's scores, float32 [B, 1, L, L]: 0 where the owner of the key is no greater than the query's.
+
+    Padding is read by nothing, itself included: however much there is of it, it changes no number.
+    """
+    hidden = owners[:, None, None, :] > owners.clamp(max=NOBODY - 1)[:, None, :, None]
     return torch.where(hidden, PADDED_SCORE, 0.0)
 
 

@@ -104,14 +104,19 @@ def _on_gpu(options: WhisperOptions) -> LoadedWhisper:
         raise RecogniserUnavailable("Whisper finds no cuBLAS 12, which the GPU needs", "pip install 'emotrack[gpu]' brings that")
     try:
         return _run_once(options, "cuda")
-    except (RuntimeError, ValueError) as failure:
+    except RecogniserUnavailable:
+        raise
+    except Exception as failure:
         raise RecogniserUnavailable(f"Whisper cannot run on the GPU: {_words(failure)}", WITHOUT_GPU) from failure
 
 
 def _on_processor(options: WhisperOptions) -> LoadedWhisper:
     try:
         return _run_once(options, "cpu")
-    except (RuntimeError, ValueError) as failure:
+    except RecogniserUnavailable:
+        raise
+    except Exception as failure:
+        # CTranslate2 and the tokenizer raise several kinds over files that are damaged, down to plain exceptions.
         reason = f"The Whisper model in {options.weights} cannot be run: {_words(failure)}"
         raise RecogniserUnavailable(reason, ANOTHER) from failure
 

@@ -38,7 +38,7 @@ def engines(spec: Spec) -> dict[str, Engine]:
 )
 def test_how_much_quicker_than_torch(benchmark: BenchmarkFixture, specs: dict[str, Spec], network: str, goal: float) -> None:
     both = engines(specs[network])
-    timed = {one.engine.info.backend: one for one in time_engines(specs[network], list(both.values()), [1])}
+    timed = {engine.info.backend: pace for engine, _, pace in time_engines(specs[network], list(both.values()), [1])}
     benchmark.pedantic(both["onnx-cpu"].run_named, (inputs_of(specs[network], 1),), rounds=20)
     ratio = timed["eager-cpu"].median / timed["onnx-cpu"].median
     benchmark.extra_info["torch ms"] = round(timed["eager-cpu"].median, 3)
@@ -52,7 +52,7 @@ def test_sixteen_sessions_together(benchmark: BenchmarkFixture, specs: dict[str,
     totals = {1: 0.0, 16: 0.0}
     for network in ("utterance", "context-step", "reviser"):
         engine = engines(specs[network])[backend]
-        timed = {one.batch: one.median / one.batch for one in time_engines(specs[network], [engine], [1, 16])}
+        timed = {batch: pace.median / batch for _, batch, pace in time_engines(specs[network], [engine], [1, 16])}
         benchmark.extra_info[f"{network}: ms an item at 1 and at 16"] = f"{timed[1]:.3f} {timed[16]:.3f}"
         benchmark.extra_info[f"{network}: 16 to 1"] = round(timed[16] / timed[1], 3)
         totals = {batch: totals[batch] + timed[batch] for batch in totals}

@@ -1,8 +1,6 @@
 """Faces found and followed with our engines, against facenet-pytorch's own code on the same picture; a processor thread each."""
 
-import time
-from collections.abc import Callable, Iterator
-from statistics import median
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -12,10 +10,9 @@ from PIL import Image
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from emotrack.engines.face_detection import DetectedFace, FaceDetector, open_face_detector
+from emotrack.engines.measuring import in_turns
 from helpers.engines import pool
 from helpers.facenet import Facenet
-
-ROUNDS = 30
 
 
 @pytest.fixture(scope="module")
@@ -38,17 +35,6 @@ def picture() -> np.ndarray:
     return np.pad(np.asarray(portrait), ((0, 0), (80, 80), (0, 0)), mode="reflect")
 
 
-def interleaved(ours: Callable[[], object], theirs: Callable[[], object]) -> tuple[float, float]:
-    """Median milliseconds of both, run in turns: the machine drifts for both."""
-    times: tuple[list[float], list[float]] = ([], [])
-    for _ in range(ROUNDS):
-        for run, seconds in zip((ours, theirs), times, strict=True):
-            began = time.perf_counter()
-            run()
-            seconds.append(time.perf_counter() - began)
-    return median(times[0]) * 1e3, median(times[1]) * 1e3
-
-
 def furthest(found: list[DetectedFace], expected: list[DetectedFace]) -> float:
     """The greatest distance between edges of the same faces, in pixels."""
     return max(float(np.abs(one.box - other.box).max()) for one, other in zip(found, expected, strict=True))
@@ -58,7 +44,7 @@ def test_faces_found(benchmark: BenchmarkFixture, detector: FaceDetector, facene
     """Goal: at least twice as quick as facenet-pytorch, the same boxes within a pixel."""
     found = benchmark.pedantic(detector.detect, (picture,), rounds=10, warmup_rounds=2)
     expected = facenet.detect(picture)
-    ours, theirs = interleaved(lambda: detector.detect(picture), lambda: facenet.detect(picture))
+    ours, theirs = (pace.median for pace in in_turns([lambda: detector.detect(picture), lambda: facenet.detect(picture)]))
     assert furthest(found, expected) < 1
     benchmark.extra_info["faces"] = len(found)
     benchmark.extra_info["boxes apart, pixels"] = round(furthest(found, expected), 5)
@@ -72,7 +58,7 @@ def test_faces_followed(benchmark: BenchmarkFixture, detector: FaceDetector, fac
     faces = facenet.detect(picture)
     later = np.roll(picture, 3, axis=1)
     found = benchmark.pedantic(detector.follow, (later, faces), rounds=10, warmup_rounds=2)
-    ours, theirs = interleaved(lambda: detector.follow(later, faces), lambda: facenet.follow(later, faces))
+    ours, theirs = (pace.median for pace in in_turns([lambda: detector.follow(later, faces), lambda: facenet.follow(later, faces)]))
     assert furthest(found, facenet.follow(later, faces)) < 1
     benchmark.extra_info["by torch, ms"] = round(theirs, 2)
     benchmark.extra_info["our engine, ms"] = round(ours, 2)

@@ -10,16 +10,45 @@ import skimage.data
 import torch
 from torch import nn
 
+from emotrack.engines.catalogue import catalogue
 from emotrack.engines.face_detection import FaceDetector, open_face_detector
 from emotrack.engines.pool import EnginePool
+from emotrack.engines.settings import EngineSettings
+from emotrack.engines.spec import Spec
 from emotrack.engines.text import TextEncoder
-from helpers.engines import pool
+from emotrack.model.bundle import load_bundle
+from helpers import tiny_network
+from helpers.engines import Shelf, pool
 
 
 @pytest.fixture(scope="session")
 def astronaut() -> np.ndarray:
     """A portrait, uint8 [512, 512, 3]; the face lies around x 175 to 275, y 70 to 200."""
     return np.asarray(skimage.data.astronaut())
+
+
+@pytest.fixture(scope="session")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of the small network."""
+    return tiny_network.save(tmp_path_factory.mktemp("weights") / "tiny.safetensors")
+
+
+@pytest.fixture(scope="session")
+def spec(weights: Path) -> Spec:
+    """A network that compiles in a second."""
+    return tiny_network.spec(weights)
+
+
+@pytest.fixture
+def shelf(tmp_path: Path) -> Shelf:
+    return Shelf(tmp_path / "engines")
+
+
+@pytest.fixture(scope="session")
+def live() -> dict[str, Spec]:
+    """Every network of the profile that works everywhere, by name."""
+    found = catalogue(EngineSettings(device="cpu"), load_bundle(), lambda _: None)
+    return {one.name: one for one in found.networks}
 
 
 @pytest.fixture(scope="session")

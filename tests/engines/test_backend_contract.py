@@ -11,15 +11,16 @@ import numpy as np
 import pytest
 
 from emotrack.engines.backends.backend import Backend
-from emotrack.engines.cache import MANIFEST, EngineCache
+from emotrack.engines.cache_entry import MANIFEST
 from emotrack.engines.engine import Engine
-from emotrack.engines.loading import load, reference_run
+from emotrack.engines.loading import reference_run
 from emotrack.engines.parity import compare_outputs
-from emotrack.engines.policy import ORDER, Policy, policy_of
+from emotrack.engines.policy import ORDER, policy_of
 from emotrack.engines.selftest import examine
 from emotrack.engines.settings import EngineSettings
 from emotrack.engines.spec import Spec
 from helpers import tiny_network
+from helpers.engines import Shelf
 from helpers.fake_tensorrt_runtime import FakeTensorRT
 from helpers.sequence_network import sequence_spec
 
@@ -44,18 +45,6 @@ def spec(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     if (obstacle := backend.obstacle(found)) is not None:
         pytest.skip(f"{backend.name}: {obstacle}")
     return found
-
-
-class Shelf:
-    """A cache in a folder of its own, and what it said."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.said: list[str] = []
-        self.cache = EngineCache(folder, 10**9, self.said.append)
-
-    def load(self, spec: Spec, backend: Backend) -> Engine:
-        return load(spec, Policy((backend,)), self.cache, self.said.append)
 
 
 @pytest.fixture(scope="module")

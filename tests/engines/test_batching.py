@@ -3,6 +3,7 @@
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,20 +12,16 @@ from hypothesis import strategies as st
 
 from emotrack.engines import batching
 from emotrack.engines.backends.eager import Eager
-from emotrack.engines.batching import Batcher
-from emotrack.engines.cache import EngineCache
+from emotrack.engines.batching import Batcher, _Request, wanted_by
 from emotrack.engines.engine import Engine
-from emotrack.engines.loading import load
-from emotrack.engines.policy import Policy
-from emotrack.engines.spec import Arrays
+from emotrack.engines.spec import Arrays, Spec
 from helpers import tiny_network
+from helpers.engines import Shelf
 
 
 @pytest.fixture(scope="module")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> Engine:
-    folder = tmp_path_factory.mktemp("tiny")
-    spec = tiny_network.spec(tiny_network.save(folder / "tiny.safetensors"))
-    return load(spec, Policy((Eager("cpu"),)), EngineCache(folder / "engines", 1, print), print)
+def engine(spec: Spec, tmp_path_factory: pytest.TempPathFactory) -> Engine:
+    return Shelf(tmp_path_factory.mktemp("engines")).load(spec, Eager("cpu"))
 
 
 class Watched:
@@ -65,6 +62,11 @@ def test_together_equals_alone_whatever_the_lengths(engine: Engine, shapes: list
         np.testing.assert_allclose(one, other["logits"], atol=1e-6)
 
 
+def asked_by(batcher: Batcher, inputs: Arrays, deadline: float) -> Arrays:
+    with wanted_by(deadline):
+        return batcher.run_named(inputs)
+
+
 def held_up(engine: Engine, waiting: list[tuple[Arrays, float]]) -> tuple[Watched, list[Arrays]]:
     """A first item holds the engine up until the others all wait; what the engine was given after that, and all answers."""
     watched = Watched(engine)
@@ -75,7 +77,7 @@ def held_up(engine: Engine, waiting: list[tuple[Arrays, float]]) -> tuple[Watche
         assert watched.began.wait(30)
         others = []
         for place, (inputs, deadline) in enumerate(waiting):
-            others.append(threads.submit(batcher.run_named, inputs, deadline))
+            others.append(threads.submit(asked_by, batcher, inputs, deadline))
             while len(batcher._waiting) <= place:
                 time.sleep(0.001)
         watched.free.set()
@@ -102,16 +104,42 @@ def test_the_most_urgent_goes_first(engine: Engine) -> None:
     assert [next(seed for seed in range(5) if np.array_equal(waiting[seed][0]["values"], one)) for one in given] == [4, 3, 2, 1, 0]
 
 
-def test_a_session_alone_does_not_wait(engine: Engine) -> None:
-    watched = Watched(engine)
-    Batcher(watched).run_named(item(3, 0))  # type: ignore[arg-type]
-    assert len(watched.batches) == 1
+def test_a_session_alone_does_not_wait(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Impatient(threading.Condition):
+        def wait(self, timeout: float | None = None) -> bool:
+            raise AssertionError("it waited")
+
+    batcher = Batcher(engine)
+    batcher._condition = Impatient()
+    assert batcher.run_named(item(3, 0))["logits"].shape == (1, tiny_network.CLASSES)
+    assert (batcher.batches, batcher.items) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("waiting", "patience"),
+    [
+        ([(9.8, 20.0)], 0.3),
+        ([(9.9, 20.0), (9.8, 20.0)], 0.3),  # from the first on
+        ([(9.8, 10.15)], 0.05),  # a run takes a tenth of a second
+        ([(9.8, 20.0), (9.8, 10.15)], 0.05),
+        ([(9.8, 10.05)], -0.05),
+        ([(9.4, 20.0)], -0.1),
+    ],
+)
+def test_how_long_others_are_waited_for(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, waiting: list[tuple[float, float]], patience: float
+) -> None:
+    batcher = Batcher(engine, delay=0.5)
+    batcher._last_seconds = 0.1
+    batcher._waiting = [_Request(item(2, 0), {"batch": 1, "length": 2}, deadline, arrived) for arrived, deadline in waiting]
+    monkeypatch.setattr(batching, "time", SimpleNamespace(monotonic=lambda: 10.0))
+    assert batcher._patience() == pytest.approx(patience)
 
 
 def test_others_are_waited_for_no_longer_than_asked_and_not_past_a_deadline(engine: Engine) -> None:
     patient = Batcher(engine, delay=30.0)
     began = time.monotonic()
-    patient.run_named(item(3, 0), deadline=began + 0.1)
+    asked_by(patient, item(3, 0), began + 0.1)
     assert time.monotonic() - began < 10
     full = [item(1, seed, 16) for seed in range(2)]
     for one in full:  # nothing to wait for: the batch is full
@@ -119,15 +147,23 @@ def test_others_are_waited_for_no_longer_than_asked_and_not_past_a_deadline(engi
     assert time.monotonic() - began < 20
 
 
-def test_a_failure_reaches_everybody_in_its_batch_and_nobody_after_it(engine: Engine) -> None:
-    bad = item(2, 0)
-    bad["values"][:] = np.nan
-    with pytest.raises(RuntimeError, match="is none"):
-        held_up(engine, [(bad, float("inf")), *((item(2, seed), float("inf")) for seed in range(3))])
+def test_a_failure_reaches_who_caused_it_and_nobody_else(engine: Engine) -> None:
     watched = Watched(engine)
     batcher = Batcher(watched)  # type: ignore[arg-type]
-    with pytest.raises(RuntimeError, match="is none"):
-        batcher.run_named(bad)
+    watched.free.clear()
+    items = [item(2, seed) for seed in range(4)]
+    items[1]["values"][:] = np.nan
+    with ThreadPoolExecutor(len(items) + 1) as threads:
+        threads.submit(batcher.run_named, item(1, 99))
+        assert watched.began.wait(30)
+        asked = [threads.submit(batcher.run_named, one) for one in items]
+        while len(batcher._waiting) < len(items):
+            time.sleep(0.001)
+        watched.free.set()
+        with pytest.raises(RuntimeError, match="is none"):
+            asked[1].result(30)
+        assert all(asked[place].result(30)["logits"].shape == (1, 3) for place in (0, 2, 3))
+    assert [len(batch["counts"]) for batch in watched.batches] == [1, 4, 1, 1, 1, 1]
     assert batcher.run_named(item(2, 1))["logits"].shape == (1, 3)
 
 

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -15,7 +16,8 @@ import pytest
 import safetensors.numpy
 
 from emotrack.engines.backends.onnx_cpu import OnnxCpu
-from emotrack.engines.cache import EngineCache, Manifest
+from emotrack.engines.cache import EngineCache
+from emotrack.engines.cache_entry import Manifest
 from emotrack.engines.definition import file_digest
 from emotrack.engines.engine import Engine
 from emotrack.engines.loading import load, origin_of
@@ -23,51 +25,30 @@ from emotrack.engines.policy import Policy
 from emotrack.engines.spec import EXACT, Tolerance
 from emotrack.model.errors import UserError
 from helpers import tiny_network
+from helpers.engines import Shelf
 
 POLICY = Policy((OnnxCpu(1),))
-INPUTS = {"values": np.ones((1, 2, 4), np.float32), "counts": np.array([2])}
-
-
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny_network.save(tmp_path_factory.mktemp("weights") / "tiny.safetensors")
 
 
 @pytest.fixture(scope="module")
 def compiled(weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A cache in which the network is compiled."""
     shelf = Shelf(tmp_path_factory.mktemp("compiled") / "engines")
-    shelf.load(weights)
+    opened(shelf, weights)
     return shelf.folder
 
 
-class Shelf:
-    """A cache in a folder of its own, and what it said."""
-
-    def __init__(self, folder: Path, limit: int = 10**9) -> None:
-        self.folder = folder
-        self.said: list[str] = []
-        self.cache = EngineCache(folder, limit, self.said.append)
-
-    def load(self, weights: Path, policy: Policy = POLICY, **changes: object) -> Engine:
-        return load(tiny_network.spec(weights, **changes), policy, self.cache, self.said.append)  # type: ignore[arg-type]
-
-    def entry(self) -> Path:
-        (found,) = (path for path in self.folder.iterdir() if path.is_dir())
-        return found
-
-
-@pytest.fixture
-def shelf(tmp_path: Path) -> Shelf:
-    return Shelf(tmp_path / "engines")
+def opened(shelf: Shelf, weights: Path, **changes: Any) -> Engine:
+    """The small network with these weights."""
+    return shelf.load(tiny_network.spec(weights, **changes), OnnxCpu(1))
 
 
 def test_an_engine_is_compiled_once(shelf: Shelf, weights: Path) -> None:
-    first = shelf.load(weights)
+    first = opened(shelf, weights)
     assert len(shelf.said) == 1 and "compiling tiny" in shelf.said[0]
-    again = shelf.load(weights)
+    again = opened(shelf, weights)
     assert len(shelf.said) == 1 and again.info == first.info
-    assert np.array_equal(first.run(**INPUTS)["logits"], again.run(**INPUTS)["logits"])
+    assert np.array_equal(first.run(**tiny_network.INPUTS)["logits"], again.run(**tiny_network.INPUTS)["logits"])
     assert (shelf.folder.stat().st_mode & 0o777) == 0o700
 
 
@@ -131,16 +112,39 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
 @pytest.mark.parametrize("damage", DAMAGE)
 def test_what_does_not_do_is_built_again_with_a_word(shelf: Shelf, compiled: Path, weights: Path, damage: str) -> None:
     shutil.copytree(compiled, shelf.folder, dirs_exist_ok=True)
-    before = shelf.load(weights).run(**INPUTS)["logits"]
+    before = opened(shelf, weights).run(**tiny_network.INPUTS)["logits"]
     act, sentence = DAMAGE[damage]
     act(shelf.entry())
     shelf.said.clear()
-    assert np.array_equal(shelf.load(weights).run(**INPUTS)["logits"], before)
+    assert np.array_equal(opened(shelf, weights).run(**tiny_network.INPUTS)["logits"], before)
     assert sentence in shelf.said[0] and shelf.said[0].endswith("so it is built again.")
     assert "compiling tiny" in shelf.said[1] and len(shelf.said) == 2
     shelf.said.clear()
-    shelf.load(weights)
+    opened(shelf, weights)
     assert shelf.said == []
+
+
+def test_looking_at_what_is_kept_changes_nothing(shelf: Shelf, compiled: Path, weights: Path) -> None:
+    shutil.copytree(compiled, shelf.folder, dirs_exist_ok=True)
+    origin = origin_of(tiny_network.spec(weights), OnnxCpu(1), "fp32")
+    past = time.time() - 1000
+    os.utime(shelf.entry(), (past, past))
+    assert shelf.cache.look(origin) is not None
+    assert shelf.entry().stat().st_mtime == pytest.approx(past)
+    flip(shelf.entry() / "engine.bin")
+    assert shelf.cache.look(origin) is None
+    assert shelf.said == [] and (shelf.entry() / "engine.bin").exists()
+
+
+def test_another_version_of_a_network_is_kept_beside_the_first(shelf: Shelf, tmp_path: Path) -> None:
+    paths = [tiny_network.save(tmp_path / f"{seed}.safetensors", seed) for seed in range(2)]
+    for path in paths:
+        opened(shelf, path)
+    assert "that is kept is of another version of the network, so another is built." in shelf.said[1]
+    shelf.said.clear()
+    for path in paths:
+        opened(shelf, path)
+    assert shelf.said == [] and len(shelf.cache.entries()) == 2
 
 
 def test_everything_that_decides_an_answer_decides_the_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -167,19 +171,20 @@ def test_an_engine_out_of_tolerance_is_refused_and_that_is_remembered(shelf: She
     never = {"tolerance": Tolerance({**EXACT.absolute, "fp32": -1.0}, 0.0)}
     for attempt in range(2):
         with pytest.raises(UserError, match=r"onnx-cpu fp32: its answers differ by .* more than"):
-            shelf.load(weights, **never)
+            opened(shelf, weights, **never)
         assert len(shelf.said) == 1, attempt  # not compiled a second time
 
 
 def test_the_engine_used_least_recently_goes_first(shelf: Shelf, tmp_path: Path) -> None:
     paths = [tiny_network.save(tmp_path / f"{seed}.safetensors", seed) for seed in range(3)]
-    keys = [shelf.load(path).info.key for path in paths[:2]]
+    keys = [opened(shelf, path).info.key for path in paths[:2]]
     size = sum(entry.bytes for entry in shelf.cache.entries()) // 2
-    past = time.time() - 1000
-    os.utime(shelf.folder / str(keys[1]), (past, past))
-    shelf.load(paths[0])
+    for age, key in zip((2000, 1000), keys, strict=True):
+        os.utime(shelf.folder / str(key), (time.time() - age,) * 2)
+    opened(shelf, paths[0])
     small = Shelf(shelf.folder, limit=round(2.5 * size))
-    newest = small.load(paths[2]).info.key
+    newest = opened(small, paths[2]).info.key
+    assert "the onnx-cpu engine of tiny, unused for longest, is removed" in small.said[-1]
     assert {entry.folder.name for entry in small.cache.entries()} == {keys[0], newest}
 
 
@@ -221,11 +226,12 @@ class Slow(OnnxCpu):
         print("built", flush=True)
         time.sleep(float(sys.argv[3]))
 
-said = []
-cache = EngineCache(Path(sys.argv[1]), 10**9, said.append)
-print("began", flush=True)
-engine = load(tiny_network.spec(Path(sys.argv[2])), Policy((Slow(1),)), cache, said.append)
-print(engine.info.key, len(said), *said, sep="|", flush=True)
+def say(sentence):
+    print(sentence, flush=True)
+
+cache = EngineCache(Path(sys.argv[1]), 10**9, say)
+engine = load(tiny_network.spec(Path(sys.argv[2])), Policy((Slow(1),)), cache, say)
+print(engine.info.key, flush=True)
 """
 
 
@@ -235,24 +241,68 @@ def process(shelf: Shelf, weights: Path, seconds: float) -> "subprocess.Popen[st
     return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
 
 
+def test_who_waits_for_another_process_is_told(shelf: Shelf, weights: Path) -> None:
+    with shelf.cache.building(origin_of(tiny_network.spec(weights), OnnxCpu(1), "fp32")):
+        waiting = process(shelf, weights, 0.0)
+        assert waiting.stdout is not None
+        line = ""
+        while "another process builds the onnx-cpu engine of tiny; waiting for it." not in line:
+            line = waiting.stdout.readline()
+            assert line, "it ended without a word"
+    assert "built\n" in waiting.communicate(timeout=120)[0]
+
+
 def test_two_processes_that_want_the_same_engine_build_it_once(shelf: Shelf, weights: Path) -> None:
     builders = [process(shelf, weights, 2.0) for _ in range(2)]
     outputs = [builder.communicate(timeout=120)[0] for builder in builders]
     assert sorted(output.count("built\n") for output in outputs) == [0, 1]
-    keys = {output.splitlines()[-1].split("|")[0] for output in outputs}
+    keys = {output.splitlines()[-1] for output in outputs}
     assert len(keys) == 1 and [entry.folder.name for entry in shelf.cache.entries()] == list(keys)
-    assert sum("another process builds" in output for output in outputs) <= 1
+
+
+def test_an_engine_is_in_its_place_at_once_or_not_at_all(shelf: Shelf, weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Everything is on the disk before the one step that puts it there, and that step after it."""
+
+    class Stopped(BaseException):
+        pass
+
+    rename, flush = os.replace, os.fsync
+    done: list[str] = []
+
+    def flushed(descriptor: int) -> None:
+        done.append(Path(os.readlink(f"/proc/self/fd/{descriptor}")).name)
+        flush(descriptor)
+
+    def renamed(source: Path, target: Path) -> None:
+        if Path(target).parent == shelf.folder:
+            done.append("in its place")
+        rename(source, target)
+
+    def stopped(source: Path, target: Path) -> None:
+        if Path(target).parent == shelf.folder:
+            raise Stopped
+        rename(source, target)
+
+    monkeypatch.setattr(os, "replace", stopped)
+    with pytest.raises(Stopped):
+        opened(shelf, weights)
+    assert not [path for path in shelf.folder.iterdir() if path.is_dir()]
+    monkeypatch.setattr(os, "fsync", flushed)
+    monkeypatch.setattr(os, "replace", renamed)
+    opened(shelf, weights)
+    place = done.index("in its place")
+    assert {"engine.bin", "check.safetensors", "manifest.json"} <= set(done[:place]) and done[place + 1] == shelf.folder.name
 
 
 def test_a_builder_that_is_killed_leaves_nothing_half_written(shelf: Shelf, weights: Path) -> None:
     victim = process(shelf, weights, 60.0)
     assert victim.stdout is not None
-    while (line := victim.stdout.readline().strip()) != "built":
+    while (line := victim.stdout.readline()) != "built\n":
         assert line, "the builder died by itself"
     victim.send_signal(signal.SIGKILL)
     victim.wait(10)
     assert shelf.cache.entries() == []
     assert [path.name[:10] for path in shelf.folder.iterdir() if path.is_dir()] == [".building-"]
-    shelf.load(tiny_network.save(shelf.folder.parent / "other", 1))  # whichever engine is built next sweeps up
+    opened(shelf, tiny_network.save(shelf.folder.parent / "other", 1))  # whichever engine is built next sweeps up
     assert len(shelf.cache.entries()) == 1
     assert not [path for path in shelf.folder.iterdir() if path.name.startswith(".building-")]

@@ -69,13 +69,39 @@ def test_closing_waits_for_what_was_asked_for_and_ends_the_thread() -> None:
         assert not asked.result().is_alive()
 
 
+class Held:
+    """Writes down the thread on which it ends."""
+
+    def __init__(self, ended: list[int]) -> None:
+        self.ended = ended
+
+    def __del__(self) -> None:
+        self.ended.append(threading.get_ident())
+
+
+@pytest.mark.parametrize("closed", [False, True])
+def test_what_lives_on_the_device_ends_on_its_thread_when_its_owner_is_gone(worker: DeviceWorker, closed: bool) -> None:
+    class Owner:
+        pass
+
+    owner = Owner()
+    ended: list[int] = []
+    thread = worker.call(threading.get_ident)
+    worker.drop_with(owner, [Held(ended), Held(ended)])
+    worker.call(bool)
+    assert ended == []
+    del owner
+    worker.close() if closed else worker.call(bool)
+    assert ended == [thread, thread]
+
+
 def test_a_device_has_one_worker_until_it_is_closed() -> None:
     with ThreadPoolExecutor(8) as threads:
-        workers = set(threads.map(lambda _: device_worker("cpu"), range(50)))
+        workers = set(threads.map(lambda _: device_worker("cpu:0"), range(50)))  # others use "cpu"
     (worker,) = workers
     worker.close()
-    assert device_worker("cpu") is not worker
-    device_worker("cpu").close()
+    assert device_worker("cpu:0") is not worker
+    device_worker("cpu:0").close()
 
 
 def test_on_a_gpu_all_work_is_queued_on_a_stream_of_its_own() -> None:

@@ -1,29 +1,35 @@
 """From a spec to an engine: the first backend that can, the reasons of all before it, and no silent stand-in."""
 
+import errno
+import gc
+import os
+import weakref
+from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import pytest
+import torch
 
-from emotrack.engines import memory
-from emotrack.engines.backends.eager import Eager
-from emotrack.engines.backends.onnx_cpu import OnnxCpu
+from emotrack.engines import loading, memory
+from emotrack.engines.backends import cuda_graph
+from emotrack.engines.backends.backend import ENGINE_FILE
+from emotrack.engines.backends.eager import Eager, EagerRunner
+from emotrack.engines.backends.onnx_cpu import OnnxCpu, session_options
+from emotrack.engines.batching import Batcher
 from emotrack.engines.cache import EngineCache
 from emotrack.engines.context import step_spec
+from emotrack.engines.definition import OnnxFile
 from emotrack.engines.encoders import open_encoders
-from emotrack.engines.engine import EngineRefused, EngineUnavailable
+from emotrack.engines.engine import EngineRefused, EngineUnavailable, Runner, Skip
 from emotrack.engines.loading import load, open_engine
 from emotrack.engines.policy import ON_GPU, ORDER, Policy, policy_of
 from emotrack.engines.pool import EnginePool
 from emotrack.engines.settings import EngineSettings
-from emotrack.engines.spec import Precision, Spec
+from emotrack.engines.spec import EXACT, Arrays, Axis, Port, Precision, Sizes, Spec, Tolerance
 from emotrack.model.bundle import load_bundle
 from emotrack.model.errors import UserError
 from helpers import tiny_network
-
-
-@pytest.fixture(scope="module")
-def spec(tmp_path_factory: pytest.TempPathFactory) -> Spec:
-    return tiny_network.spec(tiny_network.save(tmp_path_factory.mktemp("weights") / "tiny.safetensors"))
 
 
 @pytest.fixture
@@ -64,10 +70,84 @@ def test_where_nothing_can_all_reasons_are_told(spec: Spec, cache: EngineCache) 
         load(spec, Policy((Absent(1), Unable(1))), cache, lambda _: None)
 
 
+def test_what_cannot_be_opened_is_not_compiled_at_every_start(spec: Spec, cache: EngineCache) -> None:
+    class Unreadable(OnnxCpu):
+        name = "unreadable"
+
+        def open(self, spec: Spec, folder: Path) -> Runner:
+            (folder / ENGINE_FILE).write_bytes(b"no graph")
+            return super().open(spec, folder)
+
+    said: list[str] = []
+    for _ in range(2):
+        engine = load(spec, Policy((Unreadable(1), Eager("cpu"))), cache, said.append)
+        (skip,) = engine.info.skipped
+        assert skip.reason.startswith("ONNX Runtime cannot run it: ") and str(cache.folder) not in skip.reason
+    assert len(said) == 1
+
+
+class Broken:
+    """Fails as libraries do on machines that they were not made for."""
+
+    name = "broken"
+    on_gpu = is_reference = False
+    keeps: Literal[False] = False
+    precisions: tuple[Precision, ...] = ("fp32",)
+    optional: tuple[Precision, ...] = ()
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    def obstacle(self, spec: Spec) -> str | None:
+        return None
+
+    def start(self, spec: Spec) -> Runner:
+        raise self._error
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (RuntimeError("no kernel image is available\nfor this device"), "it fails here: no kernel image is available"),
+        (KeyError(), "it fails here: KeyError"),
+        (MemoryError(), "there is no room for it"),
+    ],
+)
+def test_a_backend_that_fails_gives_way_to_the_next(error: Exception, reason: str, spec: Spec, cache: EngineCache) -> None:
+    engine = load(spec, Policy((Broken(error), Eager("cpu"))), cache, lambda _: None)
+    assert engine.info.skipped == (Skip("broken fp32", reason),)
+
+
+def test_a_full_disk_is_one_sentence_and_leaves_nothing(spec: Spec, cache: EngineCache) -> None:
+    class Full(OnnxCpu):
+        def build(self, spec: Spec, precision: Precision, folder: Path) -> None:
+            (folder / "half").touch()
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with pytest.raises(UserError, match=r"\(No space left on device\): set engines.cache to another folder\.$"):
+        load(spec, Policy((Full(1),)), cache, lambda _: None)
+    assert not [path for path in cache.folder.iterdir() if path.is_dir()]
+
+
+def test_only_finer_precisions_follow_the_one_asked_for(spec: Spec) -> None:
+    class Three(OnnxCpu):
+        precisions: tuple[Precision, ...] = ("fp16", "fp32", "bf16")
+        optional: tuple[Precision, ...] = ("bf16",)
+
+    def tried(precision: Precision | None) -> list[str]:
+        return [attempt[1] for attempt in Policy((Three(1),), precision).attempts(spec) if not isinstance(attempt, Skip)]
+
+    assert tried(None) == ["fp16", "fp32"]
+    assert tried("fp32") == ["fp32"]
+    assert tried("fp16") == ["fp16", "fp32"]
+    assert tried("bf16") == ["bf16", "fp16", "fp32"]
+    assert tried("int8") == ["fp16", "fp32"]
+
+
 def test_a_precision_that_is_refused_gives_way_to_the_usual_one(spec: Spec, cache: EngineCache) -> None:
-    engine = load(spec, Policy((OnnxCpu(1),), "int8"), cache, lambda _: None)
-    if engine.info.precision == "fp32":  # so small a network may pass the gate or not
-        assert engine.info.skipped[0].backend == "onnx-cpu int8"
+    strict = replace(spec, tolerance=Tolerance({**EXACT.absolute, "int8": -1.0}, 0.999))
+    engine = load(strict, Policy((OnnxCpu(1),), "int8"), cache, lambda _: None)
+    assert engine.info.precision == "fp32" and [skip.backend for skip in engine.info.skipped] == ["onnx-cpu int8"]
     other = load(spec, Policy((OnnxCpu(1),), "fp16"), cache, lambda _: None)
     assert other.info.precision == "fp32"
     assert [(skip.backend, skip.reason) for skip in other.info.skipped] == [("onnx-cpu fp16", "it does not compute so")]
@@ -92,6 +172,75 @@ def test_sessions_share_an_engine_as_long_as_one_of_them_lives(spec: Spec, tmp_p
     assert first is second
     other = EnginePool(settings.model_copy(update={"threads": 2}), lambda _: None).engine(spec)
     assert other is not first
+    gone = weakref.ref(first)
+    del first, second
+    gc.collect()
+    assert gone() is None
+
+
+def test_networks_of_one_name_are_told_apart(spec: Spec, tmp_path: Path) -> None:
+    engines = EnginePool(EngineSettings(backend="eager-cpu", cache=tmp_path, batch_delay_ms=3.0), lambda _: None)
+    weights = tiny_network.save(tmp_path / "other.safetensors", 1)
+    found = [
+        engines.engine(one) for one in (spec, tiny_network.spec(weights), replace(spec, tolerance=Tolerance({"fp32": 1.0}, 0.5)))
+    ]
+    assert len({id(one) for one in found}) == 3
+    assert isinstance(found[0], Batcher) and found[0]._delay == 0.003
+
+
+@pytest.mark.parametrize("cause", [MemoryError(), OSError()])
+def test_a_refusal_for_want_of_room_is_not_remembered(cause: Exception, spec: Spec, cache: EngineCache) -> None:
+    class Cramped(OnnxCpu):
+        def build(self, spec: Spec, precision: Precision, folder: Path) -> None:
+            raise EngineRefused("there is no room") from cause
+
+    with pytest.raises(EngineUnavailable, match="there is no room"):
+        load(spec, Policy((Cramped(1),)), cache, lambda _: None)
+    assert cache.entries() == []
+
+
+def test_what_a_kept_engine_took_is_asked_for_before_it_is_opened(
+    spec: Spec, cache: EngineCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[str, int, bool]] = []
+    used = iter([0, 10**7])
+    monkeypatch.setattr(loading, "used_bytes", lambda on_gpu: next(used))
+    assert load(spec, Policy((OnnxCpu(1),)), cache, lambda _: None).info.memory_bytes == 10**7
+    monkeypatch.setattr(loading, "require_room", lambda *arguments: asked.append(arguments))
+    load(spec, Policy((OnnxCpu(1),)), cache, lambda _: None)
+    assert asked == [("tiny", 10**7, False)]
+
+
+def test_what_is_started_anew_each_time_has_to_answer_as_the_network_too(spec: Spec, cache: EngineCache) -> None:
+    class Off(EagerRunner):
+        def run(self, inputs: Arrays, sizes: Sizes) -> Arrays:
+            return {name: array + 0.01 for name, array in super().run(inputs, sizes).items()}
+
+    class Inexact(Broken):
+        def start(self, spec: Spec) -> Runner:
+            return Off(spec, "cpu")
+
+    with pytest.raises(EngineRefused, match="its answers differ by"):
+        open_engine(spec, Inexact(ValueError()), "fp32", cache, lambda _: None)
+
+
+def test_threads_are_as_many_as_asked_for(spec: Spec) -> None:
+    assert session_options(3).intra_op_num_threads == 3
+    before = torch.get_num_threads()
+    try:
+        Eager("cpu", before + 1).start(spec)
+        assert torch.get_num_threads() == before + 1
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_a_network_of_too_many_sizes_is_not_captured(spec: Spec, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cuda_graph, "gpu_obstacle", lambda: None)
+    assert cuda_graph.CudaGraph(inductor=False).obstacle(spec) is None
+    many = tuple(range(1, cuda_graph.GRAPHS + 2))
+    batch = Axis("batch", many, typical=1)
+    endless = replace(spec, inputs=(Port("counts", "int64", (batch,)),))
+    assert "it would take 65 graphs" in (cuda_graph.CudaGraph(inductor=False).obstacle(endless) or "")
 
 
 def test_an_engine_for_which_there_is_no_room_is_not_opened(
@@ -103,6 +252,24 @@ def test_an_engine_for_which_there_is_no_room_is_not_opened(
         load(spec, Policy((OnnxCpu(1),)), cache, lambda _: None)
 
 
+def test_where_the_gpu_is_full_the_next_backend_is_taken_and_the_engine_is_kept(
+    spec: Spec, cache: EngineCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class OnCard(OnnxCpu):
+        name = "on-card"
+        on_gpu = True
+
+    monkeypatch.setattr(loading, "used_bytes", lambda on_gpu: 0)
+    policy = Policy((OnCard(1), OnnxCpu(1)))
+    for free, taken in ((10**12, "on-card"), (-1, "onnx-cpu"), (10**12, "on-card")):
+        monkeypatch.setattr(memory, "free_bytes", lambda on_gpu, free=free: free if on_gpu else 10**12)
+        engine = load(spec, policy, cache, lambda _: None)
+        assert engine.info.backend == taken
+        assert all("GB of the GPU's memory and" in skip.reason for skip in engine.info.skipped)
+    assert len(cache.entries()) == 2
+
+
+@pytest.mark.usefixtures("without_gpu")
 def test_a_backend_that_is_named_is_taken_or_tracking_does_not_begin(tmp_path: Path) -> None:
     """Also where just one stream's network cannot be run by it: nothing else stands in, and no stream is left out."""
     settings = EngineSettings(backend="tensorrt", cache=tmp_path)
@@ -110,6 +277,14 @@ def test_a_backend_that_is_named_is_taken_or_tracking_does_not_begin(tmp_path: P
         open_encoders(EnginePool(settings, lambda _: None), settings, load_bundle(), lambda _: None)
 
 
-def test_settings_that_exclude_each_other_are_refused() -> None:
+def test_settings_that_exclude_each_other_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UserError, match="set one of them to auto"):
         policy_of(EngineSettings(device="cpu", backend="cuda-graph"))
+    monkeypatch.setattr("emotrack.engines.policy.gpu_obstacle", lambda: None)
+    with pytest.raises(UserError, match="set one to auto"):
+        policy_of(EngineSettings(device="cuda", backend="onnx-cpu"))
+
+
+def test_a_graph_that_cannot_be_read_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"gone.onnx cannot be read \(No such file.*\): give the path of a network\.$"):
+        OnnxFile(tmp_path / "gone.onnx", "a network").digest()

@@ -16,13 +16,11 @@ from PIL import Image
 from emotrack.engines.backends.backend import ENGINE_FILE
 from emotrack.engines.backends.eager import Eager
 from emotrack.engines.backends.onnx_cpu import OnnxCpu
-from emotrack.engines.cache import EngineCache
-from emotrack.engines.loading import load
 from emotrack.engines.person_detection import PersonDetector
 from emotrack.engines.person_networks import PersonNetwork, person_network, person_spec
-from emotrack.engines.policy import Policy
 from emotrack.engines.yolo import STRIDES, STRIP
 from emotrack.model.errors import UserError
+from helpers.engines import Shelf
 
 Opener = Callable[[Path], PersonNetwork]
 
@@ -45,8 +43,7 @@ def opened(engines: Path) -> Opener:
 
 
 def open_network(weights: Path, folder: Path) -> PersonNetwork:
-    cache = EngineCache(folder, 10**9, lambda _: None)
-    return person_network(load(person_spec(weights), Policy((OnnxCpu(1),)), cache, lambda _: None), weights)
+    return person_network(Shelf(folder).load(person_spec(weights), OnnxCpu(1)), weights)
 
 
 def theirs(weights: Path, image: np.ndarray, probability: float) -> tuple[np.ndarray, np.ndarray]:
@@ -152,9 +149,8 @@ def test_an_onnx_file_is_run_as_it_is(exported_yolo: Path, opened: Opener, engin
 
 
 def test_only_onnx_runtime_runs_an_onnx_file(exported_yolo: Path, engines: Path) -> None:
-    cache = EngineCache(engines, 10**9, lambda _: None)
     with pytest.raises(UserError, match="eager-cpu: the network is given as ONNX"):
-        load(person_spec(exported_yolo), Policy((Eager("cpu"),)), cache, lambda _: None)
+        Shelf(engines).load(person_spec(exported_yolo), Eager("cpu"))
 
 
 @pytest.mark.parametrize("kind", ["random_yolo", "exported_yolo"])

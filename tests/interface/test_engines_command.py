@@ -5,7 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from emotrack.engines.selftest import Finding
 from helpers.commands import Outcome, emotrack
+
+pytestmark = pytest.mark.usefixtures("without_gpu")
 
 HEADS = ("utterance", "context-step", "reviser")
 Call = Callable[..., Outcome]
@@ -43,8 +46,10 @@ def test_backends_are_timed_side_by_side_and_those_left_out_are_explained(engine
     timed = engines("bench", "--network", "context-step", *here)
     assert timed.code == 0
     lines = [line.split() for line in timed.out.splitlines()]
-    rows = {(line[1], line[2], line[3]) for line in lines if line and line[0] == "context-step"}
+    rows = {(line[1], line[2], line[8]) for line in lines if len(line) > 8 and line[0] == "context-step"}
     assert {("onnx-cpu", "fp32", "1"), ("onnx-cpu", "fp32", "16"), ("eager-cpu", "fp32", "1")} <= rows
+    (explained,) = (line for line in timed.out.splitlines() if "tensorrt fp16" in line)
+    assert explained.startswith("context-step") and "onnx-cpu int8: its answers differ by" in explained
 
 
 def test_promises_are_tried_and_skips_are_said(engines: Call, here: list[str]) -> None:
@@ -53,6 +58,14 @@ def test_promises_are_tried_and_skips_are_said(engines: Call, here: list[str]) -
     assert "NO" not in tried.out.split()
     assert "threads may share it" in tried.out
     assert "tensorrt" in tried.out and "skipped" in tried.out
+
+
+def test_a_promise_that_does_not_hold_fails(engines: Call, here: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    finding = Finding("what it gave stays as it was", False, "it changed")
+    monkeypatch.setattr("emotrack.commands.engines_selftest.examine", lambda spec, engine: [finding])
+    tried = engines("selftest", "--network", "context-step", *here)
+    assert tried.code == 1 and "promises do not hold" in tried.err
+    assert any("NO" in line and "it changed" in line for line in tried.out.splitlines())
 
 
 @pytest.mark.parametrize(

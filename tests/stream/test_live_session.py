@@ -1,5 +1,6 @@
 """Whole sessions whose course a test writes: overlapping feeds, pace, windows, muting, splits, the user's mask, long sessions."""
 
+import time
 from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
@@ -7,7 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from emotrack.engines import batching
+from emotrack.engines.batching import Batcher
+from emotrack.engines.spec import Arrays
 from emotrack.model.errors import UserError
+from emotrack.stream.conclusions import LABEL_SECONDS
 from emotrack.stream.hearing.audio import BlockCutter
 from emotrack.stream.hearing.description import AudioDescription
 from emotrack.stream.loop import Loop
@@ -44,6 +49,21 @@ def beats(messages: list[Message]) -> list[Heartbeat]:
 def talk(*, at: float, seconds: float = 8.0) -> list[MediaItem]:
     """The clip's first seconds, heard from `at` on."""
     return by_time(up("audio"), clip_part(0.0, seconds, at=at, pictures=False), down("audio", at + seconds, "end"))
+
+
+def test_what_a_final_label_needs_goes_before_what_partial_ones_need(workbench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
+    run, steps = Batcher.run_named, []
+
+    def watched(batcher: Batcher, inputs: Arrays) -> Arrays:
+        if batcher.spec.name == "context-step":
+            steps.append(batching._deadline.get() - time.monotonic())
+        return run(batcher, inputs)
+
+    monkeypatch.setattr(Batcher, "run_named", watched)
+    messages = workbench.track([Scripted("talk", talk(at=0.0))], "stream.modes=[audio]")
+    urgent = [left for left in steps if left < LABEL_SECONDS]
+    assert len(urgent) == len(finals(messages)) > 0
+    assert len(steps) - len(urgent) == len(emotions(messages, "partial")) > 0
 
 
 def test_overlapping_turns_of_two_feeds_are_committed_by_endpoint_and_repeatable(workbench: Workbench) -> None:

@@ -3,7 +3,7 @@
 import threading
 import time
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 
 import pytest
 from hypothesis import given
@@ -52,6 +52,32 @@ def test_threads_that_borrow_at_once_get_the_same() -> None:
         assert len({id(value) for value in values}) == opened["model"] == 1
         list(threads.map(lambda value: shared.give_back(value.key), values))
     assert opened["model"] == 0
+
+
+def test_a_new_one_is_made_only_when_the_one_before_has_gone() -> None:
+    may_go, opened = threading.Event(), Counter[str]()
+
+    class Slow(Costly):
+        def __init__(self, key: str) -> None:
+            assert opened[key] == 0, "there would be two"
+            super().__init__(key, opened)
+
+        def close(self) -> None:
+            may_go.wait(10)
+            super().close()
+
+    shared = Shared(Slow)
+    shared.borrow("model")
+    with ThreadPoolExecutor(2) as threads:
+        gone = threads.submit(shared.give_back, "model")
+        while not shared._lock.locked():
+            time.sleep(0.001)
+        next_one = threads.submit(shared.borrow, "model")
+        assert wait([next_one], 0.2).not_done
+        may_go.set()
+        gone.result(10)
+        next_one.result(10)
+    assert opened["model"] == 1
 
 
 def test_what_cannot_be_made_is_tried_again() -> None:

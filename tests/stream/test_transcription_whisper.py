@@ -154,8 +154,9 @@ def test_auto_takes_whisper_where_its_weights_are(weights: Path) -> None:
     assert (transcriber.name, said) == ("whisper-tiny-random", [])
 
 
-def test_damaged_weights_are_refused(weights: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("damaged", ["model.bin", "tokenizer.json", "config.json"])
+def test_damaged_weights_are_refused(weights: Path, tmp_path: Path, damaged: str) -> None:
     for file in weights.iterdir():
-        (tmp_path / file.name).write_bytes(file.read_bytes()[:1_000] if file.name == "model.bin" else file.read_bytes())
+        (tmp_path / file.name).write_bytes(file.read_bytes()[:100] if file.name == damaged else file.read_bytes())
     with pytest.raises(UserError, match="cannot be run"):
         whisper_session(tmp_path)

@@ -1,0 +1,27 @@
+"""What is known of networks before any of them is opened."""
+
+from pathlib import Path
+
+from emotrack.engines.cache_entry import Manifest
+from emotrack.engines.catalogue import catalogue, standing, uncompiled
+from emotrack.engines.engine import Skip
+from emotrack.engines.loading import origin_of
+from emotrack.engines.policy import policy_of
+from emotrack.engines.pool import open_cache
+from emotrack.engines.settings import EngineSettings
+from emotrack.model.bundle import load_bundle
+
+
+def test_what_has_to_be_compiled_is_counted_without_compiling(tmp_path: Path) -> None:
+    bundle = load_bundle()
+    settings = EngineSettings(device="cpu", cache=tmp_path, text="none", audio="none", face="none")
+    networks = catalogue(settings, bundle, lambda _: None).networks
+    assert uncompiled(settings, bundle) == len(networks) == 3
+    (onnx, _) = policy_of(settings).backends
+    assert onnx.keeps
+    cache, origin = open_cache(settings, lambda _: None), origin_of(networks[0], onnx, "fp32")
+    with cache.building(origin) as folder:
+        cache.keep(folder, Manifest(origin, None, 0.0, 0, {}, "it cannot do that"), None)
+    assert standing(networks[0], policy_of(settings), cache).skipped == (Skip("onnx-cpu fp32", "it cannot do that"),)
+    assert uncompiled(settings, bundle) == 2  # torch runs the first one, which needs no compiling
+    assert uncompiled(settings.model_copy(update={"backend": "eager-cpu"}), bundle) == 0

@@ -81,4 +81,4 @@ def new_progress() -> Progress:
 
 def above(progress: Progress) -> Callable[[str], None]:
     """`say`, while a bar is shown."""
-    return lambda sentence: progress.console.print(f"emotrack: {sentence}", highlight=False)
+    return lambda sentence: progress.console.print(f"emotrack: {sentence}", highlight=False, soft_wrap=True)

@@ -26,6 +26,11 @@ HELD_BYTES = 48 * PIECE_BYTES
 """Audio from which a stretch's cepstral mean is estimated before its decoding begins: 1.536 s."""
 
 
+HYPOTHESES = 6_000
+"""States of words that are followed in a frame. With a fifth of the library's own 30,000 as many words are right, in two thirds
+of the time."""
+
+
 class Feed(msgspec.Struct, tag=True):
     """The next audio of a stream: 16-bit little-endian samples at 16 kHz."""
 
@@ -210,7 +215,7 @@ def _decoder() -> "Decoder":
     """
     from pocketsphinx import Decoder
 
-    return Decoder(fwdflat=False, compallsen=True, loglevel="FATAL")
+    return Decoder(fwdflat=False, compallsen=True, maxhmmpf=HYPOTHESES, loglevel="FATAL")
 
 
 def _start(decoder: "Decoder", cepstral_mean: str) -> None:

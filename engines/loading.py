@@ -161,7 +161,10 @@ def _start(spec: Spec, backend: DirectBackend, precision: Precision, skipped: tu
         memory = max(0, used_bytes(backend.on_gpu) - before)
     else:
         expected = answers(spec, reference_run(spec))
-        runner, parity, memory = _gated(spec, precision, expected, backend.on_gpu, lambda: backend.start(spec))
+        try:
+            runner, parity, memory = _gated(spec, precision, expected, backend.on_gpu, lambda: backend.start(spec))
+        except OSError as error:  # a library or a compiler that is not there
+            raise EngineRefused(f"it fails here: {error}") from error
     info = EngineInfo(spec.name, backend.name, precision, parity, time.perf_counter() - began, memory, None, skipped)
     return Engine(spec, info, runner)
 

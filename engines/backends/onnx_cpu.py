@@ -100,7 +100,8 @@ def _quantise(path: Path) -> None:
     model = onnx.load(path)
     del model.graph.value_info[:]  # the shapes between operations, which would have to stay true
     onnx.save(model, path)
-    logging.disable(logging.WARNING)  # it advises to prepare the graph, which changes nothing here, on the root logger
+    root = logging.getLogger()
+    root.addFilter(_unheard)  # on it, and on no other logger, it advises to prepare the graph, which changes nothing here
     try:
         quantize_dynamic(
             path,
@@ -113,6 +114,10 @@ def _quantise(path: Path) -> None:
         # The quantiser raises plain exceptions and those of ONNX.
         raise EngineRefused(f"it cannot be put into 8 bits: {str(error).splitlines()[0].rstrip('.')}") from error
     finally:
-        logging.disable(logging.NOTSET)
+        root.removeFilter(_unheard)
     if not any(node.op_type in _IN_8_BITS for node in onnx.load(path).graph.node):
         raise EngineRefused("it has no matrices to put into 8 bits")
+
+
+def _unheard(record: logging.LogRecord) -> bool:
+    return False

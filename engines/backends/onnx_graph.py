@@ -1,7 +1,5 @@
 """A network as ONNX bytes, from its exported graph."""
 
-import contextlib
-import io
 import logging
 import warnings
 from typing import Any
@@ -24,7 +22,7 @@ def to_onnx(spec: Spec, program: ExportedProgram) -> bytes:
     """The exported graph in ONNX, with the names of the spec; raises `EngineRefused` where ONNX lacks an operation."""
     logging.getLogger("onnxscript").setLevel(logging.ERROR)
     try:
-        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):  # standard output belongs to data
+        with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             found = torch.onnx.export(
                 program,

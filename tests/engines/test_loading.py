@@ -111,6 +111,7 @@ class Broken:
         (RuntimeError("no kernel image is available\nfor this device"), "it fails here: no kernel image is available"),
         (KeyError(), "it fails here: KeyError"),
         (MemoryError(), "there is no room for it"),
+        (OSError("libcudart.so: not found"), "it fails here: libcudart.so: not found"),
     ],
 )
 def test_a_backend_that_fails_gives_way_to_the_next(error: Exception, reason: str, spec: Spec, cache: EngineCache) -> None:

@@ -105,7 +105,7 @@ class EngineCache:
 
     def _unwritable(self, error: OSError) -> UserError:
         return UserError(
-            f"Compiled engines cannot be kept in {self.folder} ({error.strerror}): set engines.cache to another folder."
+            f"Compiled engines cannot be kept in {self.folder} ({error.strerror or error}): set engines.cache to another folder."
         )
 
     def keep(self, folder: Path, manifest: Manifest, check: tuple[Arrays, Arrays] | None) -> Entry:

@@ -107,7 +107,7 @@ class EngineRefused(Exception):
 
 
 class NoRoom(EngineRefused):
-    """An engine for which the GPU has no room now."""
+    """An engine for which there is no room now."""
 
     @property
     def lasting(self) -> bool:

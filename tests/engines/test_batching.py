@@ -104,7 +104,7 @@ def test_the_most_urgent_goes_first(engine: Engine) -> None:
     assert [next(seed for seed in range(5) if np.array_equal(waiting[seed][0]["values"], one)) for one in given] == [4, 3, 2, 1, 0]
 
 
-def test_a_session_alone_does_not_wait(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_session_alone_does_not_wait(engine: Engine) -> None:
     class Impatient(threading.Condition):
         def wait(self, timeout: float | None = None) -> bool:
             raise AssertionError("it waited")

@@ -2,20 +2,24 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-EXTRAS := track,offline,body,train,dev
 # Idle OpenMP threads that spin make timings on shared cores swing tenfold.
 export OMP_WAIT_POLICY := PASSIVE
 
-.PHONY: setup demo test lint types bench clean
+.PHONY: setup demo test quick lint types bench lock test-lowest test-newest clean
 
-$(VENV)/.installed: pyproject.toml
-	$(PYTHON) -c 'import sys; ok = (3, 10) <= sys.version_info < (3, 13); sys.exit(None if ok else "emotrack needs Python 3.10 to 3.12: make PYTHON=python3.11 " + "$(MAKECMDGOALS)")'
+# Every version is locked with its hashes; see requirements/README.md.
+INSTALL := pip install --no-deps --require-hashes --progress-bar on
+LOCKED := requirements/pip.txt requirements/dev.txt requirements/converters.txt
+
+$(VENV)/.installed: pyproject.toml $(LOCKED)
+	$(PYTHON) -c 'import sys; ok = (3, 10) <= sys.version_info < (3, 14); sys.exit(None if ok else "emotrack needs Python 3.10 to 3.13: make PYTHON=python3.11 " + "$(MAKECMDGOALS)")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --progress-bar on --editable '.[$(EXTRAS)]'
+	$(BIN)/python -m $(INSTALL) --quiet -r requirements/pip.txt
+	$(BIN)/python -m $(INSTALL) -r requirements/dev.txt
 	@# Its converters are tried without TensorRT, which its dependencies would fetch from outside the index.
-	$(BIN)/python -m pip install --quiet --no-deps torch-tensorrt==2.11.0 dllist==2.0.0 || \
+	$(BIN)/python -m $(INSTALL) --quiet -r requirements/converters.txt || \
 		echo "no wheel of torch-tensorrt for this machine: the tests of its converters are skipped"
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
 
 setup: $(VENV)/.installed
@@ -40,5 +44,34 @@ types: setup
 bench: setup
 	$(BIN)/python -m pytest tests/benchmarks --benchmark-only
 
+# Both ends of pyproject's ranges, resolved anew and tested in an environment of their own; by hand, as the index changes.
+RESOLVE := $(CURDIR)/$(BIN)/uv pip compile --quiet --no-header --no-annotate pyproject.toml requirements/build.in
+TESTED := $(foreach extra,track offline whisper-base body train dev,--extra $(extra))
+
+test-lowest: RESOLUTION := --resolution lowest-direct
+test-newest: RESOLUTION := --resolution highest
+test-lowest test-newest: setup
+	rm -rf .venv-$@ && $(PYTHON) -m venv .venv-$@
+	$(RESOLVE) $(TESTED) $(RESOLUTION) --python .venv-$@/bin/python -o .venv-$@/resolved.txt
+	.venv-$@/bin/python -m $(INSTALL) --quiet -r requirements/pip.txt
+	.venv-$@/bin/python -m pip install --no-deps --quiet -r .venv-$@/resolved.txt
+	.venv-$@/bin/python -m pip install --no-deps --quiet --no-build-isolation --editable .
+	.venv-$@/bin/python -m pytest -n auto --dist loadgroup
+
+# What is in the lock already stays unless it no longer fits; `make lock UPGRADE=--upgrade` takes the newest of everything.
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-emit-index-url \
+	--no-annotate --custom-compile-command 'make lock' $(UPGRADE)
+ALL := $(foreach extra,track offline whisper-base body passt voices train dev,--extra $(extra))
+PART := $(COMPILE) pyproject.toml requirements/build.in --constraint requirements/everything.txt
+
+lock: setup
+	$(COMPILE) requirements/pip.in -o requirements/pip.txt
+	$(COMPILE) --no-deps requirements/converters.in -o requirements/converters.txt
+	$(COMPILE) pyproject.toml requirements/build.in --constraint requirements/family.in $(ALL) -o requirements/everything.txt
+	$(PART) $(TESTED) -o requirements/dev.txt
+	$(PART) --extra track --extra offline -o requirements/track.txt
+	$(PART) --extra edge -o requirements/edge.txt
+	$(PART) -o requirements/core.txt
+
 clean:
-	rm -rf $(VENV) .types .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info build dist
+	rm -rf $(VENV) .venv-* .types .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info build dist

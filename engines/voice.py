@@ -7,7 +7,7 @@ import numpy as np
 from emotrack.engines.definition import Definition
 from emotrack.engines.engine import Runs, run_in_parts
 from emotrack.engines.spec import Arrays, Port, Sizes, Spec, batch_axis
-from emotrack.model.formats import VOICE_DIM, VOICE_EMOTIONS, VOICE_HOP, VOICE_RATE, VOICE_WINDOW
+from emotrack.model.formats import MEL_FILTERS, VOICE_DIM, VOICE_EMOTIONS, VOICE_HOP, VOICE_RATE, VOICE_WINDOW
 
 _SAMPLES = round(VOICE_RATE * VOICE_WINDOW)
 _BATCH = batch_axis()
@@ -19,7 +19,7 @@ def voice_spec(weights: Path) -> Spec:
         name="voice",
         inputs=(Port("segments", "float32", (_BATCH, _SAMPLES)),),
         outputs=(Port("descriptors", "float32", (_BATCH, VOICE_DIM)), Port("logits", "float32", (_BATCH, len(VOICE_EMOTIONS)))),
-        definition=Definition("emotrack.engines.networks.voice", {"weights": weights}, packages=("torchaudio",)),
+        definition=Definition("emotrack.engines.networks.voice", {"weights": weights, "filters": MEL_FILTERS}),
         samples=_samples,
         decides="logits",
     )

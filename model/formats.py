@@ -1,4 +1,6 @@
-"""What our own small encoders take and give: shapes, rates and the names of their classes."""
+"""What our own small encoders take and give: shapes, rates, mel filters and the names of their classes."""
+
+from pathlib import Path
 
 FACE_SIZE = 48
 """Side of a face crop in pixels: the size of the FER2013 images it learns from."""
@@ -12,6 +14,9 @@ VOICE_WINDOW = 1.5
 """Seconds in a segment."""
 VOICE_HOP = 0.75
 """Seconds from one segment's start to the next one's."""
+MEL_FILTERS = Path(__file__).with_name("mel_filters.safetensors")
+"""What the voice network's weights learnt on: triangles on HTK's mel scale from 50 to 7,600 Hz, float32 [64, 257]; those of
+torchaudio's `melscale_fbanks`, which is not installed for one call."""
 VOICE_DIM = 128
 """Numbers in a segment's descriptor."""
 VOICE_EMOTIONS = ("neutral", "calm", "joy", "sadness", "anger", "fear", "disgust", "surprise")

@@ -1,16 +1,18 @@
 """Our own voice network: how 1.5 seconds of speech sound, as a descriptor and as the eight emotions of RAVDESS.
 
-The mel filters are computed once from constants, so that the same samples always give the same descriptor.
+The mel filters are kept as a constant beside this file, so that the same samples always give the same descriptor.
 """
 
+from pathlib import Path
+
+import safetensors.torch
 import torch
-import torchaudio
 from torch import nn
 
-from emotrack.model.formats import VOICE_DIM, VOICE_EMOTIONS, VOICE_RATE
+from emotrack.model.formats import MEL_FILTERS, VOICE_DIM, VOICE_EMOTIONS
 from emotrack.model.residual import ResidualBlock
 
-FRAME, STEP, MELS = 512, 160, 64
+FRAME, STEP = 512, 160
 QUIET = 1e-4
 """A segment quieter than this root mean square (-80 dB) is taken for silence and not amplified to speech level."""
 FLOOR = 1e-3
@@ -27,14 +29,13 @@ class LogMel(nn.Module):
     waves: torch.Tensor
     filters: torch.Tensor
 
-    def __init__(self) -> None:
+    def __init__(self, filters: Path) -> None:
         super().__init__()
         bins = FRAME // 2 + 1
-        filters = torchaudio.functional.melscale_fbanks(bins, 50.0, 7600.0, MELS, VOICE_RATE)
         angles = -2 * torch.pi / FRAME * torch.arange(bins, dtype=torch.float64)[:, None] * torch.arange(FRAME)
         waves = torch.cat([angles.cos(), angles.sin()]) * torch.hann_window(FRAME, dtype=torch.float64)
         self.register_buffer("waves", waves[:, None].float(), persistent=False)
-        self.register_buffer("filters", filters.T.contiguous(), persistent=False)
+        self.register_buffer("filters", safetensors.torch.load_file(filters)["filters"], persistent=False)
 
     def forward(self, segments: torch.Tensor) -> torch.Tensor:
         """Compute the spectrogram in float32, roughly centred on 0; a convolution with waves, which every backend has."""
@@ -47,10 +48,11 @@ class LogMel(nn.Module):
 class VoiceNetwork(nn.Module):
     """A residual network on the spectrogram, pooled over pitch, then by mean and maximum over time: 0.6 M parameters."""
 
-    def __init__(self) -> None:
+    def __init__(self, filters: Path = MEL_FILTERS) -> None:
+        """`filters`: the file of the mel filters that the weights learnt on."""
         super().__init__()
         stem, first, second, third = WIDTHS
-        self.spectrogram = LogMel()
+        self.spectrogram = LogMel(filters)
         self.layers = nn.Sequential(
             nn.Conv2d(1, stem, 5, stride=2, padding=2, bias=False),
             nn.BatchNorm2d(stem),

@@ -2,14 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
 from peft import LoraConfig, get_peft_model
+from sentence_transformers import SentenceTransformer
 from torch import Tensor, nn
+from transformers.utils import logging as transformers_logging
 
 from emotrack.engines.networks.adapting import linear_layers
-from emotrack.engines.networks.sentence import load_model
+from emotrack.engines.networks.sentence import no_model
 from emotrack.engines.text import find_model
 
 
@@ -39,7 +42,7 @@ class LineClassifier(nn.Module):
         `classes`: those of each corpus; the first one's head also answers for corpora that have none.
         """
         super().__init__()
-        loaded = load_model(find_model(base), "cpu")
+        loaded = _load(find_model(base))
         bert: Any = loaded[0].auto_model
         adapter = LoraConfig(r=rank, lora_alpha=rank, lora_dropout=dropout, target_modules=list(linear_layers(bert)))
         self.tokenizer = loaded.tokenizer
@@ -70,3 +73,12 @@ class LineClassifier(nn.Module):
                 if name.endswith(theirs):
                     found[f"{name.removesuffix('.' + theirs)}.{ours}"] = module.weight.detach().half()
         return found
+
+
+def _load(directory: Path) -> SentenceTransformer:
+    """The sentence encoder with its tokenizer; raises `UserError` where there is none."""
+    transformers_logging.disable_progress_bar()
+    try:
+        return SentenceTransformer(str(directory), device="cpu", local_files_only=True).eval()
+    except (OSError, ValueError, KeyError) as error:
+        raise no_model(directory, error) from error

@@ -5,7 +5,6 @@ from typing import Any
 
 import safetensors.torch
 import torch
-from sentence_transformers import SentenceTransformer
 from torch import Tensor, nn
 from transformers import AutoModel
 from transformers.utils import logging as transformers_logging
@@ -61,15 +60,6 @@ def attention_mask(owners: Tensor) -> Tensor:
     """
     hidden = owners[:, None, None, :] > owners.clamp(max=NOBODY - 1)[:, None, :, None]
     return torch.where(hidden, PADDED_SCORE, 0.0)
-
-
-def load_model(directory: Path, device: str) -> SentenceTransformer:
-    """The whole sentence encoder with its tokenizer, for training; raises `UserError` where there is none."""
-    transformers_logging.disable_progress_bar()
-    try:
-        return SentenceTransformer(str(directory), device=device, local_files_only=True).eval()
-    except (OSError, ValueError, KeyError) as error:
-        raise no_model(directory, error) from error
 
 
 def no_model(directory: Path, error: Exception) -> UserError:

@@ -6,8 +6,8 @@ from emotrack.engines.weights import fill
 from emotrack.model.voice import VoiceNetwork
 
 
-def network(weights: Path) -> VoiceNetwork:
+def network(weights: Path, filters: Path) -> VoiceNetwork:
     """Segments [B, 24000] to descriptors [B, 128] and emotion logits [B, 8]; raises `UserError` for other weights."""
-    found = VoiceNetwork()
+    found = VoiceNetwork(filters)
     fill(found, weights, "voice")
     return found

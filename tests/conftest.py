@@ -49,8 +49,15 @@ _OWN_CACHE = pytest.StashKey[str]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """All processes of a run share one folder of compiled networks, which is not the user's and goes when they are done."""
-    if not hasattr(config, "workerinput"):
+    """All processes of a run share one folder of compiled networks, which is not the user's and goes when they are done.
+
+    One named by EMOTRACK_TEST_CACHE stays, so that the next run need not compile again.
+    """
+    if hasattr(config, "workerinput"):
+        return
+    if kept := os.environ.get("EMOTRACK_TEST_CACHE"):
+        os.environ["XDG_CACHE_HOME"] = kept
+    else:
         config.stash[_OWN_CACHE] = os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="emotrack-tests-")
 
 

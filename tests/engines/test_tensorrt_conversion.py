@@ -158,8 +158,7 @@ def test_the_settings_are_ours_and_precisions_are_those_of_the_graph(conversion:
     assert told.decompose_attention is True
     assert told.require_full_compilation is True
     assert told.disable_tf32 is True
-    assert told.use_explicit_typing is True
-    assert told.enabled_precisions == type(told)().enabled_precisions
+    assert told.enable_autocast is False
     assert not told.torch_executed_ops
     weights = [tensor for tensor in conversion.graph.state_dict().values() if tensor.is_floating_point()]
     assert weights

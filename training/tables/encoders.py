@@ -73,7 +73,7 @@ def face_figures(bundle: Bundle, ferplus: Store) -> FaceFigures | None:
         return None
     network = FaceNetwork()
     fill(network, bundle.parts["face"].path, "face")
-    network.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # as it tracks
+    network.eval().to(memory_format=torch.channels_last)
     rows = [index for index, row in enumerate(ferplus.rows) if row.split == "test" and row.version == 0]
     labels = majority(np.array([ferplus.rows[row].votes for row in rows]))
     rows, labels = [row for row, label in zip(rows, labels, strict=True) if label >= 0], labels[labels >= 0]

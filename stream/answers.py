@@ -13,12 +13,15 @@ from emotrack.stream.seeing.vision import Vision
 from emotrack.stream.utterance import Utterance
 
 FAILED = "transcription failed"
+WORDS_SECONDS = 10.0
+"""How long the words of an open utterance are waited for where that may wait; only a recogniser that hangs takes so long."""
 
 
 class Answers:
     """Describes utterances and has them fused; an answer that was computed early stands as long as nothing has changed for it."""
 
-    def __init__(self, feeds: Sequence[Feed], vision: Vision, parts: Parts, labeller: Labeller) -> None:
+    def __init__(self, feeds: Sequence[Feed], vision: Vision, parts: Parts, labeller: Labeller, *, patient: bool) -> None:
+        """`patient`: wait for the words of utterances that are still open, so that they do not depend on the machine's speed."""
         text = parts.encoders.text
         self.conversation = Conversation(0 if text is None else text.context)
         self.modes: tuple[Stream, ...] = parts.settings.modes
@@ -27,13 +30,15 @@ class Answers:
         self._vision = vision
         self._encoders = parts.encoders
         self._labeller = labeller
+        self._patience = WORDS_SECONDS if patient else 0.0
         # Where there is a recogniser, an utterance without one was opened while the user wanted no text.
         self._wordless = parts.speechless if parts.transcriber is None else USER
 
-    def so_far(self, utterance: Utterance, now: float) -> Answer:
-        """The answer to an utterance that is still open at session time `now`: its words come later."""
-        heard = Heard(None, self._speechless(utterance) or "not yet")
-        return self._answer(utterance, heard, TextContext(), now, finished=False)
+    def so_far(self, utterance: Utterance, speaker: str, now: float) -> Answer:
+        """The answer to an utterance of `speaker` that is still open at session time `now`, with the words that are sure by now."""
+        words = None if utterance.transcription is None else utterance.transcription.so_far(self._patience)
+        heard = Heard(words, self._speechless(utterance) or "not yet")
+        return self._answer(utterance, heard, self.conversation.around(speaker), now, finished=False)
 
     def conclusive(self, utterance: Utterance, speaker: str) -> Answer:
         """The answer to an utterance of `speaker` that ends where it was paused (or, a window, where it was closed).

@@ -42,7 +42,7 @@ class Conclusions:
         self._bundle = parts.bundle.identifier
         self._settings = parts.settings.labels
         self._labeller = Labeller(parts.bundle, parts.heads)
-        self._answers = Answers(feeds, vision, parts, self._labeller)
+        self._answers = Answers(feeds, vision, parts, self._labeller, patient=patient)
         self._assigner = make_assigner(parts.settings.speakers)
         self._text_deadline = math.inf if patient else parts.settings.labels.text_deadline
         self._hurried = False
@@ -90,8 +90,8 @@ class Conclusions:
     def partial(self, utterance: Utterance, now: float) -> None:
         """Publish what can be said of an open utterance at session time `now`."""
         utterance.last_partial = now
-        answer = self._answers.so_far(utterance, now)
         guess = self._assigner.guess(self._feeds[utterance.feed].name)
+        answer = self._answers.so_far(utterance, guess.id, now)
         values = self._labeller.preview(answer, guess.id)
         timing = Timing(encode=_ms(answer.encode_ms), head=_ms(answer.head_ms))
         self._publish(utterance, "partial", now, guess, answer, values, timing)

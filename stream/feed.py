@@ -167,7 +167,7 @@ class Feed:
             case SpeechEnded(start, end):
                 self.utterance = None
                 if len(utterance.blocks) > end - start:  # split in the past
-                    utterance.cut(end - start, self._tools.transcribe())
+                    utterance.cut(end - start)
                 utterance.pause()
                 utterance.transcribe()
                 return self._ended(utterance)

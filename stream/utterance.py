@@ -73,17 +73,14 @@ class Utterance:
             self._extend(block)
         self.held.clear()
 
-    def cut(self, blocks: int, transcription: TranscriptionStream | None) -> None:
-        """Only the first `blocks` blocks belong to it; a recogniser cannot forget, so a new one hears them again."""
-        self.release()
-        self.transcription = transcription
+    def cut(self, blocks: int) -> None:
+        """Only the first `blocks` blocks belong to it."""
         del self.blocks[blocks:]
         self.heard_until = self.blocks[-1].end
         if self.description is not None:
             self.description.keep(blocks * BLOCK_SECONDS)
-        if transcription is not None:
-            for block in self.blocks:
-                transcription.feed(block.samples_16k)
+        if self.transcription is not None:
+            self.transcription.keep(self.audio_16k.size)
 
     def transcribe(self) -> None:
         """Ask for the transcript of what was heard, unless that was done already."""

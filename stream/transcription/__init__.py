@@ -1,1 +1,1 @@
-"""What is said: Whisper, or PocketSphinx where its weights are not at hand."""
+"""What is said: Whisper, with weights from a package, a directory or the model hub."""

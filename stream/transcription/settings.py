@@ -10,17 +10,19 @@ class TranscriptionSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    recogniser: Literal["auto", "whisper", "pocketsphinx", "none"] = Field(
-        "auto",
-        description="auto: Whisper where its weights are at hand, else PocketSphinx where installed, else no text",
+    recogniser: Literal["whisper", "none"] = Field(
+        "whisper", description="none: no text, as where Whisper's weights are not at hand"
     )
-    model: str = Field("base", min_length=1, description="Whisper: a size, a hub id, or a directory converted to CTranslate2")
-    download: bool = Field(False, description="Whisper: fetch weights that are not on this machine from the model hub")
-    language: str | None = Field(None, description="Whisper: language spoken, such as en; detected when not set")
-    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="Whisper: where it runs")
-    compute_type: str = Field("auto", description="Whisper: auto is int8 on cpu and float16 on cuda, else float32")
+    model: str = Field(
+        "tiny.en",
+        min_length=1,
+        description="a size (tiny.en and base travel in packages), a hub id, or a directory converted to CTranslate2",
+    )
+    download: bool = Field(False, description="fetch weights that are not on this machine from the model hub")
+    language: str | None = Field(None, description="language spoken, such as en; detected by a model of many when not set")
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where Whisper runs")
+    compute_type: str = Field("auto", description="auto is int8 on cpu and float16 on cuda, else float32")
     threads: int | None = Field(
-        None, ge=1, description="Whisper: processor threads of a worker; as many as tracking leaves, at most 4, when not set"
+        None, ge=1, description="processor threads of a worker; as many as tracking leaves, at most 4, when not set"
     )
-    workers: int = Field(1, ge=1, description="Whisper: utterances transcribed at once, of all sessions with the same model")
-    decoders: int = Field(4, ge=1, description="PocketSphinx: utterances decoded at once (90 MB each); more wait")
+    workers: int = Field(1, ge=1, description="utterances transcribed at once, of all sessions with the same model")

@@ -21,7 +21,7 @@ class Transcript:
     asr: str
     """Name of the recogniser, as in `Transcriber.name`."""
     confidence: float | None
-    """Between 0 and 1; None where the recogniser has no meaningful one."""
+    """Geometric mean of the probabilities that the recogniser gave its tokens; None without words, and while they are spoken."""
 
 
 class TranscriptionStream(Protocol):
@@ -35,7 +35,7 @@ class TranscriptionStream(Protocol):
         ...
 
     def pause(self) -> "Future[Transcript]":
-        """The transcript of all that was fed so far: a function of that audio and where it was paused, no more.
+        """The transcript of all that was fed so far: a function of that audio, no more.
 
         Feeding may go on afterwards. A later pause takes the place of an earlier one that is not yet answered, whose
         future is cancelled; a pause without new audio gives the same one. It may fail with `TranscriptionError`.
@@ -47,8 +47,20 @@ class TranscriptionStream(Protocol):
         """The utterance has ended where it was last paused: that transcript will come, whatever else is asked for; never waits."""
         ...
 
+    def so_far(self, patience: float) -> Transcript | None:
+        """The words that can be told of an utterance that is not over; None before there are any.
+
+        They are looked for at times that depend on what was fed and when this was asked, and may differ from those at the end. With
+        a `patience` of some seconds what was begun is waited for, so that the words depend on nothing else; without, never.
+        """
+        ...
+
+    def keep(self, samples: int) -> None:
+        """Forget all but the first `samples` of what was fed, as if there had been no more."""
+        ...
+
     def close(self) -> None:
-        """Done with this utterance: cancels what has not started."""
+        """Done with this utterance: cancels what has not started, and what has ends at its next step."""
         ...
 
 

@@ -1,8 +1,10 @@
-"""Whose transcription is next where sessions share a recogniser: finals before speculation, and in each the sessions in turn.
+"""Whose transcription is next where sessions share a recogniser: finals, then speculation, then work ahead; in turn within each.
 
 A session has one slot for speculation, which a newer request takes over, and a list of the finals that it is owed. What the
 sessions share are two circles, one for each kind of work, in which a session stands once however much it asks for. So the head
 of a session's list waits for what is running and at most one final of each other session, and the rest waits behind the head.
+
+Work ahead is done on what is said while it is said. Each utterance has one slot for it, and the slots are a circle too.
 
 No final is ever dropped, nor does anybody wait to hand one in. A session's list has one entry for each of its utterances that
 has ended and is not labelled, which the heartbeat counts as `queues.finals`; it is bounded because a live loop cancels what is
@@ -18,17 +20,24 @@ from emotrack.stream.transcription.transcript import Transcript
 
 
 class Request(Future[Transcript]):
-    """A transcript that `session` asks for, and the `work` that makes it; cancel it when nobody wants it any more."""
+    """A transcript that `session` asks for, and the `work` that makes it; abandon it when nobody wants it any more."""
 
-    def __init__(self, session: Hashable, work: Callable[[], Transcript]) -> None:
+    def __init__(self, session: Hashable, work: Callable[[], Transcript], unwanted: threading.Event | None = None) -> None:
+        """`unwanted` is set when the work is abandoned while it runs: it may stop at its next step."""
         super().__init__()
         self.session = session
         self._work = work
+        self._unwanted = unwanted or threading.Event()
 
     @property
     def waiting(self) -> bool:
         """Whether it has neither started nor been cancelled."""
         return not (self.running() or self.done())
+
+    def abandon(self) -> None:
+        """Cancel it, or let it fail at its next step when it runs."""
+        self._unwanted.set()
+        self.cancel()
 
     def run(self) -> None:
         """Do the work on this thread; whatever it fails with is what the request fails with."""
@@ -47,6 +56,7 @@ class Turns:
         self._changed = threading.Condition()
         self._speculations: dict[Hashable, Request] = {}  # by session; the order of the dictionary is the circle
         self._finals: dict[Hashable, deque[Request]] = {}
+        self._ahead: dict[Hashable, Request] = {}  # by utterance
         self._closed = False
 
     def speculate(self, request: Request) -> None:
@@ -56,6 +66,16 @@ class Turns:
         """
         with self._changed:
             self._speculations[request.session] = request
+            self._changed.notify()
+        request.add_done_callback(self._forget)
+
+    def work_ahead(self, request: Request, utterance: Hashable) -> None:
+        """Put a request that nobody waits for into its utterance's slot, in the place and turn of one that is there.
+
+        The one that was there stays unanswered until it is cancelled.
+        """
+        with self._changed:
+            self._ahead[utterance] = request
             self._changed.notify()
         request.add_done_callback(self._forget)
 
@@ -97,6 +117,8 @@ class Turns:
             return request
         if self._speculations:
             return self._speculations.pop(next(iter(self._speculations)))
+        if self._ahead:
+            return self._ahead.pop(next(iter(self._ahead)))
         return None
 
     def _forget(self, request: Future[Transcript]) -> None:
@@ -112,3 +134,5 @@ class Turns:
     def _vacate(self, request: Request) -> None:
         if self._speculations.get(request.session) is request:
             del self._speculations[request.session]
+        for utterance in [key for key, ahead in self._ahead.items() if ahead is request]:
+            del self._ahead[utterance]

@@ -1,6 +1,8 @@
 """Whisper as a session uses it: sessions that want the same model share one, and its threads serve them in turn."""
 
 import contextlib
+import math
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from functools import partial
@@ -14,7 +16,9 @@ from emotrack.stream.transcription.sharing import Shared
 from emotrack.stream.transcription.transcript import Transcript, TranscriptionError
 from emotrack.stream.transcription.turns import Request, Turns
 from emotrack.stream.transcription.unavailable import RecogniserUnavailable
-from emotrack.stream.transcription.whisper_model import WhisperOptions, load, transcribe
+from emotrack.stream.transcription.whisper_decoding import Decoded, Unwanted, decode
+from emotrack.stream.transcription.whisper_model import WhisperOptions, load
+from emotrack.stream.transcription.whisper_stream import Segment, WhisperStream
 from emotrack.stream.transcription.workers import Workers
 
 
@@ -50,7 +54,7 @@ class WhisperTranscriber:
         """
         self.name = f"whisper-{weights.name if Path(settings.model).is_dir() else settings.model.rpartition('/')[2]}"
         self._language = settings.language
-        self._asked: set[Future[Transcript]] = set()
+        self._asked: set[Request] = set()
         threads = settings.threads or recogniser_threads(settings.workers)
         options = WhisperOptions(weights.resolve(), settings.device, settings.compute_type, threads, settings.workers)
         with contextlib.ExitStack() as undo:
@@ -66,64 +70,67 @@ class WhisperTranscriber:
         for remark in self._whisper.remarks:
             say(remark)
 
-    def open(self) -> "WhisperStream":
+    def open(self) -> WhisperStream:
         """A stream for one utterance."""
         return WhisperStream(self)
 
     def close(self) -> None:
         """Cancel what this session asked for and has not started; the last session waits for what has, and unloads the model."""
         for request in list(self._asked):
-            request.cancel()
+            request.abandon()
         self._closing.close()
 
-    def ask(self, parts: Sequence[np.ndarray]) -> Request:
-        """Ask for the transcript of one utterance, in parts of float32 [n] at 16 kHz, on the chance that it has ended."""
-        request = Request(self, partial(self._transcribe, parts))
-        self._asked.add(request)
-        request.add_done_callback(self._asked.discard)
+    def ask(self, segments: Sequence[Segment], rest: np.ndarray) -> Request:
+        """Ask for the transcript of one utterance, `rest` being float32 [n] at 16 kHz, on the chance that it has ended."""
+        request = self._request(segments, rest)
         self._whisper.turns.speculate(request)
+        return request
+
+    def work_ahead(self, stream: WhisperStream, segments: Sequence[Segment], rest: np.ndarray) -> Request:
+        """Have the segments of an utterance that goes on decoded, and `rest` after them, once there is time for that."""
+        request = self._request(segments, rest)
+        self._whisper.turns.work_ahead(request, stream)
         return request
 
     def conclude(self, request: Request) -> None:
         """The utterance has ended: the transcript will be needed."""
         self._whisper.turns.conclude(request)
 
-    def _transcribe(self, parts: Sequence[np.ndarray]) -> Transcript:
-        samples = np.concatenate([np.empty(0, np.float32), *parts])
+    def transcript(self, text: str, language: str | None = None, confidence: float | None = None) -> Transcript:
+        """What was heard, in this recogniser's name."""
+        return Transcript(text, self._language or language, self.name, confidence)
+
+    def _request(self, segments: Sequence[Segment], rest: np.ndarray) -> Request:
+        unwanted = threading.Event()
+        request = Request(self, partial(self._transcribe, [*segments, Segment(rest)], unwanted), unwanted)
+        self._asked.add(request)
+        request.add_done_callback(self._forget)
+        return request
+
+    def _forget(self, request: Future[Transcript]) -> None:
+        assert isinstance(request, Request)
+        self._asked.discard(request)
+
+    def _transcribe(self, segments: Sequence[Segment], unwanted: threading.Event) -> Transcript:
+        heard: list[Decoded] = []
+        language = self._language
         try:
-            return transcribe(self._whisper.model, samples, self._language, self.name)
+            for segment in segments:
+                # Only the last may stop half-way: what is begun of those before serves every request that comes after.
+                wanted = partial(_wanted, unwanted if segment is segments[-1] else None)
+                if unwanted.is_set():
+                    raise Unwanted
+                found = segment.decoded(partial(decode, self._whisper.model, language=language, wanted=wanted))
+                language = language or found.language
+                heard += [found] if found.text else []
         except RuntimeError as failure:  # CTranslate2 knows no other kind
             raise TranscriptionError(f"Whisper failed: {failure}") from failure
+        except Unwanted:
+            raise TranscriptionError("nobody waited for the words") from None
+        tokens = sum(found.tokens for found in heard)
+        confidence = math.exp(sum(found.log_probability for found in heard) / tokens) if heard else None
+        return self.transcript(" ".join(found.text for found in heard), language, confidence)
 
 
-class WhisperStream:
-    """One utterance; see `TranscriptionStream`."""
-
-    def __init__(self, transcriber: WhisperTranscriber) -> None:
-        self._transcriber = transcriber
-        self._parts: list[np.ndarray] = []
-        self._latest: Request | None = None
-        self._transcribed = 0  # parts in the latest
-
-    def feed(self, samples_16k: np.ndarray) -> None:
-        """Take the next audio."""
-        self._parts.append(samples_16k)
-
-    def pause(self) -> "Future[Transcript]":
-        """The transcript of what was fed so far, in the place of an earlier pause that has not started."""
-        if self._latest is None or self._transcribed < len(self._parts):
-            superseded, self._latest = self._latest, self._transcriber.ask(self._parts.copy())
-            self._transcribed = len(self._parts)
-            if superseded is not None:
-                superseded.cancel()
-        return self._latest
-
-    def conclude(self) -> None:
-        """The last pause was the end."""
-        if self._latest is not None:
-            self._transcriber.conclude(self._latest)
-
-    def close(self) -> None:
-        """Cancel what has not started."""
-        if self._latest is not None:
-            self._latest.cancel()
+def _wanted(unwanted: threading.Event | None) -> bool:
+    return unwanted is None or not unwanted.is_set()

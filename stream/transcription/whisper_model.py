@@ -1,8 +1,7 @@
-"""Whisper's model through faster-whisper: loaded where it runs best, run once, and asked for the words of an utterance."""
+"""Whisper's model through faster-whisper: loaded where it runs best, and run once."""
 
 import ctypes
 import importlib.util
-import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -11,11 +10,10 @@ import ctranslate2
 import numpy as np
 from faster_whisper import WhisperModel
 
-from emotrack.stream.transcription.transcript import Transcript
 from emotrack.stream.transcription.unavailable import RecogniserUnavailable
+from emotrack.stream.transcription.whisper_decoding import RATE, decode
 from emotrack.stream.transcription.whisper_weights import ANOTHER
 
-RATE = 16_000
 WITHOUT_GPU = "--set stream.transcription.device=cpu does without a GPU"
 
 Device = Literal["cpu", "cuda"]
@@ -63,27 +61,6 @@ def load(options: WhisperOptions) -> LoadedWhisper:
         return LoadedWhisper(loaded.model, (f"{absent.reason}, so it runs on the processor; {absent.remedy}.", *loaded.remarks))
 
 
-def transcribe(model: WhisperModel, samples_16k: np.ndarray, language: str | None, name: str) -> Transcript:
-    """Transcribe one utterance, float32 [n] at 16 kHz.
-
-    Greedy, without the retries at higher temperatures, which draw random numbers: the same audio gives the same text.
-    """
-    if not samples_16k.size:
-        return Transcript("", language, name, None)
-    segments, info = model.transcribe(
-        samples_16k,
-        language=language,
-        beam_size=1,
-        temperature=0.0,
-        condition_on_previous_text=False,
-        without_timestamps=True,
-    )
-    heard = [segment for segment in segments if segment.text.strip()]
-    text = " ".join(segment.text.strip() for segment in heard)
-    confidence = math.exp(sum(segment.avg_logprob for segment in heard) / len(heard)) if heard else None
-    return Transcript(text, info.language, name, confidence)
-
-
 def load_cublas() -> bool:
     """Load cuBLAS 12 from its package, where CTranslate2 does not look, or the system; False where there is none."""
     package = importlib.util.find_spec("nvidia.cublas") if importlib.util.find_spec("nvidia") else None
@@ -127,7 +104,7 @@ def _run_once(options: WhisperOptions, device: Device) -> LoadedWhisper:
     model = WhisperModel(
         str(options.weights), device=device, compute_type=compute_type, cpu_threads=options.threads, num_workers=options.workers
     )
-    transcribe(model, np.zeros(RATE, np.float32), None, "warm-up")
+    decode(model, np.full(RATE, 1e-3, np.float32), None, wanted=lambda: True)
     return LoadedWhisper(model, remarks)
 
 

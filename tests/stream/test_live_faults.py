@@ -6,13 +6,14 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import psutil
 import pytest
 
 from emotrack.stream.load import STEPS
 from emotrack.stream.loop import Loop
 from emotrack.stream.media import MediaItem
 from emotrack.stream.messages import Emotion, Error, Feed, Heartbeat, Message, Session
+from emotrack.stream.transcription import whisper
+from emotrack.stream.transcription.whisper_decoding import Decoded, decode
 from helpers.scripted import LoudnessVad, Scripted, by_time, cheap, clip_part, down, sound, up
 from helpers.tracking import Workbench, emotions
 
@@ -79,24 +80,26 @@ def test_a_bug_in_vision_ends_the_session_even_at_its_end(workbench: Workbench) 
     assert isinstance(collector.messages[-1], Session) and collector.messages[-1].reason == "error"
 
 
-def test_a_killed_recogniser_costs_one_transcript(workbench: Workbench) -> None:
+def test_a_recogniser_that_fails_once_costs_one_transcript(workbench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
     items = by_time(up("audio"), clip_part(0.0, 11.0, at=0.0, pictures=False))
-    killed: list[int] = []
+    failed: list[str] = []
 
-    def kill_recogniser(loop: Loop, message: Message) -> None:
-        if isinstance(message, Emotion) and not killed:
-            for child in psutil.Process().children():
-                if "pocketsphinx" in " ".join(child.cmdline()):
-                    child.kill()
-                    killed.append(child.pid)
+    def fail_first(*arguments: Any, **options: Any) -> Decoded:
+        if "final" not in failed:
+            raise RuntimeError("out of memory")
+        return decode(*arguments, **options)
 
-    messages = workbench.track([Scripted("clip", items)], react=kill_recogniser)
-    assert killed
+    def note(loop: Loop, message: Message) -> None:
+        if isinstance(message, Emotion):
+            failed.append(message.state)
+
+    monkeypatch.setattr(whisper, "decode", fail_first)
+    messages = workbench.track([Scripted("clip", items)], react=note)
     first, second = emotions(messages, "final")
     assert not first.modalities["text"].present and first.modalities["text"].reason == "transcription failed"
     assert first.transcript is None and first.modalities["audio"].present
     (error,) = [message for message in messages if isinstance(message, Error)]
-    assert error.continues and error.source == "clip" and "PocketSphinx" in error.message
+    assert error.continues and error.source == "clip" and "Whisper failed: out of memory" in error.message
     assert second.modalities["text"].present and second.transcript is not None and second.transcript.text
 
 

@@ -55,6 +55,12 @@ class Words:
     def conclude(self) -> None:
         pass
 
+    def so_far(self, patience: float) -> Transcript | None:
+        return None
+
+    def keep(self, samples: int) -> None:
+        self._blocks = samples // 512
+
     def close(self) -> None:
         pass
 
@@ -217,7 +223,8 @@ def answers(workbench: Workbench, listener: Listener) -> Answers:
     encoders = replace(workbench.encoders, text=listener)  # type: ignore[arg-type]
     settings = SimpleNamespace(modes=("text", "audio"))
     parts = SimpleNamespace(encoders=encoders, settings=settings, transcriber=None, speechless="no recogniser")
-    return Answers([feed], SimpleNamespace(sheds_bodies=False), parts, Labeller(workbench.bundle, workbench.heads))  # type: ignore[arg-type, list-item]
+    labeller, vision = Labeller(workbench.bundle, workbench.heads), SimpleNamespace(sheds_bodies=False)
+    return Answers([feed], vision, parts, labeller, patient=True)  # type: ignore[arg-type, list-item]
 
 
 def spoken(text: str) -> Utterance:

@@ -15,6 +15,7 @@ from emotrack.stream.transcription.open import open_transcriber
 from emotrack.stream.transcription.settings import TranscriptionSettings
 from emotrack.stream.transcription.transcript import Transcript, TranscriptionError
 from emotrack.stream.transcription.whisper import WhisperTranscriber
+from emotrack.stream.transcription.whisper_decoding import Decoded
 from helpers.speech import blocks_of, demo_speech
 from helpers.whisper import ask, build_tiny_whisper, whisper_session
 
@@ -88,17 +89,17 @@ class Gate:
         self.entered = threading.Event()
         self.asked: list[int] = []
 
-    def __call__(self, model: object, samples: np.ndarray, language: str | None, name: str) -> Transcript:
+    def __call__(self, model: object, samples: np.ndarray, language: str | None, wanted: object) -> Decoded:
         self.asked.append(samples.size)
         self.entered.set()
         assert self.opened.wait(PATIENCE)
-        return Transcript(str(samples.size), language, name, None)
+        return Decoded(str(samples.size), language, 0.0, 1)
 
 
 @pytest.fixture
 def gate(transcriber: WhisperTranscriber, monkeypatch: pytest.MonkeyPatch) -> Iterator[Gate]:
     gate = Gate()
-    monkeypatch.setattr(whisper, "transcribe", gate)
+    monkeypatch.setattr(whisper, "decode", gate)
     yield gate
     gate.opened.set()
 
@@ -138,15 +139,15 @@ def test_close_cancels_what_has_not_started(transcriber: WhisperTranscriber, gat
 
 
 def test_a_failing_model_fails_the_future_with_words(transcriber: WhisperTranscriber, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*_: object) -> Transcript:
+    def fail(*_: object, **__: object) -> Decoded:
         raise RuntimeError("out of memory")
 
-    monkeypatch.setattr(whisper, "transcribe", fail)
+    monkeypatch.setattr(whisper, "decode", fail)
     with pytest.raises(TranscriptionError, match="Whisper failed: out of memory"):
         transcriber.open().pause().result(PATIENCE)
 
 
-def test_auto_takes_whisper_where_its_weights_are(weights: Path) -> None:
+def test_whisper_is_taken_where_its_weights_are(weights: Path) -> None:
     said: list[str] = []
     transcriber = open_transcriber(TranscriptionSettings(model=str(weights), device="cpu"), said.append)
     assert transcriber is not None

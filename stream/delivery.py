@@ -14,7 +14,16 @@ from typing import Protocol
 from emotrack.stream.hearing.audio import BLOCK_SECONDS, AudioBlock, Discontinuity
 from emotrack.stream.media import Medium, MediumChange, VideoFrame
 
-Item = AudioBlock | Discontinuity | VideoFrame | MediumChange
+
+@dataclass(frozen=True, slots=True)
+class SourceFailed:
+    """A source gave up at session time `time` (seconds) with an exception: nothing more comes of its feed."""
+
+    time: float
+    failure: BaseException
+
+
+Item = AudioBlock | Discontinuity | VideoFrame | MediumChange | SourceFailed
 
 AUDIO_BACKLOG_BLOCKS = 1_875
 """60 s of audio: past this a live backlog is cut and published as a gap."""

@@ -81,6 +81,19 @@ def reread(evidence: Evidence, encoders: Encoders, context: TextContext) -> Evid
     return replace(evidence, tokens={**evidence.tokens, "text": text}, context=context)
 
 
+def complete(evidence: Evidence, transcript: Transcript, encoders: Encoders, context: TextContext) -> Evidence:
+    """The same evidence, but that its words, for which nobody waited, have come; `context` is what they are read with."""
+    words = _words(Heard(transcript), context, encoders, STREAMS)
+    obstacle = _obstacle(words)
+    tokens = dict(evidence.tokens)
+    reasons: dict[Stream, str] = {stream: why for stream, why in evidence.reasons.items() if stream != "text"}
+    if obstacle is not None:
+        reasons["text"] = obstacle
+    elif words.tokens is not None:
+        tokens["text"] = words.tokens
+    return replace(evidence, tokens=tokens, reasons=reasons, transcript=transcript, context=context)
+
+
 def _words(heard: Heard, context: TextContext, encoders: Encoders, modes: Collection[Stream]) -> Found:
     if heard.transcript is None or encoders.text is None or "text" in encoders.unusable or "text" not in modes:
         return Found(None, heard.reason)
@@ -106,14 +119,16 @@ def assemble(
     reasons: dict[Stream, str] = {}
     for stream in STREAMS:
         part = found[stream]
-        if stream not in modes:
-            reasons[stream] = USER
-        elif stream in unusable:
-            reasons[stream] = unusable[stream]
-        elif part.tokens is None or len(part.tokens) == 0:
-            reasons[stream] = part.reason
-        elif not np.isfinite(part.tokens).all():
-            reasons[stream] = "not finite"
-        else:
+        obstacle = USER if stream not in modes else unusable[stream] if stream in unusable else _obstacle(part)
+        if obstacle is not None:
+            reasons[stream] = obstacle
+        elif part.tokens is not None:
             tokens[stream] = part.tokens
     return Evidence(tokens, reasons, face, transcript, context, found["face"].crops if "face" in tokens else None)
+
+
+def _obstacle(part: Found) -> str | None:
+    """Why the network cannot be given what was found of a stream, or None."""
+    if part.tokens is None or len(part.tokens) == 0:
+        return part.reason
+    return None if np.isfinite(part.tokens).all() else "not finite"

@@ -21,6 +21,7 @@ from emotrack.stream.hearing.vad import VadStream
 from emotrack.stream.hearing.windows import WindowEnded, WindowEvent, WindowSegmenter, WindowStarted
 from emotrack.stream.media import Medium
 from emotrack.stream.seeing.vision import Sighting
+from emotrack.stream.summary import FeedSummary
 from emotrack.stream.transcription.transcript import TranscriptionStream
 from emotrack.stream.utterance import Utterance
 
@@ -52,6 +53,7 @@ class Feed:
         self.name = name
         self.video_up = False
         self.dark = False
+        self.summary = FeedSummary.of(name, settings)
         self.sightings: deque[Sighting] = deque(maxlen=SIGHTINGS)
         self.utterance: Utterance | None = None
         self.window: Utterance | None = None
@@ -110,13 +112,16 @@ class Feed:
             ended += self.close_window()
         if self.utterance is not None:
             self.utterance.take(block)
-        events = self._segmenter.step(self._vad.probability(block.samples_16k))
+        probability = self._vad.probability(block.samples_16k)
+        self.summary.hear(probability, muted=self.muted)
+        events = self._segmenter.step(probability)
         ended += [done for event in events if (done := self._on_segment(event)) is not None]
         return changed, ended
 
     def see(self, sighting: Sighting, *, label: bool) -> list[Utterance]:
         """Take what was seen in a frame: the windows that ended with it; `label`: whether what is seen may make labels."""
         self.sightings.append(sighting)
+        self.summary.see(sighting)
         if sighting.bodies:
             self._body_seen = sighting.time
         if self.audible(sighting.time) or self.utterance is not None or not (label and self.video_up):
@@ -176,6 +181,7 @@ class Feed:
     def _open(self, blocks: Sequence[AudioBlock]) -> Utterance:
         """An utterance that has taken in `blocks`."""
         start = blocks[0].time
+        self.summary.utterances += 1
         utterance = Utterance(
             number=self._tools.number(),
             feed=self.index,
@@ -192,6 +198,7 @@ class Feed:
         match event:
             case WindowStarted(start):
                 why = "muted" if self.muted else "no audio"
+                self.summary.utterances += 1
                 self.window = Utterance(self._tools.number(), self.index, start, silence=why, last_partial=start)
             case WindowEnded(_, end):
                 window, self.window = self.window, None

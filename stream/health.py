@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Literal
 
-from emotrack.stream.conclusions import Conclusions
+from emotrack.stream.conversations import Conversations
 from emotrack.stream.delivery import Delivery
 from emotrack.stream.feed import Feed
 from emotrack.stream.load import LoadLadder
@@ -22,14 +22,20 @@ class Health:
     """Owned by the loop. The only state that decides anything is the ladder of what is left out."""
 
     def __init__(
-        self, parts: Parts, ladder: LoadLadder, delivery: Delivery, vision: Vision, conclusions: Conclusions, feeds: Sequence[Feed]
+        self,
+        parts: Parts,
+        ladder: LoadLadder,
+        delivery: Delivery,
+        vision: Vision,
+        conversations: Conversations,
+        feeds: Sequence[Feed],
     ) -> None:
         self._outbox = parts.outbox
         self._face_rate = parts.settings.vision.face_rate
         self._ladder = ladder
         self._delivery = delivery
         self._vision = vision
-        self._conclusions = conclusions
+        self._conversations = conversations
         self._feeds = feeds
         self._beats = RateGrid()
         self._left_out = Counter(partials=0, speculations=0)
@@ -57,12 +63,12 @@ class Health:
         """Publish a heartbeat with the first call in each second of `time`; `moment` is how far the media have come."""
         if not self._beats.takes(time, HEARTBEAT_RATE):
             return
-        late = {"late_texts": self._conclusions.late_texts, "late_sights": self._conclusions.late_sights}
+        late = {"late_texts": self._conversations.late_texts, "late_sights": self._conversations.late_sights}
         self._outbox.emit(
             Heartbeat(
                 time=round(moment, 3),
                 lag=round(lag, 3),
-                queues={**self._delivery.depths(), "vision": self._vision.depth(), "finals": self._conclusions.waiting},
+                queues={**self._delivery.depths(), "vision": self._vision.depth(), "finals": self._conversations.waiting},
                 dropped={**self._delivery.dropped(), "frames_replaced": self._vision.replaced},
                 shed={**self._left_out, **late},
                 shedding=self._ladder.shedding,

@@ -5,14 +5,14 @@ import time
 from collections.abc import Callable, Sequence
 
 from emotrack.stream.clock import SessionClock
-from emotrack.stream.delivery import Delivery, Item
+from emotrack.stream.delivery import Delivery, Item, SourceFailed, time_of
 from emotrack.stream.hearing.audio import BlockCutter
 from emotrack.stream.media import AudioChunk, MediaItem, MediumChange, Source, VideoFrame
 from emotrack.stream.pacing import paced
 
 
 class Intake:
-    """Reads every source on its own thread; `failures` holds what a reader died of, for the loop to raise.
+    """Reads every source on its own thread. What a source fails with is the last that is delivered of its feed, and of no other.
 
     `wants` tells of a feed's frame at a time (seconds) whether it is one of those to look at; the others go no further.
     """
@@ -20,7 +20,6 @@ class Intake:
     def __init__(
         self, sources: Sequence[Source], delivery: Delivery, wants: Callable[[int, float], bool], *, realtime: bool
     ) -> None:
-        self.failures: list[BaseException] = []
         self._sources = sources
         self._delivery = delivery
         self._wants = wants
@@ -49,6 +48,7 @@ class Intake:
 
     def _read(self, index: int, source: Source, clock: SessionClock) -> None:
         cutter = BlockCutter()
+        reached = 0.0
         try:
             items = source.items(clock, self._stop)
             if self._realtime and not source.live:
@@ -57,11 +57,14 @@ class Intake:
                 if isinstance(item, VideoFrame) and not self._wants(index, item.time):
                     continue
                 for part in _cut(item, cutter):
+                    reached = max(reached, time_of(part))
                     self._delivery.put(index, part)
             for block in cutter.flush():
                 self._delivery.put(index, block)
-        except BaseException as failure:  # noqa: BLE001 - handed to the loop, which raises it on the caller's thread
-            self.failures.append(failure)
+        except BaseException as failure:  # noqa: BLE001 - handed to the loop: it ends this feed
+            for block in cutter.flush():
+                self._delivery.put(index, block)
+            self._delivery.put(index, SourceFailed(reached, failure))
         finally:
             self._delivery.close(index)
             self._delivery.wake()

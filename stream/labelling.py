@@ -62,6 +62,14 @@ class Labeller:
         """Step the dialogue by one utterance: the live label's probabilities."""
         return self._dialogue.commit(str(utterance), answer.vector, speaker)
 
+    def amend(self, utterance: int, answer: Answer) -> np.ndarray:
+        """Take one of the last R + 1 utterances for one that was answered so all along: the probabilities it has now.
+
+        The dialogue goes on as if nothing else had ever been known of it; see `Dialogue.amend`.
+        """
+        alone = self._dialogue.amend(str(utterance), answer.vector)
+        return dict(self.revised()).get(utterance, alone)
+
     def revised(self) -> list[tuple[int, np.ndarray]]:
         """Probabilities of earlier utterances in the light of the later ones, oldest first."""
         return [(int(utterance), values) for utterance, values in self._dialogue.revised()]

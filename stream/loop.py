@@ -4,6 +4,7 @@ One thread owns everything here. In an ordered run every effect happens at a mom
 threads around it, so that the same media give the same events; a live run takes what is there.
 """
 
+import contextlib
 import threading
 import time
 from collections.abc import Sequence
@@ -13,8 +14,8 @@ import msgspec
 from emotrack.model.configuration import STREAMS, Stream
 from emotrack.model.errors import UserError
 from emotrack.stream.clock import SessionClock
-from emotrack.stream.conclusions import Conclusions
-from emotrack.stream.delivery import Arrival, Delivery, LiveDelivery, OrderedDelivery, time_of
+from emotrack.stream.conversations import Conversations
+from emotrack.stream.delivery import Arrival, Delivery, LiveDelivery, OrderedDelivery, SourceFailed, time_of
 from emotrack.stream.feed import Feed, Tools
 from emotrack.stream.health import Health
 from emotrack.stream.hearing.audio import AudioBlock, Discontinuity
@@ -27,6 +28,7 @@ from emotrack.stream.messages import Error
 from emotrack.stream.parts import Parts
 from emotrack.stream.sampling import RateGrid
 from emotrack.stream.seeing.vision import Sighting, Vision
+from emotrack.stream.summary import Summary, summarise
 from emotrack.stream.transcription.transcript import TranscriptionStream
 from emotrack.stream.utterance import Utterance
 
@@ -59,8 +61,9 @@ class Loop:
         self._feeds = [
             Feed(index, source.name, vad.stream(), parts.settings.segmentation, tools) for index, source in enumerate(parts.sources)
         ]
-        self._conclusions = Conclusions(self._feeds, self._vision, parts, patient=ordered)
-        self._health = Health(parts, self._ladder, self._delivery, self._vision, self._conclusions, self._feeds)
+        self._conversations = Conversations(self._feeds, self._vision, parts, patient=ordered)
+        self._health = Health(parts, self._ladder, self._delivery, self._vision, self._conversations, self._feeds)
+        self._failures: list[BaseException] = []
         self._now = 0.0
         self._lag = 0.0
         self._look_backs = RateGrid()
@@ -68,7 +71,7 @@ class Loop:
     def stop(self) -> None:
         """End the session: open utterances are finished, everything closes."""
         self._stopping.set()
-        self._conclusions.hurry()
+        self._conversations.hurry()
         self._vision.hurry()
         self._intake.stop_reading()
         self._delivery.wake()
@@ -80,8 +83,23 @@ class Loop:
             raise UserError(f"There is no stream {min(unknown)!r}; the streams are {', '.join(STREAMS)}.")
         self._modes = modes
 
+    @property
+    def summary(self) -> Summary:
+        """What has come of the session so far."""
+        return summarise([feed.summary for feed in self._feeds])
+
     def run(self) -> None:
-        """Track until every source has ended or `stop` is called. Raises what a source or an encoder failed with."""
+        """Track until every source has ended or `stop` is called; everything is closed then, whatever happened.
+
+        A source that fails ends its own feed alone. Raises what they failed with where all have, and what an encoder failed with.
+        """
+        with contextlib.ExitStack() as closing:
+            closing.callback(self._vision.close)
+            closing.callback(lambda: self._intake.close(0.2 if self._stopping.is_set() else 1.0))
+            closing.callback(self._conversations.close)
+            self._run()
+
+    def _run(self) -> None:
         outbox = self._parts.outbox
         clock = SessionClock()
         opening = msgspec.structs.replace(self._parts.opening, start_unix_ns=clock.start_unix_ns)
@@ -99,9 +117,6 @@ class Loop:
             raise
         finally:
             outbox.emit(msgspec.structs.replace(opening, state="ended", reason=reason))
-            self._conclusions.close()
-            self._intake.close(0.2 if self._stopping.is_set() else 1.0)
-            self._vision.close()
 
     def _turn_until_done(self, clock: SessionClock) -> None:
         give_up = float("inf")
@@ -109,7 +124,7 @@ class Loop:
         while not over and time.monotonic() < give_up:
             over = self._delivery.finished()
             arrival = self._delivery.get(TURN_SECONDS if not self._ordered else 0.5)
-            self._raise_failures()
+            self._raise_failure()
             self._follow_modes()
             self._lag = 0.0
             if arrival is not None:
@@ -120,14 +135,13 @@ class Loop:
             if self._stopping.is_set():
                 give_up = min(give_up, time.monotonic() + DRAIN_SECONDS)
 
-    def _raise_failures(self) -> None:
-        for failure in (*self._intake.failures, self._vision.failure):
-            if failure is not None:
-                raise failure
+    def _raise_failure(self) -> None:
+        if self._vision.failure is not None:
+            raise self._vision.failure
 
     def _follow_modes(self) -> None:
-        if self._modes != self._conclusions.modes:
-            self._conclusions.set_modes(self._modes)
+        if self._modes != self._conversations.modes:
+            self._conversations.set_modes(self._modes)
             if not self._labels_sights():
                 for feed in self._feeds:
                     self._end(feed.close_window(), time.monotonic_ns())
@@ -135,7 +149,7 @@ class Loop:
     def _take(self, arrival: Arrival) -> None:
         feed = self._feeds[arrival.feed]
         moment = time_of(arrival.item)
-        if self._ordered and moment > self._now and self._conclusions.waiting:
+        if self._ordered and moment > self._now and self._conversations.waiting:
             self._settle()  # only now no further endpoint can be at or before those that are known
         self._now = max(self._now, moment)
         self._lag = max(0.0, (time.monotonic_ns() - arrival.arrived_ns) / 1e9)
@@ -151,6 +165,8 @@ class Loop:
                 self._health.tell(feed, "audio", "up", "end of the gap", gap.time + gap.gap)
             case MediumChange() as change:
                 self._change(feed, change, arrival.arrived_ns)
+            case SourceFailed(_, failure):
+                self._give_up(feed, failure, arrival.arrived_ns)
         if self._ordered:
             if self._look_backs.takes(self._now, LOOK_BACK_RATE):
                 self._look_back()
@@ -176,19 +192,32 @@ class Loop:
             utterance.last_partial = now
             self._health.left_out("partials")
         else:
-            self._conclusions.partial(utterance, now)
+            self._conversations.of(utterance.feed).partial(utterance, now)
 
     def _end(self, ended: Sequence[Utterance], arrived_ns: int) -> None:
         for utterance in ended:
             if self._ladder.sheds("speculation"):
                 self._health.left_out("speculations")
-            self._conclusions.end(utterance, arrived_ns)
+            self._conversations.of(utterance.feed).end(utterance, arrived_ns)
 
     def _change(self, feed: Feed, change: MediumChange, arrived_ns: int) -> None:
         if self._ordered:
             self._look_back()
         self._end(feed.change(change.medium, change.time, up=change.state != "down"), arrived_ns)
         self._health.tell(feed, change.medium, change.state, change.reason, change.time)
+
+    def _give_up(self, feed: Feed, failure: BaseException, arrived_ns: int) -> None:
+        """A source has failed: what is open of its feed is finished, and the others go on."""
+        if self._ordered:
+            self._look_back()
+        self._failures.append(failure)
+        feed.video_up = False
+        feed.summary.failure = reason = str(failure) if isinstance(failure, UserError) else f"{type(failure).__name__}: {failure}"
+        self._end(feed.end(), arrived_ns)
+        self._health.tell(feed, None, "down", reason, self._now)
+        if len(self._failures) < len(self._feeds):
+            sentence = f"{feed.name} failed, and the session goes on without it: {reason}"
+            self._parts.outbox.emit(Error(message=sentence, continues=True, source=feed.name, time=round(self._now, 3)))
 
     def _look_back(self) -> None:
         """Wait until every frame taken so far has been looked at, and take in what was seen."""
@@ -199,17 +228,17 @@ class Loop:
     def _settle(self) -> None:
         """Wait for what utterances that have ended lack, and label them."""
         self._look_back()
-        self._conclusions.settle(wait=True)
+        self._conversations.settle(wait=True)
 
     def _look_after(self) -> None:
         """Live: take in what was seen, label what is complete, answer at pauses, and watch the load."""
         self._see()
-        self._conclusions.settle(wait=False)
+        self._conversations.settle(wait=False)
         if not self._ladder.sheds("speculation"):
             for feed in self._feeds:
                 if feed.utterance is not None:
-                    self._conclusions.speculate(feed.utterance)
-        self._lag = max(self._lag, self._conclusions.owed)
+                    self._conversations.of(feed.index).speculate(feed.utterance)
+        self._lag = max(self._lag, self._conversations.owed)
         self._health.watch(time.monotonic(), self._lag, self._now)
 
     def _see(self) -> None:
@@ -239,8 +268,11 @@ class Loop:
         self._look_back()
         for feed in self._feeds:
             self._end(feed.end(), time.monotonic_ns())
-        self._conclusions.settle(wait=True)
-        self._raise_failures()
+        self._conversations.settle(wait=True)
+        self._conversations.finish()
+        self._raise_failure()
+        if len(self._failures) == len(self._feeds) and not self._stopping.is_set():
+            raise self._failures[0]
 
     def _describe(self) -> AudioDescription | None:
         encoders = self._parts.encoders
@@ -248,4 +280,4 @@ class Loop:
 
     def _transcribe(self) -> TranscriptionStream | None:
         transcriber = self._parts.transcriber
-        return None if transcriber is None or "text" not in self._conclusions.modes else transcriber.open()
+        return None if transcriber is None or "text" not in self._conversations.modes else transcriber.open()

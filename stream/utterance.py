@@ -35,8 +35,10 @@ class Utterance:
     """Silence since a pause: it belongs to the utterance only if speech resumes."""
     paused: bool = False
     transcript: Future[Transcript] | None = None
-    transcribe_ms: float | None = None
-    """From the request for the transcript until it was there."""
+    asked_at: float = 0.0
+    """When the transcript was asked for (seconds of `time.perf_counter`)."""
+    answered_at: float | None = None
+    """When it was there; told by the recogniser's own thread, and therefore perhaps a moment after that."""
     revision: int = 0
     answer: "Answer | None" = None
     """Computed at a pause, before it is known whether the utterance has ended there."""
@@ -50,6 +52,23 @@ class Utterance:
     def audio_16k(self) -> np.ndarray:
         """What was heard of it: float32 [n] at 16 kHz, empty for a window."""
         return np.concatenate([np.zeros(0, np.float32), *(block.samples_16k for block in self.blocks)])
+
+    @property
+    def waited(self) -> float:
+        """Seconds since its endpoint became known."""
+        return (time.monotonic_ns() - self.endpoint_arrived_ns) / 1e9
+
+    @property
+    def has_words(self) -> bool:
+        """Whether the recogniser is done with it, or was never asked."""
+        return self.transcription is None if self.transcript is None else self.transcript.done()
+
+    @property
+    def transcribe_ms(self) -> float | None:
+        """From the request for the transcript until it was there; None while it is not."""
+        if self.transcript is None or not self.transcript.done() or self.transcript.cancelled():
+            return None
+        return ((time.perf_counter() if self.answered_at is None else self.answered_at) - self.asked_at) * 1e3
 
     def take(self, block: AudioBlock) -> None:
         """A block of the utterance: taken in, or held back while it is not known whether the utterance goes on."""
@@ -85,14 +104,20 @@ class Utterance:
     def transcribe(self) -> None:
         """Ask for the transcript of what was heard, unless that was done already."""
         if self.transcription is not None and self.transcript is None:
-            began = time.perf_counter()
+            self.asked_at, self.answered_at = time.perf_counter(), None
             self.transcript = self.transcription.pause()
-            self.transcript.add_done_callback(lambda transcript: self._transcribed(transcript, began))
+            self.transcript.add_done_callback(self._transcribed)
 
     def conclude(self) -> None:
         """It has ended: the transcript that was asked for is its last, and is not put off any more."""
         if self.transcription is not None:
             self.transcription.conclude()
+
+    def fail_words(self, failure: Exception) -> None:
+        """No transcript will come, for this reason."""
+        self.release()
+        self.transcript = Future()
+        self.transcript.set_exception(failure)
 
     def forget_words(self) -> None:
         """No transcript is wanted any more."""
@@ -105,9 +130,9 @@ class Utterance:
             self.transcription.close()
             self.transcription = None
 
-    def _transcribed(self, transcript: Future[Transcript], began: float) -> None:
-        if transcript is self.transcript and not transcript.cancelled():
-            self.transcribe_ms = (time.perf_counter() - began) * 1e3
+    def _transcribed(self, transcript: Future[Transcript]) -> None:
+        if transcript is self.transcript:
+            self.answered_at = time.perf_counter()
 
     def _extend(self, block: AudioBlock) -> None:
         self.blocks.append(block)

@@ -37,12 +37,15 @@ def run_command(
     record: Path | None,
     keep_evidence: bool,
     realtime: bool,
+    apart: bool,
 ) -> None:
     """Track until the sources end or a signal arrives. Without `--jsonl -`, labels are shown on stdout as lines."""
     given = {"stream.modes": parse_modes(modes), "stream.publish.endpoint": publish, "stream.publish.keys": keys}
     options: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
     if insecure:
         options["stream.publish.insecure"] = True
+    if apart:
+        options["stream.speakers.conversations"] = "apart"
     if keep_evidence and record is None:
         raise UserError("--keep-evidence needs --record DIR: evidence is kept beside the messages.")
     settings = load_settings(profile, config, overrides, **options)
@@ -71,6 +74,7 @@ def run_command(
         say(f"publishing at {publisher.endpoint}; {how_to_watch(publisher.endpoint, keys)}; Ctrl-C ends.")
     stop_on_signals(tracker)
     tracker.run()
+    say(tracker.summary.sentence)
 
 
 def how_to_watch(endpoint: str, keys: Path | None) -> str:

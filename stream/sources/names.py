@@ -1,6 +1,7 @@
 """Names of feeds, and what people are shown of an address."""
 
 import re
+from collections.abc import Collection
 from urllib.parse import SplitResult, urlsplit
 
 from emotrack.model.errors import UserError
@@ -11,9 +12,26 @@ def feed_name(text: str) -> str:
     return re.sub(r"[^A-Za-z0-9_-]+", "_", text).strip("_")[:40] or "feed"
 
 
-def unique_names(names: list[str]) -> list[str]:
-    """The same names, the second of a kind with `-2` behind it and so on."""
-    taken: set[str] = set()
+def participant(text: str) -> tuple[str | None, str]:
+    """`alice=FILE` as the participant's name and the source; a source alone has no name.
+
+    A source that contains `=` itself is one where another character than those of a name stands before it, as in a URL. Raises
+    `UserError` where what stands before it can only be meant as a name, and is none.
+    """
+    name, equals, source = text.partition("=")
+    if not equals or re.search(r"[:/\\+]", name):
+        return None, text
+    if not re.fullmatch(r"[A-Za-z0-9_-]*[A-Za-z0-9][A-Za-z0-9_-]*", name):
+        raise UserError(
+            f"{name!r} is no name for a participant, and there is no file {text!r}; "
+            "write NAME=SOURCE with a name of a to z, A to Z, digits, _ and -."
+        )
+    return name, source
+
+
+def unique_names(names: list[str], given: Collection[str] = ()) -> list[str]:
+    """The same names, the second of a kind with `-2` behind it and so on; those `given` to others are taken."""
+    taken = set(given)
     result = []
     for name in names:
         candidate, number = name, 1

@@ -12,7 +12,7 @@ from emotrack.stream.sources.combined import CombinedSource
 from emotrack.stream.sources.file import FileSource, probe_file
 from emotrack.stream.sources.live import LiveSource
 from emotrack.stream.sources.microphone import open_microphone
-from emotrack.stream.sources.names import feed_name, split_url, unique_names, without_credentials
+from emotrack.stream.sources.names import feed_name, participant, split_url, unique_names, without_credentials
 from emotrack.stream.sources.network import SCHEMES, open_url
 from emotrack.stream.sources.settings import SourceSettings
 
@@ -33,9 +33,13 @@ def open_source(text: str, *, name: str | None = None, settings: SourceSettings 
 
 
 def open_sources(texts: Sequence[str], *, settings: SourceSettings = DEFAULTS) -> list[Source]:
-    """The same for several feeds of one session, whose names differ."""
-    names = unique_names(["-".join(_name(part) for part in _parts(text)) for text in texts])
-    return [open_source(text, name=name, settings=settings) for text, name in zip(texts, names, strict=True)]
+    """The same for several feeds of one session, whose names differ; `alice=FILE` names one (but a file that is called so)."""
+    named = [(None, text) if _exists(text) else participant(text) for text in texts]
+    given = [name for name, _ in named if name is not None]
+    if twice := [name for name in given if given.count(name) > 1]:
+        raise UserError(f"Two sources are named {twice[0]}; give each participant another name.")
+    found = iter(unique_names(["-".join(_name(part) for part in _parts(text)) for name, text in named if name is None], given))
+    return [open_source(text, name=name or next(found), settings=settings) for name, text in named]
 
 
 def _parts(text: str) -> list[str]:

@@ -1,6 +1,6 @@
 """Gives each utterance to a speaker, and tells when a speaker is new or turns out to be another one."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
 import numpy as np
@@ -98,11 +98,36 @@ class VoicedSpeakers:
         return [SpeakerEvent("new", speaker.id, None, speaker.confidence)]
 
 
-def make_assigner(settings: SpeakerSettings) -> SpeakerAssigner:
-    """The assigner that `settings` ask for; raises `UserError` where mode `voice` lacks its package."""
-    if settings.mode == "voice":
-        return VoicedSpeakers(ResemblyzerVoices(), settings)
-    return NamedSpeakers(per_feed=settings.mode == "feed")
+class ApartSpeakers:
+    """The speakers of one feed whose conversation is its own: their names begin with the feed's, and are nobody's elsewhere."""
+
+    def __init__(self, within: SpeakerAssigner) -> None:
+        self._within = within
+
+    def assign(self, feed: str, audio_16k: np.ndarray, start: float, end: float) -> tuple[AssignedSpeaker, list[SpeakerEvent]]:
+        speaker, events = self._within.assign(feed, audio_16k, start, end)
+        return _of(feed, speaker), [
+            replace(event, speaker=f"{feed}-{event.speaker}", alias_of=event.alias_of and f"{feed}-{event.alias_of}")
+            for event in events
+        ]
+
+    def guess(self, feed: str) -> AssignedSpeaker:
+        return _of(feed, self._within.guess(feed))
+
+
+def make_assigners(settings: SpeakerSettings, conversations: int) -> list[SpeakerAssigner]:
+    """One assigner for each conversation, as `settings` ask for; raises `UserError` where mode `voice` lacks its package."""
+    if settings.mode == "feed":
+        return [NamedSpeakers(per_feed=True) for _ in range(conversations)]
+    voices = ResemblyzerVoices() if settings.mode == "voice" else None
+    assigners: list[SpeakerAssigner] = [
+        NamedSpeakers(per_feed=False) if voices is None else VoicedSpeakers(voices, settings) for _ in range(conversations)
+    ]
+    return [ApartSpeakers(assigner) for assigner in assigners] if settings.conversations == "apart" else assigners
+
+
+def _of(feed: str, speaker: AssignedSpeaker) -> AssignedSpeaker:
+    return replace(speaker, id=f"{feed}-{speaker.id}")
 
 
 def _name(speaker: int) -> str:

@@ -12,6 +12,9 @@ class SpeakerSettings(BaseModel):
 
     mode: Literal["single", "feed", "voice"] = "feed"
     """`single`: everybody is one speaker; `feed`: one speaker per feed; `voice`: told apart by voice (extra `voices`)."""
+    conversations: Literal["together", "apart"] = "together"
+    """`together`: the feeds of a session are one conversation, in which each turn is heard in the light of the others;
+    `apart`: each feed is a conversation of its own, with the labels that it has alone."""
     same_voice: float = Field(0.86, gt=0, lt=1)
     """Cosine of two voices, both heard for long, from which on they are one speaker's."""
     founding_speech: float = Field(2.0, gt=0)

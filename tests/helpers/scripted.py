@@ -1,8 +1,11 @@
-"""Sources that give what a test tells them to, and stand-ins for voice activity and encoders that cost next to nothing."""
+"""Sources and recognisers that give what a test tells them to, and stand-ins for voice activity and encoders that cost next to
+nothing.
+"""
 
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future
 from dataclasses import replace
 from functools import cache
 
@@ -16,6 +19,7 @@ from emotrack.stream.media import AUDIO_RATE, AudioChunk, MediaItem, Medium, Med
 from emotrack.stream.pacing import due
 from emotrack.stream.sampling import RateGrid
 from emotrack.stream.sources.open import open_source
+from emotrack.stream.transcription.transcript import Transcript
 
 Items = Iterable[MediaItem]
 
@@ -121,3 +125,77 @@ class NobodyDetector:
 def cheap(encoders: Encoders, *, slow: float = 0.0) -> Encoders:
     """The same encoders with stand-ins for audio and for finding faces; `slow` seconds for each description of audio."""
     return replace(encoders, audio=NumbersEncoder(slow), face_detector=NobodyDetector())  # type: ignore[arg-type]
+
+
+WORDS = ("so", "are", "you", "coming", "with", "us", "no", "never", "!", "?")
+
+
+class Recogniser:
+    """Hears the more words the longer a sound lasts, and never the same for two lengths, `delay` seconds after it was asked.
+
+    `delay` may be a function of how many utterances were opened before (None: it never answers), and `failure` is what it
+    fails with instead.
+    """
+
+    name = "words"
+
+    def __init__(self, delay: float | Callable[[int], float | None] | None = 0.0, *, failure: Exception | None = None) -> None:
+        self._delay = delay
+        self._failure = failure
+        self._opened = 0
+        self.abandoned = 0
+        """Streams that were closed while they owed an answer."""
+
+    def open(self) -> "Words":
+        delay = self._delay(self._opened) if callable(self._delay) else self._delay
+        self._opened += 1
+        return Words(self, delay, self._failure)
+
+    def close(self) -> None:
+        pass
+
+
+class Words:
+    """One utterance of a `Recogniser`."""
+
+    def __init__(self, recogniser: Recogniser, delay: float | None, failure: Exception | None) -> None:
+        self._recogniser = recogniser
+        self._delay = delay
+        self._failure = failure
+        self._blocks = 0
+        self._asked: Future[Transcript] = Future()
+
+    def feed(self, samples_16k: np.ndarray) -> None:
+        self._blocks += len(samples_16k) // 512
+
+    def pause(self) -> "Future[Transcript]":
+        self._asked = asked = Future()
+        said = Transcript(" ".join(WORDS[int(digit)] for digit in str(self._blocks**3)), "en", "words", None)
+
+        def answer() -> None:
+            if not asked.set_running_or_notify_cancel():
+                return
+            if self._failure is None:
+                asked.set_result(said)
+            else:
+                asked.set_exception(self._failure)
+
+        if self._delay == 0:
+            answer()
+        elif self._delay is not None:
+            later = threading.Timer(self._delay, answer)
+            later.daemon = True
+            later.start()
+        return asked
+
+    def conclude(self) -> None:
+        pass
+
+    def so_far(self, patience: float) -> Transcript | None:
+        return None
+
+    def keep(self, samples: int) -> None:
+        self._blocks = samples // 512
+
+    def close(self) -> None:
+        self._recogniser.abandoned += self._asked.cancel()

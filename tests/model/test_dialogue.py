@@ -96,6 +96,45 @@ def test_merging_equals_having_had_one_speaker_from_the_start(speakers: list[str
     assert_same(merged, united, said[-1])
 
 
+@settings(max_examples=30, deadline=None)
+@given(speakers=names, seed=st.integers(0, 99), back=st.integers(0, 3), pair=st.permutations("abc"), merged=st.integers(0, 10))
+def test_amending_equals_having_known_from_the_start(
+    speakers: list[str], seed: int, back: int, pair: list[str], merged: int
+) -> None:
+    """Also where speakers turned out to be one before, at or after the utterance."""
+    amended_at = max(0, len(speakers) - 1 - back)
+    said = vectors(len(speakers) + 4, seed)
+    first = said.copy()
+    first[amended_at] *= -2
+    amended, knowing = Dialogue(CONTEXT), Dialogue(CONTEXT)
+    labels = []
+    for at, speaker in enumerate(speakers):
+        amended.commit(f"u{at}", first[at], speaker)
+        labels.append(knowing.commit(f"u{at}", said[at], speaker))
+        if at == merged:
+            amended.merge(pair[0], pair[1])
+            knowing.merge(pair[0], pair[1])
+    assert np.array_equal(amended.amend(f"u{amended_at}", said[amended_at]), labels[amended_at])
+    for name, array in knowing.state.to_arrays().items():
+        assert np.array_equal(array, getattr(amended.state, name)), name
+    assert_same(amended, knowing, said[-1])
+    assert amended.save().meta == knowing.save().meta
+    amended.amend(f"u{amended_at}", said[amended_at])  # as often as one likes
+    assert_same(amended, knowing, said[-1])
+
+
+def test_only_what_can_still_be_revised_can_be_amended() -> None:
+    dialogue, said = Dialogue(CONTEXT), vectors(9)
+    talk(dialogue, "abcabcabc", said)
+    for known in ("u5", "u8"):
+        dialogue.amend(known, said[0])
+    for unknown in ("u4", "u9"):
+        with pytest.raises(KeyError):
+            dialogue.amend(unknown, said[0])
+    with pytest.raises(KeyError):
+        Dialogue.restore(CONTEXT, dialogue.save()).amend("u8", said[0])
+
+
 def test_merging_a_stranger_changes_nothing() -> None:
     dialogue = Dialogue(CONTEXT)
     talk(dialogue, "abab", vectors(4))

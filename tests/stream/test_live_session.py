@@ -234,7 +234,7 @@ class OneAfterAll:
 
 @pytest.mark.usefixtures("loud")
 def test_after_an_alias_nothing_is_said_of_the_old_name(workbench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("emotrack.stream.conclusions.make_assigner", lambda settings: OneAfterAll())
+    monkeypatch.setattr("emotrack.stream.conversations.make_assigners", lambda settings, count: [OneAfterAll()])
     items = [*up("audio"), *sound(*[(1.0, 0.2), (0.8, HUSH)] * 5)]
     overrides = ("stream.labels.revision_threshold=0",)
     messages = workbench.track([Scripted("line", items)], *overrides, transcribe=False, encoders=cheap(workbench.encoders))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from emotrack.model.errors import UserError
-from emotrack.stream.speakers.assign import AssignedSpeaker, SpeakerEvent, VoicedSpeakers, make_assigner
+from emotrack.stream.speakers.assign import AssignedSpeaker, SpeakerEvent, VoicedSpeakers, make_assigners
 from emotrack.stream.speakers.settings import SpeakerSettings
 from emotrack.stream.speakers.voices import VoiceClusters
 from helpers.voices import FakeVoices, utterance
@@ -28,7 +28,7 @@ def toward(degrees: float) -> np.ndarray:
 
 @pytest.mark.parametrize(("mode", "expected"), [("single", ["spk1", "spk1", "spk1"]), ("feed", ["room", "anna", "room"])])
 def test_speakers_by_name(mode: str, expected: list[str]) -> None:
-    assigner = make_assigner(SpeakerSettings.model_validate({"mode": mode}))
+    (assigner,) = make_assigners(SpeakerSettings.model_validate({"mode": mode}), 1)
     speakers, events = [], []
     for feed in ("room", "anna", "room"):
         assert assigner.guess(feed).id == expected[len(speakers)]
@@ -145,7 +145,7 @@ def test_any_conversation_is_told_consistently(turns: list[tuple[int, float, str
 def test_voices_without_the_package_name_the_fix(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "resemblyzer", None)
     with pytest.raises(UserError, match=r"pip install 'emotrack\[voices\]'"):
-        make_assigner(VOICE)
+        make_assigners(VOICE, 1)
 
 
 @pytest.mark.parametrize("wrong", [{"mode": "face"}, {"maximum_speakers": 0}, {"same_voice": 2}, {"unknown": 1}])

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -27,7 +28,7 @@ from emotrack.stream.speakers.assign import AssignedSpeaker, SpeakerEvent
 from emotrack.stream.transcription.transcript import Transcript
 from emotrack.stream.utterance import Utterance
 from helpers.media import RechunkedSource
-from helpers.scripted import LoudnessVad, Scripted, cheap, sound, up
+from helpers.scripted import LoudnessVad, Recogniser, Scripted, cheap, sound, up
 from helpers.sentences import adapted, save_sentence_encoder
 from helpers.tracking import Workbench, emotions, without_timing
 
@@ -35,46 +36,8 @@ pytestmark = pytest.mark.xdist_group("text context")
 HUSH = 1e-3
 BACK = 3
 """Lines that the encoder of these tests reads along."""
-WORDS = ("so", "are", "you", "coming", "with", "us", "no", "never", "!", "?")
-
-
-class Words:
-    """A transcription that hears the more words the longer a sound lasts, and never the same for two lengths."""
-
-    def __init__(self) -> None:
-        self._blocks = 0
-
-    def feed(self, samples_16k: np.ndarray) -> None:
-        self._blocks += len(samples_16k) // 512
-
-    def pause(self) -> "Future[Transcript]":
-        said: Future[Transcript] = Future()
-        said.set_result(Transcript(" ".join(WORDS[int(digit)] for digit in str(self._blocks**3)), "en", "words", None))
-        return said
-
-    def conclude(self) -> None:
-        pass
-
-    def so_far(self, patience: float) -> Transcript | None:
-        return None
-
-    def keep(self, samples: int) -> None:
-        self._blocks = samples // 512
-
-    def close(self) -> None:
-        pass
-
-
-class Recogniser:
-    """Transcribes by `Words`."""
-
-    name = "words"
-
-    def open(self) -> Words:
-        return Words()
-
-    def close(self) -> None:
-        pass
+REVISABLE = 3
+"""Utterances back to which words may come late."""
 
 
 class Listener:
@@ -192,7 +155,7 @@ class OneAfterAll:
 def test_speakers_who_are_one_get_one_number(
     workbench: Workbench, encoders: Encoders, listener: Listener, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("emotrack.stream.conclusions.make_assigner", lambda settings: OneAfterAll())
+    monkeypatch.setattr("emotrack.stream.conversations.make_assigners", lambda settings, count: [OneAfterAll()])
     finals = emotions(workbench.track(one_feed(0.5, 0.6, 0.7, 0.8), encoders=encoders), "final")
     first, second, third, fourth = (final.transcript.text for final in finals if final.transcript is not None)
     assert listener.read == {
@@ -222,9 +185,11 @@ def answers(workbench: Workbench, listener: Listener) -> Answers:
     feed = SimpleNamespace(video_up=False, seen_between=lambda start, end: [])
     encoders = replace(workbench.encoders, text=listener)  # type: ignore[arg-type]
     settings = SimpleNamespace(modes=("text", "audio"))
-    parts = SimpleNamespace(encoders=encoders, settings=settings, transcriber=None, speechless="no recogniser")
+    parts = SimpleNamespace(
+        encoders=encoders, settings=settings, transcriber=None, speechless="no recogniser", bundle=workbench.bundle
+    )
     labeller, vision = Labeller(workbench.bundle, workbench.heads), SimpleNamespace(sheds_bodies=False)
-    return Answers([feed], vision, parts, labeller, patient=True)  # type: ignore[arg-type, list-item]
+    return Answers({0: feed}, vision, parts, labeller, patient=True)  # type: ignore[arg-type, dict-item]
 
 
 def spoken(text: str) -> Utterance:
@@ -256,30 +221,44 @@ def test_an_early_answer_without_words_stands_whatever_is_said(answers: Answers)
 
 
 NAMES = st.sampled_from("abcdef")
-EVENTS = st.lists(st.tuples(st.just("said"), NAMES, st.sampled_from([None, "no", "so"])) | st.tuples(st.just("one"), NAMES, NAMES))
+EVENTS = st.lists(
+    st.tuples(st.just("said"), NAMES, st.sampled_from([None, "no", "so"]))
+    | st.tuples(st.just("one"), NAMES, NAMES)
+    | st.tuples(st.just("late"), st.integers(0, REVISABLE), st.sampled_from(["oh", "hm"]))
+)
 
 
 @given(EVENTS, st.integers(0, 4), NAMES)
 def test_a_conversation_is_its_newest_lines_by_numbered_speakers(
-    events: list[tuple[str, str, str | None]], length: int, speaker: str
+    events: list[tuple[str, Any, Any]], length: int, speaker: str
 ) -> None:
-    conversation = Conversation(length)
+    """Wherever words come late: they stand where they were said, and are read with what was there before them."""
+    conversation = Conversation(length, REVISABLE)
     said: list[tuple[str, str | None]] = []
     heard: list[str] = []
     numbers: dict[str, str] = {}
+
+    def context(name: str, before: list[tuple[str, str | None]]) -> TextContext:
+        if length == 0:
+            return TextContext()
+        lines = [Line(heard.index(numbers.get(one, one)), words) for one, words in before if words is not None]
+        known = heard.index(numbers.get(name, name)) if name in heard else len(heard)
+        return TextContext(known, tuple(lines[-length:]))
+
     for kind, name, other in events:
         if kind == "said":
-            conversation.commit(name, other)
+            assert conversation.commit(name, other) == len(said) + 1
             said.append((name, other))
             heard += [name] if name not in heard else []
+        elif kind == "late":
+            place = len(said) - name
+            if place > 0 and said[place - 1][1] is None:
+                by = said[place - 1][0]
+                assert conversation.around(by, place) == context(by, said[: place - 1])
+                conversation.insert(place, by, other)
+                said[place - 1] = by, other
         elif name in heard and other in heard:  # only who was heard can turn out to be somebody who was heard
             conversation.merge(name, other)
             gone, kept = numbers.get(name, name), numbers.get(other, other)
             numbers = {one: kept if numbers.get(one, one) == gone else numbers.get(one, one) for one in heard}
-    context = conversation.around(speaker)
-    if length == 0:
-        assert context == TextContext()
-        return
-    assert context.speaker == (heard.index(numbers.get(speaker, speaker)) if speaker in heard else len(heard))
-    lines = [Line(heard.index(numbers.get(name, name)), words) for name, words in said if words is not None]
-    assert context.before == tuple(lines[-length:])
+    assert conversation.around(speaker) == context(speaker, said)

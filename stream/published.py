@@ -1,0 +1,80 @@
+"""The last labels of a conversation as they were published, for as long as they may be revised."""
+
+from collections import OrderedDict
+
+import msgspec
+import numpy as np
+
+from emotrack.stream.emotions import modalities, probabilities, transcript_info
+from emotrack.stream.labelling import Answer
+from emotrack.stream.messages import Emotion, Timing
+
+
+class Published:
+    """The final labels of the last utterances, each as it was revised last."""
+
+    def __init__(self, kept: int, labels: tuple[str, ...], threshold: float) -> None:
+        """`kept`: of how many utterances; `labels`: their names, in the network's order.
+
+        `threshold`: a revision says something new when the label, or any probability by this much, has changed.
+        """
+        self._kept = kept
+        self._labels = labels
+        self._threshold = threshold
+        self._latest: OrderedDict[int, Emotion] = OrderedDict()
+
+    def __contains__(self, utterance: object) -> bool:
+        """Whether the utterance of this number can still be revised."""
+        return utterance in self._latest
+
+    def __getitem__(self, utterance: int) -> Emotion:
+        """Its label as it stands."""
+        return self._latest[utterance]
+
+    def add(self, final: Emotion) -> None:
+        """The label of the utterance that was committed last."""
+        self._latest[final.utterance] = final
+        if len(self._latest) > self._kept:
+            self._latest.popitem(last=False)
+
+    def rename(self, speaker: str, into: str) -> None:
+        """Two speakers are one: what is revised from now on is said of `into`."""
+        for number, label in self._latest.items():
+            if label.speaker.id == speaker:
+                self._latest[number] = msgspec.structs.replace(label, speaker=msgspec.structs.replace(label.speaker, id=into))
+
+    def revise(self, utterance: int, values: np.ndarray) -> Emotion | None:
+        """The label in the light of what came later; None where that says nothing new or comes too late."""
+        before = self._latest.get(utterance)
+        if before is None:
+            return None
+        after = self._revised(before, values)
+        moved = max(abs(after.scores[name] - before.scores[name]) for name in self._labels)
+        return self._keep(after) if after.label != before.label or moved >= self._threshold else None
+
+    def complete(self, utterance: int, values: np.ndarray, answer: Answer, timing: Timing) -> Emotion:
+        """The label now that the utterance's words have come; there is one, whatever has changed with them."""
+        after = msgspec.structs.replace(
+            self._revised(self._latest[utterance], values),
+            modalities=modalities(answer),
+            transcript=transcript_info(answer.evidence.transcript),
+            timing_ms=timing,
+        )
+        return self._keep(after)
+
+    def _revised(self, before: Emotion, values: np.ndarray) -> Emotion:
+        scores = probabilities(values, self._labels)
+        label = max(scores, key=lambda name: scores[name])
+        return msgspec.structs.replace(
+            before,
+            state="revised",
+            revision=before.revision + 1,
+            label=label,
+            confidence=scores[label],
+            scores=scores,
+            timing_ms=Timing(),
+        )
+
+    def _keep(self, label: Emotion) -> Emotion:
+        self._latest[label.utterance] = label
+        return label

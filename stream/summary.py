@@ -1,0 +1,119 @@
+"""What came of a session, feed by feed, for whoever wonders at its end why there are so many labels or so few."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from emotrack.stream.hearing.audio import BLOCK_SECONDS
+from emotrack.stream.hearing.segmentation import SegmentationSettings
+from emotrack.stream.seeing.vision import Sighting
+
+
+@dataclass(slots=True)
+class FeedSummary:
+    """Counts of one feed; they go up while it is tracked."""
+
+    source: str
+    minimum_speech: float
+    """Seconds of speech that make an utterance."""
+    speech_threshold: float
+    """Probability from which on a block counts as speech."""
+    heard: float = 0.0
+    """Seconds of sound, digital silence included."""
+    silent: float = 0.0
+    """Seconds of digital silence among them: a muted microphone."""
+    speech: float = 0.0
+    """Seconds of speech among them."""
+    looked: int = 0
+    """Pictures that were looked at."""
+    dark: int = 0
+    """Pictures among them in which nothing can be seen."""
+    with_faces: int = 0
+    """Pictures among them in which there was a face."""
+    faces: int = 0
+    """Faces followed; one that was lost for a while counts again."""
+    utterances: int = 0
+    """Turns of speech, or windows over what was seen, that were begun."""
+    labels: int = 0
+    """Final labels."""
+    failure: str | None = None
+    """What the source failed with, in one sentence."""
+
+    @classmethod
+    def of(cls, source: str, settings: SegmentationSettings) -> "FeedSummary":
+        """Of a feed that has given nothing yet."""
+        return cls(source, settings.minimum_speech, settings.start_threshold)
+
+    def hear(self, probability: float, *, muted: bool) -> None:
+        """A block with this probability of speech."""
+        self.heard += BLOCK_SECONDS
+        if muted:
+            self.silent += BLOCK_SECONDS
+        elif probability >= self.speech_threshold:
+            self.speech += BLOCK_SECONDS
+
+    def see(self, sighting: Sighting) -> None:
+        """What was seen in a picture."""
+        self.looked += 1
+        self.dark += sighting.dark
+        self.with_faces += bool(sighting.faces)
+        self.faces = max([self.faces, *(face.observation.track for face in sighting.faces)])
+
+    @property
+    def why_nothing(self) -> str:
+        """Why there is no label of the feed, in words that follow a colon."""
+        reasons = [self.failure, self._why_unheard, self._why_unseen]
+        return ", ".join(reason for reason in reasons if reason) or "it gave neither sound nor picture"
+
+    @property
+    def _why_unheard(self) -> str | None:
+        if not self.heard:
+            return None
+        if self.utterances:
+            return f"{self.speech:.1f} s of speech were cut off before their label"
+        if self.speech:
+            return f"{self.speech:.1f} s of speech, nowhere {self.minimum_speech:g} s of it together"
+        if self.silent > 0.9 * self.heard:
+            return f"{self.heard:.0f} s of digital silence"
+        return f"no speech in {self.heard:.0f} s of sound"
+
+    @property
+    def _why_unseen(self) -> str | None:
+        if not self.looked:
+            return None
+        if self.dark == self.looked:
+            return f"all {self.looked} pictures dark"
+        if not self.with_faces:
+            return f"no face in {self.looked} pictures"
+        return f"a face in {self.with_faces} of {self.looked} pictures, which makes no label by itself while there is sound"
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What came of a session."""
+
+    feeds: tuple[FeedSummary, ...]
+
+    @property
+    def labels(self) -> int:
+        """Final labels of all feeds."""
+        return sum(feed.labels for feed in self.feeds)
+
+    @property
+    def sentence(self) -> str:
+        """For people: short where there were labels; else what was discarded of each feed, and why."""
+        without = [feed for feed in self.feeds if not feed.labels]
+        parts = [f"no label of {feed.source}: {feed.why_nothing}." for feed in without]
+        if self.labels:
+            speech = sum(feed.speech for feed in self.feeds)
+            faces = sum(feed.faces for feed in self.feeds)
+            parts.insert(0, f"{_many(self.labels, 'label')} from {speech:.0f} s of speech and {_many(faces, 'face')}.")
+        return " ".join(parts)
+
+
+def summarise(feeds: Sequence[FeedSummary]) -> Summary:
+    """The feeds' counts as they are now."""
+    return Summary(tuple(replace(feed) for feed in feeds))
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"

@@ -1,5 +1,6 @@
 """The command line `emotrack`: data goes to stdout, talk to stderr; what a user can mend is one sentence and exit code 2."""
 
+import contextlib
 import logging
 import sys
 from pathlib import Path
@@ -334,11 +335,12 @@ def main() -> None:
         logging.basicConfig(level=logging.WARNING, format="emotrack: %(message)s", stream=sys.stderr)
         try:
             code = _exit_code()
-            output.flush()
         except OSError as error:
             if error is not output.failure:
                 raise
             code = 0
+        with contextlib.suppress(OSError):
+            output.flush()
         if code == 0 and output.failure is not None and not isinstance(output.failure, BrokenPipeError):
             say(f"standard output cannot be written: {output.failure.strerror}.")
             code = 1

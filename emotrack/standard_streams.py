@@ -76,7 +76,7 @@ def _occupy_closed_descriptors() -> None:
 def _over(kind: type[Stream], stream: IO[str] | None, number: int) -> Stream:
     """A stream of this kind on the buffer of `stream`, or on the descriptor where Python found none open."""
     if stream is None:
-        return kind(open(number, "wb", closefd=False), encoding="utf-8", errors="replace", line_buffering=True)  # noqa: SIM115
+        return kind(open(number, "wb", closefd=False), encoding="utf-8", errors="replace", line_buffering=True)
     assert isinstance(stream, io.TextIOWrapper)
     return kind(stream.buffer, encoding=stream.encoding, errors="replace", line_buffering=stream.line_buffering)
 

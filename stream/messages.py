@@ -1,9 +1,10 @@
 """The wire messages of `emotrack/1`: one tagged union, its topics, and its JSON and MessagePack forms.
 
 A message is built without its envelope (`session`, `seq`, `topic_seq`, `published_unix_ns`), a label without `start_unix_ns`, a
-heartbeat also without `topics` and `snapshot_endpoint`: `outbox.Outbox.emit` fills them in. Times are seconds of session time unless the name says otherwise. Unknown fields are ignored on
-reading, so that a later `emotrack/1` may add some; a missing field, a wrong type, or a value out of all proportion (a publisher
-need not be ours) is a `BadMessage`. The docstrings of the fields are their descriptions in the JSON Schema.
+heartbeat also without `topics` and `snapshot_endpoint`: `outbox.Outbox.emit` fills them in. Times are seconds of session time
+unless the name says otherwise. Unknown fields are ignored on reading, so that a later `emotrack/1` may add some; a missing field,
+a wrong type, or a value out of all proportion (a publisher need not be ours) is a `BadMessage`. The docstrings of the fields are
+their descriptions in the JSON Schema.
 """
 
 import re

@@ -66,9 +66,7 @@ def run_command(
 
         keeper = Keeper(record / f"{session}{SUFFIX}", say) if keep_evidence and record is not None else None
         undo.pop_all()  # the tracker's from here on
-    with Tracker(
-        opened, settings, realtime=realtime, session=session, publisher=publisher, sinks=sinks, observe=keeper
-    ) as tracker:
+    with Tracker(opened, settings, realtime=realtime, session=session, publisher=publisher, sinks=sinks, observe=keeper) as tracker:
         say(summary(tracker.engines))
         if left_out := reasons(skip for engine in tracker.engines for skip in engine.skipped):
             say(f"not used: {left_out}.")

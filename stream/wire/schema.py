@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+from itertools import pairwise
 from typing import Any
 
 import msgspec
@@ -45,7 +46,7 @@ def _documented(body: list[ast.stmt]) -> list[tuple[str, str]]:
     """Annotated names that a docstring follows, each with it."""
     return [
         (field.target.id, inspect.cleandoc(text.value.value))
-        for field, text in zip(body, body[1:], strict=False)
+        for field, text in pairwise(body)
         if isinstance(field, ast.AnnAssign)
         and isinstance(field.target, ast.Name)
         and isinstance(text, ast.Expr)

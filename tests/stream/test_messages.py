@@ -94,7 +94,9 @@ def test_noise_is_never_a_message(noise: bytes) -> None:
         decode(noise)
 
 
-@pytest.mark.parametrize("noise", [b"", b"{", b"[" * 100_000, b'{"a":' * 100_000, b"\x91" * 100_000, b"\xff\xfe", b"null", b'{"seq":' + b"9" * 20_000])
+@pytest.mark.parametrize(
+    "noise", [b"", b"{", b"[" * 100_000, b'{"a":' * 100_000, b"\x91" * 100_000, b"\xff\xfe", b"null", b'{"seq":' + b"9" * 20_000]
+)
 def test_hostile_bytes_are_refused(noise: bytes) -> None:
     with pytest.raises(BadMessage):
         decode(noise)

@@ -6,6 +6,7 @@ that what is discarded there can still be asked for.
 
 import contextlib
 import errno
+import os
 import queue
 import socket
 import threading
@@ -31,6 +32,8 @@ PATIENCE = 5.0
 LINGER_MS = 300
 """How long closing waits for subscribers to fetch the last messages."""
 REQUESTS_PER_SECOND = 200
+DESCRIPTORS = 32
+"""File descriptors that must be free at the start: ZeroMQ ends the whole process where it gets too few."""
 LARGEST_FRAME = 16 * LARGEST_REQUEST
 """A client that sends more than this in one frame is disconnected."""
 
@@ -68,6 +71,7 @@ class Publisher:
         self._closing = threading.Event()
         self._failure: Exception | None = None
         try:
+            _find_descriptors()
             self._wake, self._woken = socket.socketpair()
         except OSError as error:
             raise _refused(address, error) from error
@@ -177,6 +181,13 @@ class Publisher:
             payload = outgoing.json if self.encoding == "json" else encode(outgoing.message, self.encoding)
             publisher.send_multipart([outgoing.topic.encode(), payload])
             self._state.add(outgoing.message, payload)
+
+
+def _find_descriptors() -> None:
+    """Raises `OSError` where fewer than `DESCRIPTORS` are free."""
+    with contextlib.ExitStack() as stack:
+        for _ in range(DESCRIPTORS):
+            stack.callback(os.close, os.open(os.devnull, os.O_RDONLY))
 
 
 def _bind_pair(

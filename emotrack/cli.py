@@ -1,5 +1,6 @@
 """The command line `emotrack`: data goes to stdout, talk to stderr; what a user can mend is one sentence and exit code 2."""
 
+import contextlib
 import logging
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ from emotrack.cli_engines import app as engines_app
 from emotrack.cli_options import ConfigOption, ProfileOption, SetOption
 from emotrack.model.errors import UserError
 from emotrack.say import say
+from emotrack.standard_streams import standard_streams
 
 app = typer.Typer(
     name="emotrack",
@@ -331,21 +333,43 @@ TRAINING_PACKAGES = {"peft", "tensorboard", "matplotlib"}
 
 
 def main() -> None:
-    """Entry point: runs the command, and turns what a user can mend into one sentence on stderr."""
-    logging.basicConfig(level=logging.WARNING, format="emotrack: %(message)s", stream=sys.stderr)
+    """Entry point: runs the command, and turns what a user can mend into one sentence on stderr.
+
+    The exit code is 1 when standard output could not be written, unless its reader merely left (`| head`).
+    """
+    with standard_streams() as output:
+        logging.basicConfig(level=logging.WARNING, format="emotrack: %(message)s", stream=sys.stderr)
+        try:
+            code = _exit_code()
+        except OSError as error:
+            if error is not output.failure:
+                raise
+            code = 0
+        with contextlib.suppress(OSError):
+            output.flush()
+        if code == 0 and output.failure is not None and not isinstance(output.failure, BrokenPipeError):
+            say(f"standard output cannot be written: {output.failure.strerror}.")
+            code = 1
+    sys.exit(code)
+
+
+def _exit_code() -> int | str | None:
     try:
         app()
+    except SystemExit as ended:
+        return ended.code or 0
     except UserError as error:
         say(str(error))
-        sys.exit(2)
+        return 2
     except KeyboardInterrupt:
-        sys.exit(130)
+        return 130
     except ModuleNotFoundError as error:
         if error.name is None or error.name.split(".")[0] == "emotrack":
             raise
         extra = "track,train" if error.name.split(".")[0] in TRAINING_PACKAGES else "track"
         say(f"the package {error.name} is missing; pip install 'emotrack[{extra}]' installs what this needs.")
-        sys.exit(2)
+        return 2
+    return 0
 
 
 if __name__ == "__main__":

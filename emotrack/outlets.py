@@ -29,9 +29,12 @@ def open_publisher(settings: PublishSettings) -> Publisher | None:
 
 
 def open_recorder(folder: Path, session: str) -> Recorder:
-    """A recorder into a file named after the session; raises `UserError` where the folder cannot be written."""
+    """A recorder into a file named after the session; raises `UserError` where the folder cannot be written.
+
+    A folder that is made for it can be read by its owner only.
+    """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"Nothing can be recorded in {folder}: {error.strerror}.") from error
     return Recorder(folder / f"{session}.jsonl")

@@ -1,8 +1,10 @@
 """The tracker as a program uses it: sources in, labels out."""
 
 import contextlib
+import threading
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from types import TracebackType
 
 from emotrack.countdown import Countdown
 from emotrack.engines.catalogue import uncompiled
@@ -36,9 +38,12 @@ class Tracker:
     `sources` are what `emotrack run` takes (a path, a URL, `camera:0+mic`, `alice=FILE`, …) or `Source` objects. `realtime` plays
     files at their own pace; without it they are tracked as fast as possible, with nothing shed and repeatable results (live
     sources are always followed in real time). `session` names the session in topics and messages (a random name unless given).
-    Messages go to `publisher` (opened as the settings say unless given; the tracker closes it) and to `sinks`. `observe` is
-    shown what each final label was made from (words, voice, face) on the session's own thread. What is missing is told once
+    Messages go to `publisher` (opened as the settings say unless given) and to `sinks`; the tracker closes all of them. `observe`
+    is shown what each final label was made from (words, voice, face) on the session's own thread. What is missing is told once
     through `say`.
+
+    A tracker holds threads, a port and a recogniser from the start: run it, or close it, or make it in a `with` statement, which
+    closes it.
 
     Raises `UserError` when a source cannot be opened, a port is taken, or a setting is wrong; nothing is left running then.
     """
@@ -56,13 +61,17 @@ class Tracker:
         say: Callable[[str], None] = say,
     ) -> None:
         settings = settings or load_settings()
-        opened = _open_sources(sources, settings)
         self.session = session or new_session_name()
         """Name of the session in topics and messages."""
+        self._listeners: list[Listener] = []
+        self._outbox = Outbox(self.session, [*sinks, *([publisher] if publisher else [])], request_stop=self.stop)
         with contextlib.ExitStack() as undo:
-            publisher = publisher or open_publisher(settings.stream.publish)
+            undo.callback(self._outbox.close)
+            opened = _open_sources(sources, settings)
+            if publisher is None and (publisher := open_publisher(settings.stream.publish)) is not None:
+                self._outbox.add(publisher)
             if publisher is not None:
-                undo.callback(publisher.close)
+                self._outbox.snapshot_endpoint = publisher.snapshot_endpoint
             self.bundle = bundle = load_bundle(settings.bundle)
             """What labels the session."""
             compiling = Countdown(lambda: uncompiled(settings.engines, bundle), say)
@@ -75,13 +84,6 @@ class Tracker:
             transcriber = open_transcriber(settings.stream.transcription, say)
             if transcriber is not None:
                 undo.callback(transcriber.close)
-            outlets = [*sinks, *([publisher] if publisher else [])]
-            self._outbox = Outbox(
-                self.session,
-                outlets,
-                snapshot_endpoint=publisher.snapshot_endpoint if publisher else None,
-                request_stop=self.stop,
-            )
             parts = Parts(
                 sources=opened,
                 bundle=bundle,
@@ -96,6 +98,8 @@ class Tracker:
             )
             self._loop = Loop(parts, realtime=realtime or any(source.live for source in opened))
             self._closing = undo.pop_all()
+        self._running = threading.Lock()
+        self._over = False
         self.endpoint = publisher.endpoint if publisher else None
         """Where messages are published, or None."""
 
@@ -103,14 +107,34 @@ class Tracker:
     def summary(self) -> Summary:
         """What has come of the session so far, feed by feed: speech heard, faces seen, labels, and why there are none."""
         return self._loop.summary
+    def __enter__(self) -> "Tracker":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    @property
+    def incomplete(self) -> tuple[str, ...]:
+        """One sentence for each output that does not hold the whole session; empty where all is well."""
+        return self._outbox.incomplete
 
     def run(self) -> None:
-        """Track on this thread until the sources end or `stop` is called, then close everything."""
-        with self._closing:
-            try:
+        """Track on this thread until the sources end or `stop` is called, then close everything. A tracker runs once."""
+        with self._running:
+            if self._over:
+                raise RuntimeError("This tracker is closed: make another one.")
+            self._over = True
+            with self._closing:
                 self._loop.run()
-            finally:
-                self._outbox.close()
+
+    def close(self) -> None:
+        """End the session where it runs, and free what the tracker holds; callable again and from any thread but the session's."""
+        self.stop()
+        for listener in self._listeners:
+            listener.leave()
+        with self._running:
+            self._over = True
+            self._closing.close()
 
     def stop(self) -> None:
         """End the session within two seconds, open utterances finished; callable from any thread and from a signal handler."""
@@ -126,9 +150,11 @@ class Tracker:
     def messages(self) -> Generator[Message, None, None]:
         """Track on a thread of its own and yield every message; leaving the iteration ends the session."""
         listener = Listener()
+        self._listeners.append(listener)
         self._outbox.add(listener)
         with ThreadPoolExecutor(1, thread_name_prefix="tracker") as thread:
             tracking = thread.submit(self.run)
+            tracking.add_done_callback(lambda _: listener.close())
             try:
                 yield from listener
             finally:

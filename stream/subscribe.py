@@ -15,10 +15,11 @@ from types import TracebackType
 import zmq
 
 from emotrack.model.errors import UserError
-from emotrack.stream.messages import KINDS, BadMessage, Heartbeat, Message, decode, topic
+from emotrack.stream.messages import KINDS, BadMessage, Heartbeat, Message, Session, decode, topic
 from emotrack.stream.wire.addresses import DEFAULT_ENDPOINT, WILDCARDS, Address, parse_endpoint
 from emotrack.stream.wire.connection import ConnectionWatch
 from emotrack.stream.wire.keys import ClientKeys, load_public_key
+from emotrack.stream.wire.printable import plain, shorten
 from emotrack.stream.wire.progress import Progress
 from emotrack.stream.wire.selection import Selection
 from emotrack.stream.wire.snapshot import SnapshotReply
@@ -28,6 +29,12 @@ log = logging.getLogger(__name__)
 
 RECEIVED_WAITING = 10_000
 """Messages that may wait unread on this side, so that none is dropped while a loss is being healed."""
+LARGEST_MESSAGE = 8 << 20
+"""Bytes; who sends more in one message is disconnected."""
+HEALING = 10.0
+"""Seconds that one loss may take to heal, however many pages of events its publisher has."""
+LONGEST_PROBLEM = 500
+"""Letters; what a publisher is quoted with may be anything."""
 
 
 def subscribe(
@@ -49,8 +56,8 @@ def subscribe(
     What holds at the time of joining comes first: the session, the feeds, every speaker and their label. With `since` (a
     `seq` of `session`; 0: its beginning) it is everything after that which the publisher still has.
     `server_key` (the publisher's key or its file) and `keys` (this client's `.key_secret` file) turn encryption on.
-    After `timeout` seconds without a message `TimeoutError` is raised. `on_problem` is told, in one sentence each, what
-    went wrong without ending the subscription (keys that are refused too); by default it is logged as a warning.
+    After `timeout` seconds without a message `TimeoutError` is raised (healing a loss may take `HEALING` seconds more). `on_problem` is told, in one sentence each, what
+    went wrong without ending the subscription (keys that are refused, a tracker that died); by default it is logged as a warning.
     """
     if unknown := set(kinds or ()) - set(KINDS):
         raise UserError(f"{sorted(unknown)[0]!r} is no kind of message: choose among {', '.join(KINDS)}.")
@@ -62,7 +69,12 @@ def subscribe(
     curve = (load_public_key(server_key), ClientKeys.load(Path(keys))) if server_key and keys else None
     selection = Selection(session, frozenset(kinds or KINDS), speaker)
     fixed = parse_endpoint(snapshot_endpoint) if snapshot_endpoint else None
-    return Subscription(address, selection, since, fixed, curve, timeout, on_problem or _warn)
+    tell = on_problem or _warn
+
+    def quote(sentence: str) -> None:
+        tell(shorten(plain(sentence), LONGEST_PROBLEM))
+
+    return Subscription(address, selection, since, fixed, curve, timeout, quote)
 
 
 class Subscription:
@@ -93,6 +105,7 @@ class Subscription:
         self._context = zmq.Context()
         self._socket = self._context.socket(zmq.SUB)
         self._socket.rcvhwm = RECEIVED_WAITING
+        self._socket.maxmsgsize = LARGEST_MESSAGE
         configure_client(self._socket, address, curve)
         for prefix in selection.prefixes():
             self._socket.subscribe(prefix)
@@ -178,6 +191,8 @@ class Subscription:
         progress = self._progress
         if progress is None or progress.session != message.session:
             progress = self._join(message)
+        if isinstance(message, Session) and message.state == "ended":
+            self._watch.ended()
         if not progress.is_new(message):
             return
         if progress.misses_before(message):
@@ -204,7 +219,7 @@ class Subscription:
     def _start(self, reply: SnapshotReply, since: int | None, joined_at: int) -> Progress:
         """Begin the session of `reply`: with what held when we joined and what came then, or with the events after `since`."""
         if since is None:
-            held = [message for message in self._messages(reply.current) if message.seq <= joined_at]
+            held = [message for message in self._messages(reply.current, reply.session) if message.seq <= joined_at]
             self._pending.extend(message for message in held if self._selection.wants(topic(message)))
         begin = joined_at if since is None else since
         progress = self._new_progress(reply.session or "", begin, exact=begin == 0)
@@ -224,17 +239,19 @@ class Subscription:
 
         What it has beyond is taken too: with much loss that saves asking for each gap, and what comes twice is known by its `seq`.
         """
-        while progress.settled < until:
+        deadline = time.monotonic() + HEALING
+        while progress.settled < until and time.monotonic() < deadline:
             since = progress.settled
             reply = self._snapshots.ask(progress.session, since)
             if reply is None or reply.session != progress.session:
                 return
-            events = self._messages(reply.events)
-            if not events:
+            events = self._messages(reply.events, progress.session)
+            if not events or events[-1].seq <= since:
                 return
             if reply.lost:  # what the ring no longer holds is gone, but for the current labels
                 self._on_problem(f"{reply.lost} messages after {since} are older than what the publisher keeps.")
-                events = [message for message in self._messages(reply.current) if message.seq < events[0].seq] + events
+                current = self._messages(reply.current, progress.session)
+                events = [message for message in current if message.seq < events[0].seq] + events
             for message in events:
                 if progress.is_new(message):
                     self._deliver(progress, message)
@@ -245,11 +262,15 @@ class Subscription:
         if self._selection.wants(topic(message)):
             self._pending.append(message)
 
-    def _messages(self, raws: list) -> list[Message]:
+    def _messages(self, raws: list, session: str | None) -> list[Message]:
+        """The messages of this session among those of a reply."""
         messages = []
         for raw in raws:
             try:
-                messages.append(decode(bytes(raw)))
+                message = decode(bytes(raw))
+                if message.session != session:
+                    raise BadMessage(f"It belongs to the session {message.session}, not to {session}.")
+                messages.append(message)
             except BadMessage as error:
                 self.skipped += 1
                 self._on_problem(f"Skipped what is no message: {error}")

@@ -13,6 +13,7 @@ class LineSink:
         self._stream = stream
 
     def write(self, outgoing: Outgoing) -> None:
+        """Write one line; a reader that left (`| head`) ends the session, a full disk ends the lines only."""
         line = describe(outgoing.message)
         if line is None:
             return
@@ -21,6 +22,8 @@ class LineSink:
             self._stream.flush()
         except BrokenPipeError as error:
             raise SinkFailed("Nobody reads the labels on standard output any more.", stop=True) from error
+        except OSError as error:
+            raise SinkFailed(f"Labels are no longer written to standard output: {error.strerror}.") from error
 
     def close(self) -> None:
         """The stream belongs to the caller."""

@@ -4,10 +4,12 @@ import contextlib
 import re
 import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from queue import SimpleQueue
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from emotrack.commands.lines import LineSink
 from emotrack.model.configuration import STREAMS
@@ -19,8 +21,8 @@ from emotrack.stream.sources.open import open_sources
 from emotrack.stream.wire.outbox import Sink
 from emotrack.stream.wire.record import STANDARD_OUTPUT, Recorder
 
-if TYPE_CHECKING:
-    from emotrack.tracker import Tracker
+HANGUP = getattr(signal, "SIGHUP", None)
+"""The terminal was closed; not known on Windows."""
 
 
 def run_command(
@@ -56,25 +58,28 @@ def run_command(
         sinks += [Recorder(jsonl)] if jsonl is not None else []
         sinks += [open_recorder(record, session)] if record is not None else []
         publisher = open_publisher(settings.stream.publish)
-        if publisher is not None:
-            undo.callback(publisher.close)
+        for outlet in (*sinks, publisher):
+            if outlet is not None:
+                undo.callback(outlet.close)
         say("loading the networks …")
         from emotrack.engines.engine import reasons
         from emotrack.engines.memory import summary
         from emotrack.explaining.keeping import SUFFIX, Keeper
         from emotrack.tracker import Tracker  # seconds to import: mistakes in the arguments are told before
 
-        observe = Keeper(record / f"{session}{SUFFIX}", say) if keep_evidence and record is not None else None
-        tracker = Tracker(opened, settings, realtime=realtime, session=session, publisher=publisher, sinks=sinks, observe=observe)
-        undo.pop_all()
-    say(summary(tracker.engines))
-    if left_out := reasons(skip for engine in tracker.engines for skip in engine.skipped):
-        say(f"not used: {left_out}.")
-    if publisher is not None:
-        say(f"publishing at {publisher.endpoint}; {how_to_watch(publisher.endpoint, keys)}; Ctrl-C ends.")
-    stop_on_signals(tracker)
-    tracker.run()
+        keeper = Keeper(record / f"{session}{SUFFIX}", say) if keep_evidence and record is not None else None
+        undo.pop_all()  # the tracker's from here on
+    with Tracker(opened, settings, realtime=realtime, session=session, publisher=publisher, sinks=sinks, observe=keeper) as tracker:
+        say(summary(tracker.engines))
+        if left_out := reasons(skip for engine in tracker.engines for skip in engine.skipped):
+            say(f"not used: {left_out}.")
+        if publisher is not None:
+            say(f"publishing at {publisher.endpoint}; {how_to_watch(publisher.endpoint, keys)}; Ctrl-C ends.")
+        stop_on_signals(tracker.stop)
+        tracker.run()
     say(tracker.summary.sentence)
+    if tracker.incomplete or (keeper is not None and not keeper.complete):
+        sys.exit(1)  # what is missing was told when it happened
 
 
 def how_to_watch(endpoint: str, keys: Path | None) -> str:
@@ -95,13 +100,23 @@ def parse_modes(text: str | None) -> tuple[str, ...] | None:
     return names
 
 
-def stop_on_signals(tracker: "Tracker") -> None:
-    """The first SIGINT or SIGTERM ends the session in order, a second one at once."""
+def stop_on_signals(stop: Callable[[], None]) -> None:
+    """The first SIGINT, SIGTERM or SIGHUP ends the session in order, a second SIGINT or SIGTERM at once.
 
-    def stop(number: int, _frame: FrameType | None) -> None:
-        signal.signal(number, signal.SIG_DFL)
+    The handler only notes that a signal came, for it may run in the middle of anything; a thread does what is to be done.
+    """
+    noted: SimpleQueue[int] = SimpleQueue()
+
+    def note(number: int, _frame: FrameType | None) -> None:
+        signal.signal(number, signal.SIG_IGN if number == HANGUP else signal.SIG_DFL)  # a terminal that closes tells twice
+        noted.put(number)
+
+    def obey() -> None:
+        noted.get()
+        stop()
         say("finishing what is open; once more ends at once.")
-        tracker.stop()
 
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, stop)
+    threading.Thread(target=obey, name="signals", daemon=True).start()
+    for number in (signal.SIGINT, signal.SIGTERM, HANGUP):
+        if number is not None and not (number == HANGUP and signal.getsignal(number) == signal.SIG_IGN):  # as `nohup` wants it
+            signal.signal(number, note)

@@ -60,7 +60,8 @@ class Keeper:
         self._folder, self._say, self._limit = folder, say, limit
         self._kept: deque[tuple[Path, int]] = deque()
         self._bytes = 0
-        self._works = True
+        self.complete = True
+        """Whether everything could be kept so far, but for the oldest utterances beyond the limit."""
         try:
             folder.mkdir(mode=0o700, parents=True)
         except OSError as error:
@@ -68,7 +69,7 @@ class Keeper:
 
     def __call__(self, conclusion: Conclusion) -> None:
         """Keep one more; a full disk ends the keeping, not the session."""
-        if not self._works:
+        if not self.complete:
             return
         data = packed(conclusion)
         path = self._folder / f"utterance-{conclusion.utterance:06}.safetensors"
@@ -81,7 +82,7 @@ class Keeper:
                 oldest.unlink(missing_ok=True)
                 self._bytes -= size
         except OSError as error:
-            self._works = False
+            self.complete = False
             self._say(f"Evidence is no longer kept in {self._folder}: {error.strerror}.")
 
 

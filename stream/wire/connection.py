@@ -1,4 +1,4 @@
-"""Why nothing comes: what ZeroMQ tells of refused connections, said once and in words; after a while, the silence itself.
+"""Why nothing comes: what ZeroMQ tells of refused connections, said once and in words; after a while, each silence itself.
 
 ZeroMQ tries again for ever and says nothing; its monitor socket tells of each handshake.
 """
@@ -12,7 +12,9 @@ import zmq
 from emotrack.stream.wire.addresses import Address
 
 QUIET_FOR = 3.0
-"""Seconds without a message after which that is said (heartbeats come every second)."""
+"""Seconds without a first message after which that is said (heartbeats come every second)."""
+LOST_FOR = 5.0
+"""Seconds without another message, in the middle of a session, after which that is said."""
 DROPPED_HANDSHAKES = 10
 """Handshakes in a row, ten a second, that end without a reason before they count as refused.
 
@@ -20,6 +22,7 @@ One may be a publisher that just ends, or a mismatch whose reason got lost, as i
 """
 _WATCHED = (
     zmq.EVENT_HANDSHAKE_SUCCEEDED
+    | zmq.EVENT_DISCONNECTED
     | zmq.EVENT_HANDSHAKE_FAILED_AUTH
     | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL
     | zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL
@@ -38,11 +41,17 @@ class ConnectionWatch:
         self._on_problem = on_problem
         self._quiet_at: float | None = time.monotonic() + QUIET_FOR
         self._connected = False
+        self._heard = False
         self._dropped = 0
         self._told = False
 
     def heard(self) -> None:
-        """Something came: all is well."""
+        """Something came: all is well, and more is to come."""
+        self._heard = True
+        self._quiet_at = time.monotonic() + LOST_FOR
+
+    def ended(self) -> None:
+        """The session ended in order: silence is no wonder now."""
         self._quiet_at = None
 
     def until_quiet(self) -> float | None:
@@ -54,6 +63,8 @@ class ConnectionWatch:
         if self._quiet_at is None or time.monotonic() < self._quiet_at:
             return
         self._quiet_at = None
+        if self._heard:
+            return self._on_problem(self._lost())
         if self._connected:
             why = "a publisher answers there, but its session has not begun or is not the one asked for"
         elif self._encrypted:
@@ -66,6 +77,8 @@ class ConnectionWatch:
         """Take the event that waits, and tell of a refusal."""
         event, value = _EVENT.unpack(self.socket.recv_multipart()[0])
         self._connected = event == zmq.EVENT_HANDSHAKE_SUCCEEDED
+        if event == zmq.EVENT_DISCONNECTED:
+            return
         if self._connected:
             self._dropped, self._told = 0, False
         elif event == zmq.EVENT_HANDSHAKE_FAILED_AUTH:
@@ -79,6 +92,13 @@ class ConnectionWatch:
             self._dropped += 1
             if self._dropped == DROPPED_HANDSHAKES:
                 self._tell(self._unexplained())
+
+    def _lost(self) -> str:
+        if self._connected:
+            why = "the connection holds, but its tracker says nothing, not even that it lives"
+        else:
+            why = "its tracker has died, or cannot be reached any more"
+        return f"Nothing from {self._address} for {LOST_FOR:g} s, and no word of an end: {why}."
 
     def _mismatch(self, value: int) -> str:
         if value != zmq.PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH:

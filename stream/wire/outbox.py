@@ -1,5 +1,6 @@
 """The one door through which messages leave: numbered, stamped, checked, and handed to the sinks in order."""
 
+import contextlib
 import logging
 import queue
 import threading
@@ -11,7 +12,7 @@ from typing import Protocol
 
 import msgspec
 
-from emotrack.stream.messages import Error, Heartbeat, Message, TopicPosition, decode, encode, topic
+from emotrack.stream.messages import Emotion, Error, Heartbeat, Message, Session, TopicPosition, decode, encode, topic
 
 log = logging.getLogger(__name__)
 
@@ -38,20 +39,28 @@ class SinkFailed(Exception):
         self.stop = stop
 
 
+class SinkDelayed(Exception):
+    """A sink could not pass this message on yet; it keeps it and tries again with the next. The text is one sentence."""
+
+
 class Sink(Protocol):
     """Where messages go: the publisher, the recorder, a listener in this process."""
 
     def write(self, outgoing: Outgoing) -> None:
-        """Take one message; raise `SinkFailed` when no more can be taken."""
+        """Take one message; raise `SinkFailed` when no more can be taken, `SinkDelayed` once when it has to wait."""
         ...
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Pass on what waits; raise `SinkFailed` when that is not possible."""
+        ...
 
 
 class Outbox:
     """Numbers, stamps and hands out the messages of one session; thread-safe, one order for all sinks.
 
-    `request_stop` is called when nobody reads any more. `snapshot_endpoint` is repeated in every heartbeat.
+    A sink that fails, however it does, is told of once, by a warning and to the other sinks, and leaves those alone.
+    `request_stop` is called when nobody reads any more. `snapshot_endpoint` is repeated in every heartbeat, and the session's
+    start in every label and heartbeat, so that who joins late can place them.
     """
 
     def __init__(
@@ -66,9 +75,16 @@ class Outbox:
         self.snapshot_endpoint = snapshot_endpoint
         self._sinks = list(sinks)
         self._request_stop = request_stop
+        self._incomplete: list[str] = []
+        self._start_unix_ns = time.time_ns()
         self._lock = threading.Lock()
         self._seq = 0
         self._topics: OrderedDict[str, TopicPosition] = OrderedDict()
+
+    @property
+    def incomplete(self) -> tuple[str, ...]:
+        """What was told of sinks that do not hold the whole session, for another reason than that their reader left."""
+        return tuple(self._incomplete)
 
     def add(self, sink: Sink) -> None:
         """Let one more sink have everything from now on."""
@@ -81,36 +97,49 @@ class Outbox:
         A `ValueError` says that the body breaks the protocol (a NaN, a bad id); then nothing is sent or numbered.
         """
         with self._lock:
-            message, failures = self._emit(body)
+            message, troubles = self._emit(body)
             stop = False
-            while failures:
-                failed = failures.pop(0)
-                log.warning("%s", failed)
-                stop = stop or failed.stop
+            while troubles:
+                trouble = troubles.pop(0)
+                stop = stop or not self._sinks or (isinstance(trouble, SinkFailed) and trouble.stop)
                 when = getattr(message, "time", getattr(message, "end", 0.0))
-                failures += self._emit(Error(message=str(failed), continues=not stop, source=None, time=when))[1]
+                troubles += self._emit(Error(message=str(trouble), continues=not stop, source=None, time=when))[1]
         if stop:
             self._request_stop()
         return message
 
     def close(self) -> None:
-        """Close the sinks; each flushes what it has."""
+        """Close the sinks; each passes on what it has."""
         with self._lock:
-            for sink in self._sinks:
-                sink.close()
-            self._sinks.clear()
+            while self._sinks:
+                sink = self._sinks.pop(0)
+                try:
+                    sink.close()
+                except Exception as failure:  # noqa: BLE001 - whatever it is, the others are closed too
+                    self._count(_as_failure(sink, failure))
 
-    def _emit(self, body: Message) -> tuple[Message, list[SinkFailed]]:
+    def _emit(self, body: Message) -> tuple[Message, list[SinkFailed | SinkDelayed]]:
+        """Send one message; with it comes what is to be told of sinks."""
         outgoing = self._seal(body)
-        failures = []
+        troubles: list[SinkFailed | SinkDelayed] = []
         for sink in list(self._sinks):
             try:
                 sink.write(outgoing)
-            except SinkFailed as failed:
+            except SinkDelayed as delayed:
+                log.warning("%s", delayed)
+                troubles.append(delayed)
+            except Exception as failure:  # noqa: BLE001 - whatever it is, the others go on
                 self._sinks.remove(sink)
-                sink.close()
-                failures.append(failed)
-        return outgoing.message, failures
+                with contextlib.suppress(Exception):
+                    sink.close()
+                troubles.append(self._count(_as_failure(sink, failure)))
+        return outgoing.message, troubles
+
+    def _count(self, failed: SinkFailed) -> SinkFailed:
+        log.warning("%s", failed)
+        if not failed.stop:
+            self._incomplete.append(str(failed))
+        return failed
 
     def _seal(self, body: Message) -> Outgoing:
         """Fill the envelope in; what goes out is what its own reader makes of it, so nothing unreadable ever leaves."""
@@ -118,9 +147,18 @@ class Outbox:
         position = self._topics.get(name)
         seq, topic_seq = self._seq + 1, position.topic_seq + 1 if position else 1
         extra: dict[str, object] = {}
-        if isinstance(body, Heartbeat):
-            listed = list(self._topics.items())[-LISTED_TOPICS:]
-            extra = {"topics": dict(sorted(listed)), "snapshot_endpoint": self.snapshot_endpoint}
+        match body:
+            case Session():
+                self._start_unix_ns = body.start_unix_ns
+            case Emotion():
+                extra = {"start_unix_ns": self._start_unix_ns}
+            case Heartbeat():
+                listed = dict(sorted(list(self._topics.items())[-LISTED_TOPICS:]))
+                extra = {
+                    "start_unix_ns": self._start_unix_ns,
+                    "topics": listed,
+                    "snapshot_endpoint": self.snapshot_endpoint,
+                }
         message = msgspec.structs.replace(
             body, session=self.session, seq=seq, topic_seq=topic_seq, published_unix_ns=time.time_ns(), **extra
         )
@@ -132,6 +170,12 @@ class Outbox:
         if len(self._topics) > KEPT_TOPICS:
             self._topics.popitem(last=False)
         return outgoing
+
+
+def _as_failure(sink: Sink, failure: Exception) -> SinkFailed:
+    if isinstance(failure, SinkFailed):
+        return failure
+    return SinkFailed(f"{type(sink).__name__} has failed: {type(failure).__name__}: {failure}.")
 
 
 class Listener:
@@ -154,7 +198,11 @@ class Listener:
             while (message := self._queue.get()) is not None:
                 yield message
         finally:
-            self._left.set()
+            self.leave()
+
+    def leave(self) -> None:
+        """The reader wants no more: emitting waits for it no longer."""
+        self._left.set()
 
     def _put(self, message: Message | None) -> None:
         while not self._left.is_set():

@@ -6,12 +6,14 @@ that what is discarded there can still be asked for.
 
 import contextlib
 import errno
+import os
 import queue
 import socket
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future
+from pathlib import Path
 
 import zmq
 
@@ -30,6 +32,8 @@ PATIENCE = 5.0
 LINGER_MS = 300
 """How long closing waits for subscribers to fetch the last messages."""
 REQUESTS_PER_SECOND = 200
+DESCRIPTORS = 32
+"""File descriptors that must be free at the start: ZeroMQ ends the whole process where it gets too few."""
 LARGEST_FRAME = 16 * LARGEST_REQUEST
 """A client that sends more than this in one frame is disconnected."""
 
@@ -63,8 +67,14 @@ class Publisher:
         self._keys = keys
         self._high_water_mark = high_water_mark
         self._state = SnapshotState(encoding)
-        self._queue: queue.Queue[Outgoing | None] = queue.Queue(WAITING)
-        self._wake, self._woken = socket.socketpair()
+        self._queue: queue.Queue[Outgoing] = queue.Queue(WAITING)
+        self._closing = threading.Event()
+        self._failure: Exception | None = None
+        try:
+            _find_descriptors()
+            self._wake, self._woken = socket.socketpair()
+        except OSError as error:
+            raise _refused(address, error) from error
         self._wake.setblocking(False)
         self._woken.setblocking(False)
         bound: Future[tuple[str, str]] = Future()
@@ -72,7 +82,7 @@ class Publisher:
         self._thread.start()
         try:
             self.endpoint, self.snapshot_endpoint = bound.result()
-        except UserError:
+        except BaseException:
             self.close()
             raise
 
@@ -85,16 +95,14 @@ class Publisher:
             except queue.Full:
                 continue
             return self._ring_the_bell()
-        raise SinkFailed(f"Publishing on {self.endpoint} has stopped.")
+        why = f": {self._failure}" if self._failure else ""
+        raise SinkFailed(f"Publishing on {self.endpoint} has stopped{why}.")
 
     def close(self) -> None:
         """Send what waits and close the sockets, within half a second."""
-        if self._thread.is_alive():
-            with contextlib.suppress(queue.Full):
-                self._queue.put(None, timeout=0.1)
-            self._ring_the_bell()
-            self._thread.join(timeout=1.0)
-        self._wake.close()
+        self._closing.set()
+        self._wake.close()  # which wakes the thread, whatever else rang
+        self._thread.join(timeout=1.0)
 
     def _ring_the_bell(self) -> None:
         with contextlib.suppress(OSError):  # a full pipe rings already; behind a broken one nobody is left to hear it
@@ -103,22 +111,27 @@ class Publisher:
     def _run(self, address: Address, snapshot_address: Address | None, bound: "Future[tuple[str, str]]") -> None:
         with contextlib.ExitStack() as stack:
             stack.callback(self._woken.close)
-            context = zmq.Context()
-            stack.callback(context.destroy, linger=LINGER_MS)
             try:
+                context = zmq.Context()
+                stack.callback(context.destroy, linger=LINGER_MS)
                 publisher, router = self._open(context, stack)
-                endpoints = _bind_pair(publisher, router, address, snapshot_address)
-            except UserError as error:
+                endpoints = _bind_pair(publisher, router, address, snapshot_address, stack)
+            except (zmq.ZMQError, OSError) as error:  # no descriptors are left, or no memory
+                return bound.set_exception(_refused(address, error))
+            except BaseException as error:  # noqa: BLE001 - raised where the publisher is made
                 return bound.set_exception(error)
             bound.set_result(endpoints)
-            self._serve(publisher, router)
+            try:
+                self._serve(publisher, router)
+            except Exception as failure:  # noqa: BLE001 - told by the next `write`
+                self._failure = failure
 
     def _open(self, context: zmq.Context, stack: contextlib.ExitStack) -> tuple[zmq.Socket, zmq.Socket]:
         publisher, router = context.socket(zmq.PUB), context.socket(zmq.ROUTER)
         publisher.sndhwm = self._high_water_mark
         router.sndhwm = 16
         router.rcvhwm = 64
-        router.maxmsgsize = LARGEST_FRAME
+        publisher.maxmsgsize = router.maxmsgsize = LARGEST_FRAME  # a subscriber's frames are its subscriptions
         if self._keys:
             from zmq.auth.thread import ThreadAuthenticator  # brings asyncio along: only for those who use keys
 
@@ -160,31 +173,39 @@ class Publisher:
     def _publish_waiting(self, publisher: zmq.Socket) -> bool:
         """Publish what waits; False after the last message."""
         while True:
+            closing = self._closing.is_set()
             try:
                 outgoing = self._queue.get_nowait()
             except queue.Empty:
-                return True
-            if outgoing is None:
-                return False
+                return not closing
             payload = outgoing.json if self.encoding == "json" else encode(outgoing.message, self.encoding)
             publisher.send_multipart([outgoing.topic.encode(), payload])
             self._state.add(outgoing.message, payload)
 
 
-def _bind_pair(publisher: zmq.Socket, router: zmq.Socket, address: Address, wanted: Address | None) -> tuple[str, str]:
+def _find_descriptors() -> None:
+    """Raises `OSError` where fewer than `DESCRIPTORS` are free."""
+    with contextlib.ExitStack() as stack:
+        for _ in range(DESCRIPTORS):
+            stack.callback(os.close, os.open(os.devnull, os.O_RDONLY))
+
+
+def _bind_pair(
+    publisher: zmq.Socket, router: zmq.Socket, address: Address, wanted: Address | None, stack: contextlib.ExitStack
+) -> tuple[str, str]:
     """Bind both sockets, the second beside the first where it can be; their actual endpoints."""
     snapshots = wanted or address.beside()
     with _telling_of(address, snapshots):
-        endpoint = _bind(publisher, address)
+        endpoint = _bind(publisher, address, stack)
     actual = parse_endpoint(endpoint)
     if wanted is None:
         snapshots = actual.beside()
         if address.transport == "tcp" and address.port == 0:
             with contextlib.suppress(_InUse):
-                return endpoint, _bind(router, snapshots)
+                return endpoint, _bind(router, snapshots, stack)
             snapshots = Address("tcp", address.host, 0)
     with _telling_of(actual, snapshots):
-        return endpoint, _bind(router, snapshots)
+        return endpoint, _bind(router, snapshots, stack)
 
 
 class _InUse(Exception):
@@ -203,7 +224,8 @@ def _telling_of(messages: Address, snapshots: Address) -> Iterator[None]:
         ) from busy
 
 
-def _bind(opened: zmq.Socket, address: Address) -> str:
+def _bind(opened: zmq.Socket, address: Address, stack: contextlib.ExitStack) -> str:
+    """Bind a socket; `stack` is given what to do before it is closed."""
     try:
         if address.transport == "ipc" and _answers(address.path):
             raise _InUse(str(address))
@@ -212,9 +234,15 @@ def _bind(opened: zmq.Socket, address: Address) -> str:
     except zmq.ZMQError as error:
         if error.errno == errno.EADDRINUSE:
             raise _InUse(str(address)) from error
-        raise UserError(f"Nothing can be published at {address}: {zmq.strerror(error.errno or 0)}.") from error
+        raise _refused(address, error) from error
+    if address.transport == "ipc" and not address.path.startswith("@"):
+        stack.callback(Path(address.path).unlink, missing_ok=True)  # ZeroMQ leaves it
     actual: bytes = opened.getsockopt(zmq.LAST_ENDPOINT)  # type: ignore[assignment]  # typed for options of any kind
     return actual.rstrip(b"\0").decode()
+
+
+def _refused(address: Address, error: zmq.ZMQError | OSError) -> UserError:
+    return UserError(f"Nothing can be published at {address}: {error.strerror}.")
 
 
 def _answers(path: str) -> bool:

@@ -5,17 +5,20 @@ reply has the publisher's encoding. It carries what holds now and, with `since`,
 """
 
 from collections import OrderedDict, deque
+from collections.abc import Iterable
 from itertools import islice
 from typing import Literal, NamedTuple
 
 import msgspec
 
-from emotrack.stream.messages import SCHEMA, Emotion, Encoding, Feed, Message, Session, Speaker, TopicPosition, topic
+from emotrack.stream.messages import SCHEMA, Count, Emotion, Encoding, Feed, Identifier, Message, Session, Speaker, TopicPosition, topic
 
 RING = 10_000
 """Events that can be asked for again."""
 PAGE = 1_000
 """Events in one reply, so that no answer holds up publishing for long."""
+PAGE_BYTES = 8 << 20
+"""Size of a page of several events."""
 LARGEST_REQUEST = 4_096
 """Bytes."""
 KEPT_CURRENT = 256
@@ -39,9 +42,9 @@ class SnapshotReply(msgspec.Struct, frozen=True, kw_only=True, tag_field="reply"
 
     schema: str = SCHEMA
     id: int
-    session: str | None
+    session: Identifier | None
     """The session that runs; null before the first message."""
-    seq: int
+    seq: Count
     """The last message that this answer knows of."""
     topics: dict[str, TopicPosition]
     """Where each topic stood then."""
@@ -50,7 +53,7 @@ class SnapshotReply(msgspec.Struct, frozen=True, kw_only=True, tag_field="reply"
     latest label of a finished utterance, and the partial one of an utterance after it."""
     events: list[msgspec.Raw]
     """The events after `since`, by `seq`."""
-    lost: int
+    lost: Count
     """Events after `since` that the ring no longer holds."""
     more: bool
     """Whether to ask again with the `seq` of the last event of this page."""
@@ -138,8 +141,8 @@ class SnapshotState:
             before_ring = self._seq - len(self._ring)
             lost = max(0, before_ring - since)
             skip = max(0, since - before_ring)
-            events = list(islice(self._ring, skip, skip + PAGE))
-            more = skip + PAGE < len(self._ring)
+            events = _page(islice(self._ring, skip, None))
+            more = skip + len(events) < len(self._ring)
         current = [held for subject in self._current.values() for held in subject.values()]
         if self._about:
             current.append(self._about)
@@ -173,6 +176,18 @@ class SnapshotState:
             held["label"] = fresh
         if partial is not None and fresh.start >= partial.start:
             del held["partial"]
+
+
+def _page(waiting: Iterable[bytes]) -> list[bytes]:
+    """The events of one reply: the first, and as many more as a page takes."""
+    page: list[bytes] = []
+    size = 0
+    for payload in islice(waiting, PAGE):
+        size += len(payload)
+        if page and size > PAGE_BYTES:
+            break
+        page.append(payload)
+    return page
 
 
 def _keep_latest(entries: OrderedDict, key: object, limit: int) -> None:

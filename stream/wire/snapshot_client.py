@@ -17,6 +17,8 @@ PATIENCE = 2.0
 PAUSE = 10.0
 """Seconds during which one that did not answer is not asked again."""
 BUSY_PAUSE = 0.1
+LARGEST_REPLY = 64 << 20
+"""Bytes; who sends more in one reply is disconnected."""
 
 Curve = tuple[bytes, ClientKeys]
 """The publisher's public key and our own pair."""
@@ -89,6 +91,7 @@ class SnapshotClient:
     def _connect(self) -> zmq.Socket:
         opened = self._context.socket(zmq.DEALER)
         configure_client(opened, self._address, self._curve)
+        opened.maxmsgsize = LARGEST_REPLY
         opened.connect(str(self._address))
         return opened
 

@@ -16,22 +16,33 @@ from emotrack.stream.wire.vocabulary import EMOTIONML_BIG6, LABELS, ROS4HRI
 from helpers import sample_messages as sample
 
 identifiers = st.from_regex(r"\A[A-Za-z0-9_-]{1,12}\Z")
-probabilities = st.floats(0, 1)
 numbers = st.floats(-1e9, 1e9)
 words = st.text(st.characters(codec="utf-8"), max_size=20)
 counts = st.integers(0, 2**53)
+positions = st.integers(1, 2**53)
+STRATEGIES: dict[Any, st.SearchStrategy[Any]] = {
+    wire.Identifier: identifiers,
+    wire.Probability: st.floats(0, 1),
+    wire.Signed: st.floats(-1, 1),
+    wire.Seconds: numbers,
+    wire.Milliseconds: numbers,
+    wire.Count: counts,
+    wire.Position: positions,
+    wire.Name: words,
+    wire.Text: words,
+    bool: st.booleans(),
+    type(None): st.none(),
+}
 
 
 def strategy_of(field: Any) -> st.SearchStrategy[Any]:
     """A strategy for one field type of a message."""
-    if field == wire.Identifier:
-        return identifiers
-    if field == wire.Probability:
-        return probabilities
-    if field == wire.Count:
-        return counts
+    if field in STRATEGIES:
+        return STRATEGIES[field]
     if isinstance(field, type) and issubclass(field, msgspec.Struct):
         return structs(field)
+    if hasattr(field, "__metadata__"):
+        field = field.__origin__
     origin, arguments = getattr(field, "__origin__", None), get_args(field)
     if origin is tuple:
         return st.lists(strategy_of(arguments[0]), max_size=3).map(tuple)
@@ -39,25 +50,12 @@ def strategy_of(field: Any) -> st.SearchStrategy[Any]:
         return st.dictionaries(words, strategy_of(arguments[1]), max_size=4)
     if str(field).startswith("typing.Literal"):
         return st.sampled_from(arguments)
-    if arguments:
-        return st.one_of([strategy_of(argument) for argument in arguments])
-    return {str: words, int: st.integers(-(2**53), 2**53), float: numbers, bool: st.booleans(), type(None): st.none()}[field]
+    return st.one_of([strategy_of(argument) for argument in arguments])
 
 
 def structs(kind_of_struct: type) -> st.SearchStrategy[Any]:
     hints = get_type_hints(kind_of_struct, include_extras=True)
-    envelope = {
-        "session": identifiers,
-        "seq": st.integers(1, 2**53),
-        "topic_seq": st.integers(1, 2**53),
-        "published_unix_ns": counts,
-    }
-    envelope["schema"] = st.just(wire.SCHEMA)
-    sealed = issubclass(kind_of_struct, wire.Envelope)
-    return st.builds(
-        kind_of_struct,
-        **{name: envelope[name] if sealed and name in envelope else strategy_of(hint) for name, hint in hints.items()},
-    )
+    return st.builds(kind_of_struct, **{name: strategy_of(hint) for name, hint in hints.items()})
 
 
 any_message = st.one_of([structs(each) for each in get_args(Message)])
@@ -96,7 +94,9 @@ def test_noise_is_never_a_message(noise: bytes) -> None:
         decode(noise)
 
 
-@pytest.mark.parametrize("noise", [b"", b"{", b"[" * 100_000, b'{"a":' * 100_000, b"\x91" * 100_000, b"\xff\xfe", b"null"])
+@pytest.mark.parametrize(
+    "noise", [b"", b"{", b"[" * 100_000, b'{"a":' * 100_000, b"\x91" * 100_000, b"\xff\xfe", b"null", b'{"seq":' + b"9" * 20_000]
+)
 def test_hostile_bytes_are_refused(noise: bytes) -> None:
     with pytest.raises(BadMessage):
         decode(noise)
@@ -113,6 +113,12 @@ def test_hostile_bytes_are_refused(noise: bytes) -> None:
         ({"source": "a b"}, "source"),
         ({"utterance": -1}, "utterance"),
         ({"seq": 0}, "seq"),
+        ({"start": 1.7e308}, "start"),
+        ({"end": -1.7e308}, "end"),
+        ({"valence": 2}, "valence"),
+        ({"label": "joy" * 1_000}, "label"),
+        ({"scores": {f"label{number}": 0.0 for number in range(20_000)}}, "scores"),
+        ({"transcript": {"text": "word " * 1_000_000, "language": None, "asr": "", "confidence": None}}, "transcript"),
         ({"session": "a/b"}, "session"),
         ({"session": "a\n"}, "session"),
         ({"speaker": {"id": "spk1\n", "confidence": None, "face": None}}, "speaker"),
@@ -120,8 +126,17 @@ def test_hostile_bytes_are_refused(noise: bytes) -> None:
 )
 def test_a_wrong_value_is_named(change: dict[str, Any], said: str) -> None:
     plain = msgspec.to_builtins(Outbox("s1").emit(sample.emotion())) | change
-    with pytest.raises(BadMessage, match=said):
-        decode(msgspec.json.encode(plain))
+    for encoding in (msgspec.json, msgspec.msgpack):
+        with pytest.raises(BadMessage, match=said):
+            decode(encoding.encode(plain))
+
+
+@pytest.mark.parametrize("field", ["start", "confidence", "valence"])
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_messagepack_carries_no_number_that_json_could_not(field: str, value: float) -> None:
+    plain = msgspec.to_builtins(Outbox("s1").emit(sample.emotion())) | {field: value}
+    with pytest.raises(BadMessage, match=field):
+        decode(msgspec.msgpack.encode(plain))
 
 
 def test_topics_keep_speakers_apart() -> None:
@@ -152,6 +167,15 @@ def test_the_schema_describes_every_kind() -> None:
         assert set(sent) == set(described["properties"]) >= set(described["required"])
         assert described["properties"]["type"]["enum"] == [kind(body)]
         assert set(wire.ENVELOPE_FIELDS) < set(described["required"])
+
+
+def test_the_schema_says_what_each_type_and_field_is() -> None:
+    described = json_schema()["$defs"]
+    assert set(wire.KINDS) < {name.lower() for name in described}
+    for name, component in described.items():
+        assert component["description"].endswith("."), name
+        for field, schema in component["properties"].items():
+            assert len(schema["description"]) > 5 and schema["description"].endswith("."), (name, field)
 
 
 def test_every_label_has_its_names_elsewhere() -> None:

@@ -1,14 +1,15 @@
 """The outbox: gapless numbers, one order for all sinks, nothing unreadable sent, a failing sink named once."""
 
 import threading
+import time
 from collections import defaultdict
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emotrack.stream.messages import Error, Heartbeat, Message, decode, encode, topic
-from emotrack.stream.wire.outbox import LISTED_TOPICS, Listener, Outbox, Outgoing, SinkFailed
+from emotrack.stream.messages import Emotion, Error, Heartbeat, Message, decode, encode, topic
+from emotrack.stream.wire.outbox import LISTED_TOPICS, Listener, Outbox, Outgoing, SinkDelayed, SinkFailed
 from helpers import sample_messages as sample
 
 
@@ -120,13 +121,78 @@ def test_a_failing_sink_is_dropped_and_named_to_the_others(caplog: pytest.LogCap
     assert caplog.messages == ["The disk is full."]
 
 
+@pytest.mark.parametrize("failure", [RuntimeError("oh"), UnicodeEncodeError("ascii", "ä", 0, 1, "no"), ValueError("closed file")])
+def test_a_sink_that_fails_in_its_own_way_takes_no_other_along(failure: Exception, caplog: pytest.LogCaptureFixture) -> None:
+    class Broken(Kept):
+        def write(self, outgoing: Outgoing) -> None:
+            raise failure
+
+        def close(self) -> None:
+            raise failure
+
+    kept = Kept()
+    outbox = Outbox("s1", [Broken(), kept])
+    outbox.emit(sample.feed())
+    outbox.emit(sample.feed())
+    (said,) = (message for message in kept.messages if isinstance(message, Error))
+    assert [message.seq for message in kept.messages] == [1, 2, 3]
+    assert said.message.startswith(f"Broken has failed: {type(failure).__name__}: ") and said.continues
+    assert list(outbox.incomplete) == caplog.messages == [said.message]
+
+
+def test_sinks_are_all_closed_when_one_of_them_cannot_be(caplog: pytest.LogCaptureFixture) -> None:
+    class Unclosable(Kept):
+        def close(self) -> None:
+            raise SinkFailed("The last message is lost.")
+
+    kept = Kept()
+    outbox = Outbox("s1", [Unclosable(), kept])
+    outbox.close()
+    outbox.close()
+    assert kept.closed == 1
+    assert list(outbox.incomplete) == caplog.messages == ["The last message is lost."]
+
+
+def test_a_sink_that_waits_stays_and_is_told_of_but_lacks_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    class Slow(Kept):
+        def write(self, outgoing: Outgoing) -> None:
+            self.messages.append(outgoing.message)
+            if len(self.messages) == 1:
+                raise SinkDelayed("The disk is full for now.")
+
+    slow, kept = Slow(), Kept()
+    outbox = Outbox("s1", [slow, kept])
+    outbox.emit(sample.feed())
+    assert slow.messages == kept.messages and len(kept.messages) == 2
+    assert caplog.messages == ["The disk is full for now."] and outbox.incomplete == ()
+
+
+def test_when_the_last_sink_has_failed_tracking_is_asked_to_stop() -> None:
+    broken, asked = Kept(), threading.Event()
+    outbox = Outbox("s1", [broken], request_stop=asked.set)
+    broken.failure = SinkFailed("The disk is full.")
+    outbox.emit(sample.feed())
+    assert asked.is_set() and outbox.incomplete == ("The disk is full.",)
+
+
+def test_every_label_and_heartbeat_says_when_its_session_began() -> None:
+    outbox = Outbox("s1")
+    for body in (sample.emotion(), sample.heartbeat()):
+        early = outbox.emit(body)
+        assert isinstance(early, Emotion | Heartbeat)
+        assert 0 <= time.time_ns() - early.start_unix_ns < 60e9  # before the session's message the outbox counts from its own start
+    start = outbox.emit(sample.session())
+    for body in (sample.emotion(), sample.heartbeat()):
+        assert outbox.emit(body).start_unix_ns == start.start_unix_ns  # type: ignore[union-attr]
+
+
 def test_a_reader_that_left_asks_to_stop() -> None:
     broken = Kept()
     asked = threading.Event()
     outbox = Outbox("s1", [broken], request_stop=asked.set)
     broken.failure = SinkFailed("Nobody reads.", stop=True)
     outbox.emit(sample.feed())
-    assert asked.is_set()
+    assert asked.is_set() and outbox.incomplete == ()
 
 
 def test_a_listener_reads_to_the_end() -> None:

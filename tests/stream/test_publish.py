@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import textwrap
@@ -94,6 +95,69 @@ def test_ipc(tmp_path: Path) -> None:
         sent = [outbox.emit(sample.session()), outbox.emit(sample.emotion())]
         with subscribe(endpoint, since=0) as subscription:
             assert receive(subscription, 2) == sent
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_socket_file_that_a_dead_publisher_left_is_taken_over(tmp_path: Path) -> None:
+    left = tmp_path / "socket"
+    with socket.socket(socket.AF_UNIX) as dead:
+        dead.bind(str(left))
+    with publishing(endpoint=f"ipc://{left}") as (publisher, outbox), subscribe(publisher.endpoint, since=0) as subscription:
+        sent = connect(subscription, outbox)
+        assert receive(subscription, len(sent)) == sent
+    assert not list(tmp_path.iterdir())
+
+
+OUT_OF_DESCRIPTORS = """
+import os, resource, sys
+from emotrack.model.errors import UserError
+from emotrack.stream.wire.publish import Publisher
+
+free = len(os.listdir("/proc/self/fd")) - 1
+for spare in range(0, 60, 3):
+    resource.setrlimit(resource.RLIMIT_NOFILE, (free + spare, 4096))
+    try:
+        Publisher("tcp://127.0.0.1:0").close()
+    except UserError as error:
+        print(error, flush=True)
+    else:
+        print("bound", flush=True)
+        break
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="this system has no /proc to count descriptors in")
+def test_without_descriptors_it_is_refused_at_whatever_step_and_never_hangs() -> None:
+    done = subprocess.run([sys.executable, "-c", OUT_OF_DESCRIPTORS], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0 and not done.stderr, done.stderr
+    *refused, last = done.stdout.splitlines()
+    assert last == "bound" and len(refused) > 3
+    assert all(line.startswith("Nothing can be published at tcp://127.0.0.1:0: ") for line in refused)
+    assert "Too many open files" in refused[0]
+
+
+def test_a_thread_that_breaks_says_why_and_the_session_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    with publishing() as (publisher, outbox):
+        monkeypatch.setattr(publisher._state, "add", lambda *_: 1 / 0)
+        outbox.emit(sample.feed())
+        publisher._thread.join(10)
+        outbox.emit(sample.feed())
+        assert outbox.incomplete == (f"Publishing on {publisher.endpoint} has stopped: division by zero.",)
+
+
+def test_closing_behind_a_full_queue_ends_the_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("emotrack.stream.wire.publish.WAITING", 10)
+    with publishing() as (publisher, outbox):
+        may_go_on = threading.Event()
+        add = publisher._state.add
+        monkeypatch.setattr(publisher._state, "add", lambda *given: may_go_on.wait(30) and add(*given))
+        emit_all(outbox, [sample.feed()] * 11)  # one in the thread's hands, the queue full
+        outbox.close()
+        assert publisher._thread.is_alive()
+        may_go_on.set()
+        publisher._thread.join(10)
+        assert not publisher._thread.is_alive()
+        assert publisher._state._seq == 11  # and all of it went out
 
 
 def test_the_last_words_arrive_and_closing_is_quick() -> None:

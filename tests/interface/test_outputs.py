@@ -1,0 +1,115 @@
+"""Outputs that fail, each in a process of its own: they are told of once, and the others hold the whole session."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from emotrack.stream.media import AUDIO_RATE
+from helpers.corpora import write_wav
+from helpers.speech import demo_speech
+
+pytestmark = [
+    pytest.mark.xdist_group("processes"),
+    pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full to stand for a full disk"),
+]
+
+QUICK = ("--publish", "none", "--modes", "audio", *(f"--set=engines.{part}=none" for part in ("text", "face")))
+QUICK += ("--set=stream.transcription.recogniser=none",)
+NOTICES = re.compile("loading the networks|networks run on|not used|compil")
+
+
+@pytest.fixture(scope="module")
+def speech(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The first line of the demonstration clip."""
+    path = tmp_path_factory.mktemp("speech") / "line.wav"
+    write_wav(path, demo_speech()[: 5 * AUDIO_RATE], AUDIO_RATE)
+    return path
+
+
+def redirected(redirections: str, *arguments: str, **environment: str) -> "subprocess.Popen[str]":
+    """The command line with its standard streams as the shell opens or closes them."""
+    command = ["sh", "-c", f'exec "$@" {redirections}', "sh", sys.executable, "-m", "emotrack.cli", *arguments]
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="latin-1", env=os.environ | environment
+    )
+
+
+def recorded(path: Path, kind: str) -> list[dict]:
+    return [message for line in path.read_text("utf-8").splitlines() if (message := json.loads(line))["type"] == kind]
+
+
+def finals(path: Path) -> int:
+    return sum(message["state"] == "final" for message in recorded(path, "emotion"))
+
+
+@pytest.mark.parametrize(("redirections", "told"), [(">/dev/full", 1), (">&-", 1), (">&- 2>&- <&-", 0)])
+def test_without_standard_output_the_recording_is_whole(speech: Path, tmp_path: Path, redirections: str, told: int) -> None:
+    path = tmp_path / "messages.jsonl"
+    process = redirected(redirections, "run", "--fast", *QUICK, "--jsonl", str(path), str(speech))
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 1  # not all that was asked for is there
+    assert finals(path) == 1
+    assert recorded(path, "session")[-1]["reason"] == "sources ended"
+    (error,) = recorded(path, "error")
+    assert error["message"].startswith("Labels are no longer written to standard output: ") and error["continues"]
+    said = [line for line in err.splitlines() if not NOTICES.search(line)]
+    assert said == [f"emotrack: {error['message']}"] * told
+
+
+def test_letters_that_an_encoding_lacks_become_question_marks(speech: Path) -> None:
+    process = redirected("2>/dev/full", "run", "--fast", *QUICK, str(speech), PYTHONIOENCODING="latin-1")
+    out, _ = process.communicate(timeout=120)
+    assert process.returncode == 0
+    assert re.search(r"^00:0\d\.\d\?00:0\d\.\d  line ", out, re.MULTILINE)  # the dash between start and end
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+def test_a_signal_without_standard_error_still_ends_the_open_utterance(speech: Path, number: signal.Signals) -> None:
+    process = redirected("2>&-", "run", *QUICK, "--jsonl", "-", str(speech))
+    assert process.stdout is not None
+    lines = iter(process.stdout)
+    partial = next(line for line in lines if '"partial"' in line)
+    process.send_signal(number)
+    if number == signal.SIGHUP:
+        process.send_signal(number)  # a shell and its terminal both tell
+    rest = [json.loads(line) for line in lines]
+    labels = [message for message in rest if message["type"] == "emotion" and message["state"] == "final"]
+    assert [label["utterance"] for label in labels] == [json.loads(partial)["utterance"]]
+    assert (rest[-1]["type"], rest[-1]["reason"]) == ("session", "stopped")
+    assert process.wait(30) == 0
+    process.communicate()
+
+
+@pytest.mark.parametrize("redirections", [">/dev/full", ">&-"])
+def test_a_command_whose_output_is_lost_says_so_in_one_sentence(redirections: str) -> None:
+    process = redirected(redirections, "schema")
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (1, "")
+    assert re.fullmatch(r"emotrack: standard output cannot be written: [^\n]+\.\n", err)
+
+
+def test_a_start_that_fails_leaves_the_earlier_recording_alone(speech: Path, tmp_path: Path) -> None:
+    earlier, fresh = tmp_path / "earlier.jsonl", tmp_path / "fresh.jsonl"
+    earlier.write_text('{"type":"session"}\n')
+    for path in (earlier, fresh):
+        process = redirected("", "run", *QUICK, "--jsonl", str(path), "--set", f"bundle={tmp_path}", str(speech))
+        process.communicate(timeout=60)
+        assert process.returncode == 2
+    assert earlier.read_text() == '{"type":"session"}\n'
+    assert not fresh.exists()
+
+
+def test_a_second_session_is_added_to_the_recording_of_the_first(speech: Path, tmp_path: Path) -> None:
+    path = tmp_path / "messages.jsonl"
+    for _ in range(2):
+        assert redirected("", "run", "--fast", *QUICK, "--jsonl", str(path), str(speech)).wait(120) == 0
+    sessions = [message["session"] for message in recorded(path, "session")]
+    assert len(sessions) == 4 and len(set(sessions)) == 2
+    assert finals(path) == 2
+    assert path.stat().st_mode & 0o777 == 0o600

@@ -1,0 +1,105 @@
+"""The tracker as a program uses it: whatever becomes of it, nothing of it stays behind."""
+
+import gc
+import os
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+
+from emotrack.model.errors import UserError
+from emotrack.stream.messages import Session
+from emotrack.stream.wire.outbox import Listener, Outgoing
+from emotrack.stream.wire.record import Recorder
+from emotrack.tracker import Tracker
+from helpers.scripted import Scripted, sound, up
+from helpers.tracking import settings
+
+LIGHT = settings("stream.publish.endpoint=tcp://127.0.0.1:0", *(f"engines.{part}=none" for part in ("text", "audio", "face")))
+
+
+def tracker(**options: object) -> Tracker:
+    source = Scripted("hush", [*up("audio"), *sound((1.0, 0.001))])
+    return Tracker([source], LIGHT, realtime=False, say=lambda _: None, **options)  # type: ignore[arg-type]
+
+
+def held() -> tuple[Counter[str], int, int]:
+    """Threads by name, open descriptors, and child processes of this one."""
+    gc.collect()
+    names = Counter(thread.name for thread in threading.enumerate())
+    return names, len(os.listdir("/proc/self/fd")), len(psutil.Process().children())
+
+
+@contextmanager
+def leaving_nothing() -> Iterator[None]:
+    tracker().close()  # whatever is loaded once for all is loaded now
+    before = held()
+    yield
+    assert held() == before
+
+
+pytestmark = pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="this system has no /proc to count descriptors in")
+
+
+def test_one_that_never_ran_leaves_nothing_when_it_is_closed() -> None:
+    with leaving_nothing():
+        for _ in range(3):
+            with tracker() as made:
+                assert made.endpoint is not None
+            made.close()  # once more does no harm
+
+
+def test_one_that_ran_leaves_nothing() -> None:
+    with leaving_nothing(), tracker() as ran:
+        messages = list(ran.messages())
+        assert isinstance(messages[-1], Session) and messages[-1].reason == "sources ended"
+
+
+def test_one_that_could_not_be_made_leaves_nothing(tmp_path: Path) -> None:
+    with leaving_nothing():
+        listener, recorder = Listener(), Recorder(tmp_path / "messages.jsonl")
+        with pytest.raises(UserError, match="nothing to track"):
+            Tracker([], LIGHT, sinks=[listener, recorder])
+        assert list(listener) == [] and not list(tmp_path.iterdir())
+
+
+def test_closing_ends_a_session_whose_messages_nobody_reads_any_more() -> None:
+    with leaving_nothing(), tracker() as running:
+        messages = running.messages()
+        assert isinstance(next(messages), Session)
+        running.close()
+        messages.close()
+
+
+def test_an_error_of_the_program_inside_ends_the_session() -> None:
+    with leaving_nothing():
+        with pytest.raises(ZeroDivisionError), tracker() as running:
+            for _ in running.messages():
+                raise ZeroDivisionError
+        assert not [thread for thread in threading.enumerate() if thread.name.startswith(("tracker", "publisher"))]
+
+
+def test_a_closed_one_does_not_run_again() -> None:
+    with tracker() as closed:
+        pass
+    with pytest.raises(RuntimeError, match="make another one"):
+        closed.run()
+    with pytest.raises(RuntimeError, match="make another one"):
+        list(closed.messages())
+
+
+def test_it_says_which_output_lacks_something() -> None:
+    class Broken:
+        def write(self, outgoing: Outgoing) -> None:
+            raise OSError("no more room")
+
+        def close(self) -> None:
+            pass
+
+    with tracker(sinks=[Broken()]) as ran:
+        assert len(list(ran.messages())) > 2
+        assert ran.incomplete == ("Broken has failed: OSError: no more room.",)

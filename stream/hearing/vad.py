@@ -21,12 +21,12 @@ RATE = np.array(16_000, np.int64)
 class SileroVad:
     """The network; `stream()` opens the listening state of one feed. Safe to use from several threads."""
 
-    def __init__(self) -> None:
-        """Raises `UserError` when the package silero-vad is not installed."""
+    def __init__(self, network: Path | None = None) -> None:
+        """`network`: the file, which the package silero-vad has unless given; raises `UserError` where there is none."""
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
-        self._session = onnxruntime.InferenceSession(_network(), options, providers=["CPUExecutionProvider"])
+        self._session = onnxruntime.InferenceSession(network or packaged_network(), options, providers=["CPUExecutionProvider"])
 
     def stream(self) -> "VadStream":
         """A new stream that has heard nothing yet."""
@@ -55,7 +55,8 @@ class VadStream:
         return float(output[0, 0])
 
 
-def _network() -> Path:
+def packaged_network() -> Path:
+    """The file in the package silero-vad; raises `UserError` where that is not installed."""
     package = importlib.util.find_spec("silero_vad")
     if package is None or not package.submodule_search_locations:
         raise UserError("The speech detector silero-vad is not installed; pip install 'emotrack[track]' installs it.")

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 
-from emotrack.model.errors import UserError
+from emotrack.model.errors import UserError, first_line
 
 WINDOW_SAMPLES = 512
 CONTEXT_SAMPLES = 64
@@ -22,11 +22,18 @@ class SileroVad:
     """The network; `stream()` opens the listening state of one feed. Safe to use from several threads."""
 
     def __init__(self, network: Path | None = None) -> None:
-        """`network`: the file, which the package silero-vad has unless given; raises `UserError` where there is none."""
+        """`network`: its file, that in the package silero-vad unless given; raises `UserError` where it cannot be read."""
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
-        self._session = onnxruntime.InferenceSession(network or packaged_network(), options, providers=["CPUExecutionProvider"])
+        path = network or packaged_network()
+        try:
+            self._session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        except Exception as error:
+            # The runtime raises its own kinds over a file that it cannot read.
+            raise UserError(
+                f"The speech detector {path} cannot be read ({first_line(error)}): give Silero's .onnx file."
+            ) from error
 
     def stream(self) -> "VadStream":
         """A new stream that has heard nothing yet."""

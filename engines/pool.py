@@ -45,7 +45,7 @@ class EnginePool:
     def engine(self, spec: Spec) -> Runs:
         """An engine of `spec`. Raises `UserError` where none can be had as the settings ask for it."""
         running = self._settings.model_dump_json(include=_DECISIVE)
-        key = (spec.name, spec.definition.digest(), spec.shapes, running)
+        key = (spec.name, spec.definition.given(), spec.shapes, running)  # the source is the same for all of a process
         with _lock:
             engine = _open.get(key)
             if engine is None:

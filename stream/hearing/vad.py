@@ -31,9 +31,7 @@ class SileroVad:
             self._session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
         except Exception as error:
             # The runtime raises its own kinds over a file that it cannot read.
-            raise UserError(
-                f"The speech detector {path} cannot be read ({first_line(error)}): give Silero's .onnx file."
-            ) from error
+            raise UserError(f"The speech detector {path} cannot be read ({first_line(error)}): name Silero's file.") from error
 
     def stream(self) -> "VadStream":
         """A new stream that has heard nothing yet."""

@@ -108,7 +108,7 @@ def test_a_missing_detector_is_said_in_a_sentence(monkeypatch: pytest.MonkeyPatc
 def test_a_file_that_is_no_detector_is_said_in_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "speech.onnx").write_bytes(b"no graph")
     for name in ("speech.onnx", "gone.onnx"):
-        with pytest.raises(UserError, match=rf"The speech detector .*{name} cannot be read \(.*\): give Silero's \.onnx file\.$"):
+        with pytest.raises(UserError, match=rf"The speech detector .*{name} cannot be read \(.*\): name Silero's file\.$"):
             SileroVad(tmp_path / name)
 
 

@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Idle OpenMP threads that spin make timings on shared cores swing tenfold.
 export OMP_WAIT_POLICY := PASSIVE
 
-.PHONY: setup demo test quick lint types bench lock test-lowest test-newest clean
+.PHONY: setup demo test quick lint types bench engines lock test-lowest test-newest clean
 
 # Every version is locked with its hashes; see requirements/README.md.
 INSTALL := pip install --no-deps --require-hashes --progress-bar on
@@ -43,6 +43,10 @@ types: setup
 
 bench: setup
 	$(BIN)/python -m pytest tests/benchmarks --benchmark-only
+
+# The engines that ship, anew: after weights have changed, or a test says that they differ from the networks as they are written.
+engines: setup
+	$(BIN)/python -m emotrack.engines.shipping
 
 # Both ends of pyproject's ranges, resolved anew and tested in an environment of their own; by hand, as the index changes.
 RESOLVE := $(CURDIR)/$(BIN)/uv pip compile --quiet --no-header --no-annotate pyproject.toml requirements/build.in

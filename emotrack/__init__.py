@@ -14,8 +14,13 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 __all__ = ["Tracker", "__version__", "subscribe"]
 
-# Idle OpenMP threads that spin make shared cores tenfold slower; this must be set before torch is imported.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# Read by libraries when they are imported, which is after this, in this process and in those that it starts.
+for _name, _value in {
+    "OMP_WAIT_POLICY": "PASSIVE",  # idle OpenMP threads that spin make shared cores tenfold slower
+    "ORT_DISABLE_TELEMETRY": "1",  # else ONNX Runtime writes an identifier and a queue of events into the home folder
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+}.items():
+    os.environ.setdefault(_name, _value)
 
 
 def __getattr__(name: str) -> Any:

@@ -63,6 +63,10 @@ def run(
     profile: ProfileOption = "embedded",
     config: ConfigOption = None,
     set_: SetOption = None,
+    engines: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option("--engines", metavar="DIR", help="Engine pack made by `emotrack engines pack`: nothing is compiled."),
+    ] = None,
     modes: Annotated[
         Optional[str],  # noqa: UP045
         typer.Option("--modes", help="Use only these of text,audio,face,body; the others are masked."),
@@ -110,6 +114,7 @@ def run(
         profile=profile,
         config=config,
         overrides=set_ or [],
+        engines=engines,
         modes=modes,
         publish=publish,
         keys=keys,

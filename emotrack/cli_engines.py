@@ -1,5 +1,6 @@
 """`emotrack engines …`: the part of the command line that is about compiled networks."""
 
+from pathlib import Path
 from typing import Annotated, Optional
 
 import typer
@@ -65,6 +66,22 @@ def selftest(
     from emotrack.commands.engines_selftest import selftest_command
 
     selftest_command(profile, config, set_ or [], networks or [])
+
+
+@app.command()
+def pack(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A new folder.")],
+    profile: ProfileOption = "embedded",
+    config: ConfigOption = None,
+    set_: SetOption = None,
+) -> None:
+    """Write everything that tracking needs into a folder.
+
+    `emotrack run --engines DIR` tracks with it on machines that have only the extra `edge`, without torch.
+    """
+    from emotrack.commands.engines import pack_command
+
+    pack_command(folder, profile, config, set_ or [])
 
 
 @app.command()

@@ -36,6 +36,8 @@ def load_settings(
 ) -> Settings:
     """Compose settings: `profile`, then the YAML file `config`, then `overrides` (`a.b=value`), then `more` (dotted keys).
 
+    An engine pack that they name brings its own bundle and models.
+
     Raises `UserError` for an unknown profile or key, a wrong type, or a file that cannot be read.
     """
     if profile not in profiles():
@@ -46,4 +48,27 @@ def load_settings(
     override(merged, overrides)
     for key, value in more.items():
         put(merged, key, value)
-    return validate(TypeAdapter(Settings), merged, "`emotrack doctor --settings`")
+    return unpacked(validate(TypeAdapter(Settings), merged, "`emotrack doctor --settings`"))
+
+
+def unpacked(settings: Settings) -> Settings:
+    """The same settings with what their engine pack has, if they name one; raises `UserError` where it does not go with them."""
+    folder = settings.engines.pack
+    if folder is None:
+        return settings
+    from emotrack.engines.pack import BUNDLE, SPEECH_DETECTOR, read_contents  # imports ONNX Runtime
+
+    contents = read_contents(folder)
+    if settings.bundle not in (None, folder / BUNDLE):
+        raise UserError(f"The engine pack {folder} has a bundle of its own: leave out --set bundle={settings.bundle}.")
+    if settings.engines.body_weights is not None:
+        raise UserError(f"The engine pack {folder} has no network for bodies: leave out engines.body_weights.")
+    held = {"text": contents.text, "audio": contents.audio, "face": contents.face}
+    models = {stream: model for stream, model in held.items() if getattr(settings.engines, stream) != "none"}
+    return settings.model_copy(
+        update={
+            "bundle": folder / BUNDLE,
+            "engines": settings.engines.model_copy(update=models),
+            "stream": settings.stream.model_copy(update={"speech_detector": folder / SPEECH_DETECTOR}),
+        }
+    )

@@ -107,6 +107,7 @@ class Tracker:
     def summary(self) -> Summary:
         """What has come of the session so far, feed by feed: speech heard, faces seen, labels, and why there are none."""
         return self._loop.summary
+
     def __enter__(self) -> "Tracker":
         return self
 

@@ -4,8 +4,10 @@ A folder is there whole or not at all, whenever the machine stops; one that was 
 Two processes that want the same engine build it once. What was not used for longest goes when there is too much.
 """
 
+import atexit
 import contextlib
 import dataclasses
+import errno
 import os
 import shutil
 import tempfile
@@ -19,19 +21,31 @@ from emotrack.engines.spec import Arrays
 from emotrack.model.errors import UserError
 
 _BUILDING = ".building-"
+_FORBIDDEN = {errno.EROFS, errno.EACCES, errno.EPERM}
+"""What making something in a folder fails with that may be read, at most."""
+_OF_THE_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS}
+"""What writing to a file that is open fails with; a library that does not load has no such number."""
+
+_stand_ins: dict[Path, Path] = {}
+"""For folders that may not be written, the temporary one in their place: one for all caches of the process."""
 
 
 class EngineCache:
     """The folder of all engines; any number of processes may use it at once."""
 
     def __init__(self, folder: Path, limit_bytes: int, say: Callable[[str], None]) -> None:
-        """Raises `UserError` where the folder cannot be made."""
+        """Where the folder may not be written, what is compiled is kept in a temporary one, which goes with the process.
+
+        Raises `UserError` where the folder cannot be made for another reason.
+        """
         self.folder = folder
         self._limit = limit_bytes
         self._say = say
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
+            if error.errno in _FORBIDDEN:
+                return
             raise UserError(
                 f"The folder of compiled engines {folder} cannot be made ({error.strerror}): set engines.cache."
             ) from None
@@ -57,39 +71,68 @@ class EngineCache:
             return None
 
     def _whole(self, origin: Origin) -> Entry | None:
-        folder = self.folder / origin.key
-        if not folder.is_dir():
-            return None
-        entry = Entry.read(folder)
-        entry.require(origin)
-        return entry
+        for place in self._places():
+            folder = place / origin.key
+            if folder.is_dir():
+                entry = Entry.read(folder)
+                entry.require(origin)
+                return entry
+        return None
 
     def discard(self, origin: Origin, reason: str) -> None:
         """Remove an engine that must not be used, and say why it is built again."""
         self._say(f"the {origin.backend} engine of {origin.network} {reason}, so it is built again.")
-        shutil.rmtree(self.folder / origin.key, ignore_errors=True)
+        for place in self._places():
+            shutil.rmtree(place / origin.key, ignore_errors=True)
+
+    def _places(self) -> list[Path]:
+        """Where engines are kept: what was compiled in this process for want of a folder that can be written in front."""
+        stand_in = _stand_ins.get(self.folder)
+        return [self.folder] if stand_in is None else [stand_in, self.folder]
+
+    def _writable(self) -> Path:
+        """Where engines are built and kept: the folder, or where that is forbidden a private one that goes with this process."""
+        if self.folder in _stand_ins:
+            return _stand_ins[self.folder]
+        try:
+            with tempfile.TemporaryFile(dir=self.folder):
+                return self.folder
+        except OSError as error:
+            if error.errno not in _FORBIDDEN and not isinstance(error, FileNotFoundError):
+                raise self._unwritable(error) from None
+            stand_in = Path(tempfile.mkdtemp(prefix="emotrack-engines-"))
+            atexit.register(shutil.rmtree, stand_in, ignore_errors=True)
+            _stand_ins[self.folder] = stand_in
+            self._say(
+                f"compiled engines cannot be kept in {self.folder} ({error.strerror}), so they go when this process ends: "
+                "set engines.cache to a folder that can be written."
+            )
+            return stand_in
 
     @contextlib.contextmanager
     def building(self, origin: Origin) -> Iterator[Path]:
         """A folder to build in, while no other process builds the same; left behind by one that was killed, it is swept up."""
-        with self._lock(origin):
+        place = self._writable()
+        with self._lock(origin, place):
             prefix = f"{_BUILDING}{origin.key}-"
-            for left in self.folder.glob(f"{prefix}*"):
+            for left in place.glob(f"{prefix}*"):
                 shutil.rmtree(left, ignore_errors=True)
             try:
-                folder = Path(tempfile.mkdtemp(prefix=prefix, dir=self.folder))
+                folder = Path(tempfile.mkdtemp(prefix=prefix, dir=place))
             except OSError as error:
                 raise self._unwritable(error) from None
             try:
                 yield folder
-            except OSError as error:  # the disk is full
+            except OSError as error:
+                if not self.is_at_fault(error):
+                    raise
                 raise self._unwritable(error) from error
             finally:
                 shutil.rmtree(folder, ignore_errors=True)
 
     @contextlib.contextmanager
-    def _lock(self, origin: Origin) -> Iterator[None]:
-        lock = FileLock(self.folder / f"{origin.key}.lock")
+    def _lock(self, origin: Origin, place: Path) -> Iterator[None]:
+        lock = FileLock(place / f"{origin.key}.lock")
         try:
             try:
                 lock.acquire(timeout=0)
@@ -108,16 +151,22 @@ class EngineCache:
             f"Compiled engines cannot be kept in {self.folder} ({error.strerror or error}): set engines.cache to another folder."
         )
 
+    def is_at_fault(self, error: OSError) -> bool:
+        """Whether an error is of this folder: of a path in it, or of its disk, for which no path is named."""
+        if isinstance(error.filename, str | bytes):
+            return any(Path(os.fsdecode(error.filename)).is_relative_to(place) for place in self._places())
+        return error.errno in _OF_THE_DISK
+
     def keep(self, folder: Path, manifest: Manifest, check: tuple[Arrays, Arrays] | None) -> Entry:
         """Put what was built in a folder of `building` into its place, safely on the disk; `check` as `Entry.check` gives it."""
         Entry.write(folder, manifest, check)
         entry = Entry.read(folder)
-        place = self.folder / manifest.origin.key
+        place = folder.parent / manifest.origin.key
         shutil.rmtree(place, ignore_errors=True)
         for path in (*folder.iterdir(), folder):
             _flush(path)
         os.replace(folder, place)
-        _flush(self.folder)
+        _flush(place.parent)
         self._sweep()
         self._make_room(place, entry.bytes)
         return dataclasses.replace(entry, folder=place)
@@ -125,8 +174,8 @@ class EngineCache:
     def entries(self) -> list[Entry]:
         """All engines, the one used last in front; what is damaged is left out."""
         found = []
-        for folder in self.folder.iterdir():
-            if folder.is_dir() and not folder.name.startswith("."):
+        for folder in self._folders():
+            if not folder.name.startswith("."):
                 with contextlib.suppress(Damaged, OSError):
                     found.append(Entry.read(folder))
         return sorted(found, key=lambda entry: -entry.used)
@@ -134,11 +183,15 @@ class EngineCache:
     def clear(self) -> tuple[int, int]:
         """Remove all engines but those that are being built; how many there were, and their bytes."""
         entries = self.entries()
-        for path in self.folder.iterdir():
-            if path.is_dir() and not path.name.startswith(_BUILDING):
-                shutil.rmtree(path, ignore_errors=True)
+        for folder in self._folders():
+            if not folder.name.startswith(_BUILDING):
+                shutil.rmtree(folder, ignore_errors=True)
         self._sweep()
         return len(entries), sum(entry.bytes for entry in entries)
+
+    def _folders(self) -> list[Path]:
+        """Of engines, and of such as are being built."""
+        return [folder for place in self._places() if place.is_dir() for folder in place.iterdir() if folder.is_dir()]
 
     def _sweep(self) -> None:
         """Remove what builders left that were killed: folders of engines that nobody builds now."""

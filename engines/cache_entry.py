@@ -55,6 +55,8 @@ class Manifest(msgspec.Struct, frozen=True):
     digests: dict[str, str]
     """SHA-256 of each file."""
     refusal: str | None = None
+    given: str | None = None
+    """Of an engine that ships: `Definition.given` of the network, by which it is recognised on every machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,10 @@ class Entry:
         """Raises `Damaged` or `OSError` where this is not what was once kept of `origin`."""
         if self.manifest.origin != origin:
             raise Damaged(origin.difference(self.manifest.origin))
+        self.require_whole()
+
+    def require_whole(self) -> None:
+        """Raises `Damaged` or `OSError` where a file is not as it was written."""
         for name, digest in self.manifest.digests.items():
             if file_digest(self.folder / name) != digest:
                 raise Damaged(f"is damaged ({name} is not as it was written)")

@@ -14,6 +14,7 @@ from emotrack.engines.loading import ITSELF, origin_of
 from emotrack.engines.policy import Policy, policy_of
 from emotrack.engines.pool import EnginePool, open_cache
 from emotrack.engines.settings import EngineSettings
+from emotrack.engines.shipped import shipped
 from emotrack.engines.spec import Arrays, Spec
 from emotrack.model.bundle import Bundle
 
@@ -66,7 +67,7 @@ def standing(spec: Spec, policy: Policy, cache: EngineCache) -> Standing:
             continue
         backend, precision = attempt
         name = f"{backend.name} {precision}"
-        entry = cache.look(origin_of(spec, backend, precision)) if backend.keeps else None
+        entry = (shipped(spec, backend, precision) or cache.look(origin_of(spec, backend, precision))) if backend.keeps else None
         manifest = None if entry is None else entry.manifest
         if manifest is None or manifest.refusal is None:
             return Standing(name, manifest is not None or not backend.keeps, manifest, tuple(skipped))

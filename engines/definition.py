@@ -6,7 +6,7 @@ engine can be recognised without building the network, and without importing tor
 
 import ast
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from importlib import import_module
@@ -15,7 +15,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from emotrack.model.errors import UserError
+from emotrack.model.errors import UserError, first_line
 
 if TYPE_CHECKING:
     from torch import nn
@@ -35,8 +35,17 @@ class Definition:
     """Distributions, beside torch, whose code is part of the network."""
 
     def build(self) -> "nn.Module":
-        """The network, fp32. Raises `UserError` where its weights cannot be had."""
-        network: nn.Module = getattr(import_module(self.module), self.function)(**self.arguments)
+        """The network, fp32.
+
+        Raises `UserError` where its weights cannot be had, and `NetworkFailed` where a library that it is made of fails.
+        """
+        try:
+            network: nn.Module = getattr(import_module(self.module), self.function)(**self.arguments)
+        except (UserError, MemoryError):
+            raise
+        except Exception as error:
+            # A library that does not go with the others fails as it likes: it does not load, or lacks what it is asked for.
+            raise NetworkFailed(first_line(error)) from error
         return network
 
     def digest(self) -> str:
@@ -45,15 +54,22 @@ class Definition:
 
     @cached_property
     def _digest(self) -> str:
-        found = hashlib.sha256()
         parts: list[tuple[str, bytes]] = [("function", self.function.encode())]
         parts += [(name, _source(name)) for name in sorted(sources(self.module))]
         parts += [(package, _version(package).encode()) for package in self.packages]
-        for name, value in sorted(self.arguments.items()):
-            parts += [(name, content) for content in _contents(value)]
-        for label, content in parts:
-            found.update(label.encode() + b"\0" + len(content).to_bytes(8, "big") + content)
-        return found.hexdigest()
+        return _digest_of([*parts, *self._given])
+
+    def given(self) -> str:
+        """SHA-256 of the function's name and of what it is called with: its weights and settings, whichever source reads them."""
+        return _digest_of([("module", self.module.encode()), ("function", self.function.encode()), *self._given])
+
+    @cached_property
+    def _given(self) -> list[tuple[str, bytes]]:
+        return [(name, content) for name, value in sorted(self.arguments.items()) for content in _contents(value)]
+
+
+class NetworkFailed(Exception):
+    """A network that cannot be built here, whatever runs it: its libraries fail, in their own words."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +89,10 @@ class OnnxFile:
             return file_digest(self.path)
         except OSError as error:
             raise UserError(f"{self.path} cannot be read ({error.strerror}): give the path of {self.kind}.") from None
+
+    def given(self) -> str:
+        """The same: the file is all there is."""
+        return self.digest()
 
 
 @cache
@@ -94,6 +114,14 @@ def source_digest(module: str) -> str:
     found = hashlib.sha256()
     for name in sorted(sources(module)):
         found.update(name.encode() + b"\0" + _source(name))
+    return found.hexdigest()
+
+
+def _digest_of(parts: Iterable[tuple[str, bytes]]) -> str:
+    """SHA-256 of contents with labels, each told from the next."""
+    found = hashlib.sha256()
+    for label, content in parts:
+        found.update(label.encode() + b"\0" + len(content).to_bytes(8, "big") + content)
     return found.hexdigest()
 
 

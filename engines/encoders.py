@@ -5,6 +5,7 @@ A stream whose descriptors the bundle's network has not been trained on never re
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from textwrap import shorten
 from typing import Protocol, TypeVar
 
 from emotrack.engines.body import BodyEncoder, open_body
@@ -24,6 +25,10 @@ from emotrack.model.manifest import PartName
 
 UNTRAINED = "untrained"
 """Reason of a stream that the bundle's network was not trained on."""
+SWITCHED_OFF = "switched off"
+"""Reason of a stream that the user left out."""
+_CAUSE = 120
+"""Characters of what failed that each label tells; the session message tells all."""
 
 
 class Described(Protocol):
@@ -65,42 +70,60 @@ class Encoders:
 
 
 def open_encoders(pool: EnginePool, settings: EngineSettings, bundle: Bundle, say: Callable[[str], None]) -> Encoders:
-    """Open what `settings` ask for; what cannot be had is left out and told once through `say`, with the fix."""
-    opening = _Opening(pool, bundle, say)
+    """Open what `settings` ask for; what cannot be had, or fails, is left out and told once through `say`, with the cause.
+
+    Raises `EngineUnavailable` where the backend that the settings name does not run everything.
+    """
+    opening = _Opening(pool, bundle, say, named=settings.backend != "auto")
     text = opening.try_to_open("text", settings.text, lambda: TextEncoder(pool, settings.text, adapter=bundle.parts.get("text")))
     audio = opening.try_to_open("audio", settings.audio, lambda: _open_audio(pool, settings, bundle))
-    detector = None
-    # Bodies are described without their faces, and who speaks shows in faces that no network describes.
-    if settings.face != "none" or settings.body_weights is not None:
+    detector: FaceDetector | None = None
+
+    def open_face() -> FaceEncoder:
+        nonlocal detector
         detector = open_face_detector(pool)
-    face = opening.try_to_open("face", settings.face, lambda: FaceEncoder(pool.engine(face_spec(_part(bundle, "face").path))))
+        return FaceEncoder(pool.engine(face_spec(_part(bundle, "face").path)))
+
+    face = opening.try_to_open("face", settings.face, open_face)
     weights = settings.body_weights
-    body = opening.try_to_open("body", "none" if weights is None else weights.name, lambda: _open_body(pool, settings))
+
+    def open_body_and_detector() -> BodyEncoder:
+        nonlocal detector
+        detector = detector or open_face_detector(pool)  # bodies are described without their faces
+        return _open_body(pool, settings)
+
+    body = opening.try_to_open("body", "none" if weights is None else weights.name, open_body_and_detector)
     return Encoders(text, audio, detector, face, body, opening.unusable, tuple(opening.report))
 
 
 class _Opening:
     """Opens one encoder after the other and keeps the record."""
 
-    def __init__(self, pool: EnginePool, bundle: Bundle, say: Callable[[str], None]) -> None:
+    def __init__(self, pool: EnginePool, bundle: Bundle, say: Callable[[str], None], *, named: bool) -> None:
+        """`named`: whether one backend was asked for, which then has to run everything."""
         self.unusable: dict[Stream, str] = {}
         self.report: list[EncoderReport] = []
         self._pool = pool
         self._told: set[str] = set()
         self._bundle = bundle
         self._say = say
+        self._named = named
 
     def try_to_open(self, stream: Stream, model: str, make: Callable[[], Encoder]) -> Encoder | None:
         trained = stream in self._bundle.configuration.trained
         if not trained:
             self.unusable[stream] = UNTRAINED
         if model == "none":
-            self._without(stream, UNTRAINED if not trained else "switched off")
+            self._without(stream, UNTRAINED if not trained else SWITCHED_OFF)
             return None
         try:
             encoder = make()
-        except EngineUnavailable:
-            raise
+        except EngineUnavailable as failure:
+            if self._named:
+                raise
+            self._say(f"{stream} is left out: {failure}")
+            self._without(stream, str(failure), f"encoder failed: {shorten(failure.cause, _CAUSE, placeholder=' …')}")
+            return None
         except UserError as error:
             self._say(str(error))
             self._without(stream, str(error))
@@ -117,8 +140,9 @@ class _Opening:
         self.report.append(EncoderReport(stream, model, engines=tuple(self._pool.given[name] for name in opened)))
         return encoder
 
-    def _without(self, stream: Stream, reason: str) -> None:
-        self.unusable.setdefault(stream, "no encoder")
+    def _without(self, stream: Stream, reason: str, masked: str = "no encoder") -> None:
+        """`reason` for the session message, and `masked` for each label."""
+        self.unusable.setdefault(stream, masked)
         self.report.append(EncoderReport(stream, None, reason))
 
 

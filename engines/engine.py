@@ -1,11 +1,12 @@
 """A network ready to run on this machine, and what is known of it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
+from emotrack.engines.definition import NetworkFailed
 from emotrack.engines.parity import Parity
 from emotrack.engines.spec import Arrays, Precision, Sizes, Spec
 from emotrack.model.errors import UserError
@@ -97,13 +98,22 @@ class Engine:
             ) from refusal
 
 
+_PASSING = (MemoryError, OSError, ImportError, NetworkFailed)
+"""What may be otherwise at the next start, with the same versions of everything."""
+
+
 class EngineRefused(Exception):
     """An engine that must not be used, or cannot be made: the reason in plain words, without a full stop."""
 
     @property
     def lasting(self) -> bool:
-        """Whether it would be refused again: not where room was short."""
-        return not isinstance(self.__cause__, (MemoryError, OSError)) and type(self.__cause__).__name__ != "OutOfMemoryError"
+        """Whether it would be refused again: not where room was short, nor where a library failed, which can be mended."""
+        cause = self.__cause__
+        while cause is not None:
+            if isinstance(cause, _PASSING) or type(cause).__name__ == "OutOfMemoryError":
+                return False
+            cause = cause.__cause__
+        return True
 
 
 class NoRoom(EngineRefused):
@@ -116,3 +126,12 @@ class NoRoom(EngineRefused):
 
 class EngineUnavailable(UserError):
     """Nothing runs a network as it was asked for."""
+
+    def __init__(self, network: str, skipped: Sequence[Skip], *, named: bool) -> None:
+        """`skipped`: every backend that was tried, and why it was not taken; `named`: whether just this backend was asked for."""
+        if named:
+            super().__init__(f"The network {network} cannot be run as asked for ({reasons(skipped)}): set engines.backend to auto.")
+        else:
+            super().__init__(f"The network {network} cannot be run here ({reasons(skipped)}): mend that, or install again.")
+        self.cause = skipped[-1].reason if skipped else "no backend"
+        """Why the last of them, which runs everything that can be run at all, did not."""

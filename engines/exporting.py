@@ -9,6 +9,7 @@ from torch.export import Dim, ExportedProgram, export
 
 from emotrack.engines.engine import EngineRefused
 from emotrack.engines.spec import Axis, Spec
+from emotrack.model.errors import first_line
 
 if TYPE_CHECKING:
     from torch import nn
@@ -30,12 +31,8 @@ def exported(spec: Spec, network: "nn.Module") -> ExportedProgram:
             return export(network, tuple(torch.from_numpy(sample[port.name]) for port in spec.inputs), dynamic_shapes=shapes)
     except Exception as error:
         # torch raises many kinds; each of them means that this network stays as it is.
-        raise EngineRefused(f"torch cannot export it: {_first_line(error)}") from error
+        raise EngineRefused(f"torch cannot export it: {first_line(error)}") from error
 
 
 def _open(axis: Axis) -> bool:
     return axis.minimum < axis.maximum
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")

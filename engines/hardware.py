@@ -3,6 +3,8 @@
 import ctypes
 from functools import cache
 
+from emotrack.model.errors import first_line
+
 NO_GPU = "there is no NVIDIA GPU, or no driver for it"
 
 
@@ -16,6 +18,8 @@ def gpu_obstacle() -> str | None:
     count = ctypes.c_int(0)
     if driver.cuInit(0) != 0 or driver.cuDeviceGetCount(ctypes.byref(count)) != 0 or count.value == 0:
         return NO_GPU
-    import torch
-
+    try:
+        import torch
+    except (ImportError, OSError) as error:
+        return f"torch, which reaches the GPU, does not load ({first_line(error)})"
     return None if torch.cuda.is_available() else "torch cannot use the GPU: its CUDA build does not go with the driver"

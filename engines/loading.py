@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import time
 from collections.abc import Callable, Iterator, Sequence
+from typing import cast
 
 import numpy as np
 
@@ -15,8 +16,9 @@ from emotrack.engines.engine import Engine, EngineInfo, EngineRefused, EngineUna
 from emotrack.engines.memory import require_room, used_bytes
 from emotrack.engines.parity import Parity, answers, compare, compare_outputs
 from emotrack.engines.policy import Policy
+from emotrack.engines.shipped import shipped
 from emotrack.engines.spec import Arrays, Precision, Spec
-from emotrack.model.errors import UserError
+from emotrack.model.errors import UserError, first_line
 
 Told = Callable[[str], None]
 """Is told in one sentence what takes time."""
@@ -38,8 +40,7 @@ def load(spec: Spec, policy: Policy, cache: EngineCache, told: Told) -> Engine:
             return open_engine(spec, backend, precision, cache, told, tuple(skipped))
         except EngineRefused as refusal:
             skipped.append(Skip(f"{backend.name} {precision}", str(refusal)))
-    reasons = "; ".join(f"{skip.backend}: {skip.reason}" for skip in skipped)
-    raise EngineUnavailable(f"The network {spec.name} cannot be run as asked for ({reasons}): set engines.backend to auto.")
+    raise EngineUnavailable(spec.name, skipped, named=len(policy.backends) == 1)
 
 
 def open_engine(
@@ -59,18 +60,17 @@ def build(spec: Spec, backend: CompilingBackend, precision: Precision, cache: En
     origin = origin_of(spec, backend, precision)
     with cache.building(origin) as folder:
         entry = cache.find(origin)  # another process may have been quicker
-        if entry is not None and (runner := _reopened(spec, backend, precision, cache, entry)) is not None:
+        if entry is not None and (runner := _reopened(spec, backend, cache, entry)) is not None:
             return entry, runner
         told(f"compiling {spec.name} for {backend.name} ({precision}), once for this machine …")
         began = time.perf_counter()
         try:
-            with _failures_refused():
+            with _failures_refused(cache):
                 backend.build(spec, precision, folder)
-            reference = reference_run(spec)
-            check = (inputs := check_inputs(spec)), reference(inputs)
-            runner, parity, memory = _gated(
-                spec, precision, [*answers(spec, reference), check], backend.on_gpu, lambda: backend.open(spec, folder)
-            )
+                reference = reference_run(spec)
+                check = (inputs := check_inputs(spec)), reference(inputs)
+                expected = [*answers(spec, reference), check]
+                runner, parity, memory = gated(spec, precision, expected, backend.on_gpu, lambda: backend.open(spec, folder))
         except EngineRefused as refusal:
             if refusal.lasting:  # or it would be compiled at every start only to be refused
                 for file in folder.iterdir():
@@ -80,41 +80,37 @@ def build(spec: Spec, backend: CompilingBackend, precision: Precision, cache: En
         return cache.keep(folder, Manifest(origin, parity, time.perf_counter() - began, memory, {}), check), runner
 
 
-def _gated(
+def gated(
     spec: Spec, precision: Precision, expected: Sequence[tuple[Arrays, Arrays]], on_gpu: bool, begin: Callable[[], Runner]
 ) -> tuple[Runner, Parity, int]:
     """What `begin` gives, how far its answers are from those expected, and the bytes that it takes; raises `EngineRefused`."""
     before = used_bytes(on_gpu)
-    with _failures_refused():
-        runner = begin()
-        parity = compare(spec, expected, _run_of(spec, runner))
+    runner = begin()
+    parity = compare(spec, expected, _run_of(spec, runner))
     if (refusal := parity.refusal(spec, precision)) is not None:
         raise EngineRefused(refusal)
     return runner, parity, runner.memory_bytes or max(0, used_bytes(on_gpu) - before)
 
 
 @contextlib.contextmanager
-def _failures_refused() -> Iterator[None]:
-    """Make a refusal of whatever libraries raise over a network or a machine that they cannot cope with; not of a full disk."""
+def _failures_refused(cache: EngineCache | None = None) -> Iterator[None]:
+    """Make a refusal of whatever libraries raise over a network or a machine that they cannot cope with; not of a full `cache`."""
     try:
         yield
-    except (UserError, EngineRefused, OSError):
+    except (UserError, EngineRefused):
         raise
     except Exception as error:
+        if cache is not None and isinstance(error, OSError) and cache.is_at_fault(error):
+            raise
         if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
             raise NoRoom("there is no room for it") from error
-        raise EngineRefused(f"it fails here: {(str(error).strip() or type(error).__name__).splitlines()[0].rstrip('.')}") from error
+        raise EngineRefused(f"it fails here: {first_line(error)}") from error
 
 
 def origin_of(spec: Spec, backend: CompilingBackend, precision: Precision) -> Origin:
     """Everything that an engine of `spec` depends on."""
     graph = hashlib.sha256((spec.definition.digest() + source_digest(backend.compiler)).encode()).hexdigest()
-    return Origin(spec.name, backend.name, precision, graph, shapes_of(spec), backend.hardware())
-
-
-def shapes_of(spec: Spec) -> str:
-    """What goes in and comes out, and what an engine has to be held to."""
-    return f"{spec.inputs} {spec.outputs} {spec.tolerance} {spec.decides}"
+    return Origin(spec.name, backend.name, precision, graph, spec.shapes, backend.hardware())
 
 
 def reference_run(spec: Spec) -> Callable[[Arrays], Arrays]:
@@ -136,18 +132,59 @@ def check_inputs(spec: Spec) -> Arrays:
 def _open_kept(
     spec: Spec, backend: CompilingBackend, precision: Precision, cache: EngineCache, skipped: tuple[Skip, ...], told: Told
 ) -> Engine:
-    """An engine of a backend that keeps what it compiled."""
+    """An engine of a backend that keeps what it compiled, unless one ships."""
+    if (ready := shipped(spec, backend, precision)) is not None:
+        try:
+            return open_entry(spec, backend, ready, skipped)
+        except EngineRefused as refusal:
+            told(f"the engine of {spec.name} that comes with emotrack does not do here ({refusal}).")
     origin = origin_of(spec, backend, precision)
     entry = cache.find(origin)
     if entry is None:
         cache.tell_what_changed(origin)
-    runner = None if entry is None else _reopened(spec, backend, precision, cache, entry)
+    runner = None if entry is None else _reopened(spec, backend, cache, entry)
     if entry is None or runner is None:
         entry, runner = build(spec, backend, precision, cache, told)
+    return _engine(spec, entry, runner, skipped)
+
+
+def kept(spec: Spec, backend: CompilingBackend, precisions: Sequence[Precision], cache: EngineCache, told: Told) -> Entry:
+    """An engine on the disk, compiled now if need be, in the first of `precisions` that is exact enough.
+
+    Raises `EngineUnavailable` where none is.
+    """
+    skipped: list[Skip] = []
+    for precision in precisions:
+        if (ready := shipped(spec, backend, precision)) is not None:
+            return ready
+        try:
+            entry = cache.find(origin_of(spec, backend, precision)) or build(spec, backend, precision, cache, told)[0]
+            if entry.manifest.refusal is None:
+                return entry
+            skipped.append(Skip(f"{backend.name} {precision}", entry.manifest.refusal))
+        except EngineRefused as refusal:
+            skipped.append(Skip(f"{backend.name} {precision}", str(refusal)))
+    raise EngineUnavailable(spec.name, skipped, named=False)
+
+
+def open_entry(spec: Spec, backend: CompilingBackend, entry: Entry, skipped: tuple[Skip, ...] = ()) -> Engine:
+    """An engine that came ready-made; raises `EngineRefused` where it does not answer here as it did where it was made."""
+    return _engine(spec, entry, _checked(spec, backend, entry), skipped)
+
+
+def _engine(spec: Spec, entry: Entry, runner: Runner, skipped: tuple[Skip, ...]) -> Engine:
     manifest = entry.manifest
     assert manifest.parity is not None
+    origin = manifest.origin
     info = EngineInfo(
-        spec.name, backend.name, precision, manifest.parity, manifest.build_seconds, manifest.memory_bytes, origin.key, skipped
+        spec.name,
+        origin.backend,
+        cast(Precision, origin.precision),
+        manifest.parity,
+        manifest.build_seconds,
+        manifest.memory_bytes,
+        origin.key,
+        skipped,
     )
     return Engine(spec, info, runner)
 
@@ -155,38 +192,41 @@ def _open_kept(
 def _start(spec: Spec, backend: DirectBackend, precision: Precision, skipped: tuple[Skip, ...]) -> Engine:
     """An engine of a backend that makes it anew at every start."""
     began = time.perf_counter()
-    if backend.is_reference:
-        before = used_bytes(backend.on_gpu)
-        runner, parity = backend.start(spec), ITSELF
-        memory = max(0, used_bytes(backend.on_gpu) - before)
-    else:
-        expected = answers(spec, reference_run(spec))
-        try:
-            runner, parity, memory = _gated(spec, precision, expected, backend.on_gpu, lambda: backend.start(spec))
-        except OSError as error:  # a library or a compiler that is not there
-            raise EngineRefused(f"it fails here: {error}") from error
+    with _failures_refused():
+        if backend.is_reference:
+            before = used_bytes(backend.on_gpu)
+            runner, parity = backend.start(spec), ITSELF
+            memory = max(0, used_bytes(backend.on_gpu) - before)
+        else:
+            expected = answers(spec, reference_run(spec))
+            runner, parity, memory = gated(spec, precision, expected, backend.on_gpu, lambda: backend.start(spec))
     info = EngineInfo(spec.name, backend.name, precision, parity, time.perf_counter() - began, memory, None, skipped)
     return Engine(spec, info, runner)
 
 
-def _reopened(spec: Spec, backend: CompilingBackend, precision: Precision, cache: EngineCache, entry: Entry) -> Runner | None:
+def _reopened(spec: Spec, backend: CompilingBackend, cache: EngineCache, entry: Entry) -> Runner | None:
     """A kept engine that still answers as it did when it was built; of any other, None, and it is thrown away with a word."""
     if entry.manifest.refusal is not None:
         raise EngineRefused(entry.manifest.refusal)
-    require_room(spec.name, entry.manifest.memory_bytes, backend.on_gpu)
     try:
-        with _failures_refused():
-            runner = backend.open(spec, entry.folder)
-            inputs, expected = entry.check()
-            problem = compare_outputs(spec, expected, _run_of(spec, runner)(inputs)).refusal(spec, precision)
+        return _checked(spec, backend, entry)
     except NoRoom:
         raise
-    except (EngineRefused, OSError) as failure:  # the latter where a file has gone meanwhile
-        problem = str(failure)
-    if problem is None:
-        return runner
-    cache.discard(entry.manifest.origin, f"does not answer as it did ({problem})")
-    return None
+    except EngineRefused as refusal:
+        cache.discard(entry.manifest.origin, f"does not answer as it did ({refusal})")
+        return None
+
+
+def _checked(spec: Spec, backend: CompilingBackend, entry: Entry) -> Runner:
+    """What runs an engine that is kept; raises `EngineRefused` where it cannot, or answers otherwise than when it was built."""
+    require_room(spec.name, entry.manifest.memory_bytes, backend.on_gpu)
+    with _failures_refused():
+        runner = backend.open(spec, entry.folder)
+        inputs, expected = entry.check()
+        parity = compare_outputs(spec, expected, _run_of(spec, runner)(inputs))
+    if (refusal := parity.refusal(spec, cast(Precision, entry.manifest.origin.precision))) is not None:
+        raise EngineRefused(refusal)
+    return runner
 
 
 def _run_of(spec: Spec, runner: Runner) -> Callable[[Arrays], Arrays]:

@@ -1,6 +1,7 @@
 """The engines of a process: each network is loaded once, and all sessions run the same one."""
 
 import threading
+from functools import cached_property
 from weakref import WeakValueDictionary
 
 from platformdirs import user_cache_path
@@ -8,11 +9,14 @@ from platformdirs import user_cache_path
 from emotrack.engines.batching import Batcher
 from emotrack.engines.cache import EngineCache
 from emotrack.engines.engine import Engine, EngineInfo, Runs
-from emotrack.engines.loading import Told, load, shapes_of
+from emotrack.engines.loading import Told, load
+from emotrack.engines.pack import EnginePack
 from emotrack.engines.policy import ON_GPU, policy_of
 from emotrack.engines.settings import EngineSettings
 from emotrack.engines.spec import Spec
 
+_DECISIVE = {"device", "backend", "precision", "threads", "pack", "cache", "batch_delay_ms"}
+"""Settings that decide how a network is run."""
 _lock = threading.Lock()
 _open: WeakValueDictionary[tuple[str, ...], Runs] = WeakValueDictionary()
 
@@ -22,24 +26,38 @@ class EnginePool:
 
     def __init__(self, settings: EngineSettings, told: Told, compiling: Told | None = None) -> None:
         """`told` is given every sentence about what was found wrong, and `compiling` (else `told` too) one for each compilation."""
+        self.pack = None if settings.pack is None else EnginePack(settings.pack)
+        """Where all engines come from, if the settings name one."""
         self.policy = policy_of(settings)
-        self.cache = open_cache(settings, told)
         self.given: dict[str, EngineInfo] = {}
         """What was given out so far, by network."""
+        self._told = told
         self._compiling = compiling or told
         self._settings = settings
+        if self.pack is None:
+            _ = self.cache  # a folder that cannot be made is told at once
+
+    @cached_property
+    def cache(self) -> EngineCache:
+        """What is compiled."""
+        return open_cache(self._settings, self._told)
 
     def engine(self, spec: Spec) -> Runs:
         """An engine of `spec`. Raises `UserError` where none can be had as the settings ask for it."""
-        running = self._settings.model_dump_json(include={"device", "backend", "precision", "threads", "cache", "batch_delay_ms"})
-        key = (spec.name, spec.definition.digest(), shapes_of(spec), running)
+        running = self._settings.model_dump_json(include=_DECISIVE)
+        key = (spec.name, spec.definition.given(), spec.shapes, running)  # the source is the same for all of a process
         with _lock:
             engine = _open.get(key)
             if engine is None:
-                engine = self._shared(load(spec, self.policy, self.cache, self._compiling))
+                engine = self._shared(self._opened(spec))
                 _open[key] = engine
         self.given[spec.name] = engine.info
         return engine
+
+    def _opened(self, spec: Spec) -> Engine:
+        if self.pack is not None:
+            return self.pack.open(spec, self._settings.threads)
+        return load(spec, self.policy, self.cache, self._compiling)
 
     def _shared(self, engine: Engine) -> Runs:
         """On a processor many networks gain nothing from being run together: sessions then run them side by side."""

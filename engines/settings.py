@@ -21,6 +21,8 @@ class EngineSettings(BaseModel):
     """How exact the arithmetic is; int8 must be asked for, and is refused for networks whose answers it changes."""
     threads: int = Field(1, ge=1, le=256)
     """Processor threads of one network's arithmetic; the worker threads already use several cores."""
+    pack: Path | None = None
+    """Engine pack to run, made by `emotrack engines pack`: it has everything that is needed, and nothing is compiled."""
     cache: Path | None = None
     """Folder of compiled engines; the user's cache folder unless set."""
     cache_gigabytes: float = Field(8.0, gt=0)

@@ -108,6 +108,11 @@ class Spec:
         """The axes that vary, by name."""
         return {side.name: side for port in self.inputs for side in port.shape if isinstance(side, Axis)}
 
+    @property
+    def shapes(self) -> str:
+        """What goes in and comes out, and what an engine has to be held to."""
+        return f"{self.inputs} {self.outputs} {self.tolerance} {self.decides}"
+
     def sizes(self, which: Literal["minimum", "typical", "maximum"]) -> dict[str, int]:
         """The length of every axis in the least, the usual and the greatest case."""
         return {name: getattr(axis, which) for name, axis in self.axes.items()}

@@ -17,7 +17,7 @@ from emotrack.engines.dialogue_text import BEFORE, NOBODY, Line
 from emotrack.engines.pool import EnginePool
 from emotrack.engines.reading import MAXIMUM_TOKENS, DialogueReader, LineReader, Reader
 from emotrack.engines.spec import Arrays, Axis, Port, Sizes, Spec, batch_axis
-from emotrack.engines.tokenizing import SentenceTokenizer
+from emotrack.engines.tokenizing import TOKENIZER_FILES, SentenceTokenizer
 from emotrack.model.bundle import Part
 from emotrack.model.errors import UserError
 
@@ -39,12 +39,13 @@ class TextEncoder:
         the adapter does not fit it.
         """
         self.name = model
-        directory = find_model(model)
+        directory = find_model(model) if pool.pack is None else pool.pack.text
         shape = _read_shape(directory)
+        weights = find_weights(directory) if pool.pack is None else None
         self.dim: int = shape["hidden_size"]
         tokenizer = SentenceTokenizer(directory)
         if adapter is None:
-            engine = pool.engine(sentence_spec(directory, shape, MAXIMUM_TOKENS + 2, None))
+            engine = pool.engine(sentence_spec(directory, weights, shape, MAXIMUM_TOKENS + 2, None))
             self._reader: Reader = LineReader(engine, tokenizer)
             return
         settings = read_settings(adapter)
@@ -57,7 +58,7 @@ class TextEncoder:
             raise UserError(
                 f"{adapter.path} reads {settings.tokens} tokens at once, {model} at most {positions}: train it with less."
             )
-        engine = pool.engine(sentence_spec(directory, shape, settings.tokens, adapter.path))
+        engine = pool.engine(sentence_spec(directory, weights, shape, settings.tokens, adapter.path))
         self._reader = DialogueReader(engine, tokenizer, settings.window)
 
     @property
@@ -77,8 +78,11 @@ class TextEncoder:
         return self._reader.read(lines, range(len(lines)))
 
 
-def sentence_spec(directory: Path, shape: dict[str, Any], tokens: int, adapter: Path | None) -> Spec:
-    """The encoder in `directory`, whose configuration is `shape`, for passages of at most `tokens` tokens."""
+def sentence_spec(directory: Path, weights: Path | None, shape: dict[str, Any], tokens: int, adapter: Path | None) -> Spec:
+    """The encoder in `directory`, whose configuration is `shape`, for passages of at most `tokens` tokens.
+
+    Without `weights` it cannot be compiled, only run.
+    """
     batch = batch_axis()
     length = Axis("tokens", (*(bucket for bucket in _BUCKETS if bucket < tokens), tokens), typical=24)
 
@@ -97,11 +101,17 @@ def sentence_spec(directory: Path, shape: dict[str, Any], tokens: int, adapter: 
         outputs=(Port("vectors", "float32", (batch, length, shape["hidden_size"])),),
         definition=Definition(
             "emotrack.engines.networks.sentence",
-            {"configuration": _transformer(directory) / "config.json", "weights": _weights(directory), "adapter": adapter},
+            {"configuration": _transformer(directory) / "config.json", "weights": weights, "adapter": adapter},
             packages=("transformers",),
         ),
         samples=samples,
     )
+
+
+def tokenizer_files(model: str) -> list[Path]:
+    """What reading text takes of a model beside an engine of it: its configuration and its tokenizer."""
+    directory = find_model(model)
+    return [_transformer(directory) / "config.json", *(directory / name for name in TOKENIZER_FILES)]
 
 
 def find_model(model: str) -> Path:
@@ -145,7 +155,8 @@ def _read_shape(directory: Path) -> dict[str, Any]:
     return shape
 
 
-def _weights(directory: Path) -> Path:
+def find_weights(directory: Path) -> Path:
+    """The file of a model's weights; raises `UserError` where there is none."""
     for name in ("model.safetensors", "pytorch_model.bin"):
         if (path := _transformer(directory) / name).is_file():
             return path

@@ -7,6 +7,8 @@ from tokenizers import Tokenizer as Backend
 
 from emotrack.model.errors import UserError
 
+TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json")
+
 
 class SentenceTokenizer:
     """See `dialogue_text.Tokenizer`."""
@@ -14,8 +16,9 @@ class SentenceTokenizer:
     def __init__(self, directory: Path) -> None:
         """Read `tokenizer.json` and the names of the special tokens; raises `UserError` where they are missing or wrong."""
         try:
-            self._backend = Backend.from_file(str(directory / "tokenizer.json"))
-            names = json.loads((directory / "tokenizer_config.json").read_text("utf-8"))
+            tokenizer, configuration = (directory / name for name in TOKENIZER_FILES)
+            self._backend = Backend.from_file(str(tokenizer))
+            names = json.loads(configuration.read_text("utf-8"))
             self.cls_token_id, self.sep_token_id, self.pad_token_id = (
                 self._identifier(names[f"{role}_token"]) for role in ("cls", "sep", "pad")
             )

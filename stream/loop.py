@@ -56,7 +56,7 @@ class Loop:
         self._intake = Intake(parts.sources, self._delivery, self._vision.wants, realtime=realtime)
         self._ladder = LoadLadder()
         self._numbers = iter(range(1, 2**63))
-        vad = SileroVad()
+        vad = SileroVad(parts.settings.speech_detector)
         tools = Tools(lambda: next(self._numbers), self._describe, self._transcribe, lambda: not self._ladder.sheds("speculation"))
         self._feeds = [
             Feed(index, source.name, vad.stream(), parts.settings.segmentation, tools) for index, source in enumerate(parts.sources)

@@ -65,5 +65,7 @@ class StreamSettings(Section):
     vision: VisionSettings = VisionSettings()
     labels: LabelSettings = LabelSettings()
     publish: PublishSettings = PublishSettings()
+    speech_detector: Path | None = None
+    """Silero's network as an .onnx file; the one in the package silero-vad unless set."""
     modes: tuple[Stream, ...] = STREAMS
     """The streams that may be used; the others are masked with the reason `user`."""

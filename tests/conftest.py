@@ -45,6 +45,12 @@ def without_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(module, "gpu_obstacle", lambda: hardware.NO_GPU)
 
 
+@pytest.fixture
+def nothing_ships(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A machine on which every network has to be compiled, as those of other bundles have."""
+    monkeypatch.setattr("emotrack.engines.shipped.FOLDER", tmp_path / "no engines")
+
+
 _OWN_CACHE = pytest.StashKey[str]()
 
 

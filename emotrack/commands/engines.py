@@ -1,4 +1,4 @@
-"""`emotrack engines list`, `build` and `clear`: what runs the networks, and what is kept of it on the disk."""
+"""`emotrack engines list`, `build`, `pack` and `clear`: what runs the networks, and what is kept of it on the disk."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,8 +9,10 @@ from emotrack.engines.engine import reasons
 from emotrack.engines.loading import load
 from emotrack.engines.policy import policy_of
 from emotrack.engines.pool import open_cache
+from emotrack.model.bundle import load_bundle
 from emotrack.say import say
 from emotrack.settings import load_settings
+from emotrack.stream.hearing.vad import packaged_network
 
 
 def list_command(profile: str, config: Path | None, overrides: Sequence[str]) -> None:
@@ -39,6 +41,17 @@ def build_command(profile: str, config: Path | None, overrides: Sequence[str]) -
             table.add_row(info.network, *described(info), _took(info.build_seconds), reasons(info.skipped) or "-")
             progress.advance(task)
     show(table)
+
+
+def pack_command(target: Path, profile: str, config: Path | None, overrides: Sequence[str]) -> None:
+    """Write all that the profile needs into a folder, and say how large that is."""
+    from emotrack.engines.packing import pack
+
+    settings = load_settings(profile, config, overrides)
+    detector = settings.stream.speech_detector or packaged_network()
+    contents = pack(target, settings.engines, load_bundle(settings.bundle), detector, open_cache(settings.engines, say), say)
+    total = sum((target / name).stat().st_size for name in contents.files)
+    say(f"{target} takes {megabytes(total)}; `emotrack run --engines {target}` tracks with it, also without torch.")
 
 
 def clear_command(config: Path | None, overrides: Sequence[str]) -> None:

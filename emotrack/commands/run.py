@@ -31,6 +31,7 @@ def run_command(
     profile: str,
     config: Path | None,
     overrides: Sequence[str],
+    engines: Path | None,
     modes: str | None,
     publish: str | None,
     keys: Path | None,
@@ -42,7 +43,12 @@ def run_command(
     apart: bool,
 ) -> None:
     """Track until the sources end or a signal arrives. Without `--jsonl -`, labels are shown on stdout as lines."""
-    given = {"stream.modes": parse_modes(modes), "stream.publish.endpoint": publish, "stream.publish.keys": keys}
+    given = {
+        "engines.pack": engines,
+        "stream.modes": parse_modes(modes),
+        "stream.publish.endpoint": publish,
+        "stream.publish.keys": keys,
+    }
     options: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
     if insecure:
         options["stream.publish.insecure"] = True

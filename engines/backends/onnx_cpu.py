@@ -9,9 +9,11 @@ import numpy as np
 import onnxruntime
 
 from emotrack.engines.backends.backend import ENGINE_FILE
+from emotrack.engines.borrowed_weights import borrowed_weights
 from emotrack.engines.definition import OnnxFile
 from emotrack.engines.engine import EngineRefused, Runner
 from emotrack.engines.spec import Arrays, Precision, Sizes, Spec
+from emotrack.model.errors import first_line
 
 _IN_8_BITS = ("MatMulInteger", "DynamicQuantizeLSTM", "QLinearMatMul")
 
@@ -33,6 +35,11 @@ class OnnxCpu:
     def obstacle(self, spec: Spec) -> str | None:
         return None
 
+    @property
+    def runtime(self) -> str:
+        """Version of ONNX Runtime."""
+        return version("onnxruntime")
+
     def hardware(self) -> dict[str, str]:
         return {package: version(package) for package in ("onnxruntime", "torch", "onnx", "onnxscript")}
 
@@ -43,14 +50,14 @@ class OnnxCpu:
             _quantise(path)
 
     def open(self, spec: Spec, folder: Path) -> Runner:
+        options = session_options(self._threads)
+        values = borrowed_weights(spec, folder)
+        options.add_external_initializers(list(values), [onnxruntime.OrtValue.ortvalue_from_numpy(one) for one in values.values()])
         try:
-            session = onnxruntime.InferenceSession(
-                str(folder / ENGINE_FILE), session_options(self._threads), providers=["CPUExecutionProvider"]
-            )
+            session = onnxruntime.InferenceSession(str(folder / ENGINE_FILE), options, providers=["CPUExecutionProvider"])
         except Exception as error:
             # The runtime raises its own kinds over a graph that it cannot run.
-            reason = str(error).splitlines()[0].replace(f"{folder}/", "").rstrip(".")
-            raise EngineRefused(f"ONNX Runtime cannot run it: {reason}") from error
+            raise EngineRefused(f"ONNX Runtime cannot run it: {first_line(error).replace(f'{folder}/', '')}") from error
         return OnnxRunner(session)
 
 
@@ -112,7 +119,7 @@ def _quantise(path: Path) -> None:
         )
     except Exception as error:
         # The quantiser raises plain exceptions and those of ONNX.
-        raise EngineRefused(f"it cannot be put into 8 bits: {str(error).splitlines()[0].rstrip('.')}") from error
+        raise EngineRefused(f"it cannot be put into 8 bits: {first_line(error)}") from error
     finally:
         root.removeFilter(_unheard)
     if not any(node.op_type in _IN_8_BITS for node in onnx.load(path).graph.node):

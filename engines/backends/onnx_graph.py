@@ -12,6 +12,7 @@ from torch.export import ExportedProgram
 from emotrack.engines.engine import EngineRefused
 from emotrack.engines.networks import recurrence
 from emotrack.engines.spec import Spec
+from emotrack.model.errors import first_line
 
 OPSET = 20
 op: Any = opset20
@@ -35,7 +36,7 @@ def to_onnx(spec: Spec, program: ExportedProgram) -> bytes:
             )
     except Exception as error:
         # The exporter raises many kinds; each of them means that this network stays as it is.
-        raise EngineRefused(f"it cannot be put in ONNX: {str(error).strip().splitlines()[0].rstrip('.')}") from error
+        raise EngineRefused(f"it cannot be put in ONNX: {first_line(error)}") from error
     assert found is not None
     return found.model_proto.SerializeToString()
 

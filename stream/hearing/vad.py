@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 
-from emotrack.model.errors import UserError
+from emotrack.model.errors import UserError, first_line
 
 WINDOW_SAMPLES = 512
 CONTEXT_SAMPLES = 64
@@ -21,12 +21,17 @@ RATE = np.array(16_000, np.int64)
 class SileroVad:
     """The network; `stream()` opens the listening state of one feed. Safe to use from several threads."""
 
-    def __init__(self) -> None:
-        """Raises `UserError` when the package silero-vad is not installed."""
+    def __init__(self, network: Path | None = None) -> None:
+        """`network`: its file, that in the package silero-vad unless given; raises `UserError` where it cannot be read."""
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
-        self._session = onnxruntime.InferenceSession(_network(), options, providers=["CPUExecutionProvider"])
+        path = network or packaged_network()
+        try:
+            self._session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        except Exception as error:
+            # The runtime raises its own kinds over a file that it cannot read.
+            raise UserError(f"The speech detector {path} cannot be read ({first_line(error)}): name Silero's file.") from error
 
     def stream(self) -> "VadStream":
         """A new stream that has heard nothing yet."""
@@ -55,7 +60,8 @@ class VadStream:
         return float(output[0, 0])
 
 
-def _network() -> Path:
+def packaged_network() -> Path:
+    """The file in the package silero-vad; raises `UserError` where that is not installed."""
     package = importlib.util.find_spec("silero_vad")
     if package is None or not package.submodule_search_locations:
         raise UserError("The speech detector silero-vad is not installed; pip install 'emotrack[track]' installs it.")

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image
-from scipy.optimize import linear_sum_assignment
 
 from emotrack.engines.face_detection import DetectedFace
+from emotrack.stream.seeing.assignment import best_pairs
 from emotrack.stream.seeing.mouth import aligned_face, mouth_motion
 
 _LIFE = 1.5
@@ -96,9 +96,8 @@ class FaceTracker:
         overlap = np.array([[_overlap(face.box, track.box) for track in self._tracks] for face in detections])
         alike = np.array([[float(np.vdot(look, track.look)) for track in self._tracks] for look in looks])
         allowed = (overlap >= _OVERLAP) & (alike >= likeness)
-        for row, column in zip(*linear_sum_assignment(np.where(allowed, overlap + alike, 0.0), maximize=True), strict=True):
-            if allowed[row, column]:
-                owners[row] = self._tracks[column]
+        for row, column in best_pairs(overlap + alike, allowed):
+            owners[row] = self._tracks[column]
         return owners
 
 

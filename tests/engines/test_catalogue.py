@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from emotrack.engines.cache_entry import Manifest
 from emotrack.engines.catalogue import catalogue, standing, uncompiled
 from emotrack.engines.engine import Skip
@@ -12,6 +14,7 @@ from emotrack.engines.settings import EngineSettings
 from emotrack.model.bundle import load_bundle
 
 
+@pytest.mark.usefixtures("nothing_ships")
 def test_what_has_to_be_compiled_is_counted_without_compiling(tmp_path: Path) -> None:
     bundle = load_bundle()
     settings = EngineSettings(device="cpu", cache=tmp_path, text="none", audio="none", face="none")
@@ -25,3 +28,9 @@ def test_what_has_to_be_compiled_is_counted_without_compiling(tmp_path: Path) ->
     assert standing(networks[0], policy_of(settings), cache).skipped == (Skip("onnx-cpu fp32", "it cannot do that"),)
     assert uncompiled(settings, bundle) == 2  # torch runs the first one, which needs no compiling
     assert uncompiled(settings.model_copy(update={"backend": "eager-cpu"}), bundle) == 0
+
+
+def test_nothing_of_the_shipped_bundle_has_to_be_compiled(tmp_path: Path) -> None:
+    settings = EngineSettings(device="cpu", cache=tmp_path)
+    assert uncompiled(settings, load_bundle()) == 0
+    assert uncompiled(settings.model_copy(update={"precision": "int8"}), load_bundle()) == 9  # to be tried first

@@ -4,6 +4,7 @@ import errno
 import gc
 import os
 import weakref
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -19,7 +20,7 @@ from emotrack.engines.backends.onnx_cpu import OnnxCpu, session_options
 from emotrack.engines.batching import Batcher
 from emotrack.engines.cache import EngineCache
 from emotrack.engines.context import step_spec
-from emotrack.engines.definition import OnnxFile
+from emotrack.engines.definition import Definition, OnnxFile
 from emotrack.engines.encoders import open_encoders
 from emotrack.engines.engine import EngineRefused, EngineUnavailable, Runner, Skip
 from emotrack.engines.loading import load, open_engine
@@ -119,16 +120,90 @@ def test_a_backend_that_fails_gives_way_to_the_next(error: Exception, reason: st
     assert engine.info.skipped == (Skip("broken fp32", reason),)
 
 
-@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), OSError("No space left for it")])
-def test_a_full_disk_is_one_sentence_and_leaves_nothing(error: OSError, spec: Spec, cache: EngineCache) -> None:
-    class Full(OnnxCpu):
-        def build(self, spec: Spec, precision: Precision, folder: Path) -> None:
-            (folder / "half").touch()
-            raise error
+class Failing(OnnxCpu):
+    """Raises what `error` makes of the folder that it is to build in."""
 
-    with pytest.raises(UserError, match=r"\(No space left\b.*\): set engines.cache to another folder\.$"):
-        load(spec, Policy((Full(1),)), cache, lambda _: None)
+    def __init__(self, error: Callable[[Path], Exception]) -> None:
+        super().__init__(1)
+        self._error = error
+
+    def build(self, spec: Spec, precision: Precision, folder: Path) -> None:
+        (folder / "half").touch()
+        raise self._error(folder)
+
+
+def named(number: int, path: Path) -> OSError:
+    return OSError(number, os.strerror(number), str(path))
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (lambda folder: OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), "No space left on device"),
+        (lambda folder: OSError(errno.EDQUOT, os.strerror(errno.EDQUOT)), "Disk quota exceeded"),
+        (lambda folder: named(errno.EACCES, folder / "engine.bin"), "Permission denied"),
+        (lambda folder: named(errno.EROFS, folder / "engine.bin"), "Read-only file system"),
+    ],
+)
+def test_an_error_of_the_folder_is_one_sentence_and_leaves_nothing(
+    error: Callable[[Path], Exception], reason: str, spec: Spec, cache: EngineCache
+) -> None:
+    with pytest.raises(UserError, match=rf"\({reason}\): set engines.cache to another folder\.$"):
+        load(spec, Policy((Failing(error), Eager("cpu"))), cache, lambda _: None)
     assert not [path for path in cache.folder.iterdir() if path.is_dir()]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError("libgone.so: cannot open shared object file"),
+        ImportError("undefined symbol: nothing"),
+        named(errno.EACCES, Path("/usr/lib/libgone.so")),
+        named(errno.ENOENT, Path("/usr/lib/libgone.so")),
+        RuntimeError("operator torchvision::nms does not exist"),
+    ],
+)
+def test_an_error_of_anything_else_is_not_the_folders(error: Exception, spec: Spec, cache: EngineCache) -> None:
+    engine = load(spec, Policy((Failing(lambda _: error), Eager("cpu"))), cache, lambda _: None)
+    (skip,) = engine.info.skipped
+    assert skip.reason == f"it fails here: {error}"
+
+
+LIBRARY = "libgone.so: cannot open shared object file: No such file or directory"
+
+
+@pytest.fixture
+def unloadable(spec: Spec) -> Spec:
+    """A network one of whose libraries does not load."""
+    return replace(spec, definition=Definition("helpers.unloadable_library"))
+
+
+def test_a_library_that_does_not_load_is_the_networks_failure_and_is_tried_again_at_the_next_start(
+    unloadable: Spec, cache: EngineCache
+) -> None:
+    with pytest.raises(EngineUnavailable) as failed:
+        load(unloadable, Policy((OnnxCpu(1), Eager("cpu"))), cache, lambda _: None)
+    assert failed.value.cause == f"it fails here: {LIBRARY}"
+    assert str(failed.value) == (
+        f"The network tiny cannot be run here (onnx-cpu fp32, eager-cpu fp32: it fails here: {LIBRARY}): "
+        "mend that, or install again."
+    )
+    assert cache.entries() == []
+
+
+def test_a_stream_whose_network_fails_is_left_out_with_its_words(
+    unloadable: Spec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("emotrack.engines.encoders.voice_spec", lambda weights: unloadable)
+    settings = EngineSettings(device="cpu", cache=tmp_path, text="none", face="none")
+    said: list[str] = []
+    encoders = open_encoders(EnginePool(settings, said.append), settings, load_bundle(), said.append)
+    assert encoders.audio is None
+    assert encoders.unusable["audio"].startswith("encoder failed: it fails here: libgone.so: cannot open shared object file")
+    (report,) = (one for one in encoders.report if one.stream == "audio")
+    assert report.reason is not None and LIBRARY in report.reason
+    (sentence,) = (one for one in said if LIBRARY in one)
+    assert sentence.startswith("audio is left out: ") and not [one for one in said if "engines.cache" in one]
 
 
 def test_only_finer_precisions_follow_the_one_asked_for(spec: Spec) -> None:

@@ -19,7 +19,7 @@ from transformers import (
 )
 
 from emotrack.engines.dialogue_text import BEFORE, NOBODY
-from emotrack.engines.text import sentence_spec
+from emotrack.engines.text import find_weights, sentence_spec
 from emotrack.model.errors import UserError
 from helpers.engines import pool
 
@@ -38,7 +38,8 @@ def test_a_line_alone_is_read_as_the_models_own_library_reads_it(kind: str, back
         torch.manual_seed(0)
         model = KINDS[kind]().eval()
     model.save_pretrained(tmp_path / kind)
-    engine = pool(backend, tmp_path / "engines").engine(sentence_spec(tmp_path / kind, SIZES, 32, None))  # type: ignore[arg-type]
+    spec = sentence_spec(tmp_path / kind, find_weights(tmp_path / kind), SIZES, 32, None)
+    engine = pool(backend, tmp_path / "engines").engine(spec)  # type: ignore[arg-type]
     counts = (9, 5)
     ids = np.random.default_rng(0).integers(5, 40, (2, 9))
     mask = np.arange(9) < np.array(counts)[:, None]
@@ -53,4 +54,4 @@ def test_a_line_alone_is_read_as_the_models_own_library_reads_it(kind: str, back
 def test_another_kind_is_refused_in_one_sentence(tmp_path: Path) -> None:
     DistilBertModel(DistilBertConfig(vocab_size=40, dim=24, n_layers=1, n_heads=2, hidden_dim=48)).save_pretrained(tmp_path)
     with pytest.raises(UserError, match=r"is a distilbert: give a BERT, MPNet or RoBERTa\.$"):
-        pool().engine(sentence_spec(tmp_path, SIZES, 32, None))
+        pool().engine(sentence_spec(tmp_path, find_weights(tmp_path), SIZES, 32, None))

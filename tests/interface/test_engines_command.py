@@ -8,7 +8,7 @@ import pytest
 from emotrack.engines.selftest import Finding
 from helpers.commands import Outcome, emotrack
 
-pytestmark = pytest.mark.usefixtures("without_gpu")
+pytestmark = pytest.mark.usefixtures("without_gpu", "nothing_ships")
 
 HEADS = ("utterance", "context-step", "reviser")
 Call = Callable[..., Outcome]

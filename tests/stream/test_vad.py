@@ -105,6 +105,13 @@ def test_a_missing_detector_is_said_in_a_sentence(monkeypatch: pytest.MonkeyPatc
         SileroVad()
 
 
+def test_a_file_that_is_no_detector_is_said_in_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "speech.onnx").write_bytes(b"no graph")
+    for name in ("speech.onnx", "gone.onnx"):
+        with pytest.raises(UserError, match=rf"The speech detector .*{name} cannot be read \(.*\): name Silero's file\.$"):
+            SileroVad(tmp_path / name)
+
+
 def test_listening_needs_no_torch() -> None:
     code = "import emotrack.stream.hearing.vad as v, sys; v.SileroVad(); sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], timeout=60, check=False).returncode == 0

@@ -1,0 +1,95 @@
+"""Engine packs: everything that tracking with a profile needs beside its libraries, in one folder, for machines without torch.
+
+A pack is read, never written. Its files are known by their hashes, and each engine has to answer as it did where it was made.
+"""
+
+from pathlib import Path
+
+import msgspec
+
+from emotrack import __version__
+from emotrack.engines.backends.onnx_cpu import OnnxCpu
+from emotrack.engines.cache_entry import Damaged, Entry
+from emotrack.engines.definition import file_digest
+from emotrack.engines.engine import Engine, EngineRefused
+from emotrack.engines.loading import open_entry
+from emotrack.engines.spec import Spec
+from emotrack.model.errors import UserError
+
+CONTENTS = "pack.json"
+BUNDLE, ENGINES, TEXT, SPEECH_DETECTOR = "bundle", "engines", "text", "silero_vad.onnx"
+"""What lies in a pack: folders of the bundle, of each engine by its network's name, of the text model's tokenizer, and a file."""
+_MEND = "make it again with `emotrack engines pack`"
+
+
+class Contents(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`pack.json`: what a pack was made of and from, and the SHA-256 of every other file in it, by its path."""
+
+    emotrack: str
+    """The version that made it; no other can read it."""
+    bundle: str
+    """Identifier of the bundle."""
+    text: str
+    """The text model, and so on: as in `EngineSettings`."""
+    audio: str
+    face: str
+    files: dict[str, str]
+
+
+class EnginePack:
+    """A pack that is whole."""
+
+    def __init__(self, folder: Path) -> None:
+        """Raises `UserError` where there is none, or a file in it is not as it was written."""
+        self.folder = folder
+        self.contents = read_contents(folder)
+        for name, digest in self.contents.files.items():
+            try:
+                found = file_digest(folder / name)
+            except OSError as error:
+                raise UserError(f"The engine pack's {folder / name} cannot be read ({error.strerror}): {_MEND}.") from None
+            if found != digest:
+                raise UserError(f"The engine pack's {folder / name} is damaged or was replaced (its SHA-256 differs): {_MEND}.")
+
+    @property
+    def text(self) -> Path:
+        """The text model's directory, without its weights."""
+        return self.folder / TEXT
+
+    def open(self, spec: Spec, threads: int) -> Engine:
+        """The engine of a network; raises `UserError` where the pack has none, or it answers otherwise on this machine."""
+        backend = OnnxCpu(threads)
+        try:
+            entry = Entry.read(self.folder / ENGINES / spec.name)
+        except (Damaged, OSError):
+            raise UserError(f"The engine pack {self.folder} has no engine of the network {spec.name}: {_MEND}.") from None
+        if entry.manifest.origin.shapes != spec.shapes:
+            raise UserError(f"The engine pack {self.folder} has the network {spec.name} with other shapes: {_MEND}.")
+        try:
+            return open_entry(spec, backend, entry)
+        except EngineRefused as refusal:
+            made, here = entry.manifest.origin.made_for.get("onnxruntime"), backend.runtime
+            raise UserError(
+                f"The engine of {spec.name} in {self.folder} does not do here ({refusal}); it was made with ONNX Runtime {made}, "
+                f"and here is {here}: {_MEND}."
+            ) from refusal
+
+
+def read_contents(folder: Path) -> Contents:
+    """What a pack says of itself; raises `UserError` where it is none, or of another version of emotrack."""
+    path = folder / CONTENTS
+    try:
+        version = msgspec.json.decode(path.read_bytes(), type=_Version).emotrack
+        if version != __version__:
+            raise UserError(f"The engine pack {folder} was made by emotrack {version}, and here is {__version__}: {_MEND}.")
+        return msgspec.json.decode(path.read_bytes(), type=Contents)
+    except OSError as error:
+        raise UserError(f"{folder} is no engine pack ({CONTENTS}: {error.strerror}): {_MEND}.") from None
+    except msgspec.DecodeError as error:
+        raise UserError(f"The engine pack's {path} cannot be read ({error}): {_MEND}.") from None
+
+
+class _Version(msgspec.Struct):
+    """As much of `Contents` as every version can read."""
+
+    emotrack: str

@@ -1,0 +1,99 @@
+"""Makes engine packs (see pack.py), on a machine that can compile what is in them."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from emotrack import __version__
+from emotrack.engines.backends.backend import ENGINE_FILE
+from emotrack.engines.backends.onnx_cpu import OnnxCpu
+from emotrack.engines.borrowed_weights import BORROWED, borrowed_weights
+from emotrack.engines.cache import EngineCache
+from emotrack.engines.cache_entry import MANIFEST, Entry
+from emotrack.engines.catalogue import catalogue
+from emotrack.engines.definition import file_digest
+from emotrack.engines.loading import kept
+from emotrack.engines.pack import BUNDLE, CONTENTS, ENGINES, SPEECH_DETECTOR, TEXT, Contents
+from emotrack.engines.settings import EngineSettings
+from emotrack.engines.spec import Precision, Spec
+from emotrack.engines.text import tokenizer_files
+from emotrack.model.bundle import MANIFEST as BUNDLE_MANIFEST
+from emotrack.model.bundle import Bundle
+from emotrack.model.errors import UserError
+from emotrack.model.whole_file import write_whole
+
+Said = Callable[[str], None]
+
+
+def pack(target: Path, settings: EngineSettings, bundle: Bundle, speech_detector: Path, cache: EngineCache, say: Said) -> Contents:
+    """Write a pack of all that `settings` and `bundle` ask for into the new folder `target`, which appears whole or not at all.
+
+    Raises `UserError` where something cannot be had or compiled, or `target` is there already.
+    """
+    if settings.body_weights is not None or settings.audio == "passt":
+        raise UserError("Bodies and PaSST cannot be packed: leave out engines.body_weights, and set engines.audio to voice.")
+    if target.exists():
+        raise UserError(f"{target} is there already: name a new folder.")
+    missing: list[str] = []
+    listed = catalogue(settings, bundle, missing.append)
+    if missing:
+        raise UserError(f"A pack would not be whole: {missing[0]}")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{target.name}-", dir=target.parent) as made:
+            folder = Path(made) / target.name
+            for spec in listed.networks:
+                say(f"packing {spec.name} …")
+                _put_engine(spec, settings, cache, folder / ENGINES / spec.name, say)
+            _put_bundle(bundle, folder / BUNDLE)
+            if settings.text != "none":
+                _copy(tokenizer_files(settings.text), folder / TEXT)
+            shutil.copyfile(speech_detector, folder / SPEECH_DETECTOR)
+            paths = sorted(path for path in folder.rglob("*") if path.is_file())
+            files = {path.relative_to(folder).as_posix(): file_digest(path) for path in paths}
+            contents = Contents(__version__, bundle.identifier, settings.text, settings.audio, settings.face, files)
+            write_whole(folder / CONTENTS, msgspec.json.format(msgspec.json.encode(contents)))
+            os.replace(folder, target)
+    except OSError as error:
+        raise UserError(f"The engine pack {target} cannot be written ({error.strerror or error}): name another folder.") from error
+    return contents
+
+
+def _put_engine(spec: Spec, settings: EngineSettings, cache: EngineCache, folder: Path, say: Said) -> None:
+    precisions: tuple[Precision, ...] = ("int8", "fp32") if settings.precision == "int8" else ("fp32",)
+    shutil.copytree(kept(spec, OnnxCpu(settings.threads), precisions, cache, say).folder, folder)
+    if (folder / BORROWED).exists():
+        _fill(spec, folder)
+
+
+def _fill(spec: Spec, folder: Path) -> None:
+    """Put the weights that a graph borrows into it: where a pack goes, what it borrows them from is not."""
+    import onnx
+    from onnx import numpy_helper
+
+    values = borrowed_weights(spec, folder)
+    model = onnx.load(folder / ENGINE_FILE, load_external_data=False)
+    for constant in model.graph.initializer:
+        if constant.name in values:
+            constant.CopyFrom(numpy_helper.from_array(values[constant.name], constant.name))
+    write_whole(folder / ENGINE_FILE, model.SerializeToString())
+    manifest, check = Entry.read(folder).manifest, Entry.read(folder).check()
+    for name in (BORROWED, MANIFEST):
+        (folder / name).unlink()
+    Entry.write(folder, msgspec.structs.replace(manifest, given=None), check)
+
+
+def _put_bundle(bundle: Bundle, folder: Path) -> None:
+    parts = [part.path for part in bundle.parts.values()]
+    notes = [path for path in parts[0].parent.iterdir() if path.suffix in (".txt", ".md")]
+    _copy([*parts, parts[0].parent / BUNDLE_MANIFEST, *notes], folder)
+
+
+def _copy(paths: list[Path], folder: Path) -> None:
+    folder.mkdir(parents=True)
+    for path in paths:
+        shutil.copyfile(path, folder / path.name)

@@ -1,0 +1,103 @@
+"""Makes the engines that ship (see shipped.py): `python -m emotrack.engines.shipping`, after weights or networks have changed."""
+
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import onnx
+from onnx import numpy_helper
+
+from emotrack.engines.backends.backend import ENGINE_FILE
+from emotrack.engines.backends.onnx_cpu import OnnxCpu
+from emotrack.engines.borrowed_weights import BORROWED, Borrowed, lent_tensors
+from emotrack.engines.cache_entry import Entry, Manifest
+from emotrack.engines.catalogue import catalogue
+from emotrack.engines.definition import Definition
+from emotrack.engines.loading import gated, origin_of, reference_run
+from emotrack.engines.parity import answers
+from emotrack.engines.settings import EngineSettings
+from emotrack.engines.shipped import FOLDER
+from emotrack.engines.spec import Spec
+from emotrack.model.bundle import load_bundle
+from emotrack.model.whole_file import write_whole
+
+_SMALL = 256
+"""Bytes of a constant that is not worth being borrowed."""
+_SAME = 1e-6
+"""How far a constant may be from a tensor that it is, relative to its greatest number: products are summed in another order."""
+_CHECK_BYTES = 2**19
+
+
+def main() -> None:
+    """Compile all networks of the shipped bundle anew, and hold each to the network as it is written."""
+    specs = catalogue(EngineSettings(device="cpu"), load_bundle(), print).networks
+    shutil.rmtree(FOLDER, ignore_errors=True)
+    for spec in specs:
+        sys.stdout.write(f"{spec.name} …\n")
+        with tempfile.TemporaryDirectory() as folder:
+            ship(spec, Path(folder))
+            shutil.copytree(folder, FOLDER / spec.name)
+
+
+def ship(spec: Spec, folder: Path) -> None:
+    """Put an engine of `spec` into `folder`; raises `EngineRefused` where it differs from the network."""
+    assert isinstance(spec.definition, Definition)
+    backend, began = OnnxCpu(threads=1), time.perf_counter()
+    backend.build(spec, "fp32", folder)
+    model = onnx.load(folder / ENGINE_FILE)
+    borrowed = _borrow(model, lent_tensors(spec.definition))
+    _strip(model)
+    write_whole(folder / ENGINE_FILE, model.SerializeToString())
+    if borrowed:
+        write_whole(folder / BORROWED, msgspec.json.format(msgspec.json.encode(borrowed)))
+    reference = reference_run(spec)
+    sizes = spec.sizes("typical")
+    if sum(array.nbytes for array in spec.samples(sizes, np.random.default_rng(0))[0].values()) > _CHECK_BYTES:
+        sizes = spec.sizes("minimum")
+    check = (inputs := spec.samples(sizes, np.random.default_rng(0))[0]), reference(inputs)
+    expected = [*answers(spec, reference), check]
+    _, parity, memory = gated(spec, "fp32", expected, backend.on_gpu, lambda: backend.open(spec, folder))
+    seconds = round(time.perf_counter() - began, 1)
+    manifest = Manifest(origin_of(spec, backend, "fp32"), parity, seconds, memory, {}, given=spec.definition.given())
+    Entry.write(folder, manifest, check)
+
+
+def _borrow(model: onnx.ModelProto, tensors: Mapping[str, np.ndarray]) -> dict[str, Borrowed]:
+    """Take those constants out of a graph that are tensors of the network's weights; which is which."""
+    found: dict[str, Borrowed] = {}
+    for constant in model.graph.initializer:
+        values = numpy_helper.to_array(constant)
+        if values.nbytes < _SMALL:
+            continue
+        if (borrowed := next(_same(values, tensors), None)) is not None:
+            found[constant.name] = borrowed
+            constant.ClearField("raw_data")
+            constant.data_location = onnx.TensorProto.EXTERNAL
+            constant.external_data.add(key="location", value=borrowed.tensor)  # no file: whoever runs the graph lends it
+    return found
+
+
+def _same(values: np.ndarray, tensors: Mapping[str, np.ndarray]) -> Iterator[Borrowed]:
+    near = _SAME * float(np.abs(values).max(initial=0.0))
+    for name, tensor in tensors.items():
+        for turned, other in ((False, tensor), (True, tensor.T)):
+            if other.shape == values.shape and np.allclose(other, values, rtol=0, atol=near):
+                yield Borrowed(name, turned)
+
+
+def _strip(model: onnx.ModelProto) -> None:
+    """Remove what nothing needs that runs a graph: remarks, and shapes that follow from the rest."""
+    del model.graph.value_info[:]
+    del model.metadata_props[:], model.graph.metadata_props[:]
+    for part in (*model.graph.node, *model.graph.initializer, *model.graph.input, *model.graph.output):
+        part.ClearField("doc_string")
+        del part.metadata_props[:]
+
+
+if __name__ == "__main__":
+    main()

@@ -25,8 +25,8 @@ from emotrack.stream.summary import FeedSummary
 from emotrack.stream.transcription.transcript import TranscriptionStream
 from emotrack.stream.utterance import Utterance
 
-SIGHTINGS = 700
-"""Sightings kept a feed: over two minutes at five a second, more than any utterance lasts."""
+SIGHT_MEMORY = 120.0
+"""Seconds for which sightings are kept, however many there are of them: more than any utterance lasts."""
 BODY_MEMORY = 1.5
 """Seconds for which a body counts as still there: bodies are looked for in few frames."""
 SOUND_PATIENCE = 1.5
@@ -54,7 +54,7 @@ class Feed:
         self.video_up = False
         self.dark = False
         self.summary = FeedSummary.of(name, settings)
-        self.sightings: deque[Sighting] = deque(maxlen=SIGHTINGS)
+        self.sightings: deque[Sighting] = deque()
         self.utterance: Utterance | None = None
         self.window: Utterance | None = None
         self._vad = vad
@@ -122,6 +122,8 @@ class Feed:
         """Take what was seen in a frame: the windows that ended with it; `label`: whether what is seen may make labels."""
         self.sightings.append(sighting)
         self.summary.see(sighting)
+        while sighting.time - self.sightings[0].time > SIGHT_MEMORY:
+            self.sightings.popleft()
         if sighting.bodies:
             self._body_seen = sighting.time
         if self.audible(sighting.time) or self.utterance is not None or not (label and self.video_up):

@@ -54,7 +54,7 @@ class Health:
         if change is None:
             return
         self._vision.sheds_bodies = self._ladder.sheds("body")
-        self._vision.set_face_rate(self._face_rate / 2 if self._ladder.sheds("face rate") else self._face_rate)
+        self._vision.face_rate = self._face_rate / 2 if self._ladder.sheds("face rate") else self._face_rate
         verb = "left out" if change.shed else "done again"
         for feed in self._feeds:
             self.tell(feed, None, "degraded" if self._ladder.shedding else "up", f"load: {change.step} {verb}", moment)

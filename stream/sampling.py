@@ -2,19 +2,23 @@
 
 
 class RateGrid:
-    """Takes the first moment at or after each point of a grid in time; depends on nothing but the moments given."""
+    """Takes the first moment at or after each point of a grid in time; depends on nothing but the moments and rates given.
+
+    What it remembers is a moment, not the number of a point, which would mean another moment at another rate. So the rate may
+    change between any two moments, whoever changes it: the next point of the new grid is at most one of its periods away.
+    """
 
     def __init__(self) -> None:
-        self._last = -1
+        self._taken: float | None = None
 
     def takes(self, time: float, rate: float) -> bool:
         """Whether the moment `time` (seconds) is the first one at or after a point of the grid of `rate` points a second."""
-        point = int(time * rate + 1e-6)
-        if point <= self._last:
+        if self._taken is not None and _point(time, rate) <= _point(self._taken, rate):
             return False
-        self._last = point
+        self._taken = time
         return True
 
-    def restart(self) -> None:
-        """Forget the last point, since the rate has changed."""
-        self._last = -1
+
+def _point(time: float, rate: float) -> int:
+    """The last point of a grid at or before a moment; the margin keeps moments that lie on points from falling short of them."""
+    return int(time * rate + 1e-6)

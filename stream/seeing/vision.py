@@ -60,6 +60,7 @@ class Vision:
         self.replaced = 0
         self.failure: BaseException | None = None
         self.face_rate = settings.face_rate
+        """Frames a second that are looked at; may be set at any time, while readers ask what is wanted."""
         self.sheds_bodies = False
         """Whether bodies are not looked for at the moment, to save time."""
         self._settings = settings
@@ -85,13 +86,6 @@ class Vision:
     def able(self) -> bool:
         """Whether anything can be looked for."""
         return self._encoders.face_detector is not None or self._encoders.body is not None
-
-    def set_face_rate(self, rate: float) -> None:
-        """Look at `rate` frames a second from now on."""
-        if rate != self.face_rate:
-            self.face_rate = rate
-            for grid in self._grids:
-                grid.restart()
 
     def wants(self, feed: int, time: float) -> bool:
         """Whether a frame at `time` is the one of its feed at a point of the sampling grid; asked once for each, by its reader."""

@@ -69,3 +69,11 @@ def test_sound_that_comes_ends_the_window(feed: Feed) -> None:
     _, ended = feed.hear(AudioBlock(0, 3.0, NOISE, NOISE[:512]))
     assert len(ended) == 1 and feed.window is None
     assert see_bodies(feed, 3.0, 3.4, every=1) == []
+
+
+def test_the_longest_utterance_finds_all_that_was_seen_at_the_greatest_rate(feed: Feed) -> None:
+    for frame in range(100 * 30):
+        feed.see(Sighting(0, frame / 30, (), None, dark=False), label=False)
+    assert len(feed.seen_between(5.0, 95.0)) == 90 * 30 + 1
+    feed.see(Sighting(0, 1_000.0, (), None, dark=False), label=False)
+    assert len(feed.sightings) == 1

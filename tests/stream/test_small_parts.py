@@ -18,6 +18,35 @@ def test_a_grid_takes_at_most_one_moment_a_step_and_never_skips_a_step_that_has_
     assert set(points) == {int(moment * rate + 1e-6) for moment in times}
 
 
+STRETCHES = st.lists(st.tuples(st.floats(0.2, 30), st.lists(st.floats(0.001, 3), max_size=30)), min_size=1, max_size=8)
+"""Rates, each with the seconds from moment to moment while it holds."""
+
+
+@given(STRETCHES, st.floats(0, 1e6))
+def test_however_the_rate_changes_a_moment_is_taken_within_a_period_of_the_present_rate(
+    stretches: list[tuple[float, list[float]]], start: float
+) -> None:
+    grid = RateGrid()
+    now, taken = start, [start] if grid.takes(start, stretches[0][0]) else []
+    for rate, pauses in stretches:
+        before, first = len(taken), now
+        for pause in pauses:
+            now += pause
+            if grid.takes(now, rate):
+                taken.append(now)
+            assert now - taken[-1] < 1 / rate + 1e-3
+        assert len(taken) - before <= (now - first) * rate + 1
+
+
+def test_a_rate_that_changes_under_a_reader_blinds_no_feed() -> None:
+    """The reader has asked for the old rate, and the loop changes it before the grid is looked at."""
+    grid = RateGrid()
+    assert grid.takes(3_600.0, 5.0)
+    assert not grid.takes(3_600.1, 2.5)
+    assert grid.takes(3_600.2, 5.0)
+    assert grid.takes(3_600.4, 2.5)
+
+
 def test_only_lasting_digital_silence_is_a_muted_microphone() -> None:
     detector = MutedDetector()
     noise = np.random.default_rng(0).normal(0, 1e-3, 1024).astype(np.float32)

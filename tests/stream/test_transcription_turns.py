@@ -203,6 +203,36 @@ def test_what_was_cancelled_costs_its_session_no_turn() -> None:
     assert [turns.take() for _ in range(3)] == [hesitant[2], *steady]
 
 
+def test_work_ahead_waits_for_everything_that_somebody_waits_for() -> None:
+    turns = unshared_turns()
+    ahead, speculation = request("one"), request("other")
+    turns.work_ahead(ahead, "an utterance")
+    turns.speculate(speculation)
+    owed = final(turns, "third")
+    assert [turns.take() for _ in range(3)] == [owed, speculation, ahead]
+
+
+def test_an_utterance_has_one_turn_for_work_ahead_and_only_the_newest_has_it() -> None:
+    turns = unshared_turns()
+    old, other, new, unwanted = (request("session") for _ in range(4))
+    for ahead, utterance in ((old, 1), (other, 2), (unwanted, 3), (new, 1)):
+        turns.work_ahead(ahead, utterance)
+    unwanted.abandon()
+    assert [turns.take() for _ in range(2)] == [new, other]
+    assert not turns._ahead
+
+
+def test_what_is_abandoned_does_not_start_and_what_runs_is_told() -> None:
+    turns, told = unshared_turns(), threading.Event()
+    running, waiting = Request("session", lambda: said(""), told), request("session")
+    turns.speculate(running)
+    assert turns.take() is running
+    turns.speculate(waiting)
+    for unwanted in (running, waiting):
+        unwanted.abandon()
+    assert told.is_set() and waiting.cancelled() and not running.cancelled()
+
+
 def test_after_the_close_nothing_starts() -> None:
     turns = Turns()
     left = final(turns, "session")

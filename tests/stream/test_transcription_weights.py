@@ -114,7 +114,7 @@ def test_a_hub_that_never_answers_is_not_waited_for(cache: Path) -> None:
 
 
 def test_weights_that_cannot_be_fetched_are_said_so(cache: Path, broken_hub: list[str]) -> None:
-    with pytest.raises(UserError, match=f"The weights of {SIZES['base']} could not be fetched whole.*; try again") as absent:
+    with pytest.raises(UserError, match=f"The weights of {SIZES['small']} could not be fetched whole.*; try again") as absent:
         find_weights("small", download=True)
     assert "Errno" not in str(absent.value)
     assert broken_hub == [SIZES["small"]]

@@ -65,7 +65,7 @@ class Downmix:
             return (self._weights * self._signs) @ window
         fade = np.linspace(0.0, 1.0, window.shape[1], dtype=np.float32)
         signs = before[:, None] * (1 - fade) + self._signs[:, None] * fade
-        return np.sum(self._weights[:, None] * signs * window, axis=0, dtype=np.float32)
+        return np.einsum("cn,cn->n", self._weights[:, None] * signs, window)
 
     def _decided(self, window: np.ndarray) -> np.ndarray:
         """The sign of each channel, having heard `window` too."""

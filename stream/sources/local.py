@@ -4,7 +4,7 @@ import errno
 import os
 import re
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from emotrack.model.errors import UserError
@@ -22,8 +22,7 @@ DESCRIPTOR = re.compile(r"-|/dev/stdin|/(?:dev|proc/self)/fd/(?P<number>\d+)")
 def open_path(text: str, *, name: str, settings: SourceSettings, notify: Callable[[str], None]) -> FileSource | PipeSource:
     """The media at a path, or on stdin where it is `-`; raises `UserError`. `notify` is told what is waited for."""
     description = "standard input" if text == STANDARD_INPUT else shown(text)
-    named = DESCRIPTOR.fullmatch(text)
-    number = int(named["number"] or 0) if named else None
+    number = _descriptor(text)
     if number is None and (not text or not exists(text)):
         raise UserError(f"there is no file {description!r}; check the path, or see `emotrack run --help` for what a source may be.")
     path = Path(text).expanduser() if number is None else Path(f"/dev/fd/{number}")
@@ -43,6 +42,28 @@ def open_path(text: str, *, name: str, settings: SourceSettings, notify: Callabl
         raise UserError(f"{description} is a terminal; send a media file into it: `… | emotrack run -`.")
     named_pipe = number is None and stat.S_ISFIFO(mode)
     return open_pipe(descriptor, name=name, description=description, settings=settings, named=named_pipe, notify=notify)
+
+
+def shared_pipe(texts: Sequence[str]) -> str | None:
+    """The first of these sources that is a pipe which one before it is too, under whatever name: each would get a part of it."""
+    seen: set[tuple[int, int]] = set()
+    for text in texts:
+        number = _descriptor(text)
+        try:
+            status = os.stat(Path(text).expanduser() if number is None else number)
+        except (OSError, ValueError, RuntimeError):
+            continue  # no path, or one that is refused elsewhere
+        if stat.S_ISFIFO(status.st_mode) or stat.S_ISSOCK(status.st_mode):
+            if (status.st_dev, status.st_ino) in seen:
+                return text
+            seen.add((status.st_dev, status.st_ino))
+    return None
+
+
+def _descriptor(text: str) -> int | None:
+    """The number of an open file that is meant by its name, or None."""
+    named = DESCRIPTOR.fullmatch(text)
+    return int(named["number"] or 0) if named else None
 
 
 def _open_file(path: Path, description: str, name: str, settings: SourceSettings) -> FileSource:

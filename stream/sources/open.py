@@ -13,9 +13,9 @@ from emotrack.stream.media import Absent, Source
 from emotrack.stream.sources.camera import open_camera
 from emotrack.stream.sources.combined import CombinedSource, FiniteSource
 from emotrack.stream.sources.live import LiveSource
-from emotrack.stream.sources.local import DESCRIPTOR, exists, open_path
+from emotrack.stream.sources.local import DESCRIPTOR, exists, open_path, shared_pipe
 from emotrack.stream.sources.microphone import open_microphone
-from emotrack.stream.sources.names import feed_name, participant, split_url, unique_names, without_credentials
+from emotrack.stream.sources.names import feed_name, participant, shown, split_url, unique_names, without_credentials
 from emotrack.stream.sources.network import HOSTED, PORTED, SCHEMES, NetworkSource, open_url
 from emotrack.stream.sources.settings import SourceSettings
 
@@ -41,9 +41,9 @@ def open_source(text: str, *, name: str | None = None, settings: SourceSettings 
 def open_sources(texts: Sequence[str], *, settings: SourceSettings = DEFAULTS, notify: Notify | None = None) -> list[Source]:
     """The same for several feeds of one session, whose names differ; live ones need not be there yet.
 
-    `alice=FILE` names one (but a file that is called so).
-    Where any is there the session can begin: the others are told down, and tried again, once it runs. Where none is, this
-    waits for one as long as `settings.start_seconds`. `notify` is told what is waited for. Raises `UserError`.
+    `alice=FILE` names one (but a file that is called so). Where any is there the session can begin: the others are told
+    down, and tried again, once it runs. Where none is, this waits for one as long as `settings.start_seconds`. `notify` is
+    told what is waited for. Raises `UserError`.
     """
     notify = notify or _silent
     named = [(None, text) if exists(text) else participant(text) for text in texts]
@@ -56,6 +56,14 @@ def open_sources(texts: Sequence[str], *, settings: SourceSettings = DEFAULTS, n
         for name, text in ((name or next(found), text) for name, text in named)
     ]
     parts = [part for feed in feeds for part in feed]
+    if (shared := shared_pipe([part.text for part in parts])) is not None:
+        raise UserError(f"{shown(shared)} is given twice, but can be read only once; name another source.")
+    _wait_for(parts, settings, notify)
+    return [_joined(feed) for feed in feeds]
+
+
+def _wait_for(parts: "Sequence[_Part]", settings: SourceSettings, notify: Notify) -> None:
+    """Open all, again and again until one at least is there; raises `UserError` when none was in time."""
     deadline, told = time.monotonic() + settings.start_seconds, False
     while True:
         with ThreadPoolExecutor(max(1, len(parts))) as pool:  # each that does not answer costs its whole time limit
@@ -71,7 +79,6 @@ def open_sources(texts: Sequence[str], *, settings: SourceSettings = DEFAULTS, n
         time.sleep(min(settings.retry_first, max(0.0, deadline - time.monotonic())))
     for reason in absent:
         notify(f"{str(reason).rstrip('.')}; it is tried again while the others are tracked.")
-    return [_joined(feed) for feed in feeds]
 
 
 @dataclass

@@ -67,7 +67,7 @@ class Tracker:
         self._outbox = Outbox(self.session, [*sinks, *([publisher] if publisher else [])], request_stop=self.stop)
         with contextlib.ExitStack() as undo:
             undo.callback(self._outbox.close)
-            opened = _open_sources(sources, settings)
+            opened = _open_sources(sources, settings, say)
             if publisher is None and (publisher := open_publisher(settings.stream.publish)) is not None:
                 self._outbox.add(publisher)
             if publisher is not None:
@@ -163,11 +163,11 @@ class Tracker:
         tracking.result()
 
 
-def _open_sources(sources: Sequence[str | Source], settings: Settings) -> list[Source]:
+def _open_sources(sources: Sequence[str | Source], settings: Settings, say: Callable[[str], None]) -> list[Source]:
     if not sources:
         raise UserError("There is nothing to track: name at least one source, such as camera:0+mic:default or a file.")
     texts = [source for source in sources if isinstance(source, str)]
-    opened = iter(open_sources(texts, settings=settings.stream.sources))
+    opened = iter(open_sources(texts, settings=settings.stream.sources, notify=say))
     return [next(opened) if isinstance(source, str) else source for source in sources]
 
 

@@ -93,7 +93,7 @@ class Feed:
             return [] if up else self.close_window()
         if up:
             self._sound_until = time
-            return [] if self.muted else self.close_window()
+            return [] if self.muted else self.close_window(time)
         self._mute = MutedDetector()
         return self.break_off(time)
 
@@ -109,7 +109,7 @@ class Feed:
         self._ring.append(block)
         changed = self._mute.step(block.samples_32k)
         if not self.muted and (changed or self.window is not None):
-            ended += self.close_window()
+            ended += self.close_window(block.time)
         if self.utterance is not None:
             self.utterance.take(block)
         probability = self._vad.probability(block.samples_16k)
@@ -144,9 +144,9 @@ class Feed:
         self._vad.reset()
         return ended
 
-    def close_window(self) -> list[Utterance]:
-        """Nothing that is seen is labelled by itself from now on: an open window ends at its last frame."""
-        ended = [done for event in self._windows.flush() if (done := self._on_window(event)) is not None]
+    def close_window(self, until: float = math.inf) -> list[Utterance]:
+        """Nothing that is seen is labelled by itself from now on: an open window ends at its last frame, or `until` (seconds)."""
+        ended = [done for event in self._windows.flush(until) if (done := self._on_window(event)) is not None]
         self._windows = WindowSegmenter(self._settings)
         return ended
 

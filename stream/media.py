@@ -7,12 +7,17 @@ from typing import Literal, Protocol
 
 import numpy as np
 
+from emotrack.model.errors import UserError
 from emotrack.stream.clock import SessionClock
 
 AUDIO_RATE = 32_000
 """Samples a second of the canonical audio (mono float32): PaSST's own rate."""
 
+SILENT_PEAK = 1e-4
+"""-80 dBFS: digital silence, below the last bits of 16-bit audio, where no open microphone stays."""
+
 Medium = Literal["audio", "video"]
+MEDIA: tuple[Medium, Medium] = ("audio", "video")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +53,10 @@ class MediumChange:
 
 
 MediaItem = AudioChunk | VideoFrame | MediumChange
+
+
+class Absent(UserError):
+    """A live source is not there now; it may come."""
 
 
 class Source(Protocol):

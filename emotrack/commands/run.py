@@ -57,7 +57,7 @@ def run_command(
     if keep_evidence and record is None:
         raise UserError("--keep-evidence needs --record DIR: evidence is kept beside the messages.")
     settings = load_settings(profile, config, overrides, **options)
-    opened = open_sources(sources, settings=settings.stream.sources)
+    opened = open_sources(sources, settings=settings.stream.sources, notify=say)
     with contextlib.ExitStack() as undo:
         session = new_session_name()
         sinks: list[Sink] = [] if jsonl == STANDARD_OUTPUT else [LineSink(sys.stdout)]

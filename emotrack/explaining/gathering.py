@@ -12,7 +12,7 @@ from emotrack.model.errors import UserError
 from emotrack.settings import Settings
 from emotrack.stream.messages import Feed
 from emotrack.stream.observing import Conclusion
-from emotrack.stream.sources.file import END_OF_FILE
+from emotrack.stream.sources.ending import END_OF_FILE
 from emotrack.stream.sources.open import open_source
 from emotrack.stream.wire.outbox import Outgoing
 from emotrack.tracker import Tracker

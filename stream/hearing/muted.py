@@ -2,8 +2,8 @@
 
 import numpy as np
 
-SILENT_PEAK = 1e-4
-"""-80 dBFS: below the last bits of 16-bit audio, where no open microphone stays."""
+from emotrack.stream.media import SILENT_PEAK
+
 BLOCKS_UNTIL_MUTED = 47
 """1.5 s of digital silence."""
 

@@ -57,11 +57,15 @@ class WindowSegmenter:
             self._seen = time
         return events
 
-    def flush(self) -> list[WindowEvent]:
-        """The feed ended: an open window ends at the last frame (one of a single frame lasts `absence` seconds)."""
+    def flush(self, until: float = math.inf) -> list[WindowEvent]:
+        """The feed ended: an open window ends at the last frame (one of a single frame lasts `absence` seconds).
+
+        `until`: session time (seconds) at which something else begins, into which it must not reach.
+        """
         if self._start is None:
             return []
-        return [self._close(self._now if self._now > self._start else self._start + self._absence)]
+        end = self._now if self._now > self._start else self._start + self._absence
+        return [self._close(min(end, until) if until > self._start else end)]
 
     def _open(self, time: float) -> WindowStarted:
         if self._origin is None:

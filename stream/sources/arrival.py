@@ -18,6 +18,8 @@ class _Era:
     fit: DriftFit
     stamp: float
     arrival: float
+    early: float = BURST
+    """Seconds that a packet may come before its time and still tell of the sender's clock."""
 
 
 class ArrivalClock:
@@ -32,10 +34,10 @@ class ArrivalClock:
         first, last = min(stamp for stamp, _ in settled), max(stamp for stamp, _ in settled)
         arrival = settled[-1][1]
         if last - first > arrival - begun + BURST:
-            fit = DriftFit(first, arrival)
+            era = _Era(DriftFit(first, arrival), last, arrival, early=0.0)
         else:
-            fit = DriftFit(*min(settled, key=lambda pair: pair[1] - pair[0]))
-        self._eras = [_Era(fit, last, arrival)]
+            era = _Era(DriftFit(*min(settled, key=lambda pair: pair[1] - pair[0])), last, arrival)
+        self._eras = [era]
 
     def observe(self, stamp: float, arrival: float) -> None:
         """A packet with this PTS arrived."""
@@ -44,7 +46,7 @@ class ArrivalClock:
         if not -JUMP <= stamp - era.stamp <= passed + JUMP:
             era = _Era(DriftFit(stamp, arrival), stamp, arrival)
             self._eras = [self._eras[-1], era]
-        elif era.fit.at(stamp) <= arrival + BURST:
+        elif era.fit.at(stamp) <= arrival + era.early:
             era.fit.observe(stamp, arrival)
         era.stamp, era.arrival = max(era.stamp, stamp), arrival
 

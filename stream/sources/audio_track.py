@@ -8,6 +8,7 @@ import numpy as np
 from av.filter import Graph
 
 from emotrack.stream.media import AUDIO_RATE, AudioChunk
+from emotrack.stream.sources.downmix import Downmix
 
 LONGEST_CHUNK = AUDIO_RATE // 10
 """Samples: what is waited for at most when a file is played at its own speed."""
@@ -18,6 +19,7 @@ class AudioConverter:
 
     def __init__(self, frame: av.AudioFrame) -> None:
         self.shape = frame_shape(frame)
+        self._downmix = Downmix([channel.name for channel in frame.layout.channels])
         self._graph = Graph()
         chain = [
             self._graph.add(
@@ -26,38 +28,34 @@ class AudioConverter:
                 sample_fmt=frame.format.name,
                 channel_layout=frame.layout.name,
                 time_base=f"1/{frame.sample_rate}",
-            )
+            ),
+            self._graph.add("aresample", osr=str(AUDIO_RATE), osf="flt"),
+            self._graph.add("abuffersink"),
         ]
-        channels = frame.layout.channels
-        if any(channel.name == "NONE" for channel in channels):  # no loudspeaker is meant, so there is no downmix
-            average = "+".join(f"{1 / len(channels):.9f}*c{number}" for number in range(len(channels)))
-            chain.append(self._graph.add("pan", f"mono|c0={average}"))
-        # Of floats the mixing weights are not made to sum to one unless told so, and loud sound would be clipped.
-        mixing = {"osr": str(AUDIO_RATE), "osf": "flt", "out_chlayout": "mono", "rematrix_maxval": "1.0"}
-        chain += [self._graph.add("aresample", **mixing), self._graph.add("abuffersink")]
         for one, other in pairwise(chain):
             one.link_to(other)
         self._graph.configure()
 
     def push(self, frame: av.AudioFrame) -> np.ndarray:
-        """float32 [n], n >= 0: the resampler keeps a few milliseconds back."""
-        return self._convert(frame)
+        """float32 [n], n >= 0: the resampler and the downmix keep a few milliseconds back."""
+        return self._downmix.push(self._resample(frame))
 
     def flush(self) -> np.ndarray:
         """What was kept back; the converter is then spent."""
-        return self._convert(None)
+        rest = self._downmix.push(self._resample(None))
+        return np.concatenate([rest, self._downmix.flush()])
 
-    def _convert(self, frame: av.AudioFrame | None) -> np.ndarray:
+    def _resample(self, frame: av.AudioFrame | None) -> np.ndarray:
+        """float32 [channels, n]."""
         self._graph.push(frame)
         parts = []
         try:
             while True:
                 part = self._graph.pull()
                 assert isinstance(part, av.AudioFrame)
-                parts.append(part.to_ndarray().reshape(-1))
+                parts.append(part.to_ndarray().reshape(-1, self._downmix.channels).T)
         except (av.error.BlockingIOError, av.error.EOFError):  # nothing more for now, or at all
-            samples = np.concatenate(parts, dtype=np.float32) if parts else np.zeros(0, np.float32)
-            return np.clip(np.nan_to_num(samples, copy=False), -1.0, 1.0)
+            return np.concatenate(parts, axis=1) if parts else np.zeros((self._downmix.channels, 0), np.float32)
 
 
 def frame_shape(frame: av.AudioFrame) -> tuple[str, str, int]:

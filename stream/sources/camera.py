@@ -10,7 +10,7 @@ from av.error import FFmpegError
 
 from emotrack.model.errors import UserError
 from emotrack.stream.clock import SessionClock
-from emotrack.stream.media import MediaItem, Medium, MediumChange
+from emotrack.stream.media import Absent, MediaItem, Medium, MediumChange
 from emotrack.stream.sources.container import choose_streams, open_container, read_packets, reason_of
 from emotrack.stream.sources.decoding import MediumDecoder
 from emotrack.stream.sources.devices import cameras
@@ -50,13 +50,12 @@ class CameraSource:
     media: frozenset[Medium] = frozenset({"video"})
 
     def __init__(self, name: str, description: str, format: CameraFormat, device: str, settings: SourceSettings) -> None:
-        """Opens the camera once to see that it can be; raises `UserError`."""
+        """`device`: a number, a path, a name, or what a filter graph describes."""
         self.name = name
         self.description = description
         self._format = format
         self._device = device
         self._settings = settings
-        self._connect().close()
 
     def items(self, clock: SessionClock, stop: threading.Event) -> Iterator[MediaItem]:
         """See `Source.items`."""
@@ -66,16 +65,22 @@ class CameraSource:
         """See `LiveSource.capture`."""
         return kept_up(self._connect, lambda container: self._read(container, clock, stop), self.media, self._settings, clock, stop)
 
+    def check(self) -> None:
+        """Open the camera once to see that it can be; raises `Absent` when it cannot, and may be able to later."""
+        self._connect().close()
+
     def _connect(self) -> InputContainer:
+        device = self._device if self._format is SYNTHETIC else _device_id(self._device)
+        missing = UserError if self._format is SYNTHETIC else Absent
         try:
-            container = open_container(self._format.address(self._device), format=self._format.name, options=self._format.options)
+            container = open_container(self._format.address(device), format=self._format.name, options=self._format.options)
         except (FFmpegError, ValueError) as error:  # ValueError: this build of FFmpeg lacks the format
-            raise UserError(
+            raise missing(
                 f"{self.description} cannot be opened ({reason_of(error)}); `emotrack devices` lists what is there."
             ) from None
         if "video" not in choose_streams(container):
             container.close()
-            raise UserError(f"{self.description} gives no pictures; `emotrack devices` lists what is there.")
+            raise missing(f"{self.description} gives no pictures; `emotrack devices` lists what is there.")
         return container
 
     def _read(self, container: InputContainer, clock: SessionClock, stop: threading.Event) -> Iterator[MediaItem]:
@@ -97,7 +102,7 @@ class CameraSource:
                         if stop.is_set():
                             return
                         yield item
-            except FFmpegError as error:
+            except Exception as error:  # noqa: BLE001 - what PyAV raises of a broken device need not be FFmpeg's
                 raise Lost(f"the camera was lost: {reason_of(error)}") from None
         raise Lost("the camera gives no more pictures")
 
@@ -110,12 +115,12 @@ def captured_at(stamp: float, clock: SessionClock) -> float:
 
 
 def open_camera(device: str, *, name: str, description: str, settings: SourceSettings) -> CameraSource:
-    """`device`: a number, a path, a name, or `lavfi:` and a filter graph; raises `UserError`."""
+    """`device`: a number, a path, a name, or `lavfi:` and a filter graph; it need not be there yet. Raises `UserError`."""
     if device.startswith("lavfi:"):
         return CameraSource(name, description, SYNTHETIC, device.removeprefix("lavfi:"), settings)
     if sys.platform not in FORMATS:
         raise UserError(f"cameras cannot be read on {sys.platform}; give a file or a URL.")
-    return CameraSource(name, description, FORMATS[sys.platform], _device_id(device), settings)
+    return CameraSource(name, description, FORMATS[sys.platform], device, settings)
 
 
 def _device_id(text: str) -> str:
@@ -126,7 +131,7 @@ def _device_id(text: str) -> str:
     for camera in known:
         if text in (camera.number, camera.address) or text.lower() == camera.name.lower():
             return camera.address
-    raise UserError(
+    raise Absent(
         f"there is no camera {text!r}; "
         + (f"there are: {', '.join(camera.id for camera in known)}." if known else "no camera is connected.")
     )

@@ -7,16 +7,22 @@ from contextlib import ExitStack, closing
 
 from emotrack.model.errors import UserError
 from emotrack.stream.clock import SessionClock
-from emotrack.stream.media import MediaItem, Medium, MediumChange
+from emotrack.stream.media import AudioChunk, MediaItem, Medium, VideoFrame
 from emotrack.stream.pacing import due
 from emotrack.stream.sources.file import FileSource
-from emotrack.stream.sources.live import LiveSource, captured
+from emotrack.stream.sources.live import Capture, Captured, LiveSource, captured
+from emotrack.stream.sources.pipe import PipeSource
+
+FiniteSource = FileSource | PipeSource
 
 
 class CombinedSource:
-    """One feed of parts that each give other media; files merged by time, live parts captured side by side."""
+    """One feed of parts that each give other media; finite parts merged by time, live ones captured side by side.
 
-    def __init__(self, name: str, parts: Sequence[FileSource | LiveSource]) -> None:
+    A part whose media are not known, since it is not there yet, gives what no other part gives.
+    """
+
+    def __init__(self, name: str, parts: Sequence[FiniteSource | LiveSource]) -> None:
         """Raises `UserError` when two parts give the same medium, or some are live and others files."""
         self.name = name
         self.description = "+".join(part.description for part in parts)
@@ -31,18 +37,35 @@ class CombinedSource:
 
     def items(self, clock: SessionClock, stop: threading.Event) -> Iterator[MediaItem]:
         """See `Source.items`."""
-        live = [part for part in self._parts if not isinstance(part, FileSource)]
+        live = [part for part in self._parts if not isinstance(part, FiniteSource)]
         if live:
-            yield from captured([part.capture for part in live], clock, stop)
+            yield from captured([self._capture(part) for part in live], clock, stop)
             return
         with ExitStack() as open_parts:
-            media = [_only(part.media, part.items(clock, stop)) for part in self._parts]
+            media = [self._own(part, part.items(clock, stop)) for part in self._parts]
             streams = [open_parts.enter_context(closing(items)) for items in media]
             yield from heapq.merge(*streams, key=due)
 
+    def _capture(self, part: LiveSource) -> Capture:
+        def capture(clock: SessionClock, stop: threading.Event) -> Captured:
+            with closing(part.capture(clock, stop)) as items:
+                yield from self._own(part, items)
 
-def _only(media: frozenset[Medium], items: Iterator[MediaItem]) -> Generator[MediaItem, None, None]:
-    """Without word of media that another part gives."""
-    for item in items:
-        if not isinstance(item, MediumChange) or item.medium in media:
-            yield item
+        return capture
+
+    def _own(self, part: FiniteSource | LiveSource, items: Iterator[MediaItem]) -> Generator[MediaItem, None, None]:
+        """Without items and word of media that another part gives."""
+        others = self.media - part.media
+        for item in items:
+            if _medium(item) not in others:
+                yield item
+
+
+def _medium(item: MediaItem) -> Medium:
+    match item:
+        case AudioChunk():
+            return "audio"
+        case VideoFrame():
+            return "video"
+        case change:
+            return change.medium

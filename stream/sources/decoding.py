@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator
 
 import av
 from av.audio.stream import AudioStream
-from av.error import FFmpegError
 from av.stream import Stream
 from av.video.stream import VideoStream
 
@@ -36,7 +35,7 @@ class MediumDecoder:
         """Items that a packet completes; None or an empty packet gives what the decoder still holds."""
         try:
             frames = decoded(self._stream, packet)
-        except FFmpegError as error:
+        except Exception as error:  # noqa: BLE001 - whatever damage makes a decoder raise is damage
             yield from self._bad(_length(self._stream, packet), reason_of(error))
             return
         for frame in frames:
@@ -61,10 +60,9 @@ class MediumDecoder:
         length = frame_length(self._stream, frame)
         stamp = frame_stamp(frame)
         time = self.reached if stamp is None else self._place(stamp, length)
-        if self._damage.state != "up":
+        if change := self._damage.good(time):
             yield from self.flush()
-            if change := self._damage.good(time):
-                yield change
+            yield change
         if self._damage.state == "down":
             return
         self.reached = max(self.reached, time + length)
@@ -80,7 +78,7 @@ class MediumDecoder:
 
 
 def decoded(stream: Stream, packet: av.Packet | None) -> list[av.AudioFrame] | list[av.VideoFrame]:
-    """Frames that a packet completes; raises `FFmpegError` for a damaged one."""
+    """Frames that a packet completes; raises what the decoder does for a damaged one."""
     assert isinstance(stream, AudioStream | VideoStream)
     try:
         return stream.decode(packet)

@@ -10,6 +10,7 @@ from emotrack.model.errors import UserError
 from emotrack.stream.clock import SessionClock
 from emotrack.stream.media import AudioChunk, MediaItem, Medium, MediumChange, VideoFrame
 from emotrack.stream.pacing import due
+from emotrack.stream.sources.container import reason_of
 from emotrack.stream.sources.settings import SourceSettings
 
 AUDIO_BACKLOG = 60.0
@@ -29,6 +30,10 @@ class LiveSource(Protocol):
     description: str
     live: bool
     media: frozenset[Medium]
+
+    def check(self) -> None:
+        """Open it once to see that it can be; raises `Absent` when it cannot now, `UserError` when it never will."""
+        ...
 
     def capture(self, clock: SessionClock, stop: threading.Event) -> Captured:
         """Items as they are captured, on the calling thread, which owns the device; may block for some seconds."""
@@ -80,7 +85,10 @@ class LiveBuffer:
 
 
 def captured(captures: Sequence[Capture], clock: SessionClock, stop: threading.Event) -> Iterator[MediaItem]:
-    """Items of all `captures`, each run on its own thread, in order of arrival; ends with the last one or at `stop`."""
+    """Items of all `captures`, each run on its own thread, in order of arrival; ends with the last one or at `stop`.
+
+    Raises at once what one of them raised: captures that can go on see to that themselves, see `kept_up`.
+    """
     buffer = LiveBuffer()
     ending = threading.Event()
     failures: list[BaseException] = []
@@ -102,7 +110,7 @@ def captured(captures: Sequence[Capture], clock: SessionClock, stop: threading.E
         thread.start()
     try:
         while not stop.is_set():
-            running = any(thread.is_alive() for thread in threads)
+            running = not failures and any(thread.is_alive() for thread in threads)
             item = buffer.get(0.05 if running else 0.0)
             if item is not None:
                 yield item
@@ -129,27 +137,28 @@ def kept_up(
     clock: SessionClock,
     stop: threading.Event,
 ) -> Captured:
-    """Items of a connection that is made again, with a growing wait, each time it is lost.
+    """Items of a connection that is made again each time it is lost, whatever it was lost of; ends when `read` does.
 
     `connect` raises `UserError` while there is nothing to connect to; `read` raises `Lost`, closes what it was given,
-    and says itself that its media are up.
+    and says itself that its media are up. The wait grows until a connection has lasted longer than it.
     """
     wait = settings.retry_first
     down = False
     reached = 0.0
     while not stop.is_set():
         try:
-            connection = connect()
+            connection, begun = connect(), time.monotonic()
             for item in read(connection):
                 down, reached = False, max(reached, due(item))
-                if not isinstance(item, MediumChange):
+                if not isinstance(item, MediumChange) and time.monotonic() - begun > wait:
                     wait = settings.retry_first
                 yield item
             return
-        except (Lost, UserError) as lost:
+        except Exception as lost:  # noqa: BLE001 - a driver's or a decoder's failure is this source's alone
             if not down:
                 down = True
+                reason = str(lost) if isinstance(lost, Lost | UserError) else f"reading failed: {reason_of(lost)}"
                 for medium in sorted(media):
-                    yield MediumChange(max(reached, clock.now()), medium, "down", str(lost))
+                    yield MediumChange(max(reached, clock.now()), medium, "down", reason)
         stop.wait(wait)
         wait = min(2 * wait, settings.retry_longest)

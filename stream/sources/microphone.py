@@ -15,6 +15,7 @@ from emotrack.model.errors import UserError
 from emotrack.stream.clock import SessionClock
 from emotrack.stream.media import MediaItem, Medium, MediumChange
 from emotrack.stream.sources.audio_track import AudioTrack
+from emotrack.stream.sources.damage import HEALED
 from emotrack.stream.sources.drift import DriftFit
 from emotrack.stream.sources.live import Captured, Lost, captured, kept_up
 from emotrack.stream.sources.portaudio import InputDevice, close_stream, find_input, look_again, open_stream
@@ -91,13 +92,12 @@ class MicrophoneSource:
     media: frozenset[Medium] = frozenset({"audio"})
 
     def __init__(self, name: str, description: str, microphone: str, settings: SourceSettings) -> None:
-        """Opens the microphone once to see that it can be; raises `UserError`."""
+        """`microphone`: empty or `default`, a number, a name or part of one."""
         self.name = name
         self.description = description
         self._microphone = microphone
         self._settings = settings
         self._lost = False
-        close_stream(self._connect().stream)
 
     def items(self, clock: SessionClock, stop: threading.Event) -> Iterator[MediaItem]:
         """See `Source.items`."""
@@ -107,12 +107,21 @@ class MicrophoneSource:
         """See `LiveSource.capture`."""
         return kept_up(self._connect, lambda recording: self._read(recording, clock, stop), self.media, self._settings, clock, stop)
 
+    def check(self) -> None:
+        """Open the microphone once to see that it can be; raises `Absent` when it cannot, and may be able to later."""
+        close_stream(self._connect().stream)
+
     def _connect(self) -> _Recording:
         if self._lost:
             look_again()
-        device = find_input(self._microphone)
-        inbox = Inbox()
-        return _Recording(device, inbox, open_stream(device, inbox.callback))
+        try:
+            device = find_input(self._microphone)
+            inbox = Inbox()
+            return _Recording(device, inbox, open_stream(device, inbox.callback))
+        except UserError as error:
+            self._lost = True
+            hint = "; `emotrack devices` lists what is there."
+            raise type(error)(f"{str(error).rstrip('.')}{hint}") from None
 
     def _read(self, recording: _Recording, clock: SessionClock, stop: threading.Event) -> Iterator[MediaItem]:
         rate, latency = recording.device.rate, float(recording.stream.latency)
@@ -141,27 +150,29 @@ class _Stamper:
         self._fit: DriftFit | None = None
         self._count = 0
         self._overflows = 0
+        self._overflowed: float | None = None  # session time of the last loss, until the sound counts as whole again
 
     def push(self, buffer: Buffer, captured: float) -> Iterator[MediaItem]:
         position = self._count / self._rate
         if self._fit is None or buffer.overflowed:
             if buffer.overflowed:
                 self._overflows += 1
-                reason = f"sound was lost: the device's buffer ran over ({self._overflows} times so far)"
-                yield MediumChange(captured, "audio", "degraded", reason)
+                if self._overflowed is None:
+                    reason = f"sound was lost: the device's buffer ran over ({self._overflows} times so far)"
+                    yield MediumChange(captured, "audio", "degraded", reason)
+                self._overflowed = captured
             self._fit = DriftFit(position, captured)
         self._fit.observe(position, captured)
         self._count += len(buffer.samples)
-        frame = av.AudioFrame.from_ndarray(buffer.samples.mean(axis=1, dtype=np.float32)[None, :], "flt", "mono")
+        layout = "mono" if buffer.samples.shape[1] == 1 else "stereo"
+        frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(buffer.samples.T), "fltp", layout)
         frame.sample_rate = round(self._rate)
         yield from self._track.push(frame, self._fit.at(position))
-        if buffer.overflowed:
-            yield MediumChange(captured, "audio", "up", "sound is whole again")
+        if self._overflowed is not None and captured - self._overflowed >= HEALED:
+            self._overflowed = None
+            yield MediumChange(captured, "audio", "up", f"sound is whole again ({self._overflows} losses so far)")
 
 
 def open_microphone(microphone: str, *, name: str, description: str, settings: SourceSettings) -> MicrophoneSource:
-    """`microphone`: empty or `default`, a number, a name or part of one; raises `UserError`."""
-    try:
-        return MicrophoneSource(name, description, microphone, settings)
-    except UserError as error:
-        raise UserError(f"{str(error).rstrip('.')}; `emotrack devices` lists what is there.") from None
+    """`microphone`: empty or `default`, a number, a name or part of one; it need not be there yet."""
+    return MicrophoneSource(name, description, microphone, settings)

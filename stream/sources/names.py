@@ -1,5 +1,7 @@
 """Names of feeds, and what people are shown of an address."""
 
+import hashlib
+import os
 import re
 from collections.abc import Collection
 from urllib.parse import SplitResult, urlsplit
@@ -8,8 +10,20 @@ from emotrack.model.errors import UserError
 
 
 def feed_name(text: str) -> str:
-    """`text` with everything but `[A-Za-z0-9_-]` made underscores, at most 40 characters."""
-    return re.sub(r"[^A-Za-z0-9_-]+", "_", text).strip("_")[:40] or "feed"
+    """`text` with everything but `[A-Za-z0-9_-]` made underscores, at most 40 characters.
+
+    Names without a Latin letter, of which nothing to tell them by would be left, are `feed-` and six hexadecimal digits,
+    always the same for a name.
+    """
+    kept = re.sub(r"[^A-Za-z0-9_-]+", "_", text).strip("_-")[:40]
+    if not re.search("[A-Za-z]", kept) and not text.isascii():
+        return f"feed-{hashlib.blake2s(os.fsencode(text), digest_size=3).hexdigest()}"
+    return kept or "feed"
+
+
+def shown(path: str) -> str:
+    """A path for people to read, also where its bytes are not UTF-8: those are written as `\\xe9`."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def participant(text: str) -> tuple[str | None, str]:
@@ -46,9 +60,14 @@ def unique_names(names: list[str], given: Collection[str] = ()) -> list[str]:
 def split_url(text: str) -> SplitResult:
     """Parts of a URL; raises `UserError` where it is none."""
     try:
-        return urlsplit(text)
+        parts = urlsplit(text)
+        text.encode("utf-8")  # it is no path, which may be of any bytes
+        (parts.hostname or "").encode("idna")
+        _ = parts.port  # looked at only when asked for
     except ValueError as error:
-        raise UserError(f"the address cannot be read ({error}); write scheme://host:port/path.") from None
+        cause = "it has letters or labels that no address can have" if isinstance(error, UnicodeError) else error
+        raise UserError(f"the address cannot be read ({cause}); write scheme://host:port/path.") from None
+    return parts
 
 
 def without_credentials(url: str) -> str:

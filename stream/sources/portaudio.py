@@ -1,13 +1,16 @@
 """PortAudio's devices, found by name; says which system package is missing where the library is."""
 
+import contextlib
+import os
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
 from emotrack.model.errors import UserError
+from emotrack.stream.media import Absent
 
 PACKAGES = {"linux": "the system package libportaudio2 (Fedora, Arch: portaudio)", "darwin": "portaudio (Homebrew)"}
 LATENCY = 0.03
@@ -39,7 +42,8 @@ class InputDevice:
 def portaudio() -> ModuleType:
     """The `sounddevice` module; raises `UserError` naming what is missing."""
     try:
-        import sounddevice
+        with quiet():
+            import sounddevice
     except ImportError:
         raise UserError("microphones need the Python package sounddevice: pip install 'emotrack[track]'.") from None
     except OSError:
@@ -67,14 +71,14 @@ def input_devices() -> list[InputDevice]:
             if entry["max_input_channels"] > 0
         ]
     except library.PortAudioError as error:
-        raise UserError(f"the sound system cannot be asked for its microphones: {_one_line(error)}.") from None
+        raise Absent(f"the sound system cannot be asked for its microphones: {_one_line(error)}.") from None
 
 
 def find_input(text: str) -> InputDevice:
     """The microphone that is meant: empty or `default`, a number, a name, or a part of only one name."""
     devices = input_devices()
     if not devices:
-        raise UserError("no microphone is connected, or the sound system does not run.")
+        raise Absent("no microphone is connected, or the sound system does not run.")
     wanted = text.lower()
     if wanted in ("", "default"):
         named = [device for device in devices if device.is_default] or devices
@@ -84,14 +88,14 @@ def find_input(text: str) -> InputDevice:
         if len({device.name for device in named}) > 1:
             raise UserError(f"several microphones match {text!r}: {', '.join(device.name for device in named)}; name one.")
     if not named:
-        raise UserError(f"there is no microphone {text!r}; there are: {', '.join(device.name for device in devices)}.")
+        raise Absent(f"there is no microphone {text!r}; there are: {', '.join(device.name for device in devices)}.")
     return named[0]
 
 
 def open_stream(device: InputDevice, callback: Callable[..., None]) -> Any:
     """A recording stream that is running: float32, the device's own rate, one or two channels; raises `UserError`."""
     library = portaudio()
-    with _lock:
+    with _lock, quiet():
         try:
             stream = library.InputStream(
                 device=device.index,
@@ -103,7 +107,7 @@ def open_stream(device: InputDevice, callback: Callable[..., None]) -> Any:
             )
             stream.start()
         except library.PortAudioError as error:
-            raise UserError(f"the microphone {device.name} cannot be opened: {_one_line(error)}.") from None
+            raise Absent(f"the microphone {device.name} cannot be opened: {_one_line(error)}.") from None
         _streams.add(id(stream))
     return stream
 
@@ -125,10 +129,31 @@ def close_stream(stream: Any) -> None:
 def look_again() -> None:
     """Have PortAudio look for devices anew, which it does only when it starts; not while another stream is open."""
     library = portaudio()
-    with _lock:
+    with _lock, quiet():
         if not _streams:
             library._terminate()
             library._initialize()
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Without what PortAudio and ALSA themselves write to stderr: every failure is told by its exception too.
+
+    The process's file descriptor is turned to nowhere for the moment, since neither can be asked to be silent.
+    """
+    try:
+        kept = os.dup(2)
+    except OSError:  # there is no stderr
+        yield
+        return
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(nowhere)
+        os.close(kept)
 
 
 def _one_line(error: Exception) -> str:

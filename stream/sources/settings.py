@@ -14,6 +14,8 @@ class SourceSettings(BaseModel):
     """Pictures whose longer side has more pixels are scaled down to it."""
     connect_timeout: float = Field(default=5.0, gt=0)
     """Seconds until an address that does not answer counts as unreachable, and one that falls silent as lost."""
+    start_seconds: float = Field(default=20.0, ge=0)
+    """Seconds for which a start waits where nothing at all is there yet: no live source, or nothing in a pipe."""
     retry_first: float = Field(default=0.5, gt=0)
     """Seconds until a lost device or address is tried again; the wait doubles up to `retry_longest`."""
     retry_longest: float = Field(default=15.0, gt=0)

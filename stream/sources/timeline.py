@@ -1,5 +1,11 @@
 """Stream time of a file's frames, made to run forward when its time stamps jump."""
 
+from av.container import InputContainer
+
+from emotrack.stream.sources.ending import duration_of
+
+JUMPING_FORMATS = {"mpegts", "mpeg", "ogg", "hls"}
+"""Formats whose time stamps may begin anew in the middle: recordings that were cut or joined."""
 BACKWARD = 0.5
 """Seconds that a stamp may lie behind what was reached before it counts as a jump."""
 FORWARD = 10.0
@@ -31,3 +37,8 @@ class Timeline:
         if time <= expected + FORWARD:
             return False
         return self._jumps or (self._duration is not None and time > self._duration + 1.0)
+
+
+def timeline_of(container: InputContainer, origin: float) -> Timeline:
+    """For one medium of a container of finite length whose first PTS (seconds) is `origin`."""
+    return Timeline(origin, jumps=container.format.name in JUMPING_FORMATS, duration=duration_of(container))

@@ -1,6 +1,7 @@
 """What users get wrong is told in one sentence with exit code 2; what is merely odd is tracked, with masks and reasons."""
 
 import json
+import os
 import socket
 import wave
 from collections.abc import Callable
@@ -57,16 +58,30 @@ def test_empty_file(run: Run, tmp_path: Path) -> None:
     refused(run(str(write(tmp_path / "clip.mp4", b""))), "empty")
 
 
+AT_ONCE = ("--set", "stream.sources.start_seconds=0")
+"""Live sources are waited for, else."""
+
+
 def test_unreachable_address(run: Run) -> None:
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         port = closed.getsockname()[1]
-    refused(run(f"http://127.0.0.1:{port}/live.mp4"), "127.0.0.1")
+    refused(run(f"http://127.0.0.1:{port}/live.mp4", *AT_ONCE), "127.0.0.1")
 
 
 def test_unknown_devices(run: Run) -> None:
-    refused(run("camera:97"), "camera")
-    refused(run("mic:no such microphone"))
+    refused(run("camera:97", *AT_ONCE), "camera")
+    refused(run("mic:no such microphone", *AT_ONCE))
+
+
+def test_addresses_that_no_host_can_have(run: Run) -> None:
+    refused(run(f"http://{'a' * 64}.com/clip.mp4"), "cannot be read")
+    refused(run("tcp://127.0.0.1"), "names no port")
+
+
+def test_a_pipe_given_twice(run: Run, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    refused(run(str(tmp_path / "fifo"), f"bob={tmp_path / 'fifo'}"), "fifo", "only once")
 
 
 def test_unknown_setting(run: Run) -> None:

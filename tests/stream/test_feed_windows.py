@@ -77,3 +77,13 @@ def test_the_longest_utterance_finds_all_that_was_seen_at_the_greatest_rate(feed
     assert len(feed.seen_between(5.0, 95.0)) == 90 * 30 + 1
     feed.see(Sighting(0, 1_000.0, (), None, dark=False), label=False)
     assert len(feed.sightings) == 1
+
+
+def test_a_window_never_reaches_into_the_sound_that_follows_it(feed: Feed) -> None:
+    """Sound that begins later than the picture: the one frame seen before it would else make a window of a second."""
+    feed.change("audio", 0.0, up=True)
+    see_bodies(feed, 0.0, 1.8, every=1)
+    begins = 1.696
+    assert feed.window is not None and feed.window.start == pytest.approx(1.6)
+    _, ended = feed.hear(AudioBlock(0, begins, NOISE, NOISE[:512]))
+    assert [(window.start, window.end) for window in ended] == [(pytest.approx(1.6), begins)]

@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 
 from emotrack.stream.pacing import due
-from emotrack.stream.sources.damage import Damage
+from emotrack.stream.sources.damage import HEALED, Damage
 from emotrack.stream.sources.open import open_source
 from helpers.media import AudioSpec, VideoSpec, cut_off, overwrite, read, write_clip
+from helpers.senders import piped
 
 KINDS = {
     "mp4": (VideoSpec("mpeg4"), AudioSpec("aac")),
@@ -64,7 +65,19 @@ def test_a_hole_in_a_file_is_skipped(tmp_path: Path, kind: str) -> None:
     assert times == sorted(times)
 
 
-def test_damage_is_degraded_then_down_then_up_and_order_is_kept() -> None:
+def test_a_track_that_appears_in_a_transport_stream_ends_nothing(tmp_path: Path) -> None:
+    """Through a pipe, where FFmpeg cannot look ahead, PyAV raises IndexError when it comes to the new track."""
+    plain = {"video": VideoSpec("mpeg2video"), "duration": 4.0}
+    alone = write_clip(tmp_path / "alone.ts", **plain)
+    both = write_clip(tmp_path / "both.ts", **plain, audio=AudioSpec("mp2"), start=16.0)
+    data = alone.read_bytes() * 4 + both.read_bytes()
+    with piped(data) as name:
+        reading = read(open_source(name))
+    assert reading.frames[-1].time > 18.0
+    assert reading.last_change("video").reason == "end of file"
+
+
+def test_damage_is_degraded_then_down_then_degraded_and_up_when_it_was_whole_for_a_while() -> None:
     damage = Damage("audio")
     assert damage.good(0.0) is None
     first = damage.bad(1.0, 0.4, "broken")
@@ -73,7 +86,19 @@ def test_damage_is_degraded_then_down_then_up_and_order_is_kept() -> None:
     down = damage.bad(1.0, 0.4, "broken")
     assert down is not None and (down.state, down.reason) == ("down", "damaged from 1.00 s on: broken")
     assert damage.good(1.0) is None  # held in the decoder since before the damage
-    up = damage.good(2.2)
-    assert up is not None and (up.state, up.reason) == ("up", "decodable again (3 frames lost so far)")
+    again = damage.good(2.2)
+    assert again is not None and (again.state, again.reason) == ("degraded", "decodable again (3 frames lost so far)")
+    assert damage.good(2.2 + HEALED - 0.1) is None
+    up = damage.good(2.2 + HEALED)
+    assert up is not None and (up.state, up.reason) == ("up", "whole again (3 frames lost so far)")
     end = damage.end(5.0, "end of file")
     assert end is not None and end.reason == "end of file"
+
+
+def test_a_lossy_line_is_one_trouble_and_not_one_a_frame() -> None:
+    damage, changes = Damage("video"), []
+    for number in range(500):  # 20 s of which every seventh frame is lost, then 5 s that are whole
+        time = number / 25
+        changes.append(damage.bad(time, 0.04, "broken") if number % 7 == 3 else damage.good(time))
+    changes += [damage.good(20.0 + number / 25) for number in range(125)]
+    assert [change.state for change in changes if change is not None] == ["degraded", "up"]

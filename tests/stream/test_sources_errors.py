@@ -1,6 +1,7 @@
 """What cannot be read is refused at once, in one sentence that names the cause."""
 
 import builtins
+import re
 import socket
 import sys
 import time
@@ -112,9 +113,36 @@ def test_what_is_not_there_on_a_server(tmp_path: Path) -> None:
         assert "cannot be reached" in refusal(f"{url}/page.html")
 
 
-@pytest.mark.parametrize("text", ["ftp://host/clip.mp4", "gopher://host", "concat://a", "http://[broken"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ftp://host/clip.mp4",
+        "gopher://host",
+        "concat://a",
+        "http://[broken",
+        f"http://{'a' * 64}.com/clip.mp4",
+        "rtsp://host..name/live",
+        "http://host:99999/clip.mp4",
+        "http://host:port/clip.mp4",
+        "http://host/\udce9.mp4",
+    ],
+)
 def test_addresses_of_other_kinds(text: str) -> None:
     assert "cannot be read" in refusal(text)
+
+
+@pytest.mark.parametrize(("text", "lack"), [("http:///clip.mp4", "host"), ("rtsp://:554/live", "host"), ("TCP://host", "port")])
+def test_addresses_that_lack_something(text: str, lack: str) -> None:
+    assert f"names no {lack}" in refusal(text)
+
+
+def test_schemes_may_be_written_in_capitals(tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "clip.wav", audio=AudioSpec("pcm_s16le"), duration=0.2)
+    assert open_source(f"FILE://{path}").media == {"audio"}
+    with http_server(tmp_path) as url:
+        source = open_source(f"{url.replace('http', 'Http')}/clip.wav", settings=QUICK)
+    assert source.media == {"audio"}
+    assert "Connection refused" in refusal("RTSP://127.0.0.1:9/live")
 
 
 @pytest.mark.usefixtures("no_cameras")
@@ -173,6 +201,14 @@ def test_names_of_feeds(tmp_path: Path) -> None:
     assert open_source(str(clips[0]), name="host").name == "host"
     assert unique_names(["mic", "mic", "mic-2", "mic"]) == ["mic", "mic-2", "mic-2-2", "mic-3"]
     assert feed_name("///") == "feed"
+
+
+def test_feeds_without_a_latin_letter_in_their_names_are_told_apart() -> None:
+    names = [feed_name(text) for text in ("Анна", "Борис", "张伟", "張偉", "Анна 1", "Борис 1", "🙂", "\udce9\udcf1")]
+    assert len(set(names)) == len(names)
+    assert all(re.fullmatch("feed-[0-9a-f]{6}", name) for name in names)
+    assert feed_name("Анна") == names[0]
+    assert (feed_name("2026-11-28"), feed_name("Анна-phone")) == ("2026-11-28", "phone")
 
 
 def test_credentials_are_hidden() -> None:

@@ -1,7 +1,11 @@
 """Files of every kind are read with the right stamps, rates and sizes."""
 
+import os
+import struct
+import sys
 import threading
 import wave
+from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 
@@ -221,6 +225,87 @@ def test_of_several_audio_tracks_the_default_one_is_heard(tmp_path: Path) -> Non
             for packet in [*track.encode(frame), *track.encode(None)]:
                 container.mux(packet)
     assert read(open_source(str(path))).samples[2_000] == pytest.approx(0.25, abs=1e-3)
+
+
+def recording(path: Path, *tracks: np.ndarray) -> Path:
+    """A file with one audio track of int16 [n] at 32 kHz each, as recorders of several devices write."""
+    with av.open(str(path), "w") as container:
+        streams = [container.add_stream("pcm_s16le", rate=AUDIO_RATE, layout="mono") for _ in tracks]
+        for first in range(0, len(tracks[0]), 1_600):
+            for stream, samples in zip(streams, tracks, strict=True):
+                frame = av.AudioFrame.from_ndarray(samples[None, first : first + 1_600], "s16", "mono")
+                frame.sample_rate, frame.pts, frame.time_base = AUDIO_RATE, first, Fraction(1, AUDIO_RATE)
+                for packet in stream.encode(frame):
+                    container.mux(packet)
+    return path
+
+
+@pytest.mark.parametrize("speaks_at", [0.0, 1.5])
+def test_of_several_audio_tracks_one_that_sounds_is_heard(tmp_path: Path, speaks_at: float) -> None:
+    samples = round(2.0 * AUDIO_RATE)
+    voice = np.where(np.arange(samples) >= speaks_at * AUDIO_RATE, 8_192, 0).astype(np.int16)
+    silence = np.zeros(samples, np.int16)
+    second = read(open_source(str(recording(tmp_path / "second.mkv", silence, voice)))).samples
+    assert second[-1_000] == pytest.approx(0.25, abs=1e-3)
+    first = read(open_source(str(recording(tmp_path / "first.mkv", voice, voice // 2)))).samples
+    assert first[-1_000] == pytest.approx(0.25, abs=1e-3)
+    neither = open_source(str(recording(tmp_path / "neither.mkv", silence, silence)))
+    assert len(read(neither).samples) == samples
+
+
+@pytest.mark.parametrize("stated", [0.5, 0.0])
+def test_a_wav_file_whose_header_states_too_little_is_read_whole(tmp_path: Path, stated: float) -> None:
+    path = write_clip(tmp_path / "clip.wav", audio=AudioSpec("pcm_s16le", 16_000, "mono"))
+    data = bytearray(path.read_bytes())
+    at = data.index(b"data") + 4
+    struct.pack_into("<I", data, at, round(stated * 32_000))
+    path.write_bytes(bytes(data))
+    reading = read(open_source(str(path)))
+    assert len(reading.samples) / AUDIO_RATE == pytest.approx(2.0, abs=0.01)
+    assert reading.last_change("audio").reason == "end of file"
+
+
+def test_what_follows_the_sound_in_a_wav_file_is_not_heard(tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "clip.wav", audio=AudioSpec("pcm_s16le", 16_000, "mono"), duration=3.0)
+    path.write_bytes(path.read_bytes() + b"LIST" + struct.pack("<I", 6_000) + b"INFO" + b"x" * 5_996)
+    reading = read(open_source(str(path)))
+    assert len(reading.samples) / AUDIO_RATE == pytest.approx(3.0, abs=0.01)
+    assert reading.last_change("audio").reason == "end of file"
+
+
+@pytest.mark.parametrize("seconds", [0.3, 1.0, 4.0])
+def test_a_short_file_of_pages_ends_at_its_end(tmp_path: Path, seconds: float) -> None:
+    """Every packet of an Ogg page carries the position of the page, which may begin near the start of the file."""
+    if "libopus" not in av.codecs_available:
+        pytest.skip("this build of PyAV has no encoder libopus")
+    path = write_clip(tmp_path / "short.ogg", audio=AudioSpec("libopus"), duration=seconds, onset=0.1)
+    assert read(open_source(str(path))).last_change("audio").reason == "end of file"
+
+
+@pytest.mark.parametrize("kind", ["ts", "mpg", "avi"])
+def test_a_medium_that_ends_long_before_the_other_ends_in_order(tmp_path: Path, kind: str) -> None:
+    codecs = {"video": VideoSpec("mpeg2video"), "audio": AudioSpec("mp2")}
+    long = write_clip(tmp_path / "long.mkv", duration=6.0, **codecs)
+    with av.open(str(long)) as source, av.open(str(tmp_path / f"clip.{kind}"), "w") as container:
+        streams = {stream.index: container.add_stream_from_template(stream) for stream in source.streams}
+        for packet in source.demux():
+            late = packet.stream.type == "audio" and packet.pts is not None and packet.pts * packet.time_base > 1
+            if packet.dts is not None and not late:
+                packet.stream = streams[packet.stream_index]
+                container.mux(packet)
+    reading = read(open_source(str(tmp_path / f"clip.{kind}")))
+    assert reading.chunks[-1].end < 1.5 and reading.frames[-1].time > 5.5
+    assert reading.last_change("audio").reason == "end of file"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere names of files are text")
+def test_a_file_whose_name_is_not_utf_8_is_read_and_its_description_can_be_shown(tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "clip.wav", audio=AudioSpec("pcm_s16le"), duration=0.2)
+    named = path.rename(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.wav"))
+    source = open_source(str(named))
+    assert source.description == f"{tmp_path}/caf\\xe9.wav"
+    assert source.name == "caf"
+    assert len(read(source).samples) > 0
 
 
 def test_one_frame_is_a_video(tmp_path: Path) -> None:

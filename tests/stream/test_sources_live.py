@@ -4,6 +4,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from emotrack.stream.sources.devices import device_remarks, list_devices
 from emotrack.stream.sources.live import Captured, LiveBuffer, Lost, captured, kept_up
 from emotrack.stream.sources.open import open_source
 from emotrack.stream.sources.settings import SourceSettings
+from emotrack.stream.sources.video_track import VideoTrack
 from helpers.fake_sounddevice import FakeSoundDevice
 from helpers.media import read
 
@@ -142,15 +144,68 @@ def test_audio_over_the_limit_is_cut_and_the_gap_reported() -> None:
     assert given[4] is None
 
 
-def test_what_a_capture_dies_of_reaches_the_consumer() -> None:
+def test_what_a_capture_dies_of_reaches_the_consumer_while_another_goes_on() -> None:
     def broken(clock: SessionClock, stop: threading.Event) -> Captured:
         yield chunk(0.0)
         raise RuntimeError("the driver is broken")
 
-    items = captured([broken], SessionClock(), threading.Event())
-    assert isinstance(next(items), AudioChunk)
+    def endless(clock: SessionClock, stop: threading.Event) -> Captured:
+        while not stop.wait(0.05):
+            yield frame(clock.now())
+
+    items = captured([broken, endless], SessionClock(), threading.Event())
+    begun = time.monotonic()
     with pytest.raises(RuntimeError, match="the driver is broken"):
-        next(items)
+        list(items)
+    assert time.monotonic() - begun < 2.0
+
+
+def test_half_of_a_feed_that_breaks_is_told_down_at_once_and_tried_again_while_the_other_goes_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whatever it breaks of: a driver's error of any kind, not only that its device was lost."""
+    monkeypatch.setitem(sys.modules, "sounddevice", FakeSoundDevice())
+    plain, broken = VideoTrack.push, iter([True])
+
+    def push(*arguments: Any) -> VideoFrame | None:
+        if next(broken, False):
+            raise RuntimeError("the driver is broken")
+        return plain(*arguments)
+
+    monkeypatch.setattr(VideoTrack, "push", push)
+    items = open_source(f"{CAMERA}+mic:default", settings=QUICK).items(SessionClock(), threading.Event())
+    seen: list[MediaItem] = []
+    for item in items:
+        seen.append(item)
+        if isinstance(item, VideoFrame):
+            break
+    items.close()  # type: ignore[attr-defined]
+    told = [(item.state, item.reason) for item in seen if isinstance(item, MediumChange) and item.medium == "video"]
+    assert told == [
+        ("up", "camera opened"),
+        ("down", "the camera was lost: RuntimeError: the driver is broken"),
+        ("up", "camera opened"),
+    ]
+    assert not [item for item in seen if isinstance(item, MediumChange) and item.medium == "audio" and item.state != "up"]
+
+
+def test_a_capture_that_fails_in_any_way_is_down_and_tried_again() -> None:
+    failures: list[Exception] = [IndexError("list index out of range"), OSError(5, "Input/output error"), Lost("pulled out")]
+    given = iter(failures)
+
+    def read_once(number: int) -> Captured:
+        yield MediumChange(0.0, "video", "up", "connected")
+        if failure := next(given, None):
+            raise failure
+
+    items = kept_up(lambda: 1, read_once, frozenset({"video"}), QUICK, SessionClock(), threading.Event())
+    changes = [item for item in items if isinstance(item, MediumChange)]
+    assert [change.reason for change in changes if change.state == "down"] == [
+        "reading failed: IndexError: list index out of range",
+        "reading failed: Input/output error",
+        "pulled out",
+    ]
+    assert len(changes) == 7
 
 
 def test_retries_wait_longer_each_time_and_down_is_said_once() -> None:

@@ -1,11 +1,13 @@
 """Microphones: a real one of PulseAudio where there is one, else the fake of the same shape, and every fault by the fake."""
 
+import os
 import subprocess
 import sys
 import threading
 import time
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -115,14 +117,36 @@ def test_a_microphone_that_is_unplugged_is_down_until_it_is_back(fake: FakeSound
     assert fake.open_streams == 0
 
 
-def test_lost_sound_is_counted_and_the_gap_keeps_later_stamps_right(fake: FakeSoundDevice) -> None:
+def test_lost_sound_is_counted_and_told_once_until_it_was_whole_for_a_while(
+    fake: FakeSoundDevice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(microphone, "HEALED", 0.6)
     items = open_source("mic").items(SessionClock(), threading.Event())
     next(item for item in items if isinstance(item, AudioChunk))
     fake.overflow = True
     degraded = next(item for item in items if isinstance(item, MediumChange))
     assert (degraded.state, "ran over (1 times so far)" in degraded.reason) == ("degraded", True)
-    assert next(item for item in items if isinstance(item, MediumChange)).state == "up"
+    threading.Timer(0.3, setattr, (fake, "overflow", True)).start()
+    whole = next(item for item in items if isinstance(item, MediumChange))
+    assert (whole.state, whole.reason) == ("up", "sound is whole again (2 losses so far)")
+    assert whole.time - degraded.time > 0.8
     items.close()
+
+
+def test_what_the_sound_system_itself_writes_to_stderr_is_not_seen(
+    fake: FakeSoundDevice, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Its libraries write past Python; what is meant for the user still arrives."""
+    opened = fake.InputStream
+
+    def noisy(**arguments: Any) -> Any:
+        os.write(2, b"ALSA lib pcm.c:2721:(snd_pcm_open_noupdate) Unknown PCM\n")
+        return opened(**arguments)
+
+    monkeypatch.setattr(fake, "InputStream", noisy)
+    open_source("mic")
+    os.write(2, b"ours\n")
+    assert capfd.readouterr().err == "ours\n"
 
 
 def test_the_callback_never_waits_and_says_what_it_had_to_refuse(monkeypatch: pytest.MonkeyPatch) -> None:

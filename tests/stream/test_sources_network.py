@@ -7,10 +7,12 @@ from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 
+import av
+import numpy as np
 import pytest
 
 from emotrack.stream.clock import SessionClock
-from emotrack.stream.media import AudioChunk, MediumChange
+from emotrack.stream.media import AUDIO_RATE, AudioChunk, MediumChange
 from emotrack.stream.sources.arrival import ArrivalClock
 from emotrack.stream.sources.open import open_source
 from emotrack.stream.sources.settings import SourceSettings
@@ -57,6 +59,43 @@ def test_a_truncated_file_behind_http(tmp_path: Path) -> None:
     with http_server(tmp_path) as url:
         reading = read(open_source(f"{url}/{path.name}", settings=QUICK))
     assert "cut off" in reading.last_change("audio").reason
+
+
+def test_a_file_behind_http_whose_connection_breaks_is_read_on_where_it_broke(tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "clip.mkv", **CLIP, duration=6.0, onset=0.5)
+    with http_server(tmp_path, break_after=path.stat().st_size // 3, ranges=True) as url:
+        behind = read(open_source(f"{url}/{path.name}", settings=QUICK))
+    whole = read(open_source(str(path), settings=QUICK))
+    assert np.array_equal(behind.samples, whole.samples) and len(behind.frames) == len(whole.frames)
+    assert {change.reason for change in behind.changes if change.state == "down"} == {"end of file"}
+
+
+@pytest.mark.parametrize("kind", ["ogg", "mkv", "ts"])
+def test_a_file_behind_http_that_states_no_duration_is_read_once(tmp_path: Path, kind: str) -> None:
+    audio = AudioSpec({"ogg": "vorbis", "mkv": "flac", "ts": "mp2"}[kind])
+    if audio.codec == "vorbis" and "libopus" in av.codecs_available:
+        audio = AudioSpec("libopus")
+    path = write_clip(tmp_path / f"clip.{kind}", audio=audio, options={"live": "1"} if kind == "mkv" else {})
+    with http_server(tmp_path) as url:
+        source = open_source(f"{url.replace('http', 'HTTP')}/{path.name}", settings=QUICK)
+        assert not source.live
+        reading = read(source)
+    assert np.array_equal(reading.samples, read(open_source(str(path), settings=QUICK)).samples)
+    assert reading.last_change("audio").reason == "end of file"
+
+
+def test_a_recording_of_which_nothing_is_stated_is_played_once(tmp_path: Path) -> None:
+    """It looks like a live stream until it has ended in order and its server begins it again."""
+    path = write_clip(tmp_path / "clip.mkv", audio=AudioSpec("flac"), options={"live": "1"}, duration=2.5, onset=0.3)
+    with http_server(tmp_path, stated=False) as url:
+        source = open_source(f"{url}/{path.name}", settings=QUICK)
+        assert source.live
+        reading = read(source, seconds=10.0)
+    assert len(reading.samples) / AUDIO_RATE == pytest.approx(2.5, abs=0.03)
+    assert [(change.state, change.reason) for change in reading.changes if change.medium == "audio"] == [
+        ("up", "connected"),
+        ("down", "the sender ended the stream"),
+    ]
 
 
 def test_a_live_stream_is_stamped_when_it_was_sent_and_sound_and_picture_agree() -> None:
@@ -144,7 +183,8 @@ def test_arrivals_are_anchored_at_the_least_delayed_packet() -> None:
 def test_a_server_that_sends_a_recording_at_once_is_played_from_its_first_arrival() -> None:
     clock = ArrivalClock([(100.0 + n, 5.0 + n / 1_000) for n in range(30)], begun=4.9)
     assert clock.at(100.0) == pytest.approx(5.0, abs=0.05)
-    clock.observe(130.0, 5.1)  # still far ahead: no news of the sender's clock
+    for ahead in (100.0, 100.5, 130.0):  # no news of the sender's clock
+        clock.observe(ahead, 5.1)
     assert clock.at(130.0) == pytest.approx(35.0, abs=0.05)
 
 

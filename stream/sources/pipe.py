@@ -1,0 +1,238 @@
+"""Pipes: stdin, named pipes and what a shell puts in the place of a file. They can be read once, and only forwards.
+
+One reader takes packets of all media as they come. Until the other medium's next packet is there a packet waits in its
+compressed form, so that items leave in order of time however the pipe is interleaved.
+"""
+
+import os
+import select
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack, closing
+
+import av
+from av.container import InputContainer
+
+from emotrack.model.errors import UserError
+from emotrack.stream.clock import SessionClock
+from emotrack.stream.media import MediaItem, Medium
+from emotrack.stream.pacing import due
+from emotrack.stream.sources.container import open_container, read_packets, reason_of
+from emotrack.stream.sources.decoding import MediumDecoder
+from emotrack.stream.sources.ending import Extent, ending
+from emotrack.stream.sources.file import STAMP_ROUNDING, starts
+from emotrack.stream.sources.probe import Contents, probe
+from emotrack.stream.sources.settings import SourceSettings
+from emotrack.stream.sources.timeline import timeline_of
+
+POLL = 0.1
+"""Seconds after which a reader that waits for bytes looks whether it is to end."""
+PATIENCE = 1.0
+"""Seconds of silence at the start after which it is said that something is waited for."""
+REST = 2**20
+"""Bytes behind the last packet that are still looked at."""
+LARGEST_WAIT = 64 * 2**20
+"""Bytes of packets of one medium that wait for the other; then it is given without waiting."""
+
+
+class PipeReader:
+    """The bytes of a pipe as a file object for PyAV; what was read can be given again as long as it is kept."""
+
+    def __init__(self, descriptor: int) -> None:
+        """`descriptor` is closed by `close`."""
+        self.name = "pipe"
+        self.stop = threading.Event()
+        """Ends the pipe when set."""
+        self._descriptor = descriptor
+        self._again: deque[bytes] = deque()
+        self._kept: list[bytes] | None = []
+        self._given = 0
+
+    def read(self, size: int) -> bytes:
+        """Up to `size` bytes as soon as there are any; none at the end. Raises OSError."""
+        data = self._again.popleft() if self._again else self._read(size)
+        if len(data) > size:
+            self._again.appendleft(data[size:])
+            data = data[:size]
+        self._given += len(data)
+        if data and self._kept is not None:
+            self._kept.append(data)
+        return data
+
+    def wait(self, seconds: float) -> bool:
+        """Whether there is something to read, or the end, within so long."""
+        return os.name == "nt" or bool(select.select([self._descriptor], [], [], seconds)[0])
+
+    def begin_again(self, *, keep: bool) -> None:
+        """Give once more what was read so far, and `keep` it for yet another time."""
+        self._given = 0
+        self._again.extendleft(reversed(self._kept or []))
+        self._kept = [] if keep else None
+
+    def drained(self) -> int:
+        """Bytes that the pipe held in all, having read on to its end, but no further than `REST`."""
+        rest = 0
+        while rest < REST and (data := self.read(REST)):
+            rest += len(data)
+        return self._given
+
+    def close(self) -> None:
+        """Release the pipe: who writes to it learns that nobody reads."""
+        os.close(self._descriptor)
+
+    def _read(self, size: int) -> bytes:
+        while not self.stop.is_set():
+            if self.wait(POLL):
+                return os.read(self._descriptor, size)
+        return b""
+
+
+class PipeSource:
+    """Media that come through a pipe; session time is PTS - first PTS. `items` can be called once."""
+
+    live = False
+
+    def __init__(self, name: str, description: str, reader: PipeReader, contents: Contents, settings: SourceSettings) -> None:
+        self.name = name
+        self.description = description
+        self.media: frozenset[Medium] = frozenset(contents.tracks)
+        self._reader = reader
+        self._contents = contents
+        self._settings = settings
+
+    def items(self, clock: SessionClock, stop: threading.Event) -> Iterator[MediaItem]:
+        """See `Source.items`; unpaced."""
+        self._reader.stop = stop
+        with closing(self._reader):
+            yield from starts(self.media, "pipe")
+            with open_container(self._reader) as container:
+                reading = _Reading(self._reader, container, self._contents, self._settings)
+                for item in reading.items():
+                    if stop.is_set():
+                        return
+                    yield item
+
+
+class _Reading:
+    """One pass over an open container: the packets of each medium, decoded in step."""
+
+    def __init__(self, reader: PipeReader, container: InputContainer, contents: Contents, settings: SourceSettings) -> None:
+        self._reader = reader
+        self._container = container
+        self._contents = contents
+        self._settings = settings
+        self._media = {index: medium for medium, index in contents.tracks.items()}
+        self._waiting: dict[Medium, deque[av.Packet]] = {medium: deque() for medium in contents.tracks}
+        self._bytes = dict.fromkeys(contents.tracks, 0)
+        self._packets: Iterator[av.Packet] | None = read_packets(container)
+        self._extent = Extent()
+        self._failure = ""
+
+    def items(self) -> Iterator[MediaItem]:
+        """All of it, in order of time unless one medium lies further behind the other than may wait."""
+        decoders = {medium: self._decoded(medium) for medium in self._waiting}
+        heads: dict[Medium, MediaItem | None] = dict.fromkeys(decoders)
+        while decoders:
+            for medium in [medium for medium in decoders if heads[medium] is None]:
+                try:
+                    heads[medium] = next(decoders[medium])
+                except StopIteration:
+                    del decoders[medium], heads[medium]
+            ready = [(due(item), medium) for medium, item in heads.items() if item is not None]
+            if ready:
+                _, medium = min(ready)
+                item, heads[medium] = heads[medium], None
+                assert item is not None
+                yield item
+
+    def _decoded(self, medium: Medium) -> Generator[MediaItem | None, None, None]:
+        """Items of one medium, None where the other one must not wait any longer."""
+        stream = self._container.streams[self._contents.tracks[medium]]
+        timeline = timeline_of(self._container, self._contents.origin)
+        decoder = MediumDecoder(stream, self._settings, timeline.place, tolerance=STAMP_ROUNDING)
+        waiting = self._waiting[medium]
+        while True:
+            while waiting:
+                packet = waiting.popleft()
+                self._bytes[medium] -= packet.size
+                yield from decoder.push(packet)
+            if self._packets is None:
+                break
+            self._take_packet()
+            if not waiting and max(self._bytes.values()) > LARGEST_WAIT:
+                yield None
+        if self._failure:
+            yield from decoder.push(None)
+        reason = self._failure or ending(
+            self._container,
+            stream,
+            self._extent,
+            size=self._reader.drained(),
+            origin=self._contents.origin,
+            reached=decoder.reached,
+            alone=len(self._media) == 1,
+        )
+        yield from decoder.end(reason)
+
+    def _take_packet(self) -> None:
+        assert self._packets is not None
+        try:
+            packet = next(self._packets)
+        except StopIteration:
+            self._packets = None
+            return
+        except Exception as error:  # noqa: BLE001 - what PyAV raises of damaged media need not be FFmpeg's
+            self._packets, self._failure = None, f"the pipe cannot be read on: {reason_of(error)}"
+            return
+        self._extent.take(packet)
+        if (medium := self._media.get(packet.stream_index)) is not None:
+            self._waiting[medium].append(packet)
+            self._bytes[medium] += packet.size
+
+
+def open_pipe(
+    descriptor: int, *, name: str, description: str, settings: SourceSettings, named: bool, notify: Callable[[str], None]
+) -> PipeSource:
+    """Media that somebody writes to a pipe open for reading; waits for the first byte as long as `settings.start_seconds`.
+
+    `named`: made by mkfifo and opened without blocking, so that at first nobody need hold its other end. `notify` is told
+    in a sentence what is waited for. Raises `UserError`, and closes the pipe then.
+    """
+    reader = PipeReader(descriptor)
+    with ExitStack() as undo:
+        undo.callback(reader.close)
+        _await_first(reader, description, settings.start_seconds, named=named, notify=notify)
+        os.set_blocking(descriptor, True)
+        reader.begin_again(keep=True)
+        try:
+            with open_container(reader) as container:
+                contents = probe(container, description)
+        except UserError:
+            raise
+        except Exception as error:  # noqa: BLE001 - what PyAV raises of damaged media need not be FFmpeg's
+            raise UserError(
+                f"{description} cannot be read from a pipe ({reason_of(error)}): is it complete, and a media file? An MP4 whose "
+                "index lies at its end must be given as a file."
+            ) from None
+        undo.pop_all()
+    reader.begin_again(keep=False)
+    return PipeSource(name, description, reader, contents, settings)
+
+
+def _await_first(reader: PipeReader, description: str, seconds: float, *, named: bool, notify: Callable[[str], None]) -> None:
+    begun, told = time.monotonic(), False
+    while (waited := time.monotonic() - begun) < seconds:
+        if reader.wait(POLL):
+            if reader.read(1):
+                return
+            if not named:
+                raise UserError(f"{description} is empty; give a media file.")
+            time.sleep(POLL)  # nobody has opened the other end
+        if waited > PATIENCE and not told:
+            told = True
+            notify(f"waiting for something to be written to {description}, {seconds:g} s at most.")
+    raise UserError(
+        f"nothing was written to {description} within {seconds:g} s; start what writes to it, or set stream.sources.start_seconds."
+    )

@@ -1,0 +1,153 @@
+"""Pipes are read once, from their beginning on, as a file would be; what cannot come through one is refused."""
+
+import os
+import pty
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from emotrack.model.errors import UserError
+from emotrack.stream.clock import SessionClock
+from emotrack.stream.media import MediumChange
+from emotrack.stream.pacing import due
+from emotrack.stream.sources import pipe
+from emotrack.stream.sources.open import open_source, open_sources
+from emotrack.stream.sources.settings import SourceSettings
+from helpers.media import AudioSpec, VideoSpec, read, write_clip
+from helpers.senders import piped
+
+KINDS = {
+    "ts": (VideoSpec("mpeg2video"), AudioSpec("mp2")),
+    "mkv": (VideoSpec("mpeg4"), AudioSpec("flac")),
+    "avi": (VideoSpec("mpeg4"), AudioSpec("pcm_s16le")),
+    "flac": (None, AudioSpec("flac")),
+    "wav": (None, AudioSpec("pcm_s16le")),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_comes_through_a_pipe_is_what_the_file_gives(tmp_path: Path, kind: str) -> None:
+    video, audio = KINDS[kind]
+    path = write_clip(tmp_path / f"clip.{kind}", video=video, audio=audio, onset=0.5)
+    whole = read(open_source(str(path)))
+    with piped(path.read_bytes()) as name:
+        source = open_source(name)
+        assert (source.live, source.name, source.description) == (False, "pipe", name)
+        once = read(source)
+    assert [due(item) for item in once.items if not isinstance(item, MediumChange)] == [
+        due(item) for item in whole.items if not isinstance(item, MediumChange)
+    ]
+    assert np.array_equal(once.samples, whole.samples)
+    assert all(np.array_equal(a.image, b.image) for a, b in zip(once.frames, whole.frames, strict=True))
+    assert {change.reason for change in once.changes if change.state == "down"} <= {"end of file", "the pipe has no video track"}
+
+
+def test_media_far_apart_in_a_pipe_do_not_fill_the_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a long picture without sound next to it no more waits than is allowed, and all of it is given."""
+    path = write_clip(tmp_path / "clip.ts", **dict(zip(("video", "audio"), KINDS["ts"], strict=True)), duration=4.0)
+    monkeypatch.setattr(pipe, "LARGEST_WAIT", 2_000)
+    with piped(path.read_bytes()) as name:
+        reading = read(open_source(name))
+    assert len(reading.frames) == 40
+    for medium in (reading.chunks, reading.frames):
+        assert [due(item) for item in medium] == sorted(due(item) for item in medium)
+
+
+def test_a_named_pipe_is_read_when_somebody_writes(tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "clip.ts", audio=AudioSpec("mp2"))
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    writer = threading.Timer(0.3, lambda: fifo.write_bytes(path.read_bytes()))
+    writer.start()
+    reading = read(open_source(str(fifo), settings=SourceSettings(start_seconds=10)))
+    writer.join()
+    assert np.array_equal(reading.samples, read(open_source(str(path))).samples)
+
+
+def test_a_pipe_into_which_nobody_writes_is_told_and_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pipe, "PATIENCE", 0.1)
+    fifo, told = tmp_path / "fifo", list[str]()
+    os.mkfifo(fifo)
+    begun = time.monotonic()
+    with pytest.raises(UserError, match=r"nothing was written to .*fifo within 0\.5 s"):
+        open_sources([str(fifo)], settings=SourceSettings(start_seconds=0.5), notify=told.append)
+    assert 0.5 <= time.monotonic() - begun < 3
+    assert told == [f"waiting for something to be written to {fifo}, 0.5 s at most."]
+
+
+def test_stop_ends_a_pipe_into_which_nobody_writes_any_more(tmp_path: Path) -> None:
+    data = write_clip(tmp_path / "clip.ts", audio=AudioSpec("mp2"), duration=4.0).read_bytes()
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    assert os.write(writing, data) > 20_000
+    try:
+        source = open_source(f"/dev/fd/{reading}")
+        stop = threading.Event()
+        threading.Timer(0.3, stop.set).start()
+        begun = time.monotonic()
+        assert len(list(source.items(SessionClock(), stop))) > 2
+        assert time.monotonic() - begun < 2.0
+    finally:
+        os.close(reading)
+        os.close(writing)
+
+
+def test_when_the_media_end_who_writes_on_learns_that_nobody_reads(tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    data = write_clip(tmp_path / "clip.ts", audio=AudioSpec("mp2"), duration=0.5).read_bytes()
+    writer = threading.Thread(target=lambda: os.write(writing, data))
+    writer.start()
+    source = open_source(f"/dev/fd/{reading}", settings=SourceSettings(start_seconds=5))
+    writer.join()
+    os.close(reading)
+    stop = threading.Event()
+    stop.set()
+    list(source.items(SessionClock(), stop))
+    with pytest.raises(BrokenPipeError):
+        os.write(writing, b"more")
+    os.close(writing)
+
+
+def mp4_with_its_index_at_the_end(folder: Path) -> bytes:
+    clip = VideoSpec(width=640, height=480)
+    return write_clip(folder / "clip.mp4", video=clip, audio=AudioSpec("aac"), duration=4.0).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("make", "cause"),
+    [
+        (mp4_with_its_index_at_the_end, "An MP4 whose index lies at its end must be given as a file"),
+        (lambda _: np.random.default_rng(1).bytes(200_000), "cannot be read from a pipe"),
+        (lambda _: b"This is no video.\n" * 200, "cannot be read from a pipe"),
+        (lambda _: b"", "is empty"),
+    ],
+)
+def test_what_cannot_come_through_a_pipe_is_refused(tmp_path: Path, make: Callable[[Path], bytes], cause: str) -> None:
+    with piped(make(tmp_path)) as name, pytest.raises(UserError, match=cause):
+        open_source(name)
+
+
+def test_a_terminal_is_no_pipe() -> None:
+    keyboard, screen = pty.openpty()
+    try:
+        with pytest.raises(UserError, match="is a terminal"):
+            open_source(f"/dev/fd/{screen}")
+    finally:
+        os.close(keyboard)
+        os.close(screen)
+
+
+def test_a_descriptor_that_is_closed_is_refused() -> None:
+    with pytest.raises(UserError, match="is closed"):
+        open_source("/dev/fd/987")
+
+
+def test_stdin_that_is_a_file_is_read_as_one(tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "clip.mp4", video=VideoSpec(), audio=AudioSpec("aac"))
+    with path.open("rb") as file:
+        reading = read(open_source(f"/dev/fd/{file.fileno()}"))
+    assert np.array_equal(reading.samples, read(open_source(str(path))).samples)

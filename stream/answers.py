@@ -23,7 +23,8 @@ LATE = "late"
 class Answers:
     """Describes utterances and has them fused; an answer that was computed early stands as long as nothing has changed for it."""
 
-    def __init__(self, feeds: Mapping[int, Feed], vision: Vision, parts: Parts, labeller: Labeller) -> None:
+    def __init__(self, feeds: Mapping[int, Feed], vision: Vision, parts: Parts, labeller: Labeller, *, patient: bool) -> None:
+        """`patient`: wait for the words of utterances that are still open, so that they do not depend on the machine's speed."""
         text = parts.encoders.text
         self.conversation = Conversation(0 if text is None else text.context, parts.bundle.configuration.revisions)
         self.modes: tuple[Stream, ...] = parts.settings.modes
@@ -32,16 +33,13 @@ class Answers:
         self._vision = vision
         self._encoders = parts.encoders
         self._labeller = labeller
+        self._patience = WORDS_SECONDS if patient else 0.0
         # Where there is a recogniser, an utterance without one was opened while the user wanted no text.
         self._wordless = parts.speechless if parts.transcriber is None else USER
 
-    def so_far(self, utterance: Utterance, speaker: str, now: float, *, patient: bool) -> Answer:
-        """The answer to an utterance of `speaker` that is still open at session time `now`, with the words that are sure by now.
-
-        `patient`: wait for those that are being looked for, so that they do not depend on the machine's speed.
-        """
-        patience = WORDS_SECONDS if patient else 0.0
-        words = None if utterance.transcription is None else utterance.transcription.so_far(patience)
+    def so_far(self, utterance: Utterance, speaker: str, now: float) -> Answer:
+        """The answer to an utterance of `speaker` that is still open at session time `now`, with the words that are sure by now."""
+        words = None if utterance.transcription is None else utterance.transcription.so_far(self._patience)
         heard = Heard(words, self._speechless(utterance) or "not yet")
         return self._answer(utterance, heard, self.conversation.around(speaker), now, finished=False)
 

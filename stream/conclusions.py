@@ -59,10 +59,9 @@ class Conclusions:
         self._bundle = parts.bundle.identifier
         self._settings = parts.settings.labels
         self._labeller = Labeller(parts.bundle, parts.heads)
-        self._answers = Answers(feeds, vision, parts, self._labeller)
+        self._answers = Answers(feeds, vision, parts, self._labeller, patient=patient)
         self._assigner = assigner
         self._watch = watch
-        self._patient = patient
         self._ended = EndedUtterances(vision, self._settings, watch, patient=patient)
         revisable = parts.bundle.configuration.revisions + 1
         self._published = Published(revisable, self._labeller.labels, self._settings.revision_threshold)
@@ -112,7 +111,7 @@ class Conclusions:
         """Publish what can be said of an open utterance at session time `now`."""
         utterance.last_partial = now
         guess = self._assigner.guess(self._feeds[utterance.feed].name)
-        answer = self._answers.so_far(utterance, guess.id, now, patient=self._patient and not self._watch.hangs)
+        answer = self._answers.so_far(utterance, guess.id, now)
         values = self._labeller.preview(answer, guess.id)
         timing = Timing(encode=_ms(answer.encode_ms), head=_ms(answer.head_ms))
         self._publish(utterance, "partial", now, guess, answer, values, timing)

@@ -160,6 +160,8 @@ class Loop:
                 if self._wants_sights():
                     self._vision.offer(feed.index, frame)
             case Discontinuity() as gap:
+                if self._ordered:
+                    self._look_back()
                 self._end(feed.break_off(gap.time), arrival.arrived_ns)
                 self._health.tell(feed, "audio", "degraded", f"gap of {gap.gap:.1f} s in the audio", gap.time)
                 self._health.tell(feed, "audio", "up", "end of the gap", gap.time + gap.gap)
@@ -173,6 +175,8 @@ class Loop:
             self._health.beat(self._now, self._now, 0.0)
 
     def _hear(self, feed: Feed, block: AudioBlock, arrived_ns: int) -> None:
+        if self._ordered and feed.needs_sights(block):
+            self._look_back()
         changed, ended = feed.hear(block)
         if changed:
             reason = "muted: digital silence" if feed.muted else "sound again"

@@ -16,6 +16,7 @@ from emotrack.stream.media import MediaItem
 from emotrack.stream.messages import Emotion, Error, Feed, Heartbeat, Message, Session
 from emotrack.stream.transcription import whisper
 from emotrack.stream.transcription.whisper_decoding import Decoded, decode
+from emotrack.stream.wire.outbox import Outbox
 from helpers.scripted import LoudnessVad, Scripted, by_time, cheap, clip_part, down, sound, up
 from helpers.tracking import Workbench, emotions
 
@@ -87,13 +88,11 @@ def test_when_every_source_has_failed_so_has_the_session(workbench: Workbench, r
     assert [m.continues for m in collector.messages if isinstance(m, Error)] == [True, False]
 
 
-class FullDisk(Exception):
-    """What a sink that has no such care as the project's own raises."""
-
-
 @pytest.mark.usefixtures("loud")
 @pytest.mark.parametrize("moment", ["started", "ended"])
-def test_a_message_that_cannot_leave_leaves_nothing_running(workbench: Workbench, moment: str) -> None:
+def test_a_message_that_cannot_leave_leaves_nothing_running(
+    workbench: Workbench, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
     closed = threading.Event()
 
     def items() -> Iterator[MediaItem]:
@@ -102,15 +101,18 @@ def test_a_message_that_cannot_leave_leaves_nothing_running(workbench: Workbench
         finally:
             closed.set()
 
-    loop, collector = workbench.loop([Scripted("line", items)], transcribe=False, encoders=cheap(workbench.encoders))
+    loop, _ = workbench.loop([Scripted("line", items)], transcribe=False, encoders=cheap(workbench.encoders))
 
-    def fail(message: Message) -> None:
-        if isinstance(message, Session) and message.state == moment:
-            raise FullDisk
+    emit = Outbox.emit
 
-    collector.react = fail
+    def refuse(outbox: Outbox, body: Message) -> Message:
+        if isinstance(body, Session) and body.state == moment:
+            raise ValueError("that breaks the protocol")
+        return emit(outbox, body)
+
+    monkeypatch.setattr(Outbox, "emit", refuse)
     before = set(threading.enumerate())
-    with pytest.raises(FullDisk):
+    with pytest.raises(ValueError, match="breaks the protocol"):
         loop.run()
     assert set(threading.enumerate()) <= before
     assert closed.is_set() or moment == "started"

@@ -91,7 +91,7 @@ class Loop:
     def run(self) -> None:
         """Track until every source has ended or `stop` is called; everything is closed then, whatever happened.
 
-        A source that fails ends its own feed alone. Raises what they failed with where all have, and what an encoder failed with.
+        A source that fails ends its own feed alone. Raises `UserError` where all have failed, and what an encoder failed with.
         """
         with contextlib.ExitStack() as closing:
             closing.callback(self._vision.close)
@@ -276,7 +276,8 @@ class Loop:
         self._conversations.finish()
         self._raise_failure()
         if len(self._failures) == len(self._feeds) and not self._stopping.is_set():
-            raise self._failures[0]
+            told = "; ".join(f"{feed.name}: {feed.summary.failure}" for feed in self._feeds)
+            raise UserError(f"Nothing is left to track, since no source could be read to its end ({told}).") from self._failures[0]
 
     def _describe(self) -> AudioDescription | None:
         encoders = self._parts.encoders

@@ -79,7 +79,7 @@ def test_a_source_that_fails_ends_its_own_feed_and_no_other(workbench: Workbench
 def test_when_every_source_has_failed_so_has_the_session(workbench: Workbench, realtime: bool) -> None:
     sources = [Scripted(name, lambda: broken(0.4, RuntimeError("the driver is on fire"))) for name in ("one", "two")]
     loop, collector = workbench.loop(sources, realtime=realtime, transcribe=False, encoders=cheap(workbench.encoders))
-    with pytest.raises(RuntimeError, match="on fire"):
+    with pytest.raises(UserError, match="one: RuntimeError: the driver is on fire; two: RuntimeError: the driver is on fire"):
         loop.run()
     *_, error, ended = collector.messages
     assert isinstance(error, Error) and not error.continues and "on fire" in error.message

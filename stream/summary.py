@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from emotrack.stream.hearing.audio import BLOCK_SECONDS, AudioBlock
-from emotrack.stream.hearing.muted import silent
+from emotrack.stream.hearing.muted import SILENT_PEAK
 from emotrack.stream.hearing.segmentation import SegmentationSettings
 from emotrack.stream.seeing.vision import Sighting
 
@@ -47,7 +49,7 @@ class FeedSummary:
     def hear(self, block: AudioBlock, probability: float) -> None:
         """A block with this probability of speech."""
         self.heard += BLOCK_SECONDS
-        if silent(block.samples_32k):
+        if float(np.abs(block.samples_32k).max(initial=0.0)) <= SILENT_PEAK:
             self.silent += BLOCK_SECONDS
         elif probability >= self.speech_threshold:
             self.speech += BLOCK_SECONDS

@@ -8,11 +8,6 @@ BLOCKS_UNTIL_MUTED = 47
 """1.5 s of digital silence."""
 
 
-def silent(samples: np.ndarray) -> bool:
-    """Whether float32 [n] is digital silence."""
-    return float(np.abs(samples).max(initial=0.0)) <= SILENT_PEAK
-
-
 class MutedDetector:
     """Counts blocks of digital silence."""
 
@@ -22,6 +17,6 @@ class MutedDetector:
 
     def step(self, samples: np.ndarray) -> bool:
         """Take one block float32 [n]; True when `muted` has changed with it."""
-        self._silent_blocks = self._silent_blocks + 1 if silent(samples) else 0
+        self._silent_blocks = self._silent_blocks + 1 if float(np.abs(samples).max(initial=0.0)) <= SILENT_PEAK else 0
         before, self.muted = self.muted, self._silent_blocks >= BLOCKS_UNTIL_MUTED
         return before != self.muted

@@ -9,6 +9,7 @@ from emotrack.stream.evidence import USER, Heard, complete, gather, reread
 from emotrack.stream.feed import Feed
 from emotrack.stream.labelling import Answer, Labeller
 from emotrack.stream.parts import Parts
+from emotrack.stream.recogniser_watch import RecogniserWatch
 from emotrack.stream.seeing.vision import Vision
 from emotrack.stream.transcription.transcript import Transcript
 from emotrack.stream.utterance import Utterance
@@ -23,7 +24,16 @@ LATE = "late"
 class Answers:
     """Describes utterances and has them fused; an answer that was computed early stands as long as nothing has changed for it."""
 
-    def __init__(self, feeds: Mapping[int, Feed], vision: Vision, parts: Parts, labeller: Labeller, *, patient: bool) -> None:
+    def __init__(
+        self,
+        feeds: Mapping[int, Feed],
+        vision: Vision,
+        parts: Parts,
+        labeller: Labeller,
+        watch: RecogniserWatch,
+        *,
+        patient: bool,
+    ) -> None:
         """`patient`: wait for the words of utterances that are still open, so that they do not depend on the machine's speed."""
         text = parts.encoders.text
         self.conversation = Conversation(0 if text is None else text.context, parts.bundle.configuration.revisions)
@@ -33,14 +43,18 @@ class Answers:
         self._vision = vision
         self._encoders = parts.encoders
         self._labeller = labeller
-        self._patience = WORDS_SECONDS if patient else 0.0
+        self._watch = watch
+        self._patient = patient
         # Where there is a recogniser, an utterance without one was opened while the user wanted no text.
         self._wordless = parts.speechless if parts.transcriber is None else USER
 
+    def hurry(self) -> None:
+        """The session is to end: wait no longer for the words of an open utterance; callable from any thread."""
+        self._patient = False
+
     def so_far(self, utterance: Utterance, speaker: str, now: float) -> Answer:
         """The answer to an utterance of `speaker` that is still open at session time `now`, with the words that are sure by now."""
-        words = None if utterance.transcription is None else utterance.transcription.so_far(self._patience)
-        heard = Heard(words, self._speechless(utterance) or "not yet")
+        heard = Heard(self._words_so_far(utterance, now), self._speechless(utterance) or "not yet")
         return self._answer(utterance, heard, self.conversation.around(speaker), now, finished=False)
 
     def conclusive(self, utterance: Utterance, speaker: str) -> Answer:
@@ -77,6 +91,17 @@ class Answers:
             sheds_bodies=self._vision.sheds_bodies,
         )
         return self._labeller.answer(evidence, (time.perf_counter() - began) * 1e3)
+
+    def _words_so_far(self, utterance: Utterance, now: float) -> Transcript | None:
+        if utterance.transcription is None:
+            return None
+        patience = 0.0 if not self._patient or self._watch.hangs or utterance.waited_in_vain else WORDS_SECONDS
+        began = time.monotonic()
+        words = utterance.transcription.so_far(patience)
+        if patience and time.monotonic() - began >= patience:
+            utterance.waited_in_vain = True
+            self._watch.missed(now)
+        return words
 
     def _heard(self, utterance: Utterance) -> Heard:
         transcript = utterance.transcript

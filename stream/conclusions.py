@@ -15,11 +15,12 @@ from emotrack.stream.emotions import emotion, probabilities
 from emotrack.stream.ended import EndedUtterances
 from emotrack.stream.feed import Feed
 from emotrack.stream.labelling import Answer, Labeller
-from emotrack.stream.late_words import MISSES, Awaited, LateWords, RecogniserWatch
+from emotrack.stream.late_words import Awaited, LateWords
 from emotrack.stream.messages import Emotion, Error, Speaker, SpeakerRef, Timing
 from emotrack.stream.observing import Conclusion
 from emotrack.stream.parts import Parts
 from emotrack.stream.published import Published
+from emotrack.stream.recogniser_watch import MISSES, RecogniserWatch
 from emotrack.stream.seeing.vision import Vision
 from emotrack.stream.speakers.assign import AssignedSpeaker, SpeakerAssigner
 from emotrack.stream.transcription.transcript import Transcript
@@ -59,7 +60,7 @@ class Conclusions:
         self._bundle = parts.bundle.identifier
         self._settings = parts.settings.labels
         self._labeller = Labeller(parts.bundle, parts.heads)
-        self._answers = Answers(feeds, vision, parts, self._labeller, patient=patient)
+        self._answers = Answers(feeds, vision, parts, self._labeller, watch, patient=patient)
         self._assigner = assigner
         self._watch = watch
         self._ended = EndedUtterances(vision, self._settings, watch, patient=patient)
@@ -90,6 +91,7 @@ class Conclusions:
     def hurry(self) -> None:
         """The session is to end: wait no longer for a transcript than the drain allows; callable from any thread."""
         self._ended.hurry()
+        self._answers.hurry()
 
     def close(self) -> None:
         """Let go of what utterances still hold that have no final label, or one without its words."""
@@ -139,7 +141,7 @@ class Conclusions:
                 self._final(utterance)
         moment = self._watch.take_news()
         if moment is not None:
-            sentence = f"The recogniser left {MISSES} utterances in a row unanswered: labels wait for no words until it answers."
+            sentence = f"The recogniser gave no answer in time {MISSES} times in a row: labels wait for no words until it does."
             self._outbox.emit(Error(message=sentence, continues=True, source=None, time=round(moment, 3)))
 
     def finish(self) -> None:

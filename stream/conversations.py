@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 from emotrack.model.configuration import Stream
 from emotrack.stream.conclusions import Conclusions
 from emotrack.stream.feed import Feed
-from emotrack.stream.late_words import RecogniserWatch
 from emotrack.stream.parts import Parts
+from emotrack.stream.recogniser_watch import RecogniserWatch
 from emotrack.stream.seeing.vision import Vision
 from emotrack.stream.speakers.assign import make_assigners
 

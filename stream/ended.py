@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import wait
 
-from emotrack.stream.late_words import RecogniserWatch
+from emotrack.stream.recogniser_watch import RecogniserWatch
 from emotrack.stream.seeing.vision import Vision
 from emotrack.stream.settings import LabelSettings
 from emotrack.stream.transcription.transcript import TranscriptionError

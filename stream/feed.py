@@ -64,6 +64,7 @@ class Feed:
         self._windows = WindowSegmenter(settings)
         self._time = 0.0
         self._sound_until = -math.inf
+        self._muted_since = -math.inf
         self._body_seen = -math.inf
         self._count_from(0)
 
@@ -83,7 +84,11 @@ class Feed:
 
         Sound counts as there for a while after its last block: it may be late, or the picture of a file longer than its sound.
         """
-        return not self.muted and time - self._sound_until < SOUND_PATIENCE
+        return time < self._muted_since if self.muted else time - self._sound_until < SOUND_PATIENCE
+
+    def needs_sights(self, block: AudioBlock) -> bool:
+        """Whether what was seen until this block must be taken in before it is heard: without sound so far, it may be labelled."""
+        return self.window is not None or self.muted or block.time - self._sound_until > BLOCK_SECONDS
 
     def change(self, medium: Medium, time: float, *, up: bool) -> list[Utterance]:
         """A medium goes down or comes (back) up at session time `time`: the utterances that end with that."""
@@ -108,12 +113,14 @@ class Feed:
         self._sound_until = block.end
         self._ring.append(block)
         changed = self._mute.step(block.samples_32k)
+        if changed:
+            self._muted_since = block.end
         if not self.muted and (changed or self.window is not None):
             ended += self.close_window(block.time)
         if self.utterance is not None:
             self.utterance.take(block)
         probability = self._vad.probability(block.samples_16k)
-        self.summary.hear(probability, muted=self.muted)
+        self.summary.hear(block, probability)
         events = self._segmenter.step(probability)
         ended += [done for event in events if (done := self._on_segment(event)) is not None]
         return changed, ended

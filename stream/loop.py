@@ -91,7 +91,7 @@ class Loop:
     def run(self) -> None:
         """Track until every source has ended or `stop` is called; everything is closed then, whatever happened.
 
-        A source that fails ends its own feed alone. Raises what they failed with where all have, and what an encoder failed with.
+        A source that fails ends its own feed alone. Raises `UserError` where all have failed, and what an encoder failed with.
         """
         with contextlib.ExitStack() as closing:
             closing.callback(self._vision.close)
@@ -160,6 +160,8 @@ class Loop:
                 if self._wants_sights():
                     self._vision.offer(feed.index, frame)
             case Discontinuity() as gap:
+                if self._ordered:
+                    self._look_back()
                 self._end(feed.break_off(gap.time), arrival.arrived_ns)
                 self._health.tell(feed, "audio", "degraded", f"gap of {gap.gap:.1f} s in the audio", gap.time)
                 self._health.tell(feed, "audio", "up", "end of the gap", gap.time + gap.gap)
@@ -173,6 +175,8 @@ class Loop:
             self._health.beat(self._now, self._now, 0.0)
 
     def _hear(self, feed: Feed, block: AudioBlock, arrived_ns: int) -> None:
+        if self._ordered and feed.needs_sights(block):
+            self._look_back()
         changed, ended = feed.hear(block)
         if changed:
             reason = "muted: digital silence" if feed.muted else "sound again"
@@ -272,7 +276,8 @@ class Loop:
         self._conversations.finish()
         self._raise_failure()
         if len(self._failures) == len(self._feeds) and not self._stopping.is_set():
-            raise self._failures[0]
+            told = "; ".join(f"{feed.name}: {feed.summary.failure}" for feed in self._feeds)
+            raise UserError(f"Nothing is left to track, since no source could be read to its end ({told}).") from self._failures[0]
 
     def _describe(self) -> AudioDescription | None:
         encoders = self._parts.encoders

@@ -193,7 +193,7 @@ class Session(Envelope, frozen=True, kw_only=True, tag="session"):
 
 
 class Emotion(Envelope, frozen=True, kw_only=True, tag="emotion"):
-    """The label of one utterance: while it lasts (partial), at its end (final), or changed by later ones (revised)."""
+    """The label of one utterance: while it lasts (partial), at its end (final), changed by later ones or late words (revised)."""
 
     source: Identifier
     """The feed in which it was spoken."""

@@ -34,7 +34,8 @@ class LabelSettings(Section):
     partial_interval: float = Field(0.5, ge=0.1)
     """Seconds between two partial labels of one open utterance."""
     text_deadline: float = Field(5.0, ge=0)
-    """Seconds after an endpoint for which a final label waits for its transcript; then text is masked as late."""
+    """Seconds after an endpoint for which a final label waits for its transcript; then text is masked as late, and the label is
+    revised when the words come. It waits less where it keeps another feed's label waiting."""
     vision_deadline: float = Field(0.3, ge=0)
     """Seconds after an endpoint for which a final label waits for frames already taken to be looked at."""
     revision_threshold: float = Field(0.1, ge=0, le=1)

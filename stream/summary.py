@@ -3,7 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from emotrack.stream.hearing.audio import BLOCK_SECONDS
+import numpy as np
+
+from emotrack.stream.hearing.audio import BLOCK_SECONDS, AudioBlock
+from emotrack.stream.hearing.muted import SILENT_PEAK
 from emotrack.stream.hearing.segmentation import SegmentationSettings
 from emotrack.stream.seeing.vision import Sighting
 
@@ -43,10 +46,10 @@ class FeedSummary:
         """Of a feed that has given nothing yet."""
         return cls(source, settings.minimum_speech, settings.start_threshold)
 
-    def hear(self, probability: float, *, muted: bool) -> None:
+    def hear(self, block: AudioBlock, probability: float) -> None:
         """A block with this probability of speech."""
         self.heard += BLOCK_SECONDS
-        if muted:
+        if float(np.abs(block.samples_32k).max(initial=0.0)) <= SILENT_PEAK:
             self.silent += BLOCK_SECONDS
         elif probability >= self.speech_threshold:
             self.speech += BLOCK_SECONDS
@@ -61,7 +64,7 @@ class FeedSummary:
     @property
     def why_nothing(self) -> str:
         """Why there is no label of the feed, in words that follow a colon."""
-        reasons = [self.failure, self._why_unheard, self._why_unseen]
+        reasons = [self.failure and self.failure.rstrip("."), self._why_unheard, self._why_unseen]
         return ", ".join(reason for reason in reasons if reason) or "it gave neither sound nor picture"
 
     @property
@@ -84,7 +87,8 @@ class FeedSummary:
             return f"all {self.looked} pictures dark"
         if not self.with_faces:
             return f"no face in {self.looked} pictures"
-        return f"a face in {self.with_faces} of {self.looked} pictures, which makes no label by itself while there is sound"
+        alone = ", which makes no label by itself while there is sound" if self.heard else ""
+        return f"a face in {self.with_faces} of {self.looked} pictures{alone}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +105,8 @@ class Summary:
     @property
     def sentence(self) -> str:
         """For people: short where there were labels; else what was discarded of each feed, and why."""
-        without = [feed for feed in self.feeds if not feed.labels]
-        parts = [f"no label of {feed.source}: {feed.why_nothing}." for feed in without]
+        parts = [f"{feed.source} failed: {feed.failure.rstrip('.')}." for feed in self.feeds if feed.labels and feed.failure]
+        parts += [f"no label of {feed.source}: {feed.why_nothing}." for feed in self.feeds if not feed.labels]
         if self.labels:
             speech = sum(feed.speech for feed in self.feeds)
             faces = sum(feed.faces for feed in self.feeds)

@@ -39,6 +39,8 @@ class Utterance:
     """When the transcript was asked for (seconds of `time.perf_counter`)."""
     answered_at: float | None = None
     """When it was there; told by the recogniser's own thread, and therefore perhaps a moment after that."""
+    waited_in_vain: bool = False
+    """Whether a label waited for its words while it was open, and got no answer."""
     revision: int = 0
     answer: "Answer | None" = None
     """Computed at a pause, before it is known whether the utterance has ended there."""

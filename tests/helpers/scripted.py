@@ -196,6 +196,8 @@ class Words:
         pass
 
     def so_far(self, patience: float) -> Transcript | None:
+        """Nothing is said of an utterance before its end; one that is never answered keeps whoever waits."""
+        time.sleep(patience if self._delay is None else 0.0)
         return None
 
     def keep(self, samples: int) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from emotrack.stream import ended, late_words
+from emotrack.stream import answers, ended, late_words, recogniser_watch
 from emotrack.stream.loop import Loop
 from emotrack.stream.media import Source
 from emotrack.stream.messages import Emotion, Error, Heartbeat, Message
@@ -151,7 +151,7 @@ def test_at_the_end_words_are_waited_for_as_long_as_their_labels_would_have(trac
 def test_a_recogniser_that_hangs_is_told_once_and_waited_for_again_when_it_answers(
     track: Track, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(late_words, "IN_TIME_SECONDS", 0.3)
+    monkeypatch.setattr(recogniser_watch, "IN_TIME_SECONDS", 0.3)
     source = turns(*[0.3] * 7, pause=0.6)
     messages = track(Recogniser(lambda opened: None if opened < 5 else 0.0), [source], "stream.labels.text_deadline=0.3")
     finals = emotions(messages, "final")
@@ -160,24 +160,25 @@ def test_a_recogniser_that_hangs_is_told_once_and_waited_for_again_when_it_answe
     assert min(totals[:3]) >= 300 and max(totals[3:]) < 250
     assert [final.transcript is not None for final in finals] == [False] * 5 + [True] * 2
     (error,) = errors(messages)
-    assert error.continues and error.source is None and "3 utterances in a row" in error.message
+    assert error.continues and error.source is None and "3 times in a row" in error.message
     after = messages.index(error)
     assert messages.index(finals[2]) < after < messages.index(finals[5])
 
 
-def test_a_fast_run_gives_a_recogniser_up_that_hangs(track: Track, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("partials", [0.1, 60.0], ids=["partials", "finals alone"])
+def test_a_fast_run_gives_a_recogniser_up_that_hangs(track: Track, monkeypatch: pytest.MonkeyPatch, partials: float) -> None:
     monkeypatch.setattr(ended, "REQUEST_SECONDS", 0.2)
     monkeypatch.setattr(ended, "REQUEST_SHARE", 0.0)
+    monkeypatch.setattr(answers, "WORDS_SECONDS", 0.2)
     began = time.monotonic()
-    messages = track(Recogniser(None), [turns(*[0.3] * 12)], realtime=False)
-    assert time.monotonic() - began < 12 * 0.2 + 3
-    finals = emotions(messages, "final")
-    assert [final.modalities["text"].reason for final in finals] == ["transcription failed"] * 12
+    messages = track(Recogniser(None), [turns(*[0.5] * 12)], f"stream.labels.partial_interval={partials}", realtime=False)
+    assert time.monotonic() - began < 3 * 0.2 + 4
+    assert len(emotions(messages, "partial")) >= (12 if partials < 1 else 0)
+    assert [final.modalities["text"].reason for final in emotions(messages, "final")] == ["transcription failed"] * 12
     *failed, hanging = errors(messages)
-    assert [error.message.startswith("Transcription failed: the recogniser gave no answer within") for error in failed] == [
-        True
-    ] * 2
-    assert "3 utterances in a row" in hanging.message and all(error.continues for error in (*failed, hanging))
+    assert {error.message for error in failed} == {"Transcription failed: the recogniser gave no answer within 0 seconds."}
+    assert len(failed) == (1 if partials < 1 else 2)
+    assert "3 times in a row" in hanging.message and hanging.continues
 
 
 class Untold(Future[Transcript]):

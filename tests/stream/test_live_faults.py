@@ -1,5 +1,6 @@
 """What a session does when something fails: a camera, a source, an encoder, the recogniser, the machine's speed."""
 
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -8,12 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from emotrack.model.errors import UserError
 from emotrack.stream.load import STEPS
 from emotrack.stream.loop import Loop
 from emotrack.stream.media import MediaItem
 from emotrack.stream.messages import Emotion, Error, Feed, Heartbeat, Message, Session
 from emotrack.stream.transcription import whisper
 from emotrack.stream.transcription.whisper_decoding import Decoded, decode
+from emotrack.stream.wire.outbox import Outbox
 from helpers.scripted import LoudnessVad, Scripted, by_time, cheap, clip_part, down, sound, up
 from helpers.tracking import Workbench, emotions
 
@@ -45,21 +48,74 @@ def test_a_camera_that_is_lost_for_a_while_masks_the_face_and_nothing_else(workb
     assert told == [("up", "start"), ("down", "the cable was pulled"), ("up", "start")]
 
 
-def broken(after: float) -> Iterator[MediaItem]:
+def broken(after: float, failure: Exception) -> Iterator[MediaItem]:
+    """Somebody speaks from half a second on; then the source fails."""
     yield from up("audio")
     yield from sound((0.5, 1e-3), (after, 0.2))
-    raise RuntimeError("the driver is on fire")
+    raise failure
 
 
 @pytest.mark.usefixtures("loud")
 @pytest.mark.parametrize("realtime", [True, False], ids=["live", "ordered"])
-def test_a_bug_in_a_source_ends_the_session_and_is_told(workbench: Workbench, realtime: bool) -> None:
-    loop, collector = workbench.loop([Scripted("bad", lambda: broken(0.4))], realtime=realtime, encoders=cheap(workbench.encoders))
-    with pytest.raises(RuntimeError, match="on fire"):
+@pytest.mark.parametrize("failure", [IndexError("list index out of range"), UserError("the camera is gone; plug it in.")], ids=repr)
+def test_a_source_that_fails_ends_its_own_feed_and_no_other(workbench: Workbench, realtime: bool, failure: Exception) -> None:
+    good = Scripted("good", [*up("audio"), *sound((0.6, 1e-3), (0.6, 0.2), (1.0, 1e-3), (0.6, 0.2), (1.0, 1e-3))])
+    bad = Scripted("bad", lambda: broken(0.5, failure))
+    encoders = cheap(workbench.encoders)
+    messages = workbench.track([good, bad], realtime=realtime, transcribe=False, encoders=encoders)
+    finals = emotions(messages, "final")
+    assert [final.source for final in finals if final.end < 1.3].count("bad") == 1
+    assert [final.source for final in finals].count("good") == 2
+    (error,) = [message for message in messages if isinstance(message, Error)]
+    assert error.continues and error.source == "bad" and str(failure) in error.message
+    (fall,) = [message for message in messages if isinstance(message, Feed) and message.state == "down"]
+    assert fall.source == "bad" and fall.medium is None and fall.reason and str(failure) in fall.reason
+    assert fall.time == pytest.approx(1.0, abs=0.3 if realtime else 0.05)
+    assert isinstance(messages[-1], Session) and messages[-1].reason == "sources ended"
+
+
+@pytest.mark.usefixtures("loud")
+@pytest.mark.parametrize("realtime", [True, False], ids=["live", "ordered"])
+def test_when_every_source_has_failed_so_has_the_session(workbench: Workbench, realtime: bool) -> None:
+    sources = [Scripted(name, lambda: broken(0.4, RuntimeError("the driver is on fire"))) for name in ("one", "two")]
+    loop, collector = workbench.loop(sources, realtime=realtime, transcribe=False, encoders=cheap(workbench.encoders))
+    with pytest.raises(UserError, match="one: RuntimeError: the driver is on fire; two: RuntimeError: the driver is on fire"):
         loop.run()
     *_, error, ended = collector.messages
     assert isinstance(error, Error) and not error.continues and "on fire" in error.message
     assert isinstance(ended, Session) and ended.state == "ended" and ended.reason == "error"
+    assert {final.source for final in emotions(collector.messages, "final")} == {"one", "two"}  # what was open was finished
+    assert [m.continues for m in collector.messages if isinstance(m, Error)] == [True, False]
+
+
+@pytest.mark.usefixtures("loud")
+@pytest.mark.parametrize("moment", ["started", "ended"])
+def test_a_message_that_cannot_leave_leaves_nothing_running(
+    workbench: Workbench, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    closed = threading.Event()
+
+    def items() -> Iterator[MediaItem]:
+        try:
+            yield from [*up("audio"), *sound((0.5, 0.2))]
+        finally:
+            closed.set()
+
+    loop, _ = workbench.loop([Scripted("line", items)], transcribe=False, encoders=cheap(workbench.encoders))
+
+    emit = Outbox.emit
+
+    def refuse(outbox: Outbox, body: Message) -> Message:
+        if isinstance(body, Session) and body.state == moment:
+            raise ValueError("that breaks the protocol")
+        return emit(outbox, body)
+
+    monkeypatch.setattr(Outbox, "emit", refuse)
+    before = set(threading.enumerate())
+    with pytest.raises(ValueError, match="breaks the protocol"):
+        loop.run()
+    assert set(threading.enumerate()) <= before
+    assert closed.is_set() or moment == "started"
 
 
 class BrokenFaces:

@@ -24,6 +24,7 @@ from emotrack.stream.labelling import Labeller
 from emotrack.stream.loop import Loop
 from emotrack.stream.media import Source
 from emotrack.stream.messages import Emotion, Message
+from emotrack.stream.recogniser_watch import RecogniserWatch
 from emotrack.stream.speakers.assign import AssignedSpeaker, SpeakerEvent
 from emotrack.stream.transcription.transcript import Transcript
 from emotrack.stream.utterance import Utterance
@@ -189,7 +190,7 @@ def answers(workbench: Workbench, listener: Listener) -> Answers:
         encoders=encoders, settings=settings, transcriber=None, speechless="no recogniser", bundle=workbench.bundle
     )
     labeller, vision = Labeller(workbench.bundle, workbench.heads), SimpleNamespace(sheds_bodies=False)
-    return Answers({0: feed}, vision, parts, labeller, patient=True)  # type: ignore[arg-type, dict-item]
+    return Answers({0: feed}, vision, parts, labeller, RecogniserWatch(5.0), patient=True)  # type: ignore[arg-type, dict-item]
 
 
 def spoken(text: str) -> Utterance:

@@ -1,0 +1,43 @@
+"""Whether the recogniser answers in time, or at all."""
+
+IN_TIME_SECONDS = 5.0
+"""After an endpoint: a recogniser that answers within this is never taken for one that hangs, however short the user's patience."""
+MISSES = 3
+"""Times in a row that it does not answer in time, until nobody waits for it any more."""
+
+
+class RecogniserWatch:
+    """Whether the session's recogniser answers in time; one that does not, since it hangs or since the machine is too slow for
+    it, is no longer waited for until it does again. Its words are then taken as they come."""
+
+    def __init__(self, text_deadline: float) -> None:
+        """`text_deadline`: seconds after an endpoint for which its label would wait for the words."""
+        self.deadline = max(text_deadline, IN_TIME_SECONDS)
+        """Seconds after an endpoint within which an answer is in time."""
+        self._missed = 0
+        self._news: float | None = None
+
+    @property
+    def trusted(self) -> bool:
+        """Whether the last answer that was due came in time."""
+        return not self._missed
+
+    @property
+    def hangs(self) -> bool:
+        """Whether it is no use to wait for it."""
+        return self._missed >= MISSES
+
+    def answered(self) -> None:
+        """It answered in time, with words or with an error."""
+        self._missed = 0
+
+    def missed(self, moment: float) -> None:
+        """It did not answer in time what was said until session time `moment`."""
+        self._missed += 1
+        if self._missed == MISSES:
+            self._news = moment
+
+    def take_news(self) -> float | None:
+        """The session time of what was said last when it came to be no use to wait for it, once each time that it does."""
+        news, self._news = self._news, None
+        return news

@@ -28,6 +28,7 @@ from helpers import sample_messages as sample
 from helpers.wire import (
     connect,
     emit_all,
+    heartbeats,
     lossy_relay,
     publishing,
     receive,
@@ -107,24 +108,6 @@ def count_calls(subscription: Subscription) -> Callable[[], int]:
     original, calls = subscription._snapshots.ask, []
     subscription._snapshots.ask = lambda *arguments: calls.append(arguments) or original(*arguments)  # type: ignore
     return lambda: len(calls)
-
-
-@contextmanager
-def heartbeats(outbox: Outbox) -> Iterator[None]:
-    """Emit heartbeats for as long as the block runs."""
-    stop = threading.Event()
-
-    def beat() -> None:
-        while not stop.wait(0.02):
-            outbox.emit(sample.heartbeat())
-
-    thread = threading.Thread(target=beat)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join()
 
 
 @pytest.mark.parametrize("session", ["s1", None])

@@ -54,7 +54,7 @@ def test_requests_and_replies_are_what_is_shown() -> None:
     assert replies[0].id == asked.id
     for block, reply in zip(shown("reply"), replies, strict=True):
         assert set(json.loads(block)) == {"reply", *reply.__struct_fields__}
-    assert f"at most {PAGE:,} |" in DOCUMENT and f"the last {RING:,} are kept" in DOCUMENT.replace("\n", " ")
+    assert f"at most {PAGE:,}, fewer" in DOCUMENT and f"the last {RING:,} are kept" in DOCUMENT.replace("\n", " ")
 
 
 @contextmanager

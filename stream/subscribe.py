@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 RECEIVED_WAITING = 10_000
 """Messages that may wait unread on this side, so that none is dropped while a loss is being healed."""
 LARGEST_MESSAGE = 8 << 20
-"""Bytes; who sends more in one message is disconnected."""
+"""Bytes; who sends more in one message is disconnected for good."""
 HEALING = 10.0
 """Seconds that one loss may take to heal, however many pages of events its publisher has."""
 LONGEST_PROBLEM = 500
@@ -56,8 +56,9 @@ def subscribe(
     What holds at the time of joining comes first: the session, the feeds, every speaker and their label. With `since` (a
     `seq` of `session`; 0: its beginning) it is everything after that which the publisher still has.
     `server_key` (the publisher's key or its file) and `keys` (this client's `.key_secret` file) turn encryption on.
-    After `timeout` seconds without a message `TimeoutError` is raised (healing a loss may take `HEALING` seconds more). `on_problem` is told, in one sentence each, what
-    went wrong without ending the subscription (keys that are refused, a tracker that died); by default it is logged as a warning.
+    After `timeout` seconds without a message `TimeoutError` is raised (healing a loss may take `HEALING` seconds more).
+    `on_problem` is told, in one sentence each, what went wrong without ending the subscription (keys that are refused, a tracker
+    that died); by default it is logged as a warning.
     """
     if unknown := set(kinds or ()) - set(KINDS):
         raise UserError(f"{sorted(unknown)[0]!r} is no kind of message: choose among {', '.join(KINDS)}.")

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import track
 
 from emotrack.model.errors import UserError
+from emotrack.private import owner_only
 from emotrack.say import say
 from emotrack.settings import Settings, load_settings
 from emotrack.stream.wire.record import STANDARD_OUTPUT
@@ -121,7 +122,7 @@ def _prepare(folder: Path) -> None:
     if find_spec("matplotlib") is None:
         raise UserError("Pictures need a package that is missing (matplotlib); pip install 'emotrack[train]' brings it.")
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"Nothing can be written in {folder}: {error.strerror}.") from error
 
@@ -144,6 +145,7 @@ def _write(target: str, text: str) -> None:
         sys.stdout.write(text)
         return
     try:
-        Path(target).write_text(text, "utf-8")
+        with open(target, "w", encoding="utf-8", opener=owner_only) as file:
+            file.write(text)
     except OSError as error:
         raise UserError(f"{target} cannot be written: {error.strerror}.") from error

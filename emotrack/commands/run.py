@@ -61,12 +61,13 @@ def run_command(
     with contextlib.ExitStack() as undo:
         session = new_session_name()
         sinks: list[Sink] = [] if jsonl == STANDARD_OUTPUT else [LineSink(sys.stdout)]
-        sinks += [Recorder(jsonl)] if jsonl is not None else []
-        sinks += [open_recorder(record, session)] if record is not None else []
+        if jsonl is not None:
+            sinks.append(undo.enter_context(contextlib.closing(Recorder(jsonl))))
+        if record is not None:
+            sinks.append(undo.enter_context(contextlib.closing(open_recorder(record, session))))
         publisher = open_publisher(settings.stream.publish)
-        for outlet in (*sinks, publisher):
-            if outlet is not None:
-                undo.callback(outlet.close)
+        if publisher is not None:
+            undo.callback(publisher.close)
         say("loading the networks …")
         from emotrack.engines.engine import reasons
         from emotrack.engines.memory import summary

@@ -20,6 +20,7 @@ from emotrack.engines.dialogue_text import Line
 from emotrack.model.configuration import STREAMS, Stream
 from emotrack.model.errors import UserError
 from emotrack.model.memory import SpeakerMemory
+from emotrack.private import owner_only
 from emotrack.stream.conversation import TextContext
 from emotrack.stream.evidence import Evidence
 from emotrack.stream.observing import Conclusion
@@ -170,7 +171,6 @@ def evidence_of(recording: Path) -> dict[int, Path]:
 def _write(path: Path, data: bytes) -> None:
     """Complete or absent, and for its owner's eyes only."""
     temporary = path.with_name(path.name + ".new")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
+    with open(temporary, "wb", opener=owner_only) as file:
         file.write(data)
     os.replace(temporary, path)

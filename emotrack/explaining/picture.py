@@ -12,6 +12,7 @@ from emotrack.explaining.picture_style import FAINT, INK, SCALE_NAME, Palette, b
 from emotrack.explaining.picture_words import draw_words, rows_of_words
 from emotrack.explaining.report import signed
 from emotrack.model.errors import UserError
+from emotrack.private import owner_only
 from emotrack.stream.monitor.view import colour
 from emotrack.stream.wire.printable import clock
 
@@ -25,9 +26,11 @@ _COLUMNS = (2.7, 0.15, 1.1, 1.3, 2.8, 0.7, 2.35)
 
 
 def save_picture(explanation: Explanation, path: Path) -> None:
-    """Write the picture in the format of the suffix; raises `UserError` where it cannot be written."""
+    """Write the picture in the format of the suffix, for its owner's eyes only; raises `UserError` where it cannot be written."""
+    figure = draw(explanation)
     try:
-        draw(explanation).savefig(path, dpi=DOTS, facecolor="white")
+        with open(path, "wb", opener=owner_only) as file:
+            figure.savefig(file, format=path.suffix[1:], dpi=DOTS, facecolor="white")
     except OSError as error:
         raise UserError(f"The picture {path} cannot be written: {error.strerror}.") from error
 

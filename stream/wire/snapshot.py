@@ -11,7 +11,19 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
-from emotrack.stream.messages import SCHEMA, Count, Emotion, Encoding, Feed, Identifier, Message, Session, Speaker, TopicPosition, topic
+from emotrack.stream.messages import (
+    SCHEMA,
+    Count,
+    Emotion,
+    Encoding,
+    Feed,
+    Identifier,
+    Message,
+    Session,
+    Speaker,
+    TopicPosition,
+    topic,
+)
 
 RING = 10_000
 """Events that can be asked for again."""

@@ -58,6 +58,24 @@ def connect(subscription: Subscription, outbox: Outbox) -> list[Message]:
     return sent
 
 
+@contextmanager
+def heartbeats(outbox: Outbox) -> Iterator[None]:
+    """Emit heartbeats for as long as the block runs."""
+    stop = threading.Event()
+
+    def beat() -> None:
+        while not stop.wait(0.02):
+            outbox.emit(sample.heartbeat())
+
+    thread = threading.Thread(target=beat)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
 def wait_until_published(publisher: Publisher, message: Message) -> None:
     """Emitting only hands over; this waits until the publisher's thread has sent the message."""
     while publisher._state._seq < message.seq:

@@ -67,6 +67,8 @@ def test_a_recorded_utterance_is_explained_as_text_json_and_picture(run: Run, re
     words = [part["name"] for part in found["parts"] if part["kind"] == "word"]
     assert words == found["transcript"].split()
     assert found["deletion"]["drop"] > found["deletion"]["random_drop"]
+    private = (out / "utterance-3.png", out / "utterance-3.json", tmp_path / "found.json")
+    assert [stat.S_IMODE(path.stat().st_mode) for path in (out, *private)] == [0o700, 0o600, 0o600, 0o600]
     with Image.open(out / "utterance-3.png") as picture:
         assert picture.format == "PNG"
 

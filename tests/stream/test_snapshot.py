@@ -132,6 +132,18 @@ def test_many_events_come_in_pages() -> None:
     assert got == list(range(1, 2 * PAGE + 6))
 
 
+def test_a_page_of_large_events_holds_fewer(monkeypatch: pytest.MonkeyPatch) -> None:
+    event = encode(Outbox("s1").emit(sample.feed()))
+    monkeypatch.setattr("emotrack.stream.wire.snapshot.PAGE_BYTES", 10 * len(event) + 9)  # their numbers grow by a digit
+    state = remembered([sample.feed()] * 15)
+    first = ask(state, since=0)
+    assert len(first.events) == 10 and first.more
+    rest = ask(state, since=10)
+    assert [message.seq for message in read(rest.events)] == list(range(11, 16)) and not rest.more
+    monkeypatch.setattr("emotrack.stream.wire.snapshot.PAGE_BYTES", 1)
+    assert len(ask(state, since=0).events) == 1  # or it would never go on
+
+
 def test_what_is_kept_is_bounded() -> None:
     reply = ask(remembered([sample.emotion(number, f"spk{number}") for number in range(3 * KEPT_CURRENT)]))
     assert len(reply.current) == KEPT_CURRENT

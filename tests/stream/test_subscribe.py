@@ -1,6 +1,8 @@
 """The subscriber on real sockets: what is lost is seen and healed, who joins late catches up, filters see loss and only loss."""
 
+import os
 import random
+import signal
 import socket
 import subprocess
 import sys
@@ -8,8 +10,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import zmq
 
@@ -24,6 +28,7 @@ from helpers import sample_messages as sample
 from helpers.wire import (
     connect,
     emit_all,
+    heartbeats,
     lossy_relay,
     publishing,
     receive,
@@ -103,24 +108,6 @@ def count_calls(subscription: Subscription) -> Callable[[], int]:
     original, calls = subscription._snapshots.ask, []
     subscription._snapshots.ask = lambda *arguments: calls.append(arguments) or original(*arguments)  # type: ignore
     return lambda: len(calls)
-
-
-@contextmanager
-def heartbeats(outbox: Outbox) -> Iterator[None]:
-    """Emit heartbeats for as long as the block runs."""
-    stop = threading.Event()
-
-    def beat() -> None:
-        while not stop.wait(0.02):
-            outbox.emit(sample.heartbeat())
-
-    thread = threading.Thread(target=beat)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join()
 
 
 @pytest.mark.parametrize("session", ["s1", None])
@@ -297,6 +284,50 @@ def test_silence_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
     ]
 
 
+PUBLISHES_UNTIL_KILLED = """
+import time
+from helpers import sample_messages as sample
+from helpers.wire import publishing
+
+with publishing() as (publisher, outbox):
+    print(publisher.endpoint, flush=True)
+    while True:
+        outbox.emit(sample.heartbeat())
+        time.sleep(0.02)
+"""
+
+
+@pytest.mark.parametrize(
+    ("number", "why"),
+    [(signal.SIGKILL, "has died, or cannot be reached"), (signal.SIGSTOP, "says nothing, not even that it lives")],
+)
+def test_a_tracker_that_is_killed_or_hangs_is_told_of_once(
+    monkeypatch: pytest.MonkeyPatch, number: signal.Signals, why: str
+) -> None:
+    monkeypatch.setattr("emotrack.stream.wire.connection.LOST_FOR", 0.5)
+    problems: list[str] = []
+    command = [sys.executable, "-c", PUBLISHES_UNTIL_KILLED]
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
+        assert process.stdout is not None
+        with subscribe(process.stdout.readline().strip(), kinds=["emotion"], on_problem=problems.append) as subscription:
+            assert silent(subscription, 1.0) and not problems  # heartbeats come
+            process.send_signal(number)
+            wait_for_problem(subscription, problems)
+        process.kill()
+    assert len(problems) == 1 and why in problems[0], problems
+
+
+def test_silence_after_an_end_in_order_is_no_problem(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("emotrack.stream.wire.connection.LOST_FOR", 0.2)
+    problems: list[str] = []
+    with publishing() as (publisher, outbox), subscribe(publisher.endpoint, since=0, on_problem=problems.append) as subscription:
+        receive(subscription, len(connect(subscription, outbox)))
+        outbox.emit(sample.session("ended"))
+        receive(subscription, 1)
+        assert silent(subscription, 0.6) and not problems
+
+
 def test_a_publisher_that_says_nothing_wanted_is_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("emotrack.stream.wire.connection.QUIET_FOR", 0.4)
     problems: list[str] = []
@@ -352,6 +383,98 @@ def test_frames_that_are_no_messages_are_skipped_with_a_sentence() -> None:
             assert subscription.skipped == 4
     assert sum("Skipped" in problem for problem in problems) == 4
     assert sum("does not answer" in problem for problem in problems) == 1
+
+
+@contextmanager
+def hostile(answer: Callable[[dict[str, Any]], bytes]) -> Iterator[tuple[str, str, zmq.Socket]]:
+    """A publisher that is none of ours: its two addresses, and its PUB socket; `answer` makes the reply to a snapshot request."""
+    with zmq.Context() as context, context.socket(zmq.PUB) as pub, context.socket(zmq.ROUTER) as router:
+        pub.linger = router.linger = 0
+        ports = [each.bind_to_random_port("tcp://127.0.0.1") for each in (pub, router)]
+        over = threading.Event()
+
+        def serve() -> None:
+            while not over.is_set():
+                if router.poll(20):
+                    client, request = router.recv_multipart()
+                    router.send_multipart([client, answer(msgspec.json.decode(request))])
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        try:
+            yield f"tcp://127.0.0.1:{ports[0]}", f"tcp://127.0.0.1:{ports[1]}", pub
+        finally:
+            over.set()
+            thread.join()
+
+
+def published_over_and_over(pub: zmq.Socket, message: Message) -> threading.Timer:
+    """Send the message until it is heard: a subscription takes its time."""
+
+    def send() -> None:
+        for _ in range(20):
+            pub.send_multipart([topic(message).encode(), encode(message)])
+            time.sleep(0.02)
+
+    timer = threading.Timer(0.1, send)
+    timer.start()
+    return timer
+
+
+def test_a_refusal_cannot_steer_the_terminal() -> None:
+    problems: list[str] = []
+    refusal = msgspec.json.encode({"reply": "error", "message": "\x1b]0;owned\x07\n" + "x" * 50_000})
+    with (
+        hostile(lambda request: refusal) as (endpoint, snapshots, pub),
+        subscribe(endpoint, snapshot_endpoint=snapshots, on_problem=problems.append) as subscription,
+    ):
+        sending = published_over_and_over(pub, Outbox("s1").emit(sample.emotion()))
+        subscription.receive(5)
+        sending.join()
+    assert problems and all(problem.isprintable() and len(problem) <= 500 for problem in problems)
+    assert "refused to answer" in problems[0]
+
+
+@pytest.mark.parametrize("step", [0, 1])
+def test_a_snapshot_without_an_end_is_left(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
+    """Pages that never come nearer, or come nearer for ever, to a message that claims to be the trillionth."""
+    monkeypatch.setattr("emotrack.stream.subscribe.HEALING", 0.5)
+    far = msgspec.structs.replace(Outbox("s1").emit(sample.emotion()), seq=10**12, topic_seq=10**12)
+
+    def page(request: dict[str, Any]) -> bytes:
+        event = msgspec.structs.replace(far, seq=(request["since"] or 0) + step or 1, topic_seq=1)
+        events = [msgspec.Raw(encode(event))]
+        told = {"schema": "emotrack/1", "id": request["id"], "session": "s1", "seq": 10**12, "topics": {}, "current": []}
+        return msgspec.json.encode(told | {"reply": "snapshot", "events": events, "lost": 0, "more": True, "complete": True})
+
+    with (
+        hostile(page) as (endpoint, snapshots, pub),
+        subscribe(endpoint, since=0, snapshot_endpoint=snapshots, on_problem=lambda _: None) as subscription,
+    ):
+        sending = published_over_and_over(pub, far)
+        began = time.monotonic()
+        while subscription.receive(5).seq < far.seq:
+            pass
+        assert time.monotonic() - began < 5
+        sending.join()
+
+
+def test_a_message_of_absurd_size_is_not_taken_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("emotrack.stream.subscribe.LARGEST_MESSAGE", 100_000)
+    monkeypatch.setattr("emotrack.stream.wire.connection.LOST_FOR", 0.5)
+    problems: list[str] = []
+    refusal = msgspec.json.encode({"reply": "error", "message": "No."})
+    with (
+        hostile(lambda request: refusal) as (endpoint, snapshots, pub),
+        subscribe(endpoint, snapshot_endpoint=snapshots, on_problem=problems.append) as subscription,
+    ):
+        sending = published_over_and_over(pub, Outbox("s1").emit(sample.emotion()))
+        subscription.receive(5)
+        sending.join()
+        problems.clear()
+        pub.send_multipart([b"emotrack/1/s1/emotion/spk1/", b" " * 200_000])
+        wait_for_problem(subscription, problems)
+    assert len(problems) == 1 and "no word of an end" in problems[0] and subscription.skipped == 0
 
 
 @pytest.mark.parametrize(

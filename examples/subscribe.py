@@ -1,0 +1,36 @@
+"""Follow a running tracker: `python examples/subscribe.py [ENDPOINT]`. Needs the core install only.
+
+It starts in any order with the tracker, and goes on when that is started again.
+"""
+
+# ruff: noqa: T201
+
+import sys
+from datetime import datetime
+
+from emotrack import Emotion, Error, Feed, Heartbeat, Session, Speaker, subscribe
+
+with subscribe(sys.argv[1] if len(sys.argv) > 1 else "tcp://127.0.0.1:5556") as messages:
+    for message in messages:
+        match message:
+            case Session(state="started"):
+                print("session", message.session, "with", ", ".join(feed.source for feed in message.feeds))
+            case Session():
+                print("session", message.session, "has ended:", message.reason)
+            case Feed():
+                print(message.source, message.medium or "feed", "is", message.state, message.reason or "")
+            case Speaker(event="alias"):
+                print(message.speaker, "turns out to be", message.alias_of)
+            case Speaker():
+                print(message.speaker, "is new")
+            case Emotion(state="partial"):
+                pass  # about two a second while somebody speaks
+            case Emotion():
+                spoken = datetime.fromtimestamp(message.start_unix_ns / 1e9 + message.start)
+                print(f"{spoken:%H:%M:%S} {message.speaker.id}: {message.label} {message.confidence:.0%} ({message.state})")
+            case Heartbeat():
+                if message.lag > 2:
+                    print(f"the tracker is {message.lag:.1f} s behind")
+            case Error():
+                print("error:", message.message)
+        sys.stdout.flush()

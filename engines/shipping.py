@@ -33,14 +33,17 @@ _CHECK_BYTES = 2**19
 
 
 def main() -> None:
-    """Compile all networks of the shipped bundle anew, and hold each to the network as it is written."""
+    """Compile all networks of the shipped bundle anew, hold each to the network as it is written, and put all in their place."""
     specs = catalogue(EngineSettings(device="cpu"), load_bundle(), print).networks
-    shutil.rmtree(FOLDER, ignore_errors=True)
-    for spec in specs:
-        sys.stdout.write(f"{spec.name} …\n")
-        with tempfile.TemporaryDirectory() as folder:
-            ship(spec, Path(folder))
-            shutil.copytree(folder, FOLDER / spec.name)
+    with tempfile.TemporaryDirectory() as made:
+        for spec in specs:
+            sys.stdout.write(f"{spec.name} …\n")
+            folder = Path(made) / spec.name
+            folder.mkdir()
+            ship(spec, folder)
+        shutil.rmtree(FOLDER, ignore_errors=True)
+        shutil.copytree(made, FOLDER)
+    FOLDER.chmod(0o755)
 
 
 def ship(spec: Spec, folder: Path) -> None:

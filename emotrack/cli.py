@@ -11,7 +11,7 @@ import typer
 from emotrack import __version__
 from emotrack.cli_engines import app as engines_app
 from emotrack.cli_options import ConfigOption, ProfileOption, SetOption
-from emotrack.model.errors import UserError
+from emotrack.model.errors import UserError, first_line
 from emotrack.say import say
 from emotrack.standard_streams import standard_streams
 
@@ -368,11 +368,12 @@ def _exit_code() -> int | str | None:
         return 2
     except KeyboardInterrupt:
         return 130
-    except ModuleNotFoundError as error:
+    except ImportError as error:
         if error.name is None or error.name.split(".")[0] == "emotrack":
             raise
         extra = "track,train" if error.name.split(".")[0] in TRAINING_PACKAGES else "track"
-        say(f"the package {error.name} is missing; pip install 'emotrack[{extra}]' installs what this needs.")
+        problem = "is missing" if isinstance(error, ModuleNotFoundError) else f"does not load ({first_line(error)})"
+        say(f"the package {error.name} {problem}; pip install 'emotrack[{extra}]' installs what this needs.")
         return 2
     return 0
 

@@ -81,7 +81,10 @@ class Tracker:
             heads = open_heads(pool, bundle)
             self.engines = tuple(pool.given.values())
             """What runs the networks."""
-            transcriber = open_transcriber(settings.stream.transcription, say)
+            remarks: list[str] = []
+            transcriber = open_transcriber(settings.stream.transcription, remarks.append)
+            for remark in remarks:
+                say(remark)
             if transcriber is not None:
                 undo.callback(transcriber.close)
             parts = Parts(
@@ -92,7 +95,7 @@ class Tracker:
                 transcriber=transcriber,
                 speechless="switched off" if settings.stream.transcription.recogniser == "none" else "no recogniser",
                 outbox=self._outbox,
-                opening=opening(settings, bundle, encoders, heads, transcriber, opened),
+                opening=opening(settings, bundle, encoders, heads, transcriber, opened, remarks),
                 settings=settings.stream,
                 observe=observe,
             )
@@ -178,6 +181,7 @@ def opening(
     heads: Heads,
     transcriber: Transcriber | None,
     sources: Sequence[Source],
+    remarks: Sequence[str] = (),
 ) -> Session:
     """The message that opens a session, but for the moment of that: what tracks, with what, and what was left out and why."""
     engines = [
@@ -188,7 +192,15 @@ def opening(
     ]
     engines.append(_engine("network", "AM2-EmoJE", heads.engines))
     recogniser = None if transcriber is None else transcriber.name
-    engines.append(EngineInfo(part="transcription", model=recogniser, backend=recogniser))
+    unheard = "".join(remarks) or "switched off"
+    engines.append(
+        EngineInfo(
+            part="transcription",
+            model=recogniser,
+            backend=recogniser,
+            skipped=() if recogniser is not None else (SkippedBackend(backend="any", reason=unheard),),
+        )
+    )
     return Session(
         state="started",
         reason=None,

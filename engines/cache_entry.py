@@ -56,7 +56,7 @@ class Manifest(msgspec.Struct, frozen=True):
     """SHA-256 of each file."""
     refusal: str | None = None
     given: str | None = None
-    """Of an engine that ships: `Definition.given` of the network, by which it is recognised on every machine."""
+    """Of an engine that ships: `Definition.given` of the network, by which it is recognised; it took no time to build here."""
 
 
 @dataclass(frozen=True, slots=True)

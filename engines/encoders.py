@@ -12,6 +12,7 @@ from emotrack.engines.body import BodyEncoder, open_body
 from emotrack.engines.engine import EngineInfo, EngineUnavailable
 from emotrack.engines.face import FaceEncoder, face_spec
 from emotrack.engines.face_detection import FaceDetector, open_face_detector
+from emotrack.engines.pack import PackRefused
 from emotrack.engines.passt import PasstEncoder
 from emotrack.engines.pool import EnginePool
 from emotrack.engines.segments import AudioEncoder
@@ -72,7 +73,8 @@ class Encoders:
 def open_encoders(pool: EnginePool, settings: EngineSettings, bundle: Bundle, say: Callable[[str], None]) -> Encoders:
     """Open what `settings` ask for; what cannot be had, or fails, is left out and told once through `say`, with the cause.
 
-    Raises `EngineUnavailable` where the backend that the settings name does not run everything.
+    Raises `EngineUnavailable` where the backend that the settings name does not run everything, and `PackRefused` where their
+    engine pack does not.
     """
     opening = _Opening(pool, bundle, say, named=settings.backend != "auto")
     text = opening.try_to_open("text", settings.text, lambda: TextEncoder(pool, settings.text, adapter=bundle.parts.get("text")))
@@ -118,6 +120,8 @@ class _Opening:
             return None
         try:
             encoder = make()
+        except PackRefused:
+            raise
         except EngineUnavailable as failure:
             if self._named:
                 raise

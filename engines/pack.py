@@ -3,11 +3,11 @@
 A pack is read, never written. Its files are known by their hashes, and each engine has to answer as it did where it was made.
 """
 
+from importlib.metadata import version
 from pathlib import Path
 
 import msgspec
 
-from emotrack import __version__
 from emotrack.engines.backends.onnx_cpu import OnnxCpu
 from emotrack.engines.cache_entry import Damaged, Entry
 from emotrack.engines.definition import file_digest
@@ -36,20 +36,24 @@ class Contents(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     files: dict[str, str]
 
 
+class PackRefused(UserError):
+    """A pack that cannot be used: nothing stands in for what it lacks."""
+
+
 class EnginePack:
     """A pack that is whole."""
 
     def __init__(self, folder: Path) -> None:
-        """Raises `UserError` where there is none, or a file in it is not as it was written."""
+        """Raises `PackRefused` where there is none, or a file in it is not as it was written."""
         self.folder = folder
         self.contents = read_contents(folder)
         for name, digest in self.contents.files.items():
             try:
                 found = file_digest(folder / name)
             except OSError as error:
-                raise UserError(f"The engine pack's {folder / name} cannot be read ({error.strerror}): {_MEND}.") from None
+                raise PackRefused(f"The engine pack's {folder / name} cannot be read ({error.strerror}): {_MEND}.") from None
             if found != digest:
-                raise UserError(f"The engine pack's {folder / name} is damaged or was replaced (its SHA-256 differs): {_MEND}.")
+                raise PackRefused(f"The engine pack's {folder / name} is damaged or was replaced (its SHA-256 differs): {_MEND}.")
 
     @property
     def text(self) -> Path:
@@ -57,36 +61,36 @@ class EnginePack:
         return self.folder / TEXT
 
     def open(self, spec: Spec, threads: int) -> Engine:
-        """The engine of a network; raises `UserError` where the pack has none, or it answers otherwise on this machine."""
+        """The engine of a network; raises `PackRefused` where the pack has none, or it answers otherwise on this machine."""
         backend = OnnxCpu(threads)
         try:
             entry = Entry.read(self.folder / ENGINES / spec.name)
         except (Damaged, OSError):
-            raise UserError(f"The engine pack {self.folder} has no engine of the network {spec.name}: {_MEND}.") from None
+            raise PackRefused(f"The engine pack {self.folder} has no engine of the network {spec.name}: {_MEND}.") from None
         if entry.manifest.origin.shapes != spec.shapes:
-            raise UserError(f"The engine pack {self.folder} has the network {spec.name} with other shapes: {_MEND}.")
+            raise PackRefused(f"The engine pack {self.folder} has the network {spec.name} with other shapes: {_MEND}.")
         try:
             return open_entry(spec, backend, entry)
         except EngineRefused as refusal:
             made, here = entry.manifest.origin.made_for.get("onnxruntime"), backend.runtime
-            raise UserError(
+            raise PackRefused(
                 f"The engine of {spec.name} in {self.folder} does not do here ({refusal}); it was made with ONNX Runtime {made}, "
                 f"and here is {here}: {_MEND}."
             ) from refusal
 
 
 def read_contents(folder: Path) -> Contents:
-    """What a pack says of itself; raises `UserError` where it is none, or of another version of emotrack."""
+    """What a pack says of itself; raises `PackRefused` where it is none, or of another version of emotrack."""
     path = folder / CONTENTS
     try:
-        version = msgspec.json.decode(path.read_bytes(), type=_Version).emotrack
-        if version != __version__:
-            raise UserError(f"The engine pack {folder} was made by emotrack {version}, and here is {__version__}: {_MEND}.")
+        made_by, here = msgspec.json.decode(path.read_bytes(), type=_Version).emotrack, version("emotrack")
+        if made_by != here:
+            raise PackRefused(f"The engine pack {folder} was made by emotrack {made_by}, and here is {here}: {_MEND}.")
         return msgspec.json.decode(path.read_bytes(), type=Contents)
     except OSError as error:
-        raise UserError(f"{folder} is no engine pack ({CONTENTS}: {error.strerror}): {_MEND}.") from None
+        raise PackRefused(f"{folder} is no engine pack ({CONTENTS}: {error.strerror}): {_MEND}.") from None
     except msgspec.DecodeError as error:
-        raise UserError(f"The engine pack's {path} cannot be read ({error}): {_MEND}.") from None
+        raise PackRefused(f"The engine pack's {path} cannot be read ({error}): {_MEND}.") from None
 
 
 class _Version(msgspec.Struct):

@@ -4,11 +4,11 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 
 import msgspec
 
-from emotrack import __version__
 from emotrack.engines.backends.backend import ENGINE_FILE
 from emotrack.engines.backends.onnx_cpu import OnnxCpu
 from emotrack.engines.borrowed_weights import BORROWED, borrowed_weights
@@ -55,7 +55,7 @@ def pack(target: Path, settings: EngineSettings, bundle: Bundle, speech_detector
             shutil.copyfile(speech_detector, folder / SPEECH_DETECTOR)
             paths = sorted(path for path in folder.rglob("*") if path.is_file())
             files = {path.relative_to(folder).as_posix(): file_digest(path) for path in paths}
-            contents = Contents(__version__, bundle.identifier, settings.text, settings.audio, settings.face, files)
+            contents = Contents(version("emotrack"), bundle.identifier, settings.text, settings.audio, settings.face, files)
             write_whole(folder / CONTENTS, msgspec.json.format(msgspec.json.encode(contents)))
             os.replace(folder, target)
     except OSError as error:

@@ -3,7 +3,6 @@
 import shutil
 import sys
 import tempfile
-import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -34,20 +33,23 @@ _CHECK_BYTES = 2**19
 
 
 def main() -> None:
-    """Compile all networks of the shipped bundle anew, and hold each to the network as it is written."""
+    """Compile all networks of the shipped bundle anew, hold each to the network as it is written, and put all in their place."""
     specs = catalogue(EngineSettings(device="cpu"), load_bundle(), print).networks
-    shutil.rmtree(FOLDER, ignore_errors=True)
-    for spec in specs:
-        sys.stdout.write(f"{spec.name} …\n")
-        with tempfile.TemporaryDirectory() as folder:
-            ship(spec, Path(folder))
-            shutil.copytree(folder, FOLDER / spec.name)
+    with tempfile.TemporaryDirectory() as made:
+        for spec in specs:
+            sys.stdout.write(f"{spec.name} …\n")
+            folder = Path(made) / spec.name
+            folder.mkdir()
+            ship(spec, folder)
+        shutil.rmtree(FOLDER, ignore_errors=True)
+        shutil.copytree(made, FOLDER)
+    FOLDER.chmod(0o755)
 
 
 def ship(spec: Spec, folder: Path) -> None:
     """Put an engine of `spec` into `folder`; raises `EngineRefused` where it differs from the network."""
     assert isinstance(spec.definition, Definition)
-    backend, began = OnnxCpu(threads=1), time.perf_counter()
+    backend = OnnxCpu(threads=1)
     backend.build(spec, "fp32", folder)
     model = onnx.load(folder / ENGINE_FILE)
     borrowed = _borrow(model, lent_tensors(spec.definition))
@@ -62,8 +64,7 @@ def ship(spec: Spec, folder: Path) -> None:
     check = (inputs := spec.samples(sizes, np.random.default_rng(0))[0]), reference(inputs)
     expected = [*answers(spec, reference), check]
     _, parity, memory = gated(spec, "fp32", expected, backend.on_gpu, lambda: backend.open(spec, folder))
-    seconds = round(time.perf_counter() - began, 1)
-    manifest = Manifest(origin_of(spec, backend, "fp32"), parity, seconds, memory, {}, given=spec.definition.given())
+    manifest = Manifest(origin_of(spec, backend, "fp32"), parity, 0.0, memory, {}, given=spec.definition.given())
     Entry.write(folder, manifest, check)
 
 

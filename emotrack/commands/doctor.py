@@ -207,7 +207,8 @@ def _recogniser(settings: "Settings") -> Iterator[Finding]:
     from emotrack.model.bundle import load_bundle
     from emotrack.stream.transcription.open import open_transcriber
 
-    wanted = "text" in load_bundle(settings.bundle).configuration.trained and settings.stream.transcription.recogniser != "none"
+    trained = load_bundle(settings.bundle).configuration.trained
+    wanted = "text" in trained and "none" not in (settings.engines.text, settings.stream.transcription.recogniser)
     said: list[str] = []
     try:
         transcriber = open_transcriber(settings.stream.transcription, said.append)

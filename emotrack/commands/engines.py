@@ -65,7 +65,8 @@ def _row(standing: Standing) -> tuple[str, ...]:
     manifest, skipped = standing.manifest, reasons(standing.skipped) or "-"
     if manifest is None or manifest.parity is None:
         return standing.backend or "nothing", "-", "-", "not needed" if standing.compiled else "not yet", skipped
-    figures = f"{manifest.parity.absolute:.0e}", megabytes(manifest.memory_bytes), _took(manifest.build_seconds)
+    compiled = _took(manifest.build_seconds) if manifest.given is None else "ships with emotrack"
+    figures = f"{manifest.parity.absolute:.0e}", megabytes(manifest.memory_bytes), compiled
     return str(standing.backend), *figures, skipped
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from emotrack.model.errors import first_line
 from emotrack.stream.transcription.settings import TranscriptionSettings
 from emotrack.stream.transcription.transcript import Transcriber
 from emotrack.stream.transcription.unavailable import RecogniserUnavailable
@@ -17,7 +18,12 @@ def open_transcriber(settings: TranscriptionSettings, say: Callable[[str], None]
         return None
     try:
         weights = find_weights(settings.model, settings.download)
-        from emotrack.stream.transcription.whisper import WhisperTranscriber  # imports what is of use only with weights
+        try:
+            from emotrack.stream.transcription.whisper import WhisperTranscriber  # imports what is of use only with weights
+        except (ImportError, OSError) as failure:
+            raise RecogniserUnavailable(
+                f"Whisper's libraries do not load ({first_line(failure)})", "pip install 'emotrack[edge]' brings them"
+            ) from failure
 
         return WhisperTranscriber(weights, settings, say)
     except RecogniserUnavailable as absent:

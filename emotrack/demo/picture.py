@@ -39,5 +39,6 @@ if __name__ == "__main__":
     from emotrack.settings import load_settings
     from emotrack.tracker import Tracker
 
-    tracker = Tracker([str(clip_path())], load_settings(overrides=["stream.publish.endpoint=none"]))
+    # As fast as it goes nothing is shed, so that the same labels come everywhere.
+    tracker = Tracker([str(clip_path())], load_settings(overrides=["stream.publish.endpoint=none"]), realtime=False)
     Path(sys.argv[1]).write_text(picture(tracker.messages()), "utf-8")

@@ -70,8 +70,6 @@ class LiveLines:
         match message:
             case Emotion(state="final" | "revised"):
                 return label_line(message, named=len(self._sources) > 1 or message.speaker.id not in self._sources)
-            case Speaker(event="new") if message.speaker in self._sources:
-                return None  # one participant a source, as everybody knows who started it
             case Feed() | Speaker() | Error() if is_news(before, message):
                 bad = isinstance(message, Error) or (isinstance(message, Feed) and message.state != "up")
                 return _row(Text(clock(message.time), style="dim"), Text(plain(tell(message)), style="yellow" if bad else "dim"))

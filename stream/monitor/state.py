@@ -9,6 +9,8 @@ TREND = 40
 KEPT_NOTICES = 40
 """Last events; as many are shown as there are rows."""
 KEPT_SPEAKERS = 64
+LASTING = ("untrained", "user", "switched off")
+"""Reasons of a masked stream that hold all session long or that the user gave: not worth a word."""
 LOAD = "load: "
 """How the reason begins why a feed works worse where the tracker is short of time."""
 
@@ -73,15 +75,23 @@ def fold(state: MonitorState, message: Message) -> MonitorState:
             state = replace(state, feeds={**state.feeds, (message.source, message.medium or ""): message})
             return _with_notice(state, message, bad=message.state != "up") if is_news(before, message) else state
         case Speaker():
-            return _with_notice(_with_alias(state, message) if message.event == "alias" else state, message)
+            after = _with_alias(state, message) if message.event == "alias" else state
+            return _with_notice(after, message) if is_news(state, message) else after
         case Error():
             return _with_notice(state, message, bad=True)
     return state
 
 
 def is_news(state: MonitorState, event: Feed | Speaker | Error) -> bool:
-    """Whether an event is worth a line after `state`: that a feed opened well is not, nor what befell another feed at once."""
-    if not isinstance(event, Feed):
+    """Whether an event is worth a line after `state`.
+
+    No news is a feed that opened well, what was told of another feed at the same moment, and a speaker who is named after a feed:
+    its one participant, as everybody knows who started it.
+    """
+    if isinstance(event, Speaker):
+        known = () if state.session is None else (feed.source for feed in state.session.feeds)
+        return event.event != "new" or event.speaker not in known
+    if isinstance(event, Error):
         return True
     before = state.feeds.get((event.source, event.medium or ""))
     if event.state == "up" and (before is None or before.state == "up"):

@@ -9,7 +9,7 @@ from rich.live import Live
 
 from emotrack.stream.messages import Emotion, Error, Feed, Message, ModalityState, Session, Speaker
 from emotrack.stream.monitor.remarks import warnings_shown
-from emotrack.stream.monitor.state import MonitorState, fold, tell
+from emotrack.stream.monitor.state import LASTING, MonitorState, fold, tell
 from emotrack.stream.monitor.view import render
 from emotrack.stream.wire.printable import clock, shorten
 from emotrack.stream.wire.printable import plain as printable
@@ -18,8 +18,6 @@ FRAMES_PER_SECOND = 8
 REMARKED_FOR = 30.0
 """Seconds that a warning stays in the picture of a session; before the first message they stay."""
 NAME_WIDTH = 14
-NOT_WORTH_A_LINE = ("untrained", "user", "switched off")
-"""Reasons of a masked stream that hold all session long or that the user gave."""
 
 
 def run_monitor(messages: Iterable[Message], console: Console, *, plain: bool, waiting: str | None = None) -> None:
@@ -66,9 +64,7 @@ def describe(message: Message) -> str | None:
 
 def describe_masked(modes: dict[str, ModalityState]) -> str:
     """The streams that a label was made without, and why, where that is worth saying."""
-    return ", ".join(
-        _describe_mode(name, mode) for name, mode in modes.items() if not mode.present and mode.reason not in NOT_WORTH_A_LINE
-    )
+    return ", ".join(_describe_mode(name, mode) for name, mode in modes.items() if not mode.present and mode.reason not in LASTING)
 
 
 def _describe_modes(modes: dict[str, ModalityState]) -> str:

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from emotrack.stream.messages import Emotion, ModalityState
 from emotrack.stream.monitor.header import header
-from emotrack.stream.monitor.state import MonitorState, Notice, SpeakerState
+from emotrack.stream.monitor.state import LASTING, MonitorState, Notice, SpeakerState
 from emotrack.stream.wire.printable import clock, plain, shorten
 from emotrack.stream.wire.vocabulary import LABELS
 
@@ -111,7 +111,8 @@ def _speaker(name: str, speaker: SpeakerState, labels: tuple[str, ...], width: i
     subtitle = Text(f" {emotion.source} · {clock(emotion.start)}–{clock(emotion.end)} · {said} ", style="not dim default")
     inner = width - 4
     bars_width = inner - MODES_WIDTH - GAP
-    facts = [_mode(mode, emotion.modalities.get(mode)) for mode in MODALITIES]
+    modes = [(mode, emotion.modalities.get(mode)) for mode in MODALITIES]
+    facts = [_mode(name, mode) for name, mode in modes if mode is None or mode.present or mode.reason not in LASTING]
     facts += [Text(), _trend(speaker), _delay(emotion)]
     bars = [_bar(label, emotion, bars_width) for label in labels]
     body = Table.grid(padding=0)

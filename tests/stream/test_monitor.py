@@ -184,7 +184,6 @@ def test_the_picture_shows_everything_in_eighty_by_twenty_four() -> None:
         "joy 68 %",
         "4 % imputed: camera covered",
         "5 % imputed: not yet",
-        "masked: untrained",
         "They said yes!",
         "speaking",
         "trend",
@@ -193,6 +192,7 @@ def test_the_picture_shows_everything_in_eighty_by_twenty_four() -> None:
         KEYS,
     ):
         assert shown in text
+    assert "untrained" not in text
 
 
 @settings(deadline=None, max_examples=50)

@@ -151,6 +151,13 @@ class Tracker:
         """
         self._loop.set_modes(modes)
 
+    def levels(self) -> dict[str, float]:
+        """How loud each source is at the moment, by its name: the peak of the newest 32 ms in dBFS, minus infinity without sound.
+
+        Callable from any thread.
+        """
+        return self._loop.levels()
+
     def messages(self) -> Generator[Message, None, None]:
         """Track on a thread of its own and yield every message; leaving the iteration ends the session."""
         listener = Listener()

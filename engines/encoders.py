@@ -129,7 +129,8 @@ class _Opening:
             self._without(stream, str(failure), f"encoder failed: {shorten(failure.cause, _CAUSE, placeholder=' …')}")
             return None
         except UserError as error:
-            self._say(str(error))
+            if trained:  # nothing is said about what is masked anyway
+                self._say(str(error))
             self._without(stream, str(error))
             return None
         width = getattr(self._bundle.configuration.widths, stream)

@@ -79,6 +79,11 @@ class Feed:
         """Whether the microphone gives digital silence."""
         return self._mute.muted
 
+    @property
+    def level(self) -> float:
+        """Peak of the newest block of sound, dBFS; minus infinity where there is none."""
+        return 20 * math.log10(self._mute.peak) if self._mute.peak > 0 else -math.inf
+
     def audible(self, time: float) -> bool:
         """Whether utterances come from voice activity at session time `time`; else they are windows over what is seen.
 

@@ -88,6 +88,10 @@ class Loop:
         """What has come of the session so far."""
         return summarise([feed.summary for feed in self._feeds])
 
+    def levels(self) -> dict[str, float]:
+        """How loud each source is at the moment: the peak of its newest 32 ms, dBFS."""
+        return {feed.name: feed.level for feed in self._feeds}
+
     def run(self) -> None:
         """Track until every source has ended or `stop` is called; everything is closed then, whatever happened.
 

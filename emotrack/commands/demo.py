@@ -18,7 +18,7 @@ def demo_command(plain: bool) -> None:
     from emotrack.stream.monitor.terminal import run_monitor
     from emotrack.tracker import Tracker
 
-    say("one source is one speaker here, and its portraits smile whatever they say; see the README for telling voices apart.")
+    say("two voices share one microphone and count as one speaker here; for a while the camera is covered, then the sound is off.")
     console = Console()
     tracker = Tracker([str(clip_path())], load_settings(overrides=["stream.publish.endpoint=none"]))
     witness = Witness(tracker.bundle.configuration.trained)

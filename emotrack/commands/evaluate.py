@@ -1,39 +1,13 @@
 """`emotrack evaluate`: a bundle's figures beside the papers'."""
 
-import json
-import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import replace
+from collections.abc import Sequence
 from pathlib import Path
 
-import torch
-from platformdirs import user_cache_path
-
-from emotrack.commands.features import describe_into
-from emotrack.model.bundle import Bundle, default_directory, load_bundle
 from emotrack.model.errors import UserError
-from emotrack.model.manifest import PartName
-from emotrack.say import say
-from emotrack.settings import load_settings
-from emotrack.training.corpora.mosi import PROFILE
-from emotrack.training.corpora.open import open_corpus
-from emotrack.training.features.encoders import open_for
-from emotrack.training.features.extract import given
-from emotrack.training.features.store import Store, open_store
-from emotrack.training.progress import Bar
-from emotrack.training.tables.evaluated import Evaluated
-from emotrack.training.tables.evaluating import DIALOGUES, NEEDED, Advance, evaluate, steps
-from emotrack.training.tables.folds import fold_accuracies
-from emotrack.training.tables.measuring import stores_by_corpus
-from emotrack.training.tables.mosi import recipe
-from emotrack.training.tables.plots import PLOTS
-from emotrack.training.tables.tables import TABLES, data, markdown
+from emotrack.training.tables import NAMES
 
 ALL = "all"
-PARTS: dict[str, PartName] = {"meld": "text", "ravdess": "voice", "emodb": "voice", "ferplus": "face"}
-"""The part of a bundle that describes each corpus."""
-SHARD_ROWS = 512
+FORMATS = ("markdown", "json")
 
 
 def evaluate_command(
@@ -47,67 +21,14 @@ def evaluate_command(
     plots: Path | None,
     folds: Path | None,
 ) -> None:
-    """Measure bundles and print the table, or all of them, on stdout."""
-    names = tuple(TABLES) if table == ALL else (table,)
-    if table != ALL and table not in TABLES:
-        raise UserError(f"There is no table {table!r}; choose one of {', '.join(TABLES)}, {ALL}.")
-    if output not in ("markdown", "json"):
-        raise UserError(f"There is no format {output!r}; choose markdown or json.")
-    bundles = [load_bundle(directory) for directory in directories or [default_directory()]]
-    folder = work or user_cache_path("emotrack") / "evaluation"
-    accuracies = [] if folds is None else fold_accuracies(folds)
-    found = dict(stores_by_corpus([open_store(path) for path in stores]))
-    if reference is not None:
-        for corpus in dict.fromkeys(one for name in names for one in NEEDED[name]):
-            if corpus not in found and not (corpus == "meld" and found.keys() & set(DIALOGUES)):
-                found[corpus] = prepare(corpus, reference, bundles[0], folder / "stores")
-    # One thread a process: the trainings on MOSI share the processors among themselves.
-    torch.set_num_threads(1)
-    with measuring(steps(names, found, bundles, len(recipe(folder).seeds))) as advance:
-        evaluated = evaluate(bundles, names, found, folder / "mosi", advance, accuracies)
-    if not found:
-        say("these are the figures that the bundle keeps of its training run; --data DIR measures it again beside them.")
-    sys.stdout.write(markdown(evaluated, names) if output == "markdown" else json.dumps(data(evaluated, names), indent=2) + "\n")
-    if plots is not None:
-        draw(evaluated, names, plots)
+    """Measure bundles, as far as that was not done before, and print the table, or all of them, on stdout."""
+    if table not in (*NAMES, ALL):
+        raise UserError(f"There is no table {table!r}; choose one of {', '.join(NAMES)}, {ALL}.")
+    if output not in FORMATS:
+        raise UserError(f"There is no format {output!r}; choose {' or '.join(FORMATS)}.")
+    from emotrack.commands.evaluating import evaluate_bundles  # seconds to import: mistakes in the arguments are told before
 
-
-def draw(evaluated: Evaluated, names: Sequence[str], folder: Path) -> None:
-    """The tables as PNG files. Raises `UserError` where they cannot be written."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name in names:
-            for path in PLOTS[name](evaluated, folder):
-                say(f"drew {path}")
-    except OSError as error:
-        raise UserError(f"{error.filename or folder} cannot be written: {error.strerror or error}.") from None
-
-
-@contextmanager
-def measuring(total: int) -> Iterator[Advance]:
-    """A progress bar on stderr with the time left, if there is anything to do; what it yields is told what was just measured."""
-    if not total:
-        yield lambda _: None
-        return
-    with Bar("evaluating", total) as bar:
-
-        def advance(done: str) -> None:
-            bar.done()
-            bar.show(done)
-
-        yield advance
-
-
-def prepare(name: str, reference: Path, bundle: Bundle, folder: Path) -> Store:
-    """A store of what a corpus is tested on, described by the bundle's encoders; one that is there already is only completed."""
-    corpus = open_corpus(name, reference)
-    opened, profile = given(corpus), PROFILE
-    trained_for = next(iter(bundle.encoders), "embedded")
-    settings = load_settings(trained_for, None, ())
-    if opened is None:
-        corpus = replace(corpus, utterances=tuple(one for one in corpus.utterances if one.row.split == "test"))
-        opened, profile = open_for(corpus.streams, settings.engines, bundle.parts, say), trained_for
-    part = bundle.parts.get(PARTS[name]) if name in PARTS else None
-    out = folder / (name if part is None else f"{name}-{part.sha256[:12]}")
-    describe_into(out, corpus, opened, profile, str(reference), settings, SHARD_ROWS)
-    return open_store(out)
+    names = NAMES if table == ALL else (table,)
+    evaluate_bundles(
+        directories, names, reference=reference, stores=stores, work=work, as_json=output == "json", plots=plots, folds=folds
+    )

@@ -11,12 +11,15 @@ from queue import SimpleQueue
 from types import FrameType
 from typing import Any
 
+from rich.console import Console
+
 from emotrack.commands.lines import LineSink
 from emotrack.model.configuration import STREAMS
 from emotrack.model.errors import UserError
 from emotrack.outlets import new_session_name, open_publisher, open_recorder
 from emotrack.say import say
 from emotrack.settings import load_settings
+from emotrack.stream.monitor.scroll import LiveLines
 from emotrack.stream.sources.open import open_sources
 from emotrack.stream.wire.outbox import Sink
 from emotrack.stream.wire.record import STANDARD_OUTPUT, Recorder
@@ -42,7 +45,8 @@ def run_command(
     realtime: bool,
     apart: bool,
 ) -> None:
-    """Track until the sources end or a signal arrives. Without `--jsonl -`, labels are shown on stdout as lines."""
+    """Track until the sources end or a signal arrives. Without `--jsonl -`, labels are shown on stdout: on a terminal in colour,
+    with what is heard at the moment below them; else as plain lines."""
     given = {
         "engines.pack": engines,
         "stream.modes": parse_modes(modes),
@@ -60,7 +64,8 @@ def run_command(
     opened = open_sources(sources, settings=settings.stream.sources, notify=say)
     with contextlib.ExitStack() as undo:
         session = new_session_name()
-        sinks: list[Sink] = [] if jsonl == STANDARD_OUTPUT else [LineSink(sys.stdout)]
+        live = None if jsonl == STANDARD_OUTPUT else live_lines()
+        sinks: list[Sink] = [] if jsonl == STANDARD_OUTPUT else [live or LineSink(sys.stdout)]
         if jsonl is not None:
             sinks.append(undo.enter_context(contextlib.closing(Recorder(jsonl))))
         if record is not None:
@@ -77,6 +82,8 @@ def run_command(
         keeper = Keeper(record / f"{session}{SUFFIX}", say) if keep_evidence and record is not None else None
         undo.pop_all()  # the tracker's from here on
     with Tracker(opened, settings, realtime=realtime, session=session, publisher=publisher, sinks=sinks, observe=keeper) as tracker:
+        if live is not None:
+            live.levels = tracker.levels
         say(summary(tracker.engines))
         if left_out := reasons(skip for engine in tracker.engines for skip in engine.skipped):
             say(f"not used: {left_out}.")
@@ -87,6 +94,12 @@ def run_command(
     say(tracker.summary.sentence)
     if tracker.incomplete or (keeper is not None and not keeper.complete):
         sys.exit(1)  # what is missing was told when it happened
+
+
+def live_lines() -> LiveLines | None:
+    """What shows the labels where somebody looks at a terminal that can redraw its last lines; else None."""
+    console = Console(highlight=False)
+    return LiveLines(console) if console.is_terminal and not console.is_dumb_terminal and console.encoding == "utf-8" else None
 
 
 def how_to_watch(endpoint: str, keys: Path | None) -> str:

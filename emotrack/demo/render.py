@@ -1,40 +1,57 @@
 """Renders the demonstration clip: two portraits that move their mouths to synthesised speech.
 
-Needs `espeak-ng` (Debian package of that name) and the extra `dev`; the rendered clip is part of the package, so only those who
-change it run this: `python -m emotrack.demo.render emotrack/demo/clip.mp4`. The portrait is scikit-image's `astronaut`
-(NASA, public domain); the right one is its mirror image in other colours.
+Needs `flite` (Debian package of that name) and the extra `dev`; the rendered clip is part of the package, so only those who
+change it run this: `python -m emotrack.demo.render emotrack/demo/clip.mp4`. Everything in the clip is free: the portraits are
+scikit-image's `astronaut` (Eileen Collins, NASA) and matplotlib's `grace_hopper.jpg` (Grace Hopper, U.S. Navy), both works of
+the United States government in the public domain; the voices are Flite's `slt` and `rms` (Carnegie Mellon University, free for
+any use). Neither of the two women ever said these words.
 """
 
 import subprocess
 import sys
 import tempfile
 import wave
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
 import av
 import numpy as np
+from matplotlib import cbook
+from PIL import Image
 from scipy.ndimage import map_coordinates
 from skimage import data, transform
 
 from emotrack.demo.script import CAMERA_COVERED, DURATION, LINES, MICROPHONE_MUTED
 
-RATE = 22_050
+RATE = 16_000
 FRAMES_PER_SECOND = 25
 WIDTH, HEIGHT = 640, 360
-VOICES = (("en-us+f3", 62, 150), ("en-us+m3", 38, 145))
-"""espeak-ng voice, pitch (0 to 99) and speed (words a minute) of each speaker."""
-MOUTH = (np.array([0.362, 0.475]), np.array([0.035, 0.075]))
-"""Centre and half size of the portrait's mouth (row, column), as fractions of the portrait."""
+SIDE = HEIGHT - 60
+"""Pixels of a portrait's side."""
+VOICES = (("slt", 185), ("rms", 150))
+"""Flite's voice of each speaker and its mean pitch, Hz."""
+
+
+@dataclass(frozen=True, slots=True)
+class Portrait:
+    """A square picture, float [side, side, 3] in 0 to 1, and its mouth (row, column) as fractions of the side."""
+
+    picture: np.ndarray
+    mouth: tuple[float, float]
+    half_size: tuple[float, float]
+    """Half of the mouth's height and width."""
 
 
 def synthesise(words: str, speaker: int) -> np.ndarray:
-    """Speech of one line: float32 [samples] at 22,050 Hz."""
-    voice, pitch, speed = VOICES[speaker]
+    """Speech of one line: float32 [samples] at 16 kHz."""
+    voice, pitch = VOICES[speaker]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "line.wav"
-        subprocess.run(["espeak-ng", "-v", voice, "-p", str(pitch), "-s", str(speed), "-w", str(path), words], check=True)
+        command = ["flite", "-voice", voice, "--setf", f"int_f0_target_mean={pitch}", "-t", words, "-o", str(path)]
+        subprocess.run(command, check=True)
         with wave.open(str(path)) as file:
+            assert file.getframerate() == RATE
             samples = np.frombuffer(file.readframes(file.getnframes()), np.int16)
     return samples.astype(np.float32) / 32_768
 
@@ -56,28 +73,29 @@ def soundtrack() -> tuple[np.ndarray, np.ndarray]:
     return sound, np.clip(opening / 0.15, 0, 1)
 
 
-def portraits() -> tuple[np.ndarray, np.ndarray]:
-    """Two portraits, float [height, height, 3] in 0 to 1."""
-    left = transform.resize(data.astronaut()[:400, 30:430], (HEIGHT - 60, HEIGHT - 60), anti_aliasing=True)
-    right = np.clip(left[:, ::-1] * np.array([0.95, 0.82, 0.72]) ** 1.5 + 0.02, 0, 1)
-    return left, right
+def portraits() -> tuple[Portrait, Portrait]:
+    """A woman who smiles and one who does not."""
+    astronaut = transform.resize(data.astronaut()[:300, 75:375], (SIDE, SIDE), anti_aliasing=True)
+    with cbook.get_sample_data("grace_hopper.jpg") as file:
+        officer = np.asarray(Image.open(file).convert("RGB"))[30:430, 60:460]
+    officer = transform.resize(officer, (SIDE, SIDE), anti_aliasing=True)
+    return Portrait(astronaut, (0.49, 0.495), (0.03, 0.08)), Portrait(officer, (0.625, 0.525), (0.06, 0.10))
 
 
-def with_open_mouth(portrait: np.ndarray, opening: float, mouth_column: float) -> np.ndarray:
-    """The portrait with its mouth stretched downwards by `opening` (0 to 1) of a mouth's height."""
-    size = portrait.shape[0]
-    (row, _), (half_height, half_width) = MOUTH
-    rows, columns = np.mgrid[0:size, 0:size] / size
-    near = np.exp(-(((columns - mouth_column) / half_width) ** 2) - (((rows - row - 0.02) / (2 * half_height)) ** 2))
-    source = (rows - near * opening * half_height * np.clip((rows - row) / half_height, -0.3, 1.0)) * size
-    return np.stack([map_coordinates(portrait[..., c], [source, columns * size], order=1, mode="nearest") for c in range(3)], -1)
+def with_open_mouth(portrait: Portrait, opening: float) -> np.ndarray:
+    """The picture with its mouth stretched downwards by `opening` (0 to 1) of a mouth's height."""
+    (row, column), (half_height, half_width) = portrait.mouth, portrait.half_size
+    rows, columns = np.mgrid[0:SIDE, 0:SIDE] / SIDE
+    near = np.exp(-(((columns - column) / half_width) ** 2) - (((rows - row - 0.02) / (2 * half_height)) ** 2))
+    source = (rows - near * opening * half_height * np.clip((rows - row) / half_height, -0.3, 1.0)) * SIDE
+    layers = [map_coordinates(portrait.picture[..., c], [source, columns * SIDE], order=1, mode="nearest") for c in range(3)]
+    return np.stack(layers, -1)
 
 
 def render(target: Path) -> None:
     """Write the clip as MP4 (H.264, AAC)."""
     sound, opening = soundtrack()
     faces = portraits()
-    columns = (MOUTH[0][1], 1 - MOUTH[0][1])
     with av.open(str(target), "w") as container:
         video = container.add_stream("libx264", rate=FRAMES_PER_SECOND, options={"crf": "30", "preset": "slow"})
         video.width, video.height, video.pix_fmt = WIDTH, HEIGHT, "yuv420p"
@@ -85,11 +103,11 @@ def render(target: Path) -> None:
         for index in range(round(DURATION * FRAMES_PER_SECOND)):
             second = index / FRAMES_PER_SECOND
             canvas = np.full((HEIGHT, WIDTH, 3), 0.12)
-            for side in range(2):
-                moved = with_open_mouth(faces[side], float(opening[side, int(second * RATE)]), columns[side])
+            for side, face in enumerate(faces):
+                moved = with_open_mouth(face, float(opening[side, int(second * RATE)]))
                 sway = round(3 * np.sin(second * (0.9 + 0.3 * side)))
                 x = 10 + sway + side * (WIDTH // 2)
-                canvas[40 : 40 + moved.shape[0], x : x + moved.shape[1]] = moved
+                canvas[40 : 40 + SIDE, x : x + SIDE] = moved
             if CAMERA_COVERED[0] <= second < CAMERA_COVERED[1]:
                 canvas[:] = 0.01
             frame = av.VideoFrame.from_ndarray((canvas * 255).astype(np.uint8), format="rgb24")

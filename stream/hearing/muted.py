@@ -13,10 +13,13 @@ class MutedDetector:
 
     def __init__(self) -> None:
         self.muted = False
+        self.peak = 0.0
+        """Of the newest block, 0 to 1."""
         self._silent_blocks = 0
 
     def step(self, samples: np.ndarray) -> bool:
         """Take one block float32 [n]; True when `muted` has changed with it."""
-        self._silent_blocks = self._silent_blocks + 1 if float(np.abs(samples).max(initial=0.0)) <= SILENT_PEAK else 0
+        self.peak = float(np.abs(samples).max(initial=0.0))
+        self._silent_blocks = self._silent_blocks + 1 if self.peak <= SILENT_PEAK else 0
         before, self.muted = self.muted, self._silent_blocks >= BLOCKS_UNTIL_MUTED
         return before != self.muted

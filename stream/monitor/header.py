@@ -1,6 +1,6 @@
-"""The monitor's first row: which feeds there are and how they are, and how the tracker keeps up."""
+"""The top of the monitor's picture: which feeds there are and how they are, and how the tracker keeps up."""
 
-from collections.abc import Sequence
+from typing import Literal
 
 from rich.console import RenderableType
 from rich.table import Table
@@ -13,36 +13,56 @@ STALE_AFTER = 3.0
 """Seconds without any message after which the picture says so (heartbeats come every second)."""
 LATE_AFTER = 1.0
 """Seconds of lag worth a warning."""
-_FEED_MARKS = {"up": ("● ", "green"), "degraded": ("◐ ", "yellow"), "down": ("○ ", "red")}
+NAME_WIDTH = 20
+"""Columns of a feed's name where several feeds have a row each."""
+FEED_MARKS = {"up": ("● ", "green"), "degraded": ("◐ ", "yellow"), "down": ("○ ", "red")}
 
 
-def header(state: MonitorState, width: int, silence: float) -> RenderableType:
-    """Two ends of one line of `width` columns; `silence`: seconds since the last message."""
+def header(state: MonitorState, width: int, silence: float, most: int) -> list[RenderableType]:
+    """The rows, each of `width` columns: one feed stands in the first, several have `most` rows of their own at most.
+
+    `silence`: seconds since the last message.
+    """
     right = _condition(state, silence)
     right.truncate(width // 2, overflow="ellipsis")
     left = Text.assemble((" emotrack ", "bold reverse"), f" {clock(state.time)}  ")
-    media = [f" {medium}" if medium else "" for _, medium in state.feeds]
-    around = sum(4 + len(medium) for medium in media)  # the mark before each, two columns behind it
-    sources = [source for source, _ in state.feeds]
-    shares = share_out([len(source) for source in sources], width - right.cell_len - left.cell_len - around)
-    for feed, source, medium, share in zip(state.feeds.values(), sources, media, shares, strict=True):
-        left.append(*_FEED_MARKS[feed.state])
-        left.append(f"{shorten(source, share)}{medium}  ", style="default" if feed.state == "up" else "dim")
+    sources = list(dict.fromkeys(source for source, _ in state.feeds))
+    below: list[RenderableType] = []
+    if len(sources) == 1:
+        left.append_text(_feed(state, sources[0], width - right.cell_len - left.cell_len))
+    elif sources:
+        rows = sources if len(sources) <= most else sources[: most - 1]
+        names = min(NAME_WIDTH, max(map(len, rows), default=0))
+        below = [Text.assemble(" ", _feed(state, source, width - 1, names)) for source in rows]
+        if len(rows) < len(sources):
+            below.append(Text(f" and {len(sources) - len(rows)} more feeds", style="dim"))
     table = Table.grid(padding=0)
     table.add_column(width=width - right.cell_len, no_wrap=True, overflow="ellipsis")
     table.add_column(width=right.cell_len, no_wrap=True, justify="right")
     table.add_row(left, right)
-    return table
+    return [table, *below]
 
 
-def share_out(wishes: Sequence[int], room: int) -> list[int]:
-    """Columns for each of several names: all that it wants where that is less than an even share, which leaves more to the rest."""
-    shares = [0] * len(wishes)
-    order = sorted(range(len(wishes)), key=lambda place: wishes[place])
-    for done, place in enumerate(order):
-        shares[place] = min(wishes[place], max(1, room // (len(wishes) - done)))
-        room -= shares[place]
-    return shares
+def heard(state: MonitorState, source: str) -> tuple[Literal["up", "degraded", "down"], str | None]:
+    """How the sound of a source is, or where it has none its picture; and why, where it is not as it should be."""
+    feed = state.feeds.get((source, "audio")) or state.feeds.get((source, "video"))
+    return ("up", None) if feed is None else (feed.state, None if feed.state == "up" else feed.reason)
+
+
+def _feed(state: MonitorState, source: str, width: int, name_width: int = 0) -> Text:
+    """A feed's name and its media with their marks; where it has a row of its own, of names so wide, what is wrong with them."""
+    media = {medium: feed for (one, medium), feed in state.feeds.items() if one == source and medium}
+    row = Text()
+    for medium, feed in media.items():
+        row.append(*FEED_MARKS[feed.state])
+        row.append(f"{medium}  ", style="default" if feed.state == "up" else "dim")
+    reasons = [f"{medium}: {feed.reason}" for medium, feed in media.items() if feed.state != "up" and feed.reason]
+    if name_width and reasons:
+        row.append(plain(", ".join(reasons)), style="dim italic")
+    name = shorten(source, name_width or max(1, width - row.cell_len - 2))
+    row = Text.assemble(f"{name:<{name_width}}  ", row)
+    row.truncate(max(1, width), overflow="ellipsis")
+    return row
 
 
 def _condition(state: MonitorState, silence: float) -> Text:

@@ -9,6 +9,10 @@ TREND = 40
 KEPT_NOTICES = 40
 """Last events; as many are shown as there are rows."""
 KEPT_SPEAKERS = 64
+LASTING = ("untrained", "user", "switched off")
+"""Reasons of a masked stream that hold all session long or that the user gave: not worth a word."""
+LOAD = "load: "
+"""How the reason begins why a feed works worse where the tracker is short of time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,20 +71,39 @@ def fold(state: MonitorState, message: Message) -> MonitorState:
         case Heartbeat():
             return replace(state, heartbeat=message, time=max(state.time, message.time))
         case Feed():
+            before = state
             state = replace(state, feeds={**state.feeds, (message.source, message.medium or ""): message})
-            # Opening well is no news.
-            known = message.state == "up" and message.reason is None
-            return state if known else _with_notice(state, message, bad=message.state != "up")
+            return _with_notice(state, message, bad=message.state != "up") if is_news(before, message) else state
         case Speaker():
-            return _with_notice(_with_alias(state, message) if message.event == "alias" else state, message)
+            after = _with_alias(state, message) if message.event == "alias" else state
+            return _with_notice(after, message) if is_news(state, message) else after
         case Error():
             return _with_notice(state, message, bad=True)
     return state
 
 
+def is_news(state: MonitorState, event: Feed | Speaker | Error) -> bool:
+    """Whether an event is worth a line after `state`.
+
+    No news is a feed that opened well, what was told of another feed at the same moment, and a speaker who is named after a feed:
+    its one participant, as everybody knows who started it.
+    """
+    if isinstance(event, Speaker):
+        known = () if state.session is None else (feed.source for feed in state.session.feeds)
+        return event.event != "new" or event.speaker not in known
+    if isinstance(event, Error):
+        return True
+    before = state.feeds.get((event.source, event.medium or ""))
+    if event.state == "up" and (before is None or before.state == "up"):
+        return False
+    return not (_befalls_all(event) and any(notice.time == event.time and notice.text == tell(event) for notice in state.notices))
+
+
 def tell(message: Feed | Speaker | Error) -> str:
     """An event in words."""
     match message:
+        case Feed(reason=str(reason)) if _befalls_all(message):
+            return reason
         case Feed():
             what = f"{message.source} {message.medium or 'feed'} {message.state}"
             return f"{what}: {message.reason}" if message.reason else what
@@ -90,6 +113,11 @@ def tell(message: Feed | Speaker | Error) -> str:
             return f"new speaker: {message.speaker}"
         case Error():
             return message.message
+
+
+def _befalls_all(event: Feed) -> bool:
+    """Whether a feed is told of what every feed of the session is told at that moment: that work is left out under load."""
+    return event.medium is None and (event.reason or "").startswith(LOAD)
 
 
 def _with_emotion(state: MonitorState, emotion: Emotion) -> MonitorState:

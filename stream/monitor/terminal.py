@@ -1,16 +1,15 @@
 """Watching a session in a terminal: a live picture, or where there is no terminal one line for each event."""
 
-import logging
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 
 from rich.console import Console, RenderableType
 from rich.live import Live
 
 from emotrack.stream.messages import Emotion, Error, Feed, Message, ModalityState, Session, Speaker
-from emotrack.stream.monitor.state import MonitorState, fold, tell
+from emotrack.stream.monitor.remarks import warnings_shown
+from emotrack.stream.monitor.state import LASTING, MonitorState, fold, tell
 from emotrack.stream.monitor.view import render
 from emotrack.stream.wire.printable import clock, shorten
 from emotrack.stream.wire.printable import plain as printable
@@ -19,8 +18,6 @@ FRAMES_PER_SECOND = 8
 REMARKED_FOR = 30.0
 """Seconds that a warning stays in the picture of a session; before the first message they stay."""
 NAME_WIDTH = 14
-NOT_WORTH_A_LINE = ("untrained", "user", "switched off")
-"""Reasons of a masked stream that hold all session long or that the user gave."""
 
 
 def run_monitor(messages: Iterable[Message], console: Console, *, plain: bool, waiting: str | None = None) -> None:
@@ -32,9 +29,11 @@ def run_monitor(messages: Iterable[Message], console: Console, *, plain: bool, w
         if plain:
             if waiting:
                 Console(stderr=True).print(waiting, markup=False, highlight=False, soft_wrap=True)
+            last = None
             for message in messages:
-                if line := describe(message):
+                if (line := describe(message)) and line != last:  # what befalls every feed at once is said once
                     console.print(line, markup=False, highlight=False, soft_wrap=True)
+                    last = line
         else:
             _run_live(messages, console, waiting or "Waiting for messages …")
     except KeyboardInterrupt:
@@ -63,10 +62,14 @@ def describe(message: Message) -> str | None:
     return printable(line)
 
 
+def describe_masked(modes: dict[str, ModalityState]) -> str:
+    """The streams that a label was made without, and why, where that is worth saying."""
+    return ", ".join(_describe_mode(name, mode) for name, mode in modes.items() if not mode.present and mode.reason not in LASTING)
+
+
 def _describe_modes(modes: dict[str, ModalityState]) -> str:
-    return ", ".join(
-        _describe_mode(name, mode) for name, mode in modes.items() if mode.present or mode.reason not in NOT_WORTH_A_LINE
-    )
+    present = ", ".join(_describe_mode(name, mode) for name, mode in modes.items() if mode.present)
+    return ", ".join(part for part in (present, describe_masked(modes)) if part)
 
 
 def _describe_mode(name: str, mode: ModalityState) -> str:
@@ -78,8 +81,9 @@ def _describe_mode(name: str, mode: ModalityState) -> str:
 
 def _run_live(messages: Iterable[Message], console: Console, waiting: str) -> None:
     state, heard = MonitorState(), time.monotonic()
+    remarks: deque[tuple[float, str]] = deque(maxlen=3)
 
-    with _remarks() as remarks:
+    with warnings_shown(lambda sentence: remarks.append((time.monotonic(), sentence))):
 
         def picture() -> RenderableType:
             now = time.monotonic()
@@ -92,19 +96,3 @@ def _run_live(messages: Iterable[Message], console: Console, waiting: str) -> No
                 if not state.session_id:
                     remarks.clear()  # why nothing came
                 state, heard = fold(state, message), time.monotonic()
-
-
-@contextmanager
-def _remarks() -> Iterator[deque[tuple[float, str]]]:
-    """The last warnings logged by our own code, kept from stderr, where they would tear the picture."""
-    kept: deque[tuple[float, str]] = deque(maxlen=3)
-    handler = logging.Handler(logging.WARNING)
-    handler.emit = lambda record: kept.append((time.monotonic(), record.getMessage()))  # type: ignore[method-assign]
-    ours = logging.getLogger("emotrack")
-    propagated, ours.propagate = ours.propagate, False
-    ours.addHandler(handler)
-    try:
-        yield kept
-    finally:
-        ours.removeHandler(handler)
-        ours.propagate = propagated

@@ -1,4 +1,4 @@
-"""The monitor's picture of a `MonitorState`, made of rich renderables; lays out well from 80 columns on."""
+"""The monitor's picture of a `MonitorState`, made of rich renderables; below 80 columns a speaker is one line."""
 
 from collections.abc import Sequence
 from itertools import zip_longest
@@ -11,8 +11,8 @@ from rich.text import Text
 
 from emotrack.stream.messages import Emotion, ModalityState
 from emotrack.stream.monitor.header import header
-from emotrack.stream.monitor.state import MonitorState, Notice, SpeakerState
-from emotrack.stream.wire.printable import clock, plain
+from emotrack.stream.monitor.state import LASTING, MonitorState, Notice, SpeakerState
+from emotrack.stream.wire.printable import clock, plain, shorten
 from emotrack.stream.wire.vocabulary import LABELS
 
 COLOURS = {
@@ -28,6 +28,9 @@ OTHER_COLOUR = "#5fc7c0"
 MODALITIES = ("text", "audio", "face", "body")
 WIDEST = 100
 """Columns; beyond, bars only get longer, not clearer."""
+NARROW = 80
+"""Columns below which there is no room for bars beside the streams."""
+NAME_WIDTH = 12
 NOTICES = 3
 """Rows kept for the last events; a tall terminal has more."""
 KEYS = "Ctrl-C ends"
@@ -50,15 +53,20 @@ def render(
     if not state.session_id:
         return Group(Text(f"  {waiting}", style="dim italic"), *said, _footer(Text(), "", width))
     labels = state.session.vocabulary.labels if state.session else LABELS
-    panel_height = max(len(labels), len(MODALITIES) + 3) + 3
-    room = max(1, (height - 1 - NOTICES) // panel_height)
+    head = header(state, width, silence, max(1, height // 4))
+    narrow = width < NARROW
+    panel_height = 1 if narrow else max(len(labels), len(MODALITIES) + 3) + 3
+    room = max(1, (height - len(head) - NOTICES) // panel_height)
     latest = sorted(state.speakers, key=lambda name: state.speakers[name].emotion.end)[-room:]
     shown = [name for name in state.speakers if name in latest]  # by first appearance, so that nobody jumps about
-    parts: list[RenderableType] = [header(state, width, silence)]
-    parts += [_speaker(name, state.speakers[name], labels, width) for name in shown]
+    parts = [*head]
+    if narrow:
+        parts += [_speaker_line(name, state.speakers[name], width) for name in shown]
+    else:
+        parts += [_speaker(name, state.speakers[name], labels, width) for name in shown]
     if not shown:
         parts.append(Text("  Nobody has spoken yet.", style="dim italic"))
-    free = max(NOTICES, height - 1 - (panel_height * len(shown) or 1))
+    free = max(NOTICES, height - len(head) - (panel_height * len(shown) or 1))
     lines = [_notice(notice) for notice in state.notices]
     lines = [*lines, *said][-free:] or [Text()]
     for line in lines[:-1]:
@@ -103,7 +111,8 @@ def _speaker(name: str, speaker: SpeakerState, labels: tuple[str, ...], width: i
     subtitle = Text(f" {emotion.source} · {clock(emotion.start)}–{clock(emotion.end)} · {said} ", style="not dim default")
     inner = width - 4
     bars_width = inner - MODES_WIDTH - GAP
-    facts = [_mode(mode, emotion.modalities.get(mode)) for mode in MODALITIES]
+    modes = [(mode, emotion.modalities.get(mode)) for mode in MODALITIES]
+    facts = [_mode(name, mode) for name, mode in modes if mode is None or mode.present or mode.reason not in LASTING]
     facts += [Text(), _trend(speaker), _delay(emotion)]
     bars = [_bar(label, emotion, bars_width) for label in labels]
     body = Table.grid(padding=0)
@@ -123,6 +132,20 @@ def _speaker(name: str, speaker: SpeakerState, labels: tuple[str, ...], width: i
         width=width,
         padding=(0, 1),
     )
+
+
+def _speaker_line(name: str, speaker: SpeakerState, width: int) -> RenderableType:
+    """All of a speaker that a narrow terminal has room for: the label and the words."""
+    emotion = speaker.emotion
+    tint = colour(emotion.label)
+    line = Text.assemble(
+        ("● " if emotion.state == "partial" else "  ", tint),
+        (f"{shorten(name, NAME_WIDTH):<{NAME_WIDTH}} ", "bold"),
+        (f"{plain(emotion.label):<9.9}{emotion.confidence * 100:3.0f} % ", f"bold {tint}"),
+    )
+    line.append_text(_words(speaker, max(1, width - line.cell_len)))
+    line.truncate(width, overflow="ellipsis")
+    return line
 
 
 def _bar(label: str, emotion: Emotion, width: int) -> Text:

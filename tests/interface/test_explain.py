@@ -39,8 +39,8 @@ from helpers.sentences import adapted
 from helpers.tracking import Workbench
 
 pytestmark = pytest.mark.xdist_group("explaining")  # one worker tracks the clip once for all of them
-HAPPY, ANGRY, COVERED, MUTED = 1, 2, 3, 5
-"""Utterances of the clip: said happily, said angrily by a face that smiles, said unseen, seen unheard."""
+HAPPY, ANGRY, COVERED, MUTED = 1, 3, 4, 5
+"""Utterances of the clip: said happily by a face that smiles, said angrily unseen, sadly unseen, seen unheard."""
 
 
 @pytest.fixture(scope="module")
@@ -64,9 +64,9 @@ def fused(bundle: Bundle, tokens: dict[Stream, np.ndarray]) -> np.ndarray:
         return bundle.network.fuse(collate([tokens], bundle.configuration.widths)).vector[0].numpy()
 
 
-def strongest(explanation: Explanation, kind: str, *, against: bool = False) -> str:
+def strongest(explanation: Explanation, kind: str) -> str:
     found = [found for found in explanation.parts if found.part.kind == kind]
-    return min(found, key=lambda one: one.contribution * (1 if against else -1)).part.name
+    return max(found, key=lambda one: one.contribution).part.name
 
 
 def test_the_judge_gives_the_live_labels_again(judge: Judge, told: dict[int, Conclusion]) -> None:
@@ -78,9 +78,10 @@ def test_the_judge_gives_the_live_labels_again(judge: Judge, told: dict[int, Con
 
 def test_what_was_said_and_seen_is_what_counts(explained: dict[int, Explanation]) -> None:
     assert explained[HAPPY].label == "joy"
-    assert strongest(explained[HAPPY], "word") == "happy"
+    assert strongest(explained[HAPPY], "word") in {"happy", "wonderful."}
     assert strongest(explained[HAPPY], "region") == "mouth"
-    assert strongest(explained[ANGRY], "word", against=explained[ANGRY].label == "joy") in {"angry", "terrible"}
+    assert explained[ANGRY].label == "anger"
+    assert strongest(explained[ANGRY], "word") == "angry"
 
 
 def test_a_words_contribution_is_what_the_label_loses_when_it_is_not_said(
@@ -88,9 +89,9 @@ def test_a_words_contribution_is_what_the_label_loses_when_it_is_not_said(
 ) -> None:
     """The same by hand: the text without the word, encoded, fused, and taken into the dialogue as it was."""
     conclusion, explanation = told[ANGRY], explained[ANGRY]
-    found = next(found for found in explanation.parts if found.part.name == "terrible")
+    found = next(found for found in explanation.parts if found.part.name == "angry")
     assert conclusion.evidence.transcript is not None and workbench.encoders.text is not None
-    words = re.sub(r"\bterrible\b ?", "", conclusion.evidence.transcript.text)
+    words = re.sub(r"\bangry\b ?", "", conclusion.evidence.transcript.text)
     context = conclusion.evidence.context
     tokens = {**conclusion.evidence.tokens, "text": workbench.encoders.text.encode(words, context.speaker, context.before)}
     dialogue = Dialogue(PlainContext(workbench.bundle.network))
@@ -125,7 +126,7 @@ def test_of_regions_that_tell_the_same_each_did_its_share() -> None:
 
 
 def test_what_the_regions_did_adds_up_to_what_the_face_did(explained: dict[int, Explanation]) -> None:
-    for number in (HAPPY, ANGRY, MUTED):
+    for number in (HAPPY, MUTED):
         regions = [found.contribution for found in explained[number].parts if found.part.kind == "region"]
         assert len(regions) == len(REGIONS)
         assert sum(regions) == pytest.approx(explained[number].streams["face"].contribution, abs=1e-4)

@@ -150,7 +150,7 @@ def test_a_disk_that_fails_ends_the_keeping_and_is_told_once(told: dict[int, Con
 
 
 def test_an_utterance_that_does_not_exist(run: Run, recording: Path) -> None:
-    refused(run("explain", str(recording), "--utterance", "99"), "99", "1–6")
+    refused(run("explain", str(recording), "--utterance", "99"), "99", "1–7")
 
 
 def test_which_utterance_must_be_said(run: Run, recording: Path) -> None:
@@ -175,7 +175,7 @@ def test_a_recording_without_evidence(run: Run, recording: Path, tmp_path: Path)
     for name in ("s1", "s2"):
         (tmp_path / f"{name}{SUFFIX}").mkdir()
     refused(run("explain", str(tmp_path), "--utterance", "1"), "2 sessions", f"s2{SUFFIX}")
-    assert sorted(evidence_of(recording)) == [1, 2, 3, 4, 5, 6]
+    assert sorted(evidence_of(recording)) == [1, 2, 3, 4, 5, 6, 7]
 
 
 @pytest.mark.parametrize("content", [b"", b"x" * 100, None], ids=["empty", "nonsense", "cut"])

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emotrack.demo import clip_path
-from emotrack.demo.script import CAMERA_COVERED, LINES
+from emotrack.demo.script import CAMERA_COVERED, DURATION, LINES
 from emotrack.engines.face_detection import open_face_detector
 from emotrack.stream.seeing.face_finding import FaceFinder
 from emotrack.stream.seeing.faces import FaceObservation, FaceTracker
@@ -82,6 +82,7 @@ def test_the_speaker_of_each_line_of_the_demonstration_is_found(demonstration: S
 
 
 def test_two_people_are_two_tracks_before_and_after_the_camera_was_covered(demonstration: Sequence[FaceObservation]) -> None:
-    spans = [{face.track for face in demonstration if start <= face.time < end} for start, end in ((0, 11), (16, 30))]
+    seen = (0, CAMERA_COVERED[0]), (CAMERA_COVERED[1], DURATION)
+    spans = [{face.track for face in demonstration if start <= face.time < end} for start, end in seen]
     assert [len(span) for span in spans] == [2, 2]
     assert not spans[0] & spans[1]

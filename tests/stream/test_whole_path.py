@@ -1,14 +1,18 @@
 """The whole path on the demonstration clip: what its script says happened is what the labels say, however the media come."""
 
+import re
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+import emotrack.demo
 from emotrack.demo import clip_path
-from emotrack.demo.script import CAMERA_COVERED, LINES, MICROPHONE_MUTED
+from emotrack.demo.picture import picture
+from emotrack.demo.script import CAMERA_COVERED, LINES, MICROPHONE_MUTED, MUTED_LABEL
 from emotrack.engines.dialogue_text import Line
 from emotrack.engines.segments import SegmentRule
 from emotrack.model.batch import collate
@@ -63,6 +67,21 @@ def test_partials_carry_the_words_that_are_sure_and_the_finals_keep_most_of_them
         assert word_errors([(" ".join(words_of(final.text)[: len(heard)]), partial.transcript.text)]) < 0.5
 
 
+def test_every_line_of_the_clip_is_labelled_as_anybody_hears_it(messages: list[Message]) -> None:
+    finals = [final_of(line.start, messages) for line in LINES]
+    assert [final.label for final in finals] == [line.label for line in LINES]
+    assert {line.label for line in LINES} >= {"neutral", "joy", "sadness", "anger", "surprise"}
+    whole = [final for final in finals if all(final.modalities[name].present for name in ("text", "audio", "face"))]
+    assert len(whole) >= 4
+
+
+def test_the_picture_in_the_readme_is_what_the_monitor_shows_of_the_clip(messages: list[Message]) -> None:
+    """But for figures and the bars drawn of them, which hang on the machine."""
+    kept = Path(emotrack.demo.__file__).with_name("monitor.svg").read_text("utf-8")
+    drawn, shown = (re.findall(r">([^<>]+)</text>", re.sub(r"[▏▎▍▌▋▊▉█]+(&#160;)*", "", one)) for one in (picture(messages), kept))
+    assert [re.sub(r"\d+", "0", text) for text in drawn] == [re.sub(r"\d+", "0", text) for text in shown]
+
+
 def test_the_covered_camera_masks_the_face_and_is_reported(messages: list[Message]) -> None:
     for line in LINES:
         final = final_of(line.start, messages)
@@ -84,6 +103,7 @@ def test_the_muted_stretch_is_labelled_from_the_face_alone(messages: list[Messag
         assert final.modalities["face"].present
         assert final.modalities["audio"].reason == final.modalities["text"].reason == "muted"
         assert final.transcript is None
+        assert final.label == MUTED_LABEL
 
 
 def test_the_face_whose_mouth_moves_is_the_speakers(messages: list[Message]) -> None:

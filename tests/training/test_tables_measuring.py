@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from emotrack.commands.evaluate import prepare
+from emotrack.commands.evaluating import prepare, store_of
 from emotrack.model.bundle import NewPart, load_bundle, network_part, save_bundle
 from emotrack.model.configuration import MELD_CLASSES, STREAMS, Stream
 from emotrack.model.errors import UserError
@@ -21,12 +21,16 @@ from emotrack.training.evaluation import DialogueSet, only, outcome
 from emotrack.training.features.store import Store, open_store
 from emotrack.training.network import NetworkTraining
 from emotrack.training.reading import read_dialogues
+from emotrack.training.tables import NAMES, evaluating
 from emotrack.training.tables.encoders import face_figures, voice_figures
 from emotrack.training.tables.evaluated import Evaluated
+from emotrack.training.tables.kept import once
 from emotrack.training.tables.main import main_tables
 from emotrack.training.tables.measuring import Sources, measure_bundle
 from emotrack.training.tables.mosi import VARIANTS, experiments_of, mosi_experiments, recipe
+from emotrack.training.tables.records import Brief
 from emotrack.training.tables.streaming import streaming_tables
+from emotrack.training.tables.tables import TABLES
 from helpers.commands import emotrack
 from helpers.corpora import write_ravdess, write_store_of
 from helpers.network import random_batch, save_small_bundle, small_configuration, small_network
@@ -239,8 +243,34 @@ def test_command_prints_tables_and_draws_them(
     assert (tmp_path / "plots" / "streaming.png").exists() and "evaluating" in done.err
     done = emotrack(capfd, monkeypatch, *arguments, "--table", "all", "--format", "json")
     plain = json.loads(done.out)
-    assert list(plain["tables"]) == ["main", "missing", "ablation", "streaming", "per-class"]
+    assert tuple(plain["tables"]) == tuple(TABLES) == NAMES
     assert len(plain["metrics"]["seeds"]) == 1 and "needs media" in done.out
+
+
+def test_what_was_measured_is_not_measured_again(
+    bundle: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arguments = ["evaluate", str(bundle), "--work", str(tmp_path / "work"), "--table", "streaming"]
+    dialogue_store(tmp_path / "work" / "stores" / "meld")  # what --data made there
+    first = emotrack(capfd, monkeypatch, *arguments)
+    assert first.code == 0 and "not measured" not in first.out
+    monkeypatch.setattr(evaluating, "measure_bundle", pytest.fail)
+    again = emotrack(capfd, monkeypatch, *arguments)
+    assert (again.code, again.out) == (0, first.out)
+
+
+def test_figures_that_cannot_be_read_are_measured_again(tmp_path: Path) -> None:
+    told: list[str] = []
+
+    def measure() -> Brief:
+        told.append("measured")
+        return Brief(weighted_f1=1, macro_f1=2, accuracy=3)
+
+    assert once(tmp_path, Brief, ["a"], measure) == once(tmp_path, Brief, ["a"], measure)
+    assert once(tmp_path, Brief, ["b"], measure) and len(told) == 2
+    for path in tmp_path.iterdir():
+        path.write_text("{")
+    assert once(tmp_path, Brief, ["a"], measure).accuracy == 3 and len(told) == 3
 
 
 @pytest.mark.parametrize(
@@ -307,7 +337,7 @@ def test_encoders_are_judged_by_their_own_heads(tmp_path: Path) -> None:
     ]
     store = open_store(write_store_of(tmp_path / "r", rows, [{"audio": one} for one in sounds], VOICE_EMOTIONS, corpus="ravdess"))
     found = voice_figures(bundle, store, None)
-    assert found is not None and found.clips == 3
+    assert found.clips == 3
     assert found.recall_by_class[wrong] == 0 and found.by_sex["male"] == 100 and found.accuracy < 100
     # Three of four votes decide; an even split decides nothing and is left out.
     votes = [np.eye(10, dtype=int)[EXPRESSIONS.index(name)] * 10 for name in answers]
@@ -315,13 +345,7 @@ def test_encoders_are_judged_by_their_own_heads(tmp_path: Path) -> None:
     rows = [Row(f"{place}", f"{place}", 0, "test", "x", votes=tuple(vote.tolist())) for place, vote in enumerate(votes)]
     store = open_store(write_store_of(tmp_path / "f", rows, [{"face": one[:1]} for one in sounds], EXPRESSIONS, corpus="ferplus"))
     seen = face_figures(bundle, store)
-    assert seen is not None and (seen.accuracy, seen.pictures) == (100.0, 5) and seen.milliseconds > 0
-    save_small_bundle(tmp_path / "without")
-    assert (
-        voice_figures(load_bundle(tmp_path / "without"), store, None)
-        is face_figures(load_bundle(tmp_path / "without"), store)
-        is None
-    )
+    assert (seen.accuracy, seen.pictures) == (100.0, 5) and seen.milliseconds > 0
 
 
 def test_a_voice_called_calm_is_a_neutral_one_in_a_corpus_that_knows_no_calm(tmp_path: Path) -> None:
@@ -341,7 +365,7 @@ def test_a_voice_called_calm_is_a_neutral_one_in_a_corpus_that_knows_no_calm(tmp
         return open_store(write_store_of(tmp_path / name, rows, [{"audio": one} for one in sounds], VOICE_EMOTIONS, corpus=name))
 
     found = voice_figures(load_bundle(tmp_path / "bundle"), store("ravdess", "neutral", "calm"), store("emodb", "neutral", "anger"))
-    assert found is not None and found.emodb_clips == 2
+    assert found.emodb_clips == 2
     assert {name: value for name, value in found.recall_by_class.items() if value} == {"calm": 100}
     assert {name: value for name, value in found.emodb_recall_by_class.items() if value} == {"neutral": 100}
 
@@ -356,11 +380,12 @@ def test_reference_data_are_described_by_the_bundle_and_kept(tmp_path: Path) -> 
     save_bundle(tmp_path / "bundle", parts, configuration=network.configuration, encoders={}, metrics={})
     bundle = load_bundle(tmp_path / "bundle")
     write_ravdess(tmp_path / "clips", range(20, 22), range(1, 4))
-    store = prepare("ravdess", tmp_path / "clips", bundle, tmp_path / "stores")
+    out = store_of("ravdess", bundle, tmp_path / "stores")
+    store = prepare("ravdess", tmp_path / "clips", bundle, out)
     assert [row.split for row in store.rows] == ["test"] * 3, "actor 20 is of dev"
     assert store.path.name == f"ravdess-{bundle.parts['voice'].sha256[:12]}"
     figures = voice_figures(bundle, store, None)
-    assert figures is not None and figures.clips == 3 and set(figures.by_sex) == {"male"}
+    assert figures.clips == 3 and set(figures.by_sex) == {"male"}
     before = sorted((one.name, one.stat().st_mtime_ns) for one in store.path.iterdir() if one.suffix == ".safetensors")
-    prepare("ravdess", tmp_path / "clips", bundle, tmp_path / "stores")
+    prepare("ravdess", tmp_path / "clips", bundle, out)
     assert before == sorted((one.name, one.stat().st_mtime_ns) for one in store.path.iterdir() if one.suffix == ".safetensors")

@@ -1,1 +1,4 @@
 """The papers' tables with our figures beside theirs."""
+
+NAMES = ("main", "missing", "ablation", "streaming", "per-class")
+"""Of the tables, as the command line and `tables.TABLES` have them."""

@@ -25,10 +25,8 @@ TIMED = 50
 
 
 @torch.inference_mode()
-def voice_figures(bundle: Bundle, ravdess: Store, emodb: Store | None) -> VoiceFigures | None:
-    """The voice network on RAVDESS's test actors and on EmoDB; None where the bundle has none."""
-    if "voice" not in bundle.parts:
-        return None
+def voice_figures(bundle: Bundle, ravdess: Store, emodb: Store | None) -> VoiceFigures:
+    """The voice network of a bundle that has one on RAVDESS's test actors and on EmoDB."""
     network = VoiceNetwork()
     fill(network, bundle.parts["voice"].path, "voice")
     labels, named, rows = clips(network, ravdess)
@@ -67,10 +65,8 @@ def clips(network: VoiceNetwork, store: Store) -> tuple[np.ndarray, np.ndarray, 
 
 
 @torch.inference_mode()
-def face_figures(bundle: Bundle, ferplus: Store) -> FaceFigures | None:
-    """The face network on the test pictures that a strict majority names; None where the bundle has none."""
-    if "face" not in bundle.parts:
-        return None
+def face_figures(bundle: Bundle, ferplus: Store) -> FaceFigures:
+    """The face network of a bundle that has one on the test pictures that a strict majority names."""
     network = FaceNetwork()
     fill(network, bundle.parts["face"].path, "face")
     network.eval().to(memory_format=torch.channels_last)

@@ -1,6 +1,8 @@
 """Measures what the chosen tables need, and no more."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from emotrack.model.bundle import Bundle
@@ -8,11 +10,14 @@ from emotrack.model.errors import UserError
 from emotrack.training.features.store import Store
 from emotrack.training.tables.encoders import face_figures, voice_figures
 from emotrack.training.tables.evaluated import Evaluated
+from emotrack.training.tables.kept import once
 from emotrack.training.tables.measuring import Sources, check_encoders, measure_bundle
-from emotrack.training.tables.mosi import VARIANTS, mosi_experiments, recipe
-from emotrack.training.tables.records import Encoders, Metrics, MosiFigures, metrics_of
+from emotrack.training.tables.mosi import VARIANTS, experiments_of, mosi_experiments, recipe
+from emotrack.training.tables.records import Encoders, FaceFigures, Measured, Metrics, MosiFigures, VoiceFigures, metrics_of
 
 Advance = Callable[[str], None]
+FIGURES = "figures"
+"""Folder, in the work folder, of what has been measured."""
 
 NEEDED: dict[str, tuple[str, ...]] = {
     "main": ("meld", "ravdess", "ferplus"),
@@ -44,7 +49,8 @@ def evaluate(
 ) -> Evaluated:
     """The figures that `tables` are made from: `stores` by corpus; several bundles are several seeds of one run.
 
-    `voice_folds`: see `fold_accuracies`; as the bundle keeps them unless given.
+    What the folder `work` keeps of the same weights and stores is not measured again. `voice_folds`: see `fold_accuracies`; as
+    the bundle keeps them unless given.
 
     Raises `UserError` where a store was made by other encoders, or where there is nothing to measure on and nothing is kept.
     """
@@ -52,13 +58,34 @@ def evaluate(
     sources = _sources(tables, stores)
     if sources is None and kept is None and set(tables) - {"ablation"}:
         raise UserError("There are no dialogues to measure this bundle on: give --data, or --store with a store of meld.")
-    now = () if sources is None else tuple(measure_bundle(one, sources, seed_of(one), advance) for one in bundles)
+    now = () if sources is None else tuple(_measured(one, sources, work, advance) for one in bundles)
     return Evaluated(
         now=now,
         kept=kept,
         mosi=_mosi(tables, stores, work, kept, advance),
-        encoders=_encoders(bundles[0], tables, stores, kept, advance, voice_folds),
+        encoders=_encoders(bundles[0], tables, stores, work, kept, advance, voice_folds),
     )
+
+
+def _measured(bundle: Bundle, sources: Sources, work: Path, advance: Advance) -> Measured:
+    stores = [None if one is None else one.manifest.key for one in (sources.dialogues, sources.voices, sources.faces)]
+    with announced(advance, sources.steps(bundle.configuration.trained)) as step:
+        measure = partial(measure_bundle, bundle, sources, seed_of(bundle), step)
+        return once(work / FIGURES, Measured, [bundle.identifier, bundle.metrics, stores], measure)
+
+
+@contextmanager
+def announced(advance: Advance, steps: int) -> Iterator[Advance]:
+    """An `advance` that in the end has told of `steps` steps, even where what they lead to was known already."""
+    left = iter(range(steps))
+
+    def step(done: str) -> None:
+        next(left, None)
+        advance(done)
+
+    yield step
+    for _ in left:
+        advance("kept")
 
 
 def seed_of(bundle: Bundle) -> int | None:
@@ -88,13 +115,18 @@ def _mosi(
     variants = _variants(tables, stores)
     if not variants:
         return kept.mosi if kept else None
-    return mosi_experiments(stores["mosi"], recipe(stores["mosi"].path), work, advance, variants)
+    store, settings = stores["mosi"], recipe(stores["mosi"].path)
+    experiments = [one.name for one in experiments_of(settings, store.manifest.key, variants)]
+    with announced(advance, len(experiments)) as step:
+        measure = partial(mosi_experiments, store, settings, work / "mosi", step, variants)
+        return once(work / FIGURES, MosiFigures, experiments, measure)
 
 
 def _encoders(
     bundle: Bundle,
     tables: Sequence[str],
     stores: Mapping[str, Store],
+    work: Path,
     kept: Metrics | None,
     advance: Advance,
     voice_folds: Sequence[float],
@@ -109,9 +141,13 @@ def _encoders(
     for name in ("ravdess", "emodb", "ferplus"):
         if name in stores:
             check_encoders(bundle, stores[name])
-    if "ravdess" in stores:
-        voice = voice_figures(bundle, stores["ravdess"], stores.get("emodb")) or voice
-    if "ferplus" in stores:
-        face = face_figures(bundle, stores["ferplus"]) or face
+    keys = {name: store.manifest.key for name, store in stores.items()}
+    if "ravdess" in stores and "voice" in bundle.parts:
+        decided_by = [bundle.parts["voice"].sha256, keys["ravdess"], keys.get("emodb")]
+        hear = partial(voice_figures, bundle, stores["ravdess"], stores.get("emodb"))
+        voice = once(work / FIGURES, VoiceFigures, decided_by, hear)
+    if "ferplus" in stores and "face" in bundle.parts:
+        decided_by = [bundle.parts["face"].sha256, keys["ferplus"]]
+        face = once(work / FIGURES, FaceFigures, decided_by, partial(face_figures, bundle, stores["ferplus"]))
     advance("encoders")
     return Encoders(voice=voice, voice_folds=known.voice_folds, face=face)

@@ -1,0 +1,44 @@
+"""Draws the README's picture: the demonstration clip tracked for real, and what the monitor shows when its last line is labelled.
+
+`python -m emotrack.demo.picture emotrack/demo/monitor.svg`, on a machine that has little else to do.
+"""
+
+import io
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from rich.console import Console
+
+from emotrack.demo import clip_path
+from emotrack.stream.messages import Feed, Message, Session
+from emotrack.stream.monitor.state import MonitorState, fold
+from emotrack.stream.monitor.view import render
+
+WIDTH, HEIGHT = 80, 19
+CHARACTER = 0.602
+"""Width of a character by its height: that of DejaVu Sans Mono, for renderers that do not stretch text to the width asked for."""
+
+
+def picture(messages: Iterable[Message]) -> str:
+    """What the monitor shows of a session just before its sources end, as SVG."""
+    console = Console(record=True, width=WIDTH, height=HEIGHT, file=io.StringIO(), force_terminal=True, color_system="truecolor")
+    state = MonitorState()
+    for message in messages:
+        if not (isinstance(message, Session) and message.state == "ended") and not (
+            isinstance(message, Feed) and message.state == "down"
+        ):
+            state = fold(state, message)
+    console.print(render(state, width=WIDTH, height=HEIGHT))
+    drawn = console.export_svg(title="emotrack demo", font_aspect_ratio=CHARACTER)
+    # Without this some renderers drop the spaces that a piece of text begins with, and shift it to the left.
+    return drawn.replace("<svg ", '<svg xml:space="preserve" ', 1)
+
+
+if __name__ == "__main__":
+    from emotrack.settings import load_settings
+    from emotrack.tracker import Tracker
+
+    # As fast as it goes nothing is shed, so that the same labels come everywhere.
+    tracker = Tracker([str(clip_path())], load_settings(overrides=["stream.publish.endpoint=none"]), realtime=False)
+    Path(sys.argv[1]).write_text(picture(tracker.messages()), "utf-8")

@@ -1,0 +1,132 @@
+"""What the terminal that tracks shows: labels below each other, wrapped by words, and under them what is heard right now."""
+
+import sys
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from emotrack.stream.messages import Emotion, Error, Feed, Message, Session, Speaker
+from emotrack.stream.monitor.header import FEED_MARKS, heard
+from emotrack.stream.monitor.remarks import warnings_shown
+from emotrack.stream.monitor.state import MonitorState, fold, is_news, tell
+from emotrack.stream.monitor.terminal import FRAMES_PER_SECOND, describe_masked
+from emotrack.stream.monitor.view import bar, colour
+from emotrack.stream.wire.outbox import Outgoing, SinkFailed
+from emotrack.stream.wire.printable import clock, plain, shorten
+
+NAME_WIDTH = 12
+"""Columns of a speaker's or a source's name."""
+METER_WIDTH = 10
+FLOOR = -60.0
+"""dBFS at which the meter is empty."""
+FALL = 4.0
+"""Decibels by which the meter falls in a frame: blocks of 32 ms come and go faster than anybody can see."""
+MOST_ROWS = 8
+"""Feeds with a row of their own."""
+
+
+class LiveLines:
+    """A sink: labels and events scroll by above; one row a feed below shows its level and the label so far."""
+
+    def __init__(self, console: Console) -> None:
+        self.levels: Callable[[], Mapping[str, float]] = dict
+        """How loud each source is, dBFS; asked for at every frame."""
+        self._console = console
+        self._state = MonitorState()
+        self._held: dict[str, float] = {}
+        self._running = ExitStack()
+        self._live = Live(
+            get_renderable=self._rows,
+            console=console,
+            refresh_per_second=FRAMES_PER_SECOND,
+            transient=True,
+            redirect_stderr=sys.stderr.isatty(),
+        )
+
+    def write(self, outgoing: Outgoing) -> None:
+        """Show one message. Raises `SinkFailed` where the terminal takes no more."""
+        before, self._state = self._state, fold(self._state, outgoing.message)
+        try:
+            if isinstance(outgoing.message, Session) and outgoing.message.state == "started":
+                self._running.enter_context(self._live)
+                self._running.enter_context(warnings_shown(self._warn))
+            if (line := self._line(before, outgoing.message)) is not None:
+                self._console.print(line)
+        except OSError as error:
+            raise SinkFailed(f"The terminal takes no more labels: {error.strerror or error}.") from error
+
+    def close(self) -> None:
+        """The rows below go, what was said stays."""
+        self._running.close()
+
+    def _warn(self, sentence: str) -> None:
+        self._console.print(Text(plain(sentence), style="yellow"))
+
+    def _line(self, before: MonitorState, message: Message) -> RenderableType | None:
+        match message:
+            case Emotion(state="final" | "revised"):
+                return label_line(message, named=len(self._sources) > 1 or message.speaker.id not in self._sources)
+            case Feed() | Speaker() | Error() if is_news(before, message):
+                bad = isinstance(message, Error) or (isinstance(message, Feed) and message.state != "up")
+                return _row(Text(clock(message.time), style="dim"), Text(plain(tell(message)), style="yellow" if bad else "dim"))
+            case Session(state="ended"):
+                return Text(plain(f"ended: {message.reason or 'no reason given'}"), style="dim")
+        return None
+
+    @property
+    def _sources(self) -> tuple[str, ...]:
+        session = self._state.session
+        return tuple(feed.source for feed in session.feeds) if session is not None else ()
+
+    def _rows(self) -> RenderableType:
+        levels = self.levels()
+        for source in self._sources:
+            self._held[source] = max(levels.get(source, FLOOR), self._held.get(source, FLOOR) - FALL, FLOOR)
+        width = min(NAME_WIDTH, max(map(len, self._sources), default=0))
+        rows = [feed_row(self._state, source, self._held[source], width) for source in self._sources[:MOST_ROWS]]
+        for row in rows:
+            row.truncate(self._console.width - 1, overflow="ellipsis")
+        return Group(*rows)
+
+
+def label_line(emotion: Emotion, *, named: bool) -> RenderableType:
+    """When, who (where `named`), what, and the words; streams that are missing for a reason worth knowing stand behind them."""
+    tint = colour(emotion.label)
+    label = Text(f"{plain(emotion.label):<9.9}{emotion.confidence * 100:4.0f} %", style=f"bold {tint}")
+    said = emotion.transcript.text if emotion.transcript else ""
+    words = Text(f"“{plain(said)}”" if said else "")
+    if emotion.state == "revised":
+        words = Text.assemble(("now so: ", "dim"), words)
+    if masked := describe_masked(emotion.modalities):
+        words.append(f"  {plain(masked)}" if said else plain(masked), style="dim italic")
+    name = [Text(shorten(emotion.speaker.id, NAME_WIDTH), style="bold")] if named else []
+    return _row(Text(clock(emotion.start), style="dim"), *name, label, words)
+
+
+def feed_row(state: MonitorState, source: str, level: float, name_width: int) -> Text:
+    """One feed at the moment: how it is, how loud (dBFS), and what is made of the utterance that is open."""
+    how, reason = heard(state, source)
+    mark, style = FEED_MARKS[how]
+    row = Text.assemble((mark, style), f"{shorten(source, name_width):<{name_width}} ")
+    row.append(bar(1 - level / FLOOR, METER_WIDTH), style="red" if level > -1 else "yellow" if level > -9 else "green")
+    speaking = [one.emotion for one in state.speakers.values() if one.emotion.source == source and one.emotion.state == "partial"]
+    if speaking:
+        now = speaking[-1]
+        row.append(f"  {plain(now.label)} {now.confidence * 100:.0f} %", style=colour(now.label))
+        row.append(f"  {now.end - now.start:.1f} s  {plain(now.transcript.text) if now.transcript else ''}", style="dim")
+    else:
+        row.append(f"  {plain(reason or 'listening')}", style="dim italic" if how == "up" else style)
+    return row
+
+
+def _row(*cells: Text) -> Table:
+    table = Table.grid(padding=(0, 2, 0, 0))
+    for _ in cells[:-1]:
+        table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    table.add_row(*cells)
+    return table

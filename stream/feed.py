@@ -54,6 +54,8 @@ class Feed:
         self.video_up = False
         self.dark = False
         self.summary = FeedSummary.of(name, settings)
+        self.pictured = False
+        """Whether there is nobody to be labelled but faces that do not move, which are pictures."""
         self.sightings: deque[Sighting] = deque()
         self.utterance: Utterance | None = None
         self.window: Utterance | None = None
@@ -65,6 +67,7 @@ class Feed:
         self._time = 0.0
         self._sound_until = -math.inf
         self._muted_since = -math.inf
+        self._watched_since: float | None = None
         self._body_seen = -math.inf
         self._count_from(0)
 
@@ -100,7 +103,10 @@ class Feed:
         self._time = max(self._time, time)
         if medium == "video":
             self.video_up = up
-            return [] if up else self.close_window()
+            if up:
+                return []
+            self.pictured |= self.window is None and self._shows_nobody_who_moves() and not self.audible(time)
+            return self.close_window()
         if up:
             self._sound_until = time
             return [] if self.muted else self.close_window(time)
@@ -136,13 +142,22 @@ class Feed:
         self.summary.see(sighting)
         while sighting.time - self.sightings[0].time > SIGHT_MEMORY:
             self.sightings.popleft()
-        if sighting.bodies:
-            self._body_seen = sighting.time
+        since = sighting.person_since
+        if since is not None:
+            self.pictured = False
+            if sighting.bodies:
+                self._body_seen = sighting.time
         if self.audible(sighting.time) or self.utterance is not None or not (label and self.video_up):
+            self._watched_since = None
             return []
         self._time = max(self._time, sighting.time)
-        occupied = bool(sighting.faces) or sighting.time - self._body_seen < BODY_MEMORY
-        events = self._windows.step(sighting.time, occupied)
+        if self._watched_since is None:
+            self._watched_since = sighting.time
+        occupied = since is not None or sighting.time - self._body_seen < BODY_MEMORY
+        if sighting.faces and not occupied:
+            self.pictured |= all(face.observation.motionless for face in sighting.faces)
+        start = max(sighting.time if since is None else since, self._watched_since)
+        events = self._windows.step(sighting.time, occupied, start)
         return [done for event in events if (done := self._on_window(event)) is not None]
 
     def seen_between(self, start: float, end: float) -> list[Sighting]:
@@ -160,6 +175,7 @@ class Feed:
         """Nothing that is seen is labelled by itself from now on: an open window ends at its last frame, or `until` (seconds)."""
         ended = [done for event in self._windows.flush(until) if (done := self._on_window(event)) is not None]
         self._windows = WindowSegmenter(self._settings)
+        self._watched_since = None
         return ended
 
     def end(self) -> list[Utterance]:
@@ -169,6 +185,10 @@ class Feed:
     def open_utterances(self) -> Iterator[Utterance]:
         """Those that have not ended."""
         yield from (utterance for utterance in (self.utterance, self.window) if utterance is not None)
+
+    def _shows_nobody_who_moves(self) -> bool:
+        """Whether the last thing seen was a face, or several, of which none is known to be a person's."""
+        return bool(self.sightings and self.sightings[-1].faces) and self.sightings[-1].person_since is None
 
     def _on_segment(self, event: SegmentEvent) -> Utterance | None:
         if isinstance(event, SpeechStarted):

@@ -43,8 +43,11 @@ class WindowSegmenter:
         self._seen = -math.inf  # the last sighting
         self._now = 0.0
 
-    def step(self, time: float, seen: bool) -> list[WindowEvent]:
-        """A frame of session time `time` (seconds, never going back); `seen` when a face or body was in it."""
+    def step(self, time: float, seen: bool, since: float = math.inf) -> list[WindowEvent]:
+        """A frame of session time `time` (seconds, never going back); `seen` when a person was in it.
+
+        `since` when it only shows now that somebody has been there for longer: a window that opens reaches back so far.
+        """
         self._now = time
         events: list[WindowEvent] = []
         if self._start is not None:
@@ -53,7 +56,7 @@ class WindowSegmenter:
                 events.append(self._close(close))
         if seen:
             if self._start is None:
-                events.append(self._open(time))
+                events.append(self._open(min(time, since)))
             self._seen = time
         return events
 

@@ -12,6 +12,7 @@ from PIL import Image
 
 from emotrack.engines.face_detection import DetectedFace
 from emotrack.stream.seeing.assignment import best_pairs
+from emotrack.stream.seeing.liveness import Liveness
 from emotrack.stream.seeing.mouth import aligned_face, mouth_motion
 
 _LIFE = 1.5
@@ -46,6 +47,10 @@ class FaceObservation:
     """float32 [5, 2]: eyes, nose, mouth corners, as in `DetectedFace`."""
     mouth_motion: float
     """Motion of the mouth beyond that of the head since the last look at this face, in aligned pixels; 0 at the first look."""
+    since: float | None = None
+    """Session time from which on this is known to be a person's face; None where it is not, or not yet."""
+    motionless: bool = False
+    """Whether it has not changed for so long that it is a picture: a poster, a drawing, a still photograph."""
 
 
 @dataclass(slots=True)
@@ -55,6 +60,7 @@ class _Track:
     box: np.ndarray
     look: np.ndarray
     face: np.ndarray
+    liveness: Liveness
 
 
 class FaceTracker:
@@ -79,12 +85,17 @@ class FaceTracker:
             motion = 0.0
             if track is None:
                 self._last_number += 1
-                track = _Track(self._last_number, time, face.box, look, aligned)
+                track = _Track(self._last_number, time, face.box, look, aligned, Liveness(time, image, face.box))
                 self._tracks.append(track)
-            elif time - track.time <= _COMPARABLE:
-                motion = mouth_motion(track.face, aligned)
+            else:
+                track.liveness.step(time, image, face.box)
+                if time - track.time <= _COMPARABLE:
+                    motion = mouth_motion(track.face, aligned)
             track.time, track.box, track.look, track.face = time, face.box, look, aligned
-            observations.append(FaceObservation(time, track.number, face.box, face.probability, face.landmarks, motion))
+            life = track.liveness
+            observations.append(
+                FaceObservation(time, track.number, face.box, face.probability, face.landmarks, motion, life.since, life.motionless)
+            )
         self._tracks.sort(key=lambda track: (-track.time, track.number))
         del self._tracks[_MAXIMUM_TRACKS:]
         return observations

@@ -27,6 +27,8 @@ class Found:
 def look_at(sightings: Sequence[Sighting], blind: str | None, unexamined: str) -> tuple[int | None, Found, Found]:
     """The speaker's face track, its descriptors and the speaker's body descriptors within an utterance's sightings.
 
+    A face that was motionless all the while is a picture, and nobody's.
+
     `blind` says why nothing can be seen at all (no video, no detector), or is None; `unexamined` why bodies were looked for in no
     frame, should that be so.
     """
@@ -36,7 +38,8 @@ def look_at(sightings: Sequence[Sighting], blind: str | None, unexamined: str) -
         return None, Found(None, "no frame"), Found(None, "no frame")
     absent = "camera covered" if all(sighting.dark for sighting in sightings) else None
     observations = [face.observation for sighting in sightings for face in sighting.faces]
-    speaker = speaking_face(observations)
+    possible = {observation.track for observation in observations if not observation.motionless}
+    speaker = speaking_face([observation for observation in observations if observation.track in possible])
     track = None if speaker is None else speaker.track
     faces = _thinned([face for sighting in sightings for face in sighting.faces if face.observation.track == track])
     crops = np.stack([face.crop for face in faces]) if faces else None
@@ -44,7 +47,7 @@ def look_at(sightings: Sequence[Sighting], blind: str | None, unexamined: str) -
     no_body = unexamined if all(sighting.bodies is None for sighting in sightings) else "no body"
     return (
         track,
-        _found([face.descriptor for face in faces], absent or "no face", crops),
+        _found([face.descriptor for face in faces], absent or ("motionless face" if observations else "no face"), crops),
         _found(_thinned(bodies), absent or no_body),
     )
 
@@ -56,8 +59,7 @@ def _body_of(sighting: Sighting, track: int | None) -> np.ndarray | None:
     face = next((face.observation.box for face in sighting.faces if face.observation.track == track), None)
     if face is None:
         return sighting.bodies[0].descriptor if len(sighting.bodies) == 1 else None
-    x, y = (face[0] + face[2]) / 2, (face[1] + face[3]) / 2
-    holding = [b for b in sighting.bodies if b.box[0] <= x <= b.box[2] and b.box[1] <= y <= b.box[3]]
+    holding = [body for body in sighting.bodies if body.carries(face)]
     return min(holding, key=lambda b: (b.box[2] - b.box[0]) * (b.box[3] - b.box[1])).descriptor if holding else None
 
 

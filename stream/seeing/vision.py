@@ -39,6 +39,11 @@ class SeenBody:
     box: np.ndarray
     descriptor: np.ndarray
 
+    def carries(self, face: np.ndarray) -> bool:
+        """Whether the middle of a face's box (x1, y1, x2, y2) lies within."""
+        x, y = (face[0] + face[2]) / 2, (face[1] + face[3]) / 2
+        return bool(self.box[0] <= x <= self.box[2] and self.box[1] <= y <= self.box[3])
+
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
@@ -50,6 +55,16 @@ class Sighting:
     bodies: tuple[SeenBody, ...] | None
     """None when bodies were not looked for in this frame."""
     dark: bool
+
+    @property
+    def person_since(self) -> float | None:
+        """Session time from which on somebody seen here is known to be a person; None where nobody is, or not yet.
+
+        A body is one, unless it carries a face that is a picture.
+        """
+        pictures = [face.observation.box for face in self.faces if face.observation.motionless]
+        bodies = [self.time for body in self.bodies or () if not any(body.carries(face) for face in pictures)]
+        return min([*bodies, *(face.observation.since for face in self.faces if face.observation.since is not None)], default=None)
 
 
 class Vision:

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from emotrack.demo import clip_path
+from emotrack.demo.script import CAMERA_COVERED, DURATION, LINES, MICROPHONE_MUTED
 from emotrack.engines.encoders import Encoders
 from emotrack.engines.face_detection import DetectedFace
 from emotrack.stream.clock import SessionClock
@@ -23,6 +24,8 @@ from emotrack.stream.sources.open import open_source
 from emotrack.stream.transcription.transcript import Transcript
 
 Items = Iterable[MediaItem]
+LINE_SECONDS = 4.2
+"""No line of the demonstration clip begins sooner after another one."""
 
 
 class Scripted:
@@ -61,6 +64,19 @@ def clip_part(begin: float, end: float, *, at: float, pictures: bool = True, sou
                 if pictures and begin <= moment < end:
                     part.append(VideoFrame(moment - begin + at, image))
     return part
+
+
+def people(seconds: float) -> list[MediaItem]:
+    """Pictures of people, without sound; twelve seconds at most."""
+    first, second = (0.0, CAMERA_COVERED[0]), (MICROPHONE_MUTED[1], DURATION)
+    shown = [*clip_part(*first, at=0.0, sounds=False), *clip_part(*second, at=first[1], sounds=False)]
+    return [item for item in shown if due(item) < seconds]
+
+
+def clip_line(number: int, *, at: float, pictures: bool = True) -> list[MediaItem]:
+    """What is shown and said for `LINE_SECONDS`, from half a second before the clip's line of this number (from 0), moved to `at`."""
+    begin = LINES[number].start - 0.5
+    return clip_part(begin, begin + LINE_SECONDS, at=at, pictures=pictures)
 
 
 def up(*media: Medium, at: float = 0.0) -> list[MediaItem]:

@@ -17,7 +17,7 @@ from emotrack.stream.messages import Emotion, Error, Feed, Heartbeat, Message, S
 from emotrack.stream.transcription import whisper
 from emotrack.stream.transcription.whisper_decoding import Decoded, decode
 from emotrack.stream.wire.outbox import Outbox
-from helpers.scripted import LoudnessVad, Scripted, by_time, cheap, clip_part, down, sound, up
+from helpers.scripted import LINE_SECONDS, LoudnessVad, Scripted, by_time, cheap, clip_line, clip_part, down, sound, up
 from helpers.tracking import Workbench, emotions
 
 pytestmark = pytest.mark.xdist_group("live session")
@@ -32,11 +32,11 @@ def loud(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_camera_that_is_lost_for_a_while_masks_the_face_and_nothing_else(workbench: Workbench) -> None:
     items = by_time(
         up("audio", "video"),
-        clip_part(0.0, 5.6, at=0.0),
-        down("video", 5.6, "the cable was pulled"),
-        clip_part(5.8, 11.0, at=5.6, pictures=False),
-        up("video", at=10.8),
-        clip_part(15.8, 19.7, at=10.8),
+        clip_line(0, at=0.0),
+        down("video", LINE_SECONDS, "the cable was pulled"),
+        clip_line(1, at=LINE_SECONDS, pictures=False),
+        up("video", at=2 * LINE_SECONDS),
+        clip_line(4, at=2 * LINE_SECONDS),
     )
     messages = workbench.track([Scripted("desk", items)], transcribe=False)
     finals = emotions(messages, "final")
@@ -137,7 +137,7 @@ def test_a_bug_in_vision_ends_the_session_even_at_its_end(workbench: Workbench) 
 
 
 def test_a_recogniser_that_fails_once_costs_one_transcript(workbench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
-    items = by_time(up("audio"), clip_part(0.0, 11.0, at=0.0, pictures=False))
+    items = by_time(up("audio"), clip_line(0, at=0.0, pictures=False), clip_line(1, at=LINE_SECONDS, pictures=False))
     failed: list[str] = []
 
     def fail_first(*arguments: Any, **options: Any) -> Decoded:

@@ -19,7 +19,20 @@ from emotrack.stream.loop import Loop
 from emotrack.stream.media import AudioChunk, MediaItem, VideoFrame
 from emotrack.stream.messages import Emotion, Feed, Heartbeat, Message, Session, Speaker
 from emotrack.stream.speakers.assign import AssignedSpeaker, SpeakerEvent
-from helpers.scripted import LoudnessVad, NumbersEncoder, Scripted, by_time, cheap, clip_part, down, sound, up
+from helpers.scripted import (
+    LINE_SECONDS,
+    LoudnessVad,
+    NumbersEncoder,
+    Scripted,
+    by_time,
+    cheap,
+    clip_line,
+    clip_part,
+    down,
+    people,
+    sound,
+    up,
+)
 from helpers.tracking import Workbench, emotions, without_timing
 
 pytestmark = pytest.mark.xdist_group("live session")
@@ -129,9 +142,9 @@ def test_a_feed_without_sound_is_labelled_by_windows(workbench: Workbench) -> No
 
 
 def test_a_window_ends_when_sound_comes_back(workbench: Workbench) -> None:
-    pictures = clip_part(0.0, 11.0, at=0.0, sounds=False)
-    speech = clip_part(0.0, 5.6, at=2.4, pictures=False)
-    items = by_time(up("video"), down("audio", 0.0, "unplugged"), pictures, up("audio", at=2.4), speech, down("audio", 8.0, "gone"))
+    gone = 2.4 + LINE_SECONDS
+    speech = by_time(up("audio", at=2.4), clip_line(0, at=2.4, pictures=False), down("audio", gone, "gone"))
+    items = by_time(up("video"), down("audio", 0.0, "unplugged"), people(11.0), speech)
     window, said, *later = finals(workbench.track([Scripted("desk", items)], WORDLESS))
     assert window.modalities["audio"].reason == "no audio" and window.end <= 2.4
     assert said.modalities["audio"].present and 2.4 < said.start < 3.4
@@ -141,8 +154,7 @@ def test_a_window_ends_when_sound_comes_back(workbench: Workbench) -> None:
 @pytest.mark.usefixtures("loud")
 def test_muting_in_mid_utterance_opens_no_window_over_it(workbench: Workbench) -> None:
     speech = sound((0.5, HUSH), (1.5, 0.2), (2.0, 0.0), (1.5, 0.2), (4.0, 0.0), (2.0, HUSH))
-    pictures = clip_part(0.0, 11.5, at=0.0, sounds=False)
-    items = by_time(up("audio", "video"), speech, pictures)
+    items = by_time(up("audio", "video"), speech, people(11.5))
     messages = workbench.track([Scripted("desk", items)], WORDLESS, "stream.segmentation.hangover=3")
     said, window = finals(messages)
     assert said.start < 0.5 < 5.5 < said.end < 6 and said.modalities["audio"].present
@@ -163,13 +175,14 @@ def test_a_gap_ends_what_is_open_and_is_told(workbench: Workbench) -> None:
 
 
 def test_what_is_too_long_is_split_and_both_parts_are_labelled(workbench: Workbench) -> None:
-    messages = workbench.track([Scripted("talk", talk(at=0.0, seconds=5.6))], WORDLESS, "stream.segmentation.maximum=3")
+    line = by_time(up("audio"), clip_line(2, at=0.0, pictures=False))
+    messages = workbench.track([Scripted("talk", line)], WORDLESS, "stream.segmentation.maximum=2")
     parts = finals(messages)
     assert len(parts) >= 2
     for one, next_one in pairwise(parts):
-        assert one.end == next_one.start and 1.4 < one.end - one.start <= 3.01
+        assert one.end == next_one.start and 0.9 < one.end - one.start <= 2.01
     assert all(part.modalities["audio"].present for part in parts)
-    assert parts[0].start < 0.6 and parts[-1].end > 4.5
+    assert parts[0].start < 0.6 and parts[-1].end > 4.0
 
 
 def test_a_description_cut_back_is_that_of_the_part_alone() -> None:
@@ -188,7 +201,8 @@ def test_a_description_cut_back_is_that_of_the_part_alone() -> None:
 
 def test_the_users_mask_may_change_while_the_session_runs(workbench: Workbench) -> None:
     """Text and face are taken away in the first utterance and given back after the second."""
-    items = by_time(up("audio", "video"), clip_part(0.0, 11.0, at=0.0), clip_part(15.8, 19.7, at=11.0))
+    lines = (clip_line(number, at=at * LINE_SECONDS) for at, number in enumerate((0, 1, 4)))
+    items = by_time(up("audio", "video"), *lines)
 
     def react(loop: Loop, message: Message) -> None:
         if isinstance(message, Emotion):

@@ -10,7 +10,7 @@ from emotrack.stream.media import Medium, MediumChange
 LONGEST_RUN = 1.0
 """Seconds of stream time without one good frame after which a damaged medium counts as down."""
 
-HEALED = 3.0
+HEALED = 5.0
 """Seconds without damage after which a medium counts as up again."""
 
 

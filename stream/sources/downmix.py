@@ -14,7 +14,7 @@ import numpy as np
 
 from emotrack.stream.media import AUDIO_RATE
 
-WINDOW = AUDIO_RATE // 100
+WINDOW = AUDIO_RATE // 50
 """Samples that are decided on at once, and held back for it at most."""
 MEMORY = 0.3
 """Seconds over which loudness and correlation are looked at."""

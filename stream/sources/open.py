@@ -1,10 +1,11 @@
 """From what the user writes to sources that are known to open, or waited for."""
 
 import re
+import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -66,8 +67,7 @@ def _wait_for(parts: "Sequence[_Part]", settings: SourceSettings, notify: Notify
     """Open all, again and again until one at least is there; raises `UserError` when none was in time."""
     deadline, told = time.monotonic() + settings.start_seconds, False
     while True:
-        with ThreadPoolExecutor(max(1, len(parts))) as pool:  # each that does not answer costs its whole time limit
-            list(pool.map(lambda part: part.open(notify), parts))
+        _side_by_side([partial(part.open, notify) for part in parts])  # each that does not answer costs its whole time limit
         absent = [part.absent for part in parts if part.absent is not None]
         if not absent or len(absent) < len(parts):
             break
@@ -79,6 +79,25 @@ def _wait_for(parts: "Sequence[_Part]", settings: SourceSettings, notify: Notify
         time.sleep(min(settings.retry_first, max(0.0, deadline - time.monotonic())))
     for reason in absent:
         notify(f"{str(reason).rstrip('.')}; it is tried again while the others are tracked.")
+
+
+def _side_by_side(calls: Sequence[Callable[[], None]]) -> None:
+    """Call them all, each on its own thread, which an interrupt leaves behind; raises what the first that failed raised."""
+    failures: dict[int, BaseException] = {}
+
+    def run(number: int, call: Callable[[], None]) -> None:
+        try:
+            call()
+        except BaseException as failure:  # noqa: BLE001 - raised again on the caller's thread
+            failures[number] = failure
+
+    threads = [threading.Thread(target=run, args=pair, name="opening", daemon=True) for pair in enumerate(calls)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if failures:
+        raise failures[min(failures)]
 
 
 @dataclass

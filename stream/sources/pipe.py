@@ -4,6 +4,7 @@ One reader takes packets of all media as they come. Until the other medium's nex
 compressed form, so that items leave in order of time however the pipe is interleaved.
 """
 
+import math
 import os
 import select
 import threading
@@ -31,6 +32,8 @@ POLL = 0.1
 """Seconds after which a reader that waits for bytes looks whether it is to end."""
 PATIENCE = 1.0
 """Seconds of silence at the start after which it is said that something is waited for."""
+LOOKING = 5.0
+"""Seconds of the media that are looked at before they are given: somebody may be writing them as they happen."""
 REST = 2**20
 """Bytes behind the last packet that are still looked at."""
 LARGEST_WAIT = 64 * 2**20
@@ -45,13 +48,15 @@ class PipeReader:
         self.name = "pipe"
         self.stop = threading.Event()
         """Ends the pipe when set."""
+        self.patience = math.inf
+        """Seconds after which a pipe into which nobody writes fails to be read."""
         self._descriptor = descriptor
         self._again: deque[bytes] = deque()
         self._kept: list[bytes] | None = []
         self._given = 0
 
     def read(self, size: int) -> bytes:
-        """Up to `size` bytes as soon as there are any; none at the end. Raises OSError."""
+        """Up to `size` bytes as soon as there are any; none at the end. Raises OSError, also when `patience` is at its end."""
         data = self._again.popleft() if self._again else self._read(size)
         if len(data) > size:
             self._again.appendleft(data[size:])
@@ -83,9 +88,12 @@ class PipeReader:
         os.close(self._descriptor)
 
     def _read(self, size: int) -> bytes:
+        begun = time.monotonic()
         while not self.stop.is_set():
             if self.wait(POLL):
                 return os.read(self._descriptor, size)
+            if time.monotonic() - begun > self.patience:
+                raise TimeoutError(f"nothing more came for {self.patience:g} s")
         return b""
 
 
@@ -206,9 +214,10 @@ def open_pipe(
         _await_first(reader, description, settings.start_seconds, named=named, notify=notify)
         os.set_blocking(descriptor, True)
         reader.begin_again(keep=True)
+        reader.patience = settings.start_seconds
         try:
             with open_container(reader) as container:
-                contents = probe(container, description)
+                contents = probe(container, description, patience=LOOKING)
         except UserError:
             raise
         except Exception as error:  # noqa: BLE001 - what PyAV raises of damaged media need not be FFmpeg's
@@ -218,6 +227,7 @@ def open_pipe(
             ) from None
         undo.pop_all()
     reader.begin_again(keep=False)
+    reader.patience = math.inf
     return PipeSource(name, description, reader, contents, settings)
 
 

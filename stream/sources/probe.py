@@ -19,7 +19,7 @@ from emotrack.stream.sources.decoding import decoded, frame_stamp
 PROBE_PACKETS = 2_000
 """Packets within which every medium must show a frame that decodes."""
 LISTENING = 60.0
-"""Seconds within which one of several audio tracks must sound to be preferred to a silent one before it."""
+"""Seconds of a file within which one of several audio tracks must sound to be preferred to a silent one before it."""
 LISTENING_PACKETS = 50_000
 """Packets that are read for that at most."""
 
@@ -43,7 +43,7 @@ class _Track:
     first: float | None = None
     """PTS (seconds) of its first frame."""
     reached: float = 0.0
-    """Seconds from there to its last frame so far."""
+    """Seconds from there to its last packet so far."""
     sounds: bool = False
     """Whether it is more than digital silence."""
     audio: AudioTrack = field(default_factory=lambda: AudioTrack(tolerance=math.inf))
@@ -58,14 +58,15 @@ class _Track:
             stamp = frame_stamp(frame) or 0.0
             if self.first is None:
                 self.first = stamp
-            self.reached = stamp - self.first
             if isinstance(frame, av.AudioFrame) and not self.sounds:
                 chunks = self.audio.push(frame, stamp)
                 self.sounds = any(np.abs(chunk.samples).max(initial=0.0) > SILENT_PEAK for chunk in chunks)
 
 
-def probe(container: InputContainer, description: str) -> Contents:
-    """Look at the first frames of each medium; raises `UserError` when there are none, else what reading raises.
+def probe(container: InputContainer, description: str, *, patience: float = LISTENING) -> Contents:
+    """Look at the first frames of each medium, `patience` seconds of them at most.
+
+    Raises `UserError` when there are none, else what reading raises.
 
     Of several audio tracks the first in which anything sounds is taken, default ones before others: recorders leave the
     track of a device silent that was not used. What is taken is settled before anything is given.
@@ -77,7 +78,7 @@ def probe(container: InputContainer, description: str) -> Contents:
     if not tracks:
         raise UserError(f"{description} has neither an audio nor a video track; give a media file.")
     try:
-        _look(container, audios, videos)
+        _look(container, audios, videos, patience)
     except Exception:  # whatever a broken container makes PyAV raise
         if all(track.first is None for track in tracks):
             raise
@@ -94,7 +95,7 @@ def probe(container: InputContainer, description: str) -> Contents:
     )
 
 
-def _look(container: InputContainer, audios: Sequence[_Track], videos: Sequence[_Track]) -> None:
+def _look(container: InputContainer, audios: Sequence[_Track], videos: Sequence[_Track], patience: float) -> None:
     """Read until every medium has shown a frame and, where there is a choice, a track is heard or none was for long."""
     by_index = {track.stream.index: track for track in (*audios, *videos)}
     packets = read_packets(container, *(track.stream for track in by_index.values()))
@@ -102,7 +103,9 @@ def _look(container: InputContainer, audios: Sequence[_Track], videos: Sequence[
         track = by_index[packet.stream_index]
         if track.first is None or (track in audios and len(audios) > 1):
             track.take(packet)
+        if track.first is not None and packet.pts is not None and packet.time_base is not None:
+            track.reached = float(packet.pts * packet.time_base) - track.first
         shown = all(any(track.first is not None for track in kind) for kind in (audios, videos) if kind)
-        undecided = len(audios) > 1 and not audios[0].sounds and max(track.reached for track in audios) < LISTENING
-        if (shown or number >= PROBE_PACKETS) and not undecided:
+        undecided = len(audios) > 1 and not audios[0].sounds
+        if track.reached >= patience or ((shown or number >= PROBE_PACKETS) and not undecided):
             return

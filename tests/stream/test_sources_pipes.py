@@ -79,6 +79,18 @@ def test_a_pipe_into_which_nobody_writes_is_told_and_given_up(tmp_path: Path, mo
     assert told == [f"waiting for something to be written to {fifo}, 0.5 s at most."]
 
 
+def test_a_pipe_in_which_the_media_stop_before_they_can_be_told_is_given_up(tmp_path: Path) -> None:
+    data = write_clip(tmp_path / "clip.ts", audio=AudioSpec("mp2")).read_bytes()
+    reading, writing = os.pipe()
+    os.write(writing, data[:400])
+    try:
+        with pytest.raises(UserError, match=r"cannot be read from a pipe \(nothing more came for 0\.3 s\)"):
+            open_source(f"/dev/fd/{reading}", settings=SourceSettings(start_seconds=0.3))
+    finally:
+        os.close(reading)
+        os.close(writing)
+
+
 def test_stop_ends_a_pipe_into_which_nobody_writes_any_more(tmp_path: Path) -> None:
     data = write_clip(tmp_path / "clip.ts", audio=AudioSpec("mp2"), duration=4.0).read_bytes()
     reading, writing = os.pipe()

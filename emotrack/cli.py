@@ -28,11 +28,11 @@ app.add_typer(engines_app)
 
 ServerKeyOption = Annotated[
     Optional[str],  # noqa: UP045
-    typer.Option("--server-key", help="The publisher's public key, or its .key file, when it encrypts."),
+    typer.Option("--server-key", metavar="KEY", help="The publisher's public key, or its .key file, when it encrypts."),
 ]
 ClientKeysOption = Annotated[
     Optional[Path],  # noqa: UP045
-    typer.Option("--keys", help="Your own .key_secret file, when the publisher encrypts."),
+    typer.Option("--keys", metavar="FILE", help="Your own .key_secret file, when the publisher encrypts."),
 ]
 
 
@@ -55,7 +55,8 @@ def run(
         list[str],
         typer.Argument(
             metavar="SOURCE...",
-            help="A file, - (stdin), a URL (rtsp, http, udp, tcp, rtmp), camera:N or mic[:NAME]; joined with + they are one feed. "
+            help="A file, - (stdin), a URL (rtsp, http, udp, tcp, rtmp), camera:N or mic[:NAME], as `emotrack devices` lists them; joined "
+            "with + they are one feed: camera:0+mic. "
             "NAME=SOURCE names who is in it (letters, digits, _ and -), as in alice=camera:0+mic; a file of that very name comes "
             "first. Several sources are one conversation: what one says changes how the next is understood, unless --apart.",
         ),
@@ -69,27 +70,29 @@ def run(
     ] = None,
     modes: Annotated[
         Optional[str],  # noqa: UP045
-        typer.Option("--modes", help="Use only these of text,audio,face,body; the others are masked."),
+        typer.Option("--modes", metavar="LIST", help="Use only these of text,audio,face,body: labels are made without the rest."),
     ] = None,
     publish: Annotated[
         Optional[str],  # noqa: UP045
         typer.Option(
             "--publish",
-            help="ZeroMQ endpoint to publish at (tcp://127.0.0.1:5556, port 0: any free one, or none).",
+            metavar="ENDPOINT",
+            help="Where programs and `emotrack monitor` find the labels (ZeroMQ): tcp://127.0.0.1:5556 unless given; port 0 is any "
+            "that is free; none publishes nothing.",
         ),
     ] = None,
     keys: Annotated[
         Optional[Path],  # noqa: UP045
-        typer.Option("--keys", help="Folder made by `emotrack keys`: encrypt, and admit only the clients in it."),
+        typer.Option("--keys", metavar="DIR", help="Made by `emotrack keys`: encrypt, and admit only the clients in it."),
     ] = None,
     insecure: Annotated[bool, typer.Option("--insecure", help="Publish beyond this machine without encryption.")] = False,
     jsonl: Annotated[
         Optional[str],  # noqa: UP045
-        typer.Option("--jsonl", help="Also write every message as one JSON line to this file, or - for stdout."),
+        typer.Option("--jsonl", metavar="FILE", help="Also write every message as one JSON line to this file, or - for stdout."),
     ] = None,
     record: Annotated[
         Optional[Path],  # noqa: UP045
-        typer.Option("--record", help="Also keep every message in this folder, in a file named after the session."),
+        typer.Option("--record", metavar="DIR", help="Also keep every message in this folder, in a file named after the session."),
     ] = None,
     keep_evidence: Annotated[
         bool,
@@ -100,13 +103,13 @@ def run(
         ),
     ] = False,
     realtime: Annotated[
-        bool, typer.Option("--realtime/--fast", help="Play files at their own pace, or as fast as possible with nothing shed.")
+        bool, typer.Option("--realtime/--fast", help="Play files at their own pace, or as fast as possible with nothing left out.")
     ] = True,
     apart: Annotated[
         bool, typer.Option("--apart", help="Each source is a conversation of its own, with the labels that it has alone.")
     ] = False,
 ) -> None:
-    """Track sources and publish labels until they end or Ctrl-C."""
+    """Show and publish labels until the sources end or Ctrl-C."""
     from emotrack.commands.run import run_command
 
     run_command(
@@ -129,9 +132,9 @@ def run(
 
 @app.command()
 def demo(
-    plain: Annotated[bool, typer.Option("--plain", help="Lines instead of the live picture.")] = False,
+    plain: Annotated[bool, typer.Option("--plain", help="A line for each label instead of the picture that is redrawn.")] = False,
 ) -> None:
-    """Play the bundled clip and show its labels as they come."""
+    """Play a bundled clip of half a minute and show its labels."""
     from emotrack.commands.demo import demo_command
 
     demo_command(plain)
@@ -139,10 +142,10 @@ def demo(
 
 @app.command()
 def monitor(
-    endpoint: Annotated[str, typer.Argument(help="Where the tracker publishes.")] = "tcp://127.0.0.1:5556",
+    endpoint: Annotated[str, typer.Argument(metavar="ENDPOINT", help="Where the tracker publishes.")] = "tcp://127.0.0.1:5556",
     server_key: ServerKeyOption = None,
     keys: ClientKeysOption = None,
-    plain: Annotated[bool, typer.Option("--plain", help="Lines instead of the live picture.")] = False,
+    plain: Annotated[bool, typer.Option("--plain", help="A line for each label instead of the picture that is redrawn.")] = False,
 ) -> None:
     """Watch a running tracker, speaker by speaker, in the terminal."""
     from emotrack.commands.monitor import monitor_command
@@ -165,7 +168,7 @@ def doctor(
     set_: SetOption = None,
     settings: Annotated[bool, typer.Option("--settings", help="Print every setting with its value instead.")] = False,
 ) -> None:
-    """Say what works on this machine, what is missing, and the command that mends it."""
+    """Say what works on this machine, and what mends the rest."""
     from emotrack.commands.doctor import doctor_command
 
     doctor_command(profile, config, set_ or [], settings)
@@ -176,29 +179,37 @@ def explain(
     source: Annotated[
         str,
         typer.Argument(
-            help="A file (tracked first), a folder recorded with `run --record DIR --keep-evidence`, or a store of features."
+            metavar="SOURCE",
+            help="A file (tracked first), a folder recorded with `run --record DIR --keep-evidence`, or a store of features.",
         ),
     ],
     utterance: Annotated[
         Optional[int],  # noqa: UP045
-        typer.Option("--utterance", "-u", help="Number of the utterance, as in the messages."),
+        typer.Option("--utterance", "-u", metavar="N", help="Number of the utterance, as in the messages."),
     ] = None,
     all_: Annotated[bool, typer.Option("--all", help="Every utterance, and the check by deletion over all of them.")] = False,
     out: Annotated[
         Optional[Path],  # noqa: UP045
-        typer.Option("--out", "-o", help="Also write utterance-N.json and the picture utterance-N.png into this folder."),
+        typer.Option(
+            "--out", "-o", metavar="DIR", help="Also write utterance-N.json and the picture utterance-N.png into this folder."
+        ),
     ] = None,
     json: Annotated[
         Optional[str],  # noqa: UP045
-        typer.Option("--json", help="Write JSON to this file, or - for stdout in place of the text."),
+        typer.Option("--json", metavar="FILE", help="Write JSON to this file, or - for stdout in place of the text."),
     ] = None,
     profile: ProfileOption = "embedded",
     config: ConfigOption = None,
     set_: SetOption = None,
-    split: Annotated[str, typer.Option("--split", help="Of a store: the split whose dialogues are explained.")] = "test",
-    limit: Annotated[int, typer.Option("--limit", min=2, help="Of a store: utterances at most, evenly spread.")] = 300,
+    split: Annotated[
+        str, typer.Option("--split", metavar="NAME", help="Of a store: the split whose dialogues are explained.")
+    ] = "test",
+    limit: Annotated[int, typer.Option("--limit", min=2, metavar="N", help="Of a store: utterances at most, evenly spread.")] = 300,
 ) -> None:
-    """Say what each word, sound, part of the face and stream did for a final label, and whether that holds."""
+    """Say what each word, sound and face did for a label.
+
+    Each is left out in turn; what counts is how far the label's odds fall, and a check by deletion says whether that holds.
+    """
     from emotrack.commands.explain import explain_command
 
     explain_command(source, utterance, all_, out, json, profile, config, set_ or [], split, limit)
@@ -214,10 +225,10 @@ def schema() -> None:
 
 @app.command()
 def keys(
-    directory: Annotated[Path, typer.Argument(help="Folder for the keys; the publisher is given it with --keys.")],
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="Folder for the keys; the publisher is given it with --keys.")],
     client: Annotated[
         Optional[list[str]],  # noqa: UP045
-        typer.Option("--client", help="Name of a client to make keys for; may be repeated."),
+        typer.Option("--client", metavar="NAME", help="Name of a client to make keys for; may be repeated."),
     ] = None,
 ) -> None:
     """Make keys for an encrypted publisher and its clients."""
@@ -231,18 +242,25 @@ def features(
     corpus: Annotated[
         str, typer.Argument(help="meld, emorynlp, dailydialog, iemocap, ravdess, emodb, ferplus or mosi.", metavar="CORPUS")
     ],
-    root: Annotated[Path, typer.Argument(help="The corpus: its folder as it is given out, or its table.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the store; one that was interrupted is completed.")],
+    root: Annotated[Path, typer.Argument(metavar="ROOT", help="The corpus: its folder as it is given out, or its table.")],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", metavar="DIR", help="Folder of the store; one that was interrupted is completed.")
+    ],
     profile: ProfileOption = "embedded",
     bundle: Annotated[
         Optional[Path],  # noqa: UP045
-        typer.Option("--bundle", help="Bundle with the encoders' weights; the shipped one unless given."),
+        typer.Option("--bundle", metavar="DIR", help="Bundle with the encoders' weights; the shipped one unless given."),
     ] = None,
     set_: SetOption = None,
     disturbed: Annotated[
-        int, typer.Option("--disturbed", min=0, help="Disturbed copies of each clip that fusion learns from (ravdess, ferplus).")
+        int,
+        typer.Option(
+            "--disturbed", min=0, metavar="N", help="Disturbed copies of each clip that fusion learns from (ravdess, ferplus)."
+        ),
     ] = 0,
-    shard: Annotated[int, typer.Option("--shard", min=1, help="Utterances in one file: what an interruption costs at most.")] = 128,
+    shard: Annotated[
+        int, typer.Option("--shard", min=1, metavar="N", help="Utterances in one file: what an interruption costs at most.")
+    ] = 128,
 ) -> None:
     """Describe a corpus by the tracker's encoders, for training."""
     from emotrack.commands.features import features_command
@@ -264,7 +282,10 @@ def train(
     set_: SetOption = None,
     settings: Annotated[bool, typer.Option("--settings", help="Print every setting with its value instead.")] = False,
 ) -> None:
-    """Train an encoder or the network; an interrupted training goes on from its last finished epoch."""
+    """Train an encoder or the network.
+
+    An interrupted training goes on from its last finished epoch; of a finished one nothing is read or touched.
+    """
     from emotrack.commands.train import train_command
 
     train_command(config, set_ or [], settings)
@@ -273,7 +294,7 @@ def train(
 @app.command()
 def export(
     runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Folders of bundles, each with other parts.")],
-    out: Annotated[Path, typer.Option("--out", help="Folder of the new bundle.")],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder of the new bundle.")],
     figures: Annotated[
         Optional[Path],  # noqa: UP045
         typer.Option(
@@ -298,24 +319,38 @@ def evaluate(
     ] = "main",
     data: Annotated[
         Optional[Path],  # noqa: UP045
-        typer.Option("--data", help="Folder with the reference data; what is tested on is described into --work first."),
+        typer.Option(
+            "--data", metavar="DIR", help="Folder with the reference data; what is tested on is described into --work first."
+        ),
     ] = None,
     store: Annotated[
         Optional[list[Path]],  # noqa: UP045
-        typer.Option("--store", help="Store made by `emotrack features` (meld, ravdess, emodb, ferplus, mosi); may be repeated."),
+        typer.Option(
+            "--store",
+            metavar="DIR",
+            help="Store made by `emotrack features` (meld, ravdess, emodb, ferplus, mosi); may be repeated.",
+        ),
     ] = None,
     work: Annotated[
         Optional[Path],  # noqa: UP045
-        typer.Option("--work", help="Folder that keeps what is finished, so that an interrupted evaluation goes on."),
+        typer.Option(
+            "--work",
+            metavar="DIR",
+            help="Keeps what is measured: an interrupted evaluation goes on, a finished one answers at once, without --data too.",
+        ),
     ] = None,
     output: Annotated[str, typer.Option("--format", help="markdown or json.", metavar="F")] = "markdown",
     plots: Annotated[
         Optional[Path],  # noqa: UP045
-        typer.Option("--plots", help="Also draw the tables, as PNG files in this folder."),
+        typer.Option("--plots", metavar="DIR", help="Also draw the tables, as PNG files in this folder."),
     ] = None,
     folds: Annotated[
         Optional[Path],  # noqa: UP045
-        typer.Option("--folds", help="Folder with runs of the voice recipe, one for each --set fold=N, for the table per-class."),
+        typer.Option(
+            "--folds",
+            metavar="DIR",
+            help="Folder with runs of the voice recipe, one for each --set fold=N, for the table per-class.",
+        ),
     ] = None,
 ) -> None:
     """Measure a bundle and print its figures beside the papers'."""

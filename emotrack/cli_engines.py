@@ -9,14 +9,14 @@ from emotrack.cli_options import ConfigOption, ProfileOption, SetOption
 
 app = typer.Typer(
     name="engines",
-    help="Compile the networks for this machine, and look at what runs them.",
+    help="Compile the networks, and see what runs them.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
 
 OnlyOption = Annotated[
     Optional[list[str]],  # noqa: UP045
-    typer.Option("--network", "-n", help="Just this network (see `engines list`); may be repeated."),
+    typer.Option("--network", "-n", metavar="NAME", help="Just this network (see `engines list`); may be repeated."),
 ]
 
 

@@ -5,6 +5,14 @@ from typing import Annotated, Optional
 
 import typer
 
-ProfileOption = Annotated[str, typer.Option("--profile", "-p", help="Settings for a kind of machine: embedded or gpu.")]
-ConfigOption = Annotated[Optional[Path], typer.Option("--config", "-c", help="YAML file with settings of your own.")]  # noqa: UP045
-SetOption = Annotated[Optional[list[str]], typer.Option("--set", help="One setting as a.b=value; may be repeated.")]  # noqa: UP045
+ProfileOption = Annotated[
+    str, typer.Option("--profile", "-p", metavar="NAME", help="Settings for a kind of machine: embedded or gpu.")
+]
+ConfigOption = Annotated[
+    Optional[Path],  # noqa: UP045
+    typer.Option("--config", "-c", metavar="FILE", help="YAML file with settings of your own; `doctor --settings` prints all."),
+]
+SetOption = Annotated[
+    Optional[list[str]],  # noqa: UP045
+    typer.Option("--set", metavar="KEY=VALUE", help="One setting, such as stream.vision.face_rate=10; may be repeated."),
+]

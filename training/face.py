@@ -36,6 +36,12 @@ class FaceTraining(Training):
     in half the time."""
 
 
+def fingerprint(settings: FaceTraining, seed: int) -> str:
+    """See `Task.fingerprint`."""
+    data = [path for path in (settings.images, settings.labels, settings.start) if path is not None]
+    return fingerprint_of(settings, seed, *data)
+
+
 class FaceTask:
     """See `emotrack.training.task.Task`."""
 
@@ -44,8 +50,7 @@ class FaceTask:
     def __init__(self, settings: FaceTraining, seed: int, device: str) -> None:
         torch.manual_seed(seed)
         self.seed = seed
-        data = [path for path in (settings.images, settings.labels, settings.start) if path is not None]
-        self.fingerprint = fingerprint_of(settings, seed, *data)
+        self.fingerprint = fingerprint(settings, seed)
         self.network = FaceNetwork()
         if settings.start is not None:
             take_over(self.network, settings.start)

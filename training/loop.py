@@ -98,12 +98,12 @@ def train(task: Task, settings: Optimisation, checkpoint: Path, watcher: Watcher
     return progress
 
 
-def finished(task: Task, settings: Optimisation, checkpoint: Path) -> bool:
-    """Whether `checkpoint` is of this very training, and there is nothing left to train."""
+def finished(fingerprint: str, settings: Optimisation, checkpoint: Path) -> bool:
+    """Whether `checkpoint` is of the training with this `Task.fingerprint`, and there is nothing left to train."""
     if not checkpoint.exists():
         return False
     _, facts = load_checkpoint(checkpoint)
-    return bool(facts["fingerprint"] == task.fingerprint and Progress(**facts["progress"]).over(settings))
+    return bool(facts["fingerprint"] == fingerprint and Progress(**facts["progress"]).over(settings))
 
 
 def one_cycle(optimizer: AdamW, steps: int, warmup: float) -> OneCycleLR:

@@ -17,7 +17,7 @@ from emotrack.model.joint_fitting import fit_joint_embedding
 from emotrack.model.network import EmotionNetwork
 from emotrack.training.dialogues import DialogueBatch, ReadDialogue, batch_dialogues
 from emotrack.training.evaluation import DialogueSet, score
-from emotrack.training.features.store import open_store
+from emotrack.training.features.store import Store, open_store
 from emotrack.training.losses import UNLABELLED, class_weights
 from emotrack.training.matching import MatchedPool, MatchSettings
 from emotrack.training.objective import Objective, losses, mode_masks
@@ -62,8 +62,16 @@ class NetworkData:
     train: Sequence[ReadDialogue]
     dev: DialogueSet
     pool: MatchedPool | None
-    identity: str
-    """Names exactly the stores it was read from."""
+
+
+def stores_of(settings: NetworkTraining) -> list[Store]:
+    """The stores that a network learns from, that of the dialogues first."""
+    return [open_store(path) for path in (settings.store, settings.voices, settings.faces) if path is not None]
+
+
+def fingerprint(settings: NetworkTraining, seed: int) -> str:
+    """See `Task.fingerprint`; raises `UserError` where a store is missing or damaged."""
+    return fingerprint_of(settings, seed, " ".join(one.manifest.key for one in stores_of(settings)))
 
 
 DEV_SEED = 1
@@ -105,8 +113,7 @@ def read_data(settings: NetworkTraining) -> tuple[NetworkData, NetworkConfigurat
                 f"The store {settings.store} has no labels in the split {split}: give a corpus that can be learnt from."
             )
     dev = DialogueSet.draw(read["dev"], pool("dev"), configuration.widths, DEV_SEED)
-    identity = " ".join(one.manifest.key for one in (store, *drawn))
-    return NetworkData(read["train"], dev, pool("fusion"), identity), configuration
+    return NetworkData(read["train"], dev, pool("fusion")), configuration
 
 
 class NetworkTask:
@@ -124,7 +131,7 @@ class NetworkTask:
     ) -> None:
         torch.manual_seed(seed)
         self.seed = seed
-        self.fingerprint = fingerprint_of(settings, seed, data.identity)
+        self.fingerprint = fingerprint(settings, seed)
         self.network = EmotionNetwork(configuration).to(device)
         self.steps = math.ceil(len(data.train) / settings.dialogues)
         self._data = data

@@ -11,9 +11,9 @@ from emotrack.model.errors import UserError
 from emotrack.model.manifest import EncoderNote, PartName
 from emotrack.model.network import EmotionNetwork
 from emotrack.training.evaluation import calibrated, score, shuffling_costs
-from emotrack.training.features.store import Store, open_store
+from emotrack.training.features.store import Store
 from emotrack.training.licences import of_network
-from emotrack.training.network import NetworkData, NetworkTraining
+from emotrack.training.network import NetworkData, NetworkTraining, stores_of
 from emotrack.training.provenance import foreign_stream
 from emotrack.training.reliance import choose_reliance
 
@@ -88,11 +88,6 @@ def check_encoders(settings: NetworkTraining) -> None:
                 f"The {stream} features in {store.path} were made by other weights than `encoders` holds: "
                 f"set it to the bundle that `emotrack features --bundle` was given."
             )
-
-
-def stores_of(settings: NetworkTraining) -> list[Store]:
-    """The stores that a network learns from, that of the dialogues first."""
-    return [open_store(path) for path in (settings.store, settings.voices, settings.faces) if path is not None]
 
 
 def encoder_notes(stores: Sequence[Store]) -> dict[Stream, EncoderNote]:

@@ -9,6 +9,7 @@ import torch
 
 from emotrack.model.bundle import NewPart, load_manifest, save_bundle
 from emotrack.model.errors import UserError
+from emotrack.training import face, network, text, voice
 from emotrack.training.alone import alone_in
 from emotrack.training.checkpoint import CHECKPOINT
 from emotrack.training.face import FaceTask, FaceTraining
@@ -41,8 +42,10 @@ def run(settings: AnyTraining) -> list[Path]:
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.use_deterministic_algorithms(True, warn_only=True)
     device = settings.choose_device()
-    folders = [settings.out / f"seed-{seed}" for seed in settings.seeds]
+    folders = [folder_of(settings, seed) for seed in settings.seeds]
     for seed, folder in zip(settings.seeds, folders, strict=True):
+        if is_done(settings, seed):
+            continue
         if isinstance(settings, NetworkTraining):
             _train_network(settings, seed, folder, device)
         else:
@@ -54,8 +57,6 @@ def _train_network(settings: NetworkTraining, seed: int, folder: Path, device: s
     check_encoders(settings)
     data, configuration = read_data(settings)
     task = NetworkTask(data, configuration, settings, seed, device)
-    if is_done(task, settings, folder):
-        return
     with alone_in(folder), TrainingWatcher(f"network, seed {seed}", folder / "plots") as watcher:
         progress = train(task, settings.optimisation, folder / CHECKPOINT, watcher)
         save_network(folder, task.network.cpu(), data, settings, facts(settings, task, progress, device))
@@ -70,8 +71,6 @@ def _train_encoder(settings: TextTraining | VoiceTraining | FaceTraining, seed: 
             task = VoiceTask(settings, seed, device)
         case FaceTraining():
             task = FaceTask(settings, seed, device)
-    if is_done(task, settings, folder):
-        return
     with alone_in(folder), TrainingWatcher(f"{task.part}, seed {seed}", folder / "plots") as watcher:
         progress = train(task, settings.optimisation, folder / CHECKPOINT, watcher)
         part = NewPart(task.tensors(), LICENCES[task.part], learnt_from(settings), dict(task.notes()))
@@ -90,15 +89,38 @@ def learnt_from(settings: TextTraining | VoiceTraining | FaceTraining) -> str:
             return FACES
 
 
-def is_done(task: Task, settings: AnyTraining, folder: Path) -> bool:
-    """Whether this very training is over and its bundle is whole: then nothing is touched."""
-    if not finished(task, settings.optimisation, folder / CHECKPOINT):
+def is_done(settings: AnyTraining, seed: int) -> bool:
+    """Whether this very training is over and its bundle is whole: then there is nothing to read, and nothing is touched.
+
+    Raises `UserError` where data are missing or the checkpoint is damaged.
+    """
+    folder = folder_of(settings, seed)
+    checkpoint = folder / CHECKPOINT
+    if not (checkpoint.exists() and finished(fingerprint(settings, seed), settings.optimisation, checkpoint)):
         return False
     try:
         load_manifest(folder)
     except UserError:
         return False
     return True
+
+
+def folder_of(settings: AnyTraining, seed: int) -> Path:
+    """Where the bundle of one seed lies."""
+    return settings.out / f"seed-{seed}"
+
+
+def fingerprint(settings: AnyTraining, seed: int) -> str:
+    """The `Task.fingerprint` of one seed, for which the data are hashed and not read."""
+    match settings:
+        case NetworkTraining():
+            return network.fingerprint(settings, seed)
+        case TextTraining():
+            return text.fingerprint(settings, seed)
+        case VoiceTraining():
+            return voice.fingerprint(settings, seed)
+        case FaceTraining():
+            return face.fingerprint(settings, seed)
 
 
 def facts(settings: AnyTraining, task: Task, progress: Progress, device: str) -> dict[str, Any]:

@@ -67,6 +67,11 @@ class TextTraining(Training):
     """Highest learning rate of the heads; that of the factors is the optimisation's."""
 
 
+def fingerprint(settings: TextTraining, seed: int) -> str:
+    """See `Task.fingerprint`."""
+    return fingerprint_of(settings, seed, settings.table, *(run / CHECKPOINT for run in settings.teachers))
+
+
 class TextTask:
     """See `emotrack.training.task.Task`."""
 
@@ -75,7 +80,7 @@ class TextTask:
     def __init__(self, settings: TextTraining, seed: int, device: str) -> None:
         torch.manual_seed(seed)
         self.seed = seed
-        self.fingerprint = fingerprint_of(settings, seed, settings.table, *(run / CHECKPOINT for run in settings.teachers))
+        self.fingerprint = fingerprint(settings, seed)
         labelled_by_themselves = () if settings.teachers else settings.auxiliary
         classes = {name: CLASSES[name] for name in (HEADLINE, *labelled_by_themselves)}
         self.network = LineClassifier(settings.base, settings.rank, settings.dropout, classes).to(device)

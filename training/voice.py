@@ -79,6 +79,11 @@ def read_speech(clips: Sequence[SpeechClip]) -> Speech:
     return Speech(sounds, targets_of(clips), np.array([clip.actor for clip in clips]))
 
 
+def fingerprint(settings: VoiceTraining, seed: int) -> str:
+    """See `Task.fingerprint`."""
+    return fingerprint_of(settings, seed, *(clip.path for clip in read_ravdess(settings.clips)))
+
+
 class VoiceTask:
     """See `emotrack.training.task.Task`. Each epoch shows one random segment of every sound, differently disturbed each time."""
 
@@ -88,7 +93,7 @@ class VoiceTask:
         torch.manual_seed(seed)
         self.seed = seed
         clips = read_ravdess(settings.clips)
-        self.fingerprint = fingerprint_of(settings, seed, *(clip.path for clip in clips))
+        self.fingerprint = fingerprint(settings, seed)
         self.network = VoiceNetwork().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         speech = read_speech(clips)
         self._heard, self._unheard = (_of(speech, actors, settings.clips) for actors in settings.actors())

@@ -18,7 +18,7 @@ def train_command(config: str, overrides: Sequence[str], show_settings: bool) ->
     """Train, or go on with an interrupted training; the folders of the finished bundles go to stdout."""
     settings = read_recipe(config)
     override(settings, overrides)
-    from emotrack.training.run import TRAININGS, run  # seconds to import: mistakes in the file are told before
+    from emotrack.training.run import TRAININGS, folder_of, is_done, run  # seconds to import: mistakes in the file are told before
 
     kind = settings.get("train")
     if not isinstance(kind, str) or kind not in TRAININGS:
@@ -27,6 +27,11 @@ def train_command(config: str, overrides: Sequence[str], show_settings: bool) ->
     training = validate(TypeAdapter(TRAININGS[kind]), settings, f"`emotrack train --config {kind} --settings`")
     if show_settings:
         typer.echo(yaml.safe_dump(training.model_dump(mode="json"), sort_keys=False), nl=False)
+        return
+    if all(is_done(training, seed) for seed in training.seeds):
+        say(f"nothing is to do: {training.out} holds this very training, finished.")
+        for seed in training.seeds:
+            typer.echo(folder_of(training, seed))
         return
     say(
         f"training {training.train} into {training.out}: reading the data; Ctrl-C stops, and the same command goes on from the "

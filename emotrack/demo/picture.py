@@ -39,6 +39,5 @@ if __name__ == "__main__":
     from emotrack.settings import load_settings
     from emotrack.tracker import Tracker
 
-    # As fast as it goes nothing is shed, so that the same labels come everywhere.
-    tracker = Tracker([str(clip_path())], load_settings(overrides=["stream.publish.endpoint=none"]), realtime=False)
+    tracker = Tracker([str(clip_path())], load_settings(overrides=["stream.publish.endpoint=none"]))
     Path(sys.argv[1]).write_text(picture(tracker.messages()), "utf-8")

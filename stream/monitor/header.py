@@ -51,7 +51,7 @@ def heard(state: MonitorState, source: str) -> tuple[Literal["up", "degraded", "
 
 def _feed(state: MonitorState, source: str, width: int, name_width: int = 0) -> Text:
     """A feed's name and its media with their marks; where it has a row of its own, of names so wide, what is wrong with them."""
-    media = {medium: feed for (one, medium), feed in state.feeds.items() if one == source and medium}
+    media = {medium: state.feeds[source, medium] for medium in ("audio", "video") if (source, medium) in state.feeds}
     row = Text()
     for medium, feed in media.items():
         row.append(*FEED_MARKS[feed.state])

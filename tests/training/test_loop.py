@@ -44,13 +44,13 @@ def test_killed_at_any_step_and_gone_on_with_it_is_the_run_that_never_stopped(
             try:
                 train(Lesson(steps=steps), optimisation, parted, Nobody(steps_in))
             except KilledError:
-                assert not finished(Lesson(steps=steps), optimisation, parted)
+                assert not finished(Lesson(steps=steps).fingerprint, optimisation, parted)
         torch.rand(7)  # whatever else drew numbers in between
         resumed = Lesson(steps=steps)
         progress = train(resumed, optimisation, parted, Nobody())
         assert told(progress) == told(expected)
         assert same(resumed.network.state_dict(), unbroken.network.state_dict())
-        assert finished(resumed, optimisation, parted)
+        assert finished(resumed.fingerprint, optimisation, parted)
         (one, facts), (other, others) = load_checkpoint(whole), load_checkpoint(parted)
         assert one.keys() == other.keys()
         assert all(same(one[group], other[group]) for group in one)
@@ -173,4 +173,4 @@ def test_a_rise_of_just_one_step_is_possible(tmp_path: Path) -> None:
 
 
 def test_nothing_is_finished_before_it_has_begun(tmp_path: Path) -> None:
-    assert not finished(Lesson(), Optimisation(epochs=1), tmp_path / "checkpoint.safetensors")
+    assert not finished(Lesson().fingerprint, Optimisation(epochs=1), tmp_path / "checkpoint.safetensors")

@@ -146,13 +146,17 @@ def contents(folder: Path) -> dict[str, tuple[bytes, int]]:
     return {str(path): (path.read_bytes(), path.stat().st_mtime_ns) for path in folder.rglob("*") if path.is_file()}
 
 
-def test_a_finished_run_changes_nothing(finished: tuple[str, Path], run: Run) -> None:
+def test_a_finished_run_changes_nothing_and_reads_nothing(
+    finished: tuple[str, Path], run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
     config, folder = finished
+    monkeypatch.setattr("emotrack.training.run.read_data", pytest.fail)
     before = contents(folder)
     outcome = run("--config", config)
     assert outcome.code == 0, outcome.err
     assert outcome.out.splitlines() == [str(folder / f"seed-{seed}") for seed in (1, 2)]
     assert contents(folder) == before
+    assert outcome.err == f"emotrack: nothing is to do: {folder} holds this very training, finished.\n"
 
 
 def test_a_bundle_that_is_lost_is_written_again(finished: tuple[str, Path], run: Run) -> None:

@@ -1,10 +1,12 @@
 """Fixtures that every folder's tests share."""
 
+import functools
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch is imported, or timings swing tenfold
@@ -51,6 +53,31 @@ def nothing_ships(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("emotrack.engines.shipped.FOLDER", tmp_path / "no engines")
 
 
+_OPENERS = (
+    *("emotrack.cli", "emotrack.tracker", "emotrack.model.bundle", "emotrack.stream.hearing.vad", "emotrack.stream.transcription"),
+    *("emotrack.engines.backends", "emotrack.engines.catalogue", "emotrack.engines.encoders", "emotrack.engines.face_detection"),
+    *("emotrack.engines.heads", "emotrack.engines.loading", "emotrack.engines.passt", "emotrack.engines.pool"),
+    *("emotrack.training", "helpers.commands", "helpers.converting", "helpers.engines", "helpers.explaining"),
+    *("torch.export", "subprocess"),
+)
+"""What opens, compiles or trains networks, or starts the program, which does: modules of which a test module imports something."""
+_OPENED = {"workbench", "live", "detector", "face_engines", "text_encoder", "trained_yolo", "random_yolo", "exported_yolo"}
+"""Fixtures that give an open network."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what needs networks, so that `-m "not networks"` leaves the tests that take milliseconds."""
+    for item in items:
+        if isinstance(item, pytest.Function) and (_opens_networks(item.module) or _OPENED & set(item.fixturenames)):
+            item.add_marker("networks")
+
+
+@functools.cache
+def _opens_networks(module: ModuleType) -> bool:
+    homes = {getattr(value, "__name__" if isinstance(value, ModuleType) else "__module__", "") for value in vars(module).values()}
+    return any(home == opener or str(home).startswith(f"{opener}.") for home in homes for opener in _OPENERS)
+
+
 _OWN_CACHE = pytest.StashKey[str]()
 
 
@@ -59,6 +86,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
     One named by EMOTRACK_TEST_CACHE stays, so that the next run need not compile again.
     """
+    config.addinivalue_line("markers", "networks: opens, compiles or trains networks or starts the program; set by imports")
     if hasattr(config, "workerinput"):
         return
     if kept := os.environ.get("EMOTRACK_TEST_CACHE"):

@@ -10,6 +10,8 @@ from emotrack.engines.spec import Arrays, Precision, Sizes, Spec
 if TYPE_CHECKING:
     from torch import nn
 
+    from emotrack.engines.device_worker import DeviceWorker
+
 
 class Eager:
     """Runs on the processor, or on the GPU that torch finds."""
@@ -32,6 +34,10 @@ class Eager:
         return gpu_obstacle() if self.on_gpu else None
 
     def start(self, spec: Spec) -> Runner:
+        if self.on_gpu:
+            from emotrack.engines.device_worker import device_worker
+
+            return OnWorker(spec, device_worker(self._device))
         import torch
 
         torch.set_num_threads(self._threads)  # of the whole process: torch knows no other way
@@ -57,6 +63,20 @@ class EagerRunner:
             given = [torch.from_numpy(inputs[port.name]).to(self._device) for port in self._spec.inputs]
             found = self._network(*given)
         return {port.name: tensor.cpu().numpy().copy() for port, tensor in zip(self._spec.outputs, as_tuple(found), strict=True)}
+
+
+class OnWorker:
+    """The same on the one thread that owns the device: nothing else may touch it while graphs are captured there."""
+
+    memory_bytes = None
+
+    def __init__(self, spec: Spec, worker: "DeviceWorker") -> None:
+        self._worker = worker
+        self._held = worker.call(lambda: [EagerRunner(spec, worker.device.type)])
+        worker.drop_with(self, self._held)
+
+    def run(self, inputs: Arrays, sizes: Sizes) -> Arrays:
+        return self._worker.call(lambda: self._held[0].run(inputs, sizes))
 
 
 def placed(network: "nn.Module", device: str) -> "nn.Module":

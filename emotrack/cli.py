@@ -55,8 +55,8 @@ def run(
         list[str],
         typer.Argument(
             metavar="SOURCE...",
-            help="A file, - (stdin), a URL (rtsp, http, udp, tcp, rtmp), camera:N or mic[:NAME], as `emotrack devices` lists them; joined "
-            "with + they are one feed: camera:0+mic. "
+            help="A file, - (stdin), a URL (rtsp, http, udp, tcp, rtmp), camera:N or mic[:NAME], as `emotrack devices` lists "
+            "them; joined with + they are one feed: camera:0+mic. "
             "NAME=SOURCE names who is in it (letters, digits, _ and -), as in alice=camera:0+mic; a file of that very name comes "
             "first. Several sources are one conversation: what one says changes how the next is understood, unless --apart.",
         ),

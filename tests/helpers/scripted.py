@@ -74,7 +74,7 @@ def people(seconds: float) -> list[MediaItem]:
 
 
 def clip_line(number: int, *, at: float, pictures: bool = True) -> list[MediaItem]:
-    """What is shown and said for `LINE_SECONDS` from half a second before the clip's line of this number (from 0), moved to `at`."""
+    """What is shown and said for `LINE_SECONDS` from half a second before the clip's line of this number (from 0), at `at`."""
     begin = LINES[number].start - 0.5
     return clip_part(begin, begin + LINE_SECONDS, at=at, pictures=pictures)
 

@@ -77,9 +77,9 @@ class PipeReader:
         self._kept = [] if keep else None
 
     def drained(self) -> int:
-        """Bytes that the pipe held in all, having read on to its end, but no further than `REST`."""
+        """Bytes that the pipe held in all, having read on while more came at once, but no further than `REST`."""
         rest = 0
-        while rest < REST and (data := self.read(REST)):
+        while rest < REST and (self._again or self.wait(PATIENCE)) and (data := self.read(REST)):
             rest += len(data)
         return self._given
 

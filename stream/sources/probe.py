@@ -34,7 +34,7 @@ class Contents:
     """First PTS (seconds) of them all."""
 
 
-@dataclass
+@dataclass(eq=False)
 class _Track:
     """A stream that could be given, and what its first packets showed."""
 

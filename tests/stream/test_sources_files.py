@@ -23,6 +23,7 @@ from helpers.media import (
     RechunkedSource,
     VideoSpec,
     read,
+    tone,
     turn_display,
     write_clip,
 )
@@ -148,6 +149,19 @@ def test_the_center_channel_of_5_1_is_heard_and_loud_sound_in_all_is_not_clipped
     for layout in ("stereo", "5.1"):
         every = write_clip(tmp_path / f"{layout}.wav", audio=AudioSpec("pcm_s16le", 48_000, layout))
         assert np.abs(read(open_source(str(every))).samples).max() == pytest.approx(0.5, abs=0.01)
+
+
+def test_a_stereo_file_whose_channels_are_out_of_phase_is_heard_like_one_of_them(tmp_path: Path) -> None:
+    left = np.round(8_000 * tone(2.0, 0.5, 16_000, 1)).astype("<i2")
+    for name, channels in (("left", left), ("both", np.concatenate([left, -left]))):
+        with wave.open(str(tmp_path / f"{name}.wav"), "wb") as file:
+            file.setnchannels(len(channels))
+            file.setsampwidth(2)
+            file.setframerate(16_000)
+            file.writeframes(np.ascontiguousarray(channels.T).tobytes())
+    one, both = (read(open_source(str(tmp_path / f"{name}.wav"))) for name in ("left", "both"))
+    assert both.tone_onset() == pytest.approx(0.5, abs=0.03)
+    np.testing.assert_allclose(both.samples[AUDIO_RATE:], one.samples[AUDIO_RATE:], atol=1e-4)
 
 
 @pytest.mark.parametrize("channels", [2, 6, 11, 16])

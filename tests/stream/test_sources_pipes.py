@@ -2,6 +2,7 @@
 
 import os
 import pty
+import struct
 import threading
 import time
 from collections.abc import Callable
@@ -141,6 +142,16 @@ def mp4_with_its_index_at_the_end(folder: Path) -> bytes:
 def test_what_cannot_come_through_a_pipe_is_refused(tmp_path: Path, make: Callable[[Path], bytes], cause: str) -> None:
     with piped(make(tmp_path)) as name, pytest.raises(UserError, match=cause):
         open_source(name)
+
+
+@pytest.mark.parametrize(("stated", "reason"), [(2.5, "end of file"), (0.5, "nothing can be read of the file after 0.50 s")])
+def test_a_wav_whose_header_states_too_little_is_told(tmp_path: Path, stated: float, reason: str) -> None:
+    path = write_clip(tmp_path / "clip.wav", audio=AudioSpec("pcm_s16le", 8_000, "mono"), duration=2.5)
+    data = bytearray(path.read_bytes())
+    struct.pack_into("<I", data, data.index(b"data") + 4, round(stated * 16_000))
+    with piped(bytes(data)) as name:
+        ended = read(open_source(name)).last_change("audio")
+    assert (ended.time, ended.reason) == (pytest.approx(stated, abs=0.01), reason)
 
 
 def test_a_terminal_is_no_pipe() -> None:

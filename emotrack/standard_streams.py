@@ -78,7 +78,13 @@ def _over(kind: type[Stream], stream: IO[str] | None, number: int) -> Stream:
     if stream is None:
         return kind(open(number, "wb", closefd=False), encoding="utf-8", errors="replace", line_buffering=True)
     assert isinstance(stream, io.TextIOWrapper)
-    return kind(stream.buffer, encoding=stream.encoding, errors="replace", line_buffering=stream.line_buffering)
+    return kind(
+        stream.buffer,
+        encoding=stream.encoding,
+        errors="replace",
+        line_buffering=stream.line_buffering,
+        write_through=stream.write_through,
+    )
 
 
 def _empty(stream: io.TextIOWrapper) -> None:

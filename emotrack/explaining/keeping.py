@@ -171,6 +171,10 @@ def evidence_of(recording: Path) -> dict[int, Path]:
 def _write(path: Path, data: bytes) -> None:
     """Complete or absent, and for its owner's eyes only."""
     temporary = path.with_name(path.name + ".new")
-    with open(temporary, "wb", opener=owner_only) as file:
-        file.write(data)
-    os.replace(temporary, path)
+    try:
+        with open(temporary, "wb", opener=owner_only) as file:
+            file.write(data)
+        os.replace(temporary, path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise

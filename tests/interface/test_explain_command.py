@@ -20,6 +20,7 @@ from emotrack.model.errors import UserError
 from emotrack.stream.evidence import Evidence
 from emotrack.stream.observing import Conclusion
 from helpers.commands import Outcome, emotrack
+from helpers.disks import disk_with_room_for
 from helpers.explaining import demonstration
 from helpers.tracking import Workbench, settings
 
@@ -136,6 +137,15 @@ def test_the_oldest_utterances_give_way(told: dict[int, Conclusion], tmp_path: P
     for number in range(1, 8):
         keeper(replace(told[5], utterance=number))
     assert sorted(path.name for path in (tmp_path / "kept").iterdir()) == [f"utterance-{n:06}.safetensors" for n in (5, 6, 7)]
+
+
+def test_a_disk_that_is_full_keeps_no_half_utterance(told: dict[int, Conclusion], tmp_path: Path) -> None:
+    said: list[str] = []
+    keeper = Keeper(tmp_path / "kept", said.append)
+    with disk_with_room_for(100):
+        keeper(told[5])
+    assert not keeper.complete and len(said) == 1
+    assert not list((tmp_path / "kept").iterdir())
 
 
 def test_a_disk_that_fails_ends_the_keeping_and_is_told_once(told: dict[int, Conclusion], tmp_path: Path) -> None:

@@ -86,9 +86,10 @@ def test_a_signal_without_standard_error_still_ends_the_open_utterance(speech: P
     process.communicate()
 
 
+@pytest.mark.parametrize("unbuffered", ["", "1"])
 @pytest.mark.parametrize("redirections", [">/dev/full", ">&-"])
-def test_a_command_whose_output_is_lost_says_so_in_one_sentence(redirections: str) -> None:
-    process = redirected(redirections, "schema")
+def test_a_command_whose_output_is_lost_says_so_in_one_sentence(redirections: str, unbuffered: str) -> None:
+    process = redirected(redirections, "schema", PYTHONUNBUFFERED=unbuffered)
     out, err = process.communicate(timeout=60)
     assert (process.returncode, out) == (1, "")
     assert re.fullmatch(r"emotrack: standard output cannot be written: [^\n]+\.\n", err)

@@ -1,12 +1,9 @@
 """The recording: one line a message as published, and what happens when it can no longer be written."""
 
 import os
-import resource
 import subprocess
 import sys
 import textwrap
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -17,6 +14,7 @@ from emotrack.stream.messages import Error, decode
 from emotrack.stream.wire.outbox import Listener, Outbox
 from emotrack.stream.wire.record import Recorder
 from helpers import sample_messages as sample
+from helpers.disks import disk_with_room_for
 from helpers.wire import emit_all
 
 
@@ -89,17 +87,6 @@ def test_only_the_owner_may_read_what_was_said(tmp_path: Path) -> None:
     outbox.emit(sample.emotion())
     outbox.close()
     assert [each.stat().st_mode & 0o777 for each in (path.parent, path)] == [0o700, 0o600]
-
-
-@contextmanager
-def disk_with_room_for(size: int) -> Iterator[None]:
-    """No file of this process may grow beyond `size` bytes."""
-    usual = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, usual[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, usual)
 
 
 def test_a_disk_that_is_full_for_a_while_costs_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -2,11 +2,14 @@
 
 import json
 import os
+import pty
 import re
+import select
 import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -32,11 +35,17 @@ def speech(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def redirected(redirections: str, *arguments: str, **environment: str) -> "subprocess.Popen[str]":
+def redirected(redirections: str, *arguments: str, new_session: bool = False, **environment: str) -> "subprocess.Popen[str]":
     """The command line with its standard streams as the shell opens or closes them."""
     command = ["sh", "-c", f'exec "$@" {redirections}', "sh", sys.executable, "-m", "emotrack.cli", *arguments]
     return subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="latin-1", env=os.environ | environment
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        encoding="latin-1",
+        env=os.environ | environment,
+        start_new_session=new_session,
     )
 
 
@@ -84,6 +93,23 @@ def test_a_signal_without_standard_error_still_ends_the_open_utterance(speech: P
     assert (rest[-1]["type"], rest[-1]["reason"]) == ("session", "stopped")
     assert process.wait(30) == 0
     process.communicate()
+
+
+def test_a_terminal_that_closes_ends_the_session_in_order(speech: Path, tmp_path: Path) -> None:
+    path = tmp_path / "messages.jsonl"
+    ours, theirs = pty.openpty()
+    terminal = f"<>{os.ttyname(theirs)} >&0 2>&0"  # the first terminal that a new session opens becomes its own
+    process = redirected(terminal, "run", *QUICK, "--jsonl", str(path), str(speech), new_session=True)
+    os.close(theirs)
+    deadline = time.monotonic() + 60
+    while not (path.exists() and b'"partial"' in path.read_bytes()):
+        assert time.monotonic() < deadline
+        if select.select([ours], [], [], 0.05)[0]:
+            os.read(ours, 1 << 16)
+    os.close(ours)
+    process.communicate(timeout=60)
+    assert finals(path) == 1
+    assert recorded(path, "session")[-1]["reason"] == "stopped"
 
 
 @pytest.mark.parametrize("unbuffered", ["", "1"])

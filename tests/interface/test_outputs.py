@@ -100,12 +100,12 @@ def test_a_terminal_that_closes_ends_the_session_in_order(speech: Path, tmp_path
     ours, theirs = pty.openpty()
     terminal = f"<>{os.ttyname(theirs)} >&0 2>&0"  # the first terminal that a new session opens becomes its own
     process = redirected(terminal, "run", *QUICK, "--jsonl", str(path), str(speech), new_session=True)
-    os.close(theirs)
     deadline = time.monotonic() + 60
     while not (path.exists() and b'"partial"' in path.read_bytes()):
         assert time.monotonic() < deadline
         if select.select([ours], [], [], 0.05)[0]:
             os.read(ours, 1 << 16)
+    os.close(theirs)
     os.close(ours)
     process.communicate(timeout=60)
     assert finals(path) == 1

@@ -10,16 +10,11 @@ from pathlib import Path
 import torch
 from platformdirs import user_cache_path
 
-from emotrack.commands.features import describe_into
 from emotrack.model.bundle import Bundle, default_directory, load_bundle
 from emotrack.model.errors import UserError
 from emotrack.model.manifest import PartName
 from emotrack.say import say
 from emotrack.settings import load_settings
-from emotrack.training.corpora.mosi import PROFILE
-from emotrack.training.corpora.open import open_corpus
-from emotrack.training.features.encoders import open_for
-from emotrack.training.features.extract import given
 from emotrack.training.features.manifest import read_manifest
 from emotrack.training.features.store import Store, open_store
 from emotrack.training.progress import Bar
@@ -28,7 +23,6 @@ from emotrack.training.tables.evaluating import DIALOGUES, NEEDED, Advance, eval
 from emotrack.training.tables.folds import fold_accuracies
 from emotrack.training.tables.measuring import stores_by_corpus
 from emotrack.training.tables.mosi import recipe
-from emotrack.training.tables.plots import PLOTS
 from emotrack.training.tables.tables import data, markdown
 
 PARTS: dict[str, PartName] = {"meld": "text", "ravdess": "voice", "emodb": "voice", "ferplus": "face"}
@@ -73,6 +67,8 @@ def evaluate_bundles(
 
 def draw(evaluated: Evaluated, names: Sequence[str], folder: Path) -> None:
     """The tables as PNG files. Raises `UserError` where they cannot be written."""
+    from emotrack.training.tables.plots import PLOTS  # a second to import: most evaluations draw nothing
+
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name in names:
@@ -116,6 +112,12 @@ def prepare(name: str, reference: Path, bundle: Bundle, store: Path) -> Store:
     """What a corpus is tested on, described by the bundle's encoders; of a store that is there already, only what it lacks."""
     if is_prepared(store, reference):
         return open_store(store)
+    from emotrack.commands.features import describe_into  # seconds to import: what is described already needs nothing of it
+    from emotrack.training.corpora.mosi import PROFILE
+    from emotrack.training.corpora.open import open_corpus
+    from emotrack.training.features.encoders import open_for
+    from emotrack.training.features.extract import given
+
     corpus = open_corpus(name, reference)
     opened, profile = given(corpus), PROFILE
     trained_for = next(iter(bundle.encoders), "embedded")

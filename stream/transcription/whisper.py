@@ -70,6 +70,11 @@ class WhisperTranscriber:
         for remark in self._whisper.remarks:
             say(remark)
 
+    @property
+    def idle(self) -> bool:
+        """Whether everything that this session asked for is done."""
+        return not self._asked
+
     def open(self) -> WhisperStream:
         """A stream for one utterance."""
         return WhisperStream(self)

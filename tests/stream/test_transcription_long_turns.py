@@ -15,7 +15,7 @@ from emotrack.stream.transcription.whisper_decoding import LONGEST_SECONDS, RATE
 from emotrack.stream.transcription.whisper_stream import PASS_SECONDS
 from emotrack.stream.transcription.whisper_weights import find_weights
 from helpers.speech import blocks_of, demo_speech
-from helpers.whisper import whisper_session
+from helpers.whisper import ask, whisper_session
 from helpers.words import word_errors, words_of
 
 pytestmark = pytest.mark.xdist_group("whisper")  # the model is loaded once
@@ -79,7 +79,7 @@ def whole(shared: WhisperTranscriber, turn: list[np.ndarray]) -> Transcript:
 
 def settled(transcriber: WhisperTranscriber) -> None:
     """Wait until nothing is asked for any more."""
-    while transcriber._asked:
+    while not transcriber.idle:
         time.sleep(0.005)
 
 
@@ -163,9 +163,7 @@ def test_what_was_fed_too_much_is_forgotten(transcriber: WhisperTranscriber, tur
 def test_an_utterance_that_is_given_up_is_not_transcribed(
     transcriber: WhisperTranscriber, turn: list[np.ndarray], lengths: Lengths
 ) -> None:
-    busy, expired = transcriber.open(), transcriber.open()
-    busy.feed(np.concatenate(turn[:50]))
-    running = busy.pause()
+    running, expired = ask(transcriber, np.concatenate(turn[:50])), transcriber.open()
     expired.feed(np.concatenate(turn[:300]))
     words = expired.pause()
     expired.conclude()

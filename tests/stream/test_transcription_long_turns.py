@@ -1,5 +1,6 @@
 """Long turns are transcribed while they last: at their end only the rest remains, and the words depend on the sound alone."""
 
+import threading
 import time
 from collections.abc import Iterator
 
@@ -143,6 +144,29 @@ def test_words_so_far_are_not_waited_for_in_a_live_session(
     began = time.perf_counter()
     assert stream.so_far(0.0) is None
     assert time.perf_counter() - began < 0.2
+
+
+def test_a_live_session_looks_ahead_only_when_it_has_nothing_else_to_do(
+    transcriber: WhisperTranscriber, turn: list[np.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go_on = threading.Event()
+    monkeypatch.setattr(whisper, "decode", lambda *_, **__: (go_on.wait(PATIENCE), Decoded("so", "en", 0.0, 2))[1])
+    speaking, paused = transcriber.open(), transcriber.open()
+    paused.feed(np.concatenate(turn[:50]))
+    words = paused.pause()
+    speaking.feed(np.concatenate(turn[:100]))
+    speaking.so_far(0.0)
+    assert transcriber._asked == {words}
+    go_on.set()
+    settled(transcriber)
+    speaking.so_far(0.0)
+    settled(transcriber)
+    assert speaking.so_far(0.0) is None  # one pass has nothing to agree with
+    speaking.feed(np.concatenate(turn[100:150]))
+    speaking.so_far(0.0)
+    settled(transcriber)
+    told = speaking.so_far(0.0)
+    assert told is not None and told.text == "so"
 
 
 def test_what_was_fed_too_much_is_forgotten(transcriber: WhisperTranscriber, turn: list[np.ndarray], lengths: Lengths) -> None:

@@ -53,7 +53,6 @@ class WhisperTranscriber:
         a GPU that could not be used.
         """
         self.name = f"whisper-{weights.name if Path(settings.model).is_dir() else settings.model.rpartition('/')[2]}"
-        self._language = settings.language
         self._asked: set[Request] = set()
         threads = settings.threads or recogniser_threads(settings.workers)
         options = WhisperOptions(weights.resolve(), settings.device, settings.compute_type, threads, settings.workers)
@@ -66,9 +65,15 @@ class WhisperTranscriber:
                     f"{self.name} knows no language {settings.language}",
                     f"--set stream.transcription.language=CODE takes one that it knows, such as {languages[0]}",
                 )
+            self._language = languages[0] if len(languages) == 1 else settings.language
             self._closing = undo.pop_all()
         for remark in self._whisper.remarks:
             say(remark)
+
+    @property
+    def idle(self) -> bool:
+        """Whether everything that this session asked for is done."""
+        return not self._asked
 
     def open(self) -> WhisperStream:
         """A stream for one utterance."""

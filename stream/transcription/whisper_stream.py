@@ -92,17 +92,19 @@ class WhisperStream:
             self._transcriber.conclude(self._latest)
 
     def so_far(self, patience: float) -> Transcript | None:
-        """The words of the closed segments, and of the open one those that the last two passes agree on."""
+        """The words of the closed segments, and of the open one those that the last two passes agree on.
+
+        Without patience a pass begins only when there is nothing else to do.
+        """
         due = self._sound.size - self._passed >= PASS_SECONDS * RATE
-        if due and (self._pass is None or self._pass.request.cancel()):
+        if due and self._pass is None and (patience or self._transcriber.idle):
             self._passed = self._sound.size
             self._pass = Pass(self._work_ahead(self._sound.open), self._segments.copy())
-        if self._pass is not None:
             if patience:
                 wait([self._pass.request], patience)
-            if self._pass.request.done():
-                self._take(self._pass)
-                self._pass = None
+        if self._pass is not None and self._pass.request.done():
+            self._take(self._pass)
+            self._pass = None
         return self._transcriber.transcript(" ".join(self._said)) if self._said else None
 
     def keep(self, samples: int) -> None:

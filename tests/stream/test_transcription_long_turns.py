@@ -1,5 +1,6 @@
 """Long turns are transcribed while they last: at their end only the rest remains, and the words depend on the sound alone."""
 
+import threading
 import time
 from collections.abc import Iterator
 
@@ -15,7 +16,7 @@ from emotrack.stream.transcription.whisper_decoding import LONGEST_SECONDS, RATE
 from emotrack.stream.transcription.whisper_stream import PASS_SECONDS
 from emotrack.stream.transcription.whisper_weights import find_weights
 from helpers.speech import blocks_of, demo_speech
-from helpers.whisper import whisper_session
+from helpers.whisper import ask, whisper_session
 from helpers.words import word_errors, words_of
 
 pytestmark = pytest.mark.xdist_group("whisper")  # the model is loaded once
@@ -79,7 +80,7 @@ def whole(shared: WhisperTranscriber, turn: list[np.ndarray]) -> Transcript:
 
 def settled(transcriber: WhisperTranscriber) -> None:
     """Wait until nothing is asked for any more."""
-    while transcriber._asked:
+    while not transcriber.idle:
         time.sleep(0.005)
 
 
@@ -145,6 +146,29 @@ def test_words_so_far_are_not_waited_for_in_a_live_session(
     assert time.perf_counter() - began < 0.2
 
 
+def test_a_live_session_looks_ahead_only_when_it_has_nothing_else_to_do(
+    transcriber: WhisperTranscriber, turn: list[np.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go_on = threading.Event()
+    monkeypatch.setattr(whisper, "decode", lambda *_, **__: (go_on.wait(PATIENCE), Decoded("so", "en", 0.0, 2))[1])
+    speaking, paused = transcriber.open(), transcriber.open()
+    paused.feed(np.concatenate(turn[:50]))
+    words = paused.pause()
+    speaking.feed(np.concatenate(turn[:100]))
+    speaking.so_far(0.0)
+    assert transcriber._asked == {words}
+    go_on.set()
+    settled(transcriber)
+    speaking.so_far(0.0)
+    settled(transcriber)
+    assert speaking.so_far(0.0) is None  # one pass has nothing to agree with
+    speaking.feed(np.concatenate(turn[100:150]))
+    speaking.so_far(0.0)
+    settled(transcriber)
+    told = speaking.so_far(0.0)
+    assert told is not None and told.text == "so"
+
+
 def test_what_was_fed_too_much_is_forgotten(transcriber: WhisperTranscriber, turn: list[np.ndarray], lengths: Lengths) -> None:
     keep = 230  # of the blocks; a second segment was cut by what followed
     plain = transcriber.open()
@@ -163,9 +187,7 @@ def test_what_was_fed_too_much_is_forgotten(transcriber: WhisperTranscriber, tur
 def test_an_utterance_that_is_given_up_is_not_transcribed(
     transcriber: WhisperTranscriber, turn: list[np.ndarray], lengths: Lengths
 ) -> None:
-    busy, expired = transcriber.open(), transcriber.open()
-    busy.feed(np.concatenate(turn[:50]))
-    running = busy.pause()
+    running, expired = ask(transcriber, np.concatenate(turn[:50])), transcriber.open()
     expired.feed(np.concatenate(turn[:300]))
     words = expired.pause()
     expired.conclude()

@@ -3,7 +3,8 @@
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from importlib.metadata import files
 from pathlib import Path
 
 import msgspec
@@ -57,6 +58,8 @@ def ship(spec: Spec, folder: Path) -> None:
     write_whole(folder / ENGINE_FILE, model.SerializeToString())
     if external:
         write_whole(folder / EXTERNAL, msgspec.json.format(msgspec.json.encode(external)))
+    if "weights" not in spec.definition.arguments:  # they are in a package's own folder, and now in the graph
+        _put_licences(spec.definition.packages, folder)
     reference = reference_run(spec)
     sizes = spec.sizes("typical")
     if sum(array.nbytes for array in spec.samples(sizes, np.random.default_rng(0))[0].values()) > _CHECK_BYTES:
@@ -89,6 +92,13 @@ def _same(values: np.ndarray, tensors: Mapping[str, np.ndarray]) -> Iterator[Ext
         for transposed, other in ((False, tensor), (True, tensor.T)):
             if other.shape == values.shape and np.allclose(other, values, rtol=0, atol=near):
                 yield ExternalTensor(name, transposed)
+
+
+def _put_licences(packages: Sequence[str], folder: Path) -> None:
+    for package in packages:
+        for file in files(package) or ():
+            if file.name.upper().startswith("LICEN"):
+                write_whole(folder / f"LICENSE-{package}.txt", file.read_binary())
 
 
 def _strip(model: onnx.ModelProto) -> None:

@@ -11,11 +11,11 @@ import msgspec
 
 from emotrack.engines.backends.backend import ENGINE_FILE
 from emotrack.engines.backends.onnx_cpu import OnnxCpu
-from emotrack.engines.borrowed_weights import BORROWED, borrowed_weights
 from emotrack.engines.cache import EngineCache
 from emotrack.engines.cache_entry import MANIFEST, Entry
 from emotrack.engines.catalogue import catalogue
 from emotrack.engines.definition import file_digest
+from emotrack.engines.external_weights import EXTERNAL, external_weights
 from emotrack.engines.loading import kept
 from emotrack.engines.pack import BUNDLE, CONTENTS, ENGINES, SPEECH_DETECTOR, TEXT, Contents
 from emotrack.engines.settings import EngineSettings
@@ -66,23 +66,23 @@ def pack(target: Path, settings: EngineSettings, bundle: Bundle, speech_detector
 def _put_engine(spec: Spec, settings: EngineSettings, cache: EngineCache, folder: Path, say: Said) -> None:
     precisions: tuple[Precision, ...] = ("int8", "fp32") if settings.precision == "int8" else ("fp32",)
     shutil.copytree(kept(spec, OnnxCpu(settings.threads), precisions, cache, say).folder, folder)
-    if (folder / BORROWED).exists():
+    if (folder / EXTERNAL).exists():
         _fill(spec, folder)
 
 
 def _fill(spec: Spec, folder: Path) -> None:
-    """Put the weights that a graph borrows into it: where a pack goes, what it borrows them from is not."""
+    """Put the weights that are not in a graph into it: where a pack goes, the files that they are in are not."""
     import onnx
     from onnx import numpy_helper
 
-    values = borrowed_weights(spec, folder)
+    values = external_weights(spec, folder)
     model = onnx.load(folder / ENGINE_FILE, load_external_data=False)
-    for constant in model.graph.initializer:
-        if constant.name in values:
-            constant.CopyFrom(numpy_helper.from_array(values[constant.name], constant.name))
+    for initializer in model.graph.initializer:
+        if initializer.name in values:
+            initializer.CopyFrom(numpy_helper.from_array(values[initializer.name], initializer.name))
     write_whole(folder / ENGINE_FILE, model.SerializeToString())
     manifest, check = Entry.read(folder).manifest, Entry.read(folder).check()
-    for name in (BORROWED, MANIFEST):
+    for name in (EXTERNAL, MANIFEST):
         (folder / name).unlink()
     Entry.write(folder, msgspec.structs.replace(manifest, given=None), check)
 

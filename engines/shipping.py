@@ -3,7 +3,8 @@
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from importlib.metadata import files
 from pathlib import Path
 
 import msgspec
@@ -13,10 +14,10 @@ from onnx import numpy_helper
 
 from emotrack.engines.backends.backend import ENGINE_FILE
 from emotrack.engines.backends.onnx_cpu import OnnxCpu
-from emotrack.engines.borrowed_weights import BORROWED, Borrowed, lent_tensors
 from emotrack.engines.cache_entry import Entry, Manifest
 from emotrack.engines.catalogue import catalogue
 from emotrack.engines.definition import Definition
+from emotrack.engines.external_weights import EXTERNAL, ExternalTensor, weight_tensors
 from emotrack.engines.loading import gated, origin_of, reference_run
 from emotrack.engines.parity import answers
 from emotrack.engines.settings import EngineSettings
@@ -26,9 +27,9 @@ from emotrack.model.bundle import load_bundle
 from emotrack.model.whole_file import write_whole
 
 _SMALL = 256
-"""Bytes of a constant that is not worth being borrowed."""
+"""Bytes of an initializer that may as well stay in the graph."""
 _SAME = 1e-6
-"""How far a constant may be from a tensor that it is, relative to its greatest number: products are summed in another order."""
+"""How far an initializer may be from a tensor that it is, relative to its greatest number: products are summed in another order."""
 _CHECK_BYTES = 2**19
 
 
@@ -52,11 +53,13 @@ def ship(spec: Spec, folder: Path) -> None:
     backend = OnnxCpu(threads=1)
     backend.build(spec, "fp32", folder)
     model = onnx.load(folder / ENGINE_FILE)
-    borrowed = _borrow(model, lent_tensors(spec.definition))
+    external = _externalise(model, weight_tensors(spec.definition))
     _strip(model)
     write_whole(folder / ENGINE_FILE, model.SerializeToString())
-    if borrowed:
-        write_whole(folder / BORROWED, msgspec.json.format(msgspec.json.encode(borrowed)))
+    if external:
+        write_whole(folder / EXTERNAL, msgspec.json.format(msgspec.json.encode(external)))
+    if "weights" not in spec.definition.arguments:  # they are in a package's own folder, and now in the graph
+        _put_licences(spec.definition.packages, folder)
     reference = reference_run(spec)
     sizes = spec.sizes("typical")
     if sum(array.nbytes for array in spec.samples(sizes, np.random.default_rng(0))[0].values()) > _CHECK_BYTES:
@@ -68,27 +71,34 @@ def ship(spec: Spec, folder: Path) -> None:
     Entry.write(folder, manifest, check)
 
 
-def _borrow(model: onnx.ModelProto, tensors: Mapping[str, np.ndarray]) -> dict[str, Borrowed]:
-    """Take those constants out of a graph that are tensors of the network's weights; which is which."""
-    found: dict[str, Borrowed] = {}
-    for constant in model.graph.initializer:
-        values = numpy_helper.to_array(constant)
-        if values.nbytes < _SMALL:
+def _externalise(model: onnx.ModelProto, tensors: Mapping[str, np.ndarray]) -> dict[str, ExternalTensor]:
+    """Take those initializers out of a graph that are tensors of the network's weights; which is which."""
+    found: dict[str, ExternalTensor] = {}
+    for initializer in model.graph.initializer:
+        values = numpy_helper.to_array(initializer)
+        if values.dtype != np.float32 or values.nbytes < _SMALL:
             continue
-        if (borrowed := next(_same(values, tensors), None)) is not None:
-            found[constant.name] = borrowed
-            constant.ClearField("raw_data")
-            constant.data_location = onnx.TensorProto.EXTERNAL
-            constant.external_data.add(key="location", value=borrowed.tensor)  # no file: whoever runs the graph lends it
+        if (external := next(_same(values, tensors), None)) is not None:
+            found[initializer.name] = external
+            initializer.ClearField("raw_data")
+            initializer.data_location = onnx.TensorProto.EXTERNAL
+            initializer.external_data.add(key="location", value=external.tensor)  # no file: whoever runs the graph gives it
     return found
 
 
-def _same(values: np.ndarray, tensors: Mapping[str, np.ndarray]) -> Iterator[Borrowed]:
+def _same(values: np.ndarray, tensors: Mapping[str, np.ndarray]) -> Iterator[ExternalTensor]:
     near = _SAME * float(np.abs(values).max(initial=0.0))
     for name, tensor in tensors.items():
-        for turned, other in ((False, tensor), (True, tensor.T)):
+        for transposed, other in ((False, tensor), (True, tensor.T)):
             if other.shape == values.shape and np.allclose(other, values, rtol=0, atol=near):
-                yield Borrowed(name, turned)
+                yield ExternalTensor(name, transposed)
+
+
+def _put_licences(packages: Sequence[str], folder: Path) -> None:
+    for package in packages:
+        for file in files(package) or ():
+            if file.name.upper().startswith("LICEN"):
+                write_whole(folder / f"LICENSE-{package}.txt", file.read_binary())
 
 
 def _strip(model: onnx.ModelProto) -> None:

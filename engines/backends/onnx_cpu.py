@@ -9,9 +9,9 @@ import numpy as np
 import onnxruntime
 
 from emotrack.engines.backends.backend import ENGINE_FILE
-from emotrack.engines.borrowed_weights import borrowed_weights
 from emotrack.engines.definition import OnnxFile
 from emotrack.engines.engine import EngineRefused, Runner
+from emotrack.engines.external_weights import external_weights
 from emotrack.engines.spec import Arrays, Precision, Sizes, Spec
 from emotrack.model.errors import first_line
 
@@ -51,7 +51,7 @@ class OnnxCpu:
 
     def open(self, spec: Spec, folder: Path) -> Runner:
         options = session_options(self._threads)
-        values = borrowed_weights(spec, folder)
+        values = external_weights(spec, folder)
         options.add_external_initializers(list(values), [onnxruntime.OrtValue.ortvalue_from_numpy(one) for one in values.values()])
         try:
             session = onnxruntime.InferenceSession(str(folder / ENGINE_FILE), options, providers=["CPUExecutionProvider"])

@@ -10,9 +10,9 @@ import safetensors.numpy
 
 from emotrack.engines import shipped as shipping_place
 from emotrack.engines.backends.onnx_cpu import OnnxCpu
-from emotrack.engines.borrowed_weights import BORROWED
 from emotrack.engines.cache_entry import Entry
 from emotrack.engines.definition import Definition
+from emotrack.engines.external_weights import EXTERNAL
 from emotrack.engines.loading import open_entry, reference_run
 from emotrack.engines.parity import Parity, compare_outputs
 from emotrack.engines.shipped import shipped
@@ -53,13 +53,13 @@ def test_it_is_opened_without_compiling_or_writing_anything(shop: Path, shelf: S
     np.testing.assert_allclose(engine.run(**tiny_network.INPUTS)["logits"], expected, atol=1e-6)
 
 
-def test_weights_are_borrowed_and_not_held_twice(shop: Path, weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_weights_stay_in_their_file_and_are_not_held_twice(shop: Path, weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("emotrack.engines.shipping._SMALL", 1)
     spec = tiny_network.spec(weights)
     ship(spec, shop / spec.name)
     layer = safetensors.numpy.load_file(weights)["layer.weight"]
     graph = (shop / spec.name / "engine.bin").read_bytes()
-    assert (shop / spec.name / BORROWED).exists()
+    assert (shop / spec.name / EXTERNAL).exists()
     assert layer.tobytes() not in graph and layer.T.tobytes() not in graph
 
 

@@ -1,4 +1,4 @@
-"""Weights that a graph does not hold itself: they stay in the files that its network is built from, and are lent at each start.
+"""Weights that an ONNX graph does not hold itself: they stay in the files that its network is built from (external initializers).
 
 So a graph that ships takes little room, and its weights are there once.
 """
@@ -13,30 +13,31 @@ from safetensors import safe_open
 from emotrack.engines.definition import Definition
 from emotrack.engines.spec import Spec
 
-BORROWED = "weights.json"
+EXTERNAL = "weights.json"
 
 
-class Borrowed(msgspec.Struct, frozen=True):
-    """Where the values of one of a graph's constants are."""
+class ExternalTensor(msgspec.Struct, frozen=True):
+    """Where the values of one of a graph's initializers are."""
 
     tensor: str
     """Its name in the file of weights."""
-    turned: bool
-    """Whether the graph has the matrix the other way round."""
+    transposed: bool
+    """Whether the graph has the matrix transposed."""
 
 
-def borrowed_weights(spec: Spec, folder: Path) -> dict[str, np.ndarray]:
-    """The values, float32 by name of the constant, of what the graph in `folder` borrows; of one that holds everything, none."""
-    path = folder / BORROWED
+def external_weights(spec: Spec, folder: Path) -> dict[str, np.ndarray]:
+    """Float32 values by name of the initializer, of those that the graph in `folder` does not hold; none where it holds all."""
+    path = folder / EXTERNAL
     if not path.is_file():
         return {}
     assert isinstance(spec.definition, Definition)
-    lent = lent_tensors(spec.definition)
-    found = msgspec.json.decode(path.read_bytes(), type=dict[str, Borrowed])
-    return {name: np.ascontiguousarray(lent[one.tensor].T if one.turned else lent[one.tensor]) for name, one in found.items()}
+    tensors = weight_tensors(spec.definition)
+    found = msgspec.json.decode(path.read_bytes(), type=dict[str, ExternalTensor])
+    placed = {name: tensors[one.tensor].T if one.transposed else tensors[one.tensor] for name, one in found.items()}
+    return {name: np.ascontiguousarray(values) for name, values in placed.items()}
 
 
-def lent_tensors(definition: Definition) -> dict[str, np.ndarray]:
+def weight_tensors(definition: Definition) -> dict[str, np.ndarray]:
     """All tensors of a network's file of weights in float32, the low-rank factors of its adapter, if it has one, added to them.
 
     See `networks.adapting.merge`, which does the same to a torch module.

@@ -32,6 +32,8 @@ class FeedSummary:
     """Pictures among them in which nothing can be seen."""
     with_faces: int = 0
     """Pictures among them in which there was a face."""
+    with_people: int = 0
+    """Pictures among them in which there was somebody known to be a person, since they moved."""
     faces: int = 0
     """Faces followed; one that was lost for a while counts again."""
     utterances: int = 0
@@ -59,6 +61,7 @@ class FeedSummary:
         self.looked += 1
         self.dark += sighting.dark
         self.with_faces += bool(sighting.faces)
+        self.with_people += sighting.person_since is not None
         self.faces = max([self.faces, *(face.observation.track for face in sighting.faces)])
 
     @property
@@ -87,8 +90,10 @@ class FeedSummary:
             return f"all {self.looked} pictures dark"
         if not self.with_faces:
             return f"no face in {self.looked} pictures"
-        alone = ", which makes no label by itself while there is sound" if self.heard else ""
-        return f"a face in {self.with_faces} of {self.looked} pictures{alone}"
+        seen = f"a face in {self.with_faces} of {self.looked} pictures"
+        if not self.with_people:
+            return f"{seen}, which did not move"
+        return f"{seen}, which makes no label by itself while there is sound" if self.heard else seen
 
 
 @dataclass(frozen=True, slots=True)

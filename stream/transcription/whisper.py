@@ -34,9 +34,9 @@ class SharedWhisper:
         self._workers = Workers(self.turns, options.workers)
 
     def close(self) -> None:
-        """Wait for what is running, then free the model."""
-        self._workers.close()
-        self.model.model.unload_model()
+        """Wait for what is running, then free the model; one that is still at work is freed when that ends."""
+        if self._workers.close():
+            self.model.model.unload_model()
         del self.model  # CTranslate2 passes the unloading over while its last batch has not quite ended
 
 
@@ -80,7 +80,7 @@ class WhisperTranscriber:
         return WhisperStream(self)
 
     def close(self) -> None:
-        """Cancel what this session asked for and has not started; the last session waits for what has, and unloads the model."""
+        """Cancel what this session asked for and has not started; the last one waits a while for the rest and unloads the model."""
         for request in list(self._asked):
             request.abandon()
         self._closing.close()

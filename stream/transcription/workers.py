@@ -1,8 +1,12 @@
 """The threads that transcribe for all sessions of a recogniser."""
 
 import threading
+import time
 
 from emotrack.stream.transcription.turns import Turns
+
+CLOSING_SECONDS = 2.0
+"""What has started may take so long to end; a recogniser that hangs is left behind."""
 
 
 class Workers:
@@ -16,11 +20,13 @@ class Workers:
         for thread in self._threads:
             thread.start()
 
-    def close(self) -> None:
-        """Start nothing more and wait for what has started: a running transcription cannot be stopped."""
+    def close(self) -> bool:
+        """Start nothing more and wait a while for what has started, which cannot be stopped: whether it has all ended."""
         self._turns.close()
+        deadline = time.monotonic() + CLOSING_SECONDS
         for thread in self._threads:
-            thread.join()
+            thread.join(max(0.0, deadline - time.monotonic()))
+        return not any(thread.is_alive() for thread in self._threads)
 
     def _work(self) -> None:
         while (request := self._turns.take()) is not None:

@@ -67,10 +67,16 @@ def test_without_a_label_it_is_said_what_was_discarded(workbench: Workbench, ite
 
 
 def test_a_face_that_nobody_speaks_with_is_told(workbench: Workbench) -> None:
-    items = by_time(up("audio", "video"), sound((1.0, HUSH)), clip_part(0.0, 1.0, at=0.0, sounds=False))
+    items = by_time(up("audio", "video"), sound((3.0, HUSH)), clip_part(0.0, 3.0, at=0.0, sounds=False))
     (feed,) = summary(workbench, items, real_faces=True).feeds
     assert feed.faces >= 1 and feed.with_faces > 0 and not feed.labels
     assert feed.why_nothing.endswith("which makes no label by itself while there is sound")
+
+
+def test_a_face_that_does_not_move_is_told(workbench: Workbench) -> None:
+    (frame,) = (item for item in clip_part(0.0, 0.1, at=0.0, sounds=False) if isinstance(item, VideoFrame))
+    (feed,) = summary(workbench, [*up("video"), *(VideoFrame(n / 5, frame.image) for n in range(10))], real_faces=True).feeds
+    assert not feed.labels and feed.why_nothing == "a face in 10 of 10 pictures, which did not move"
 
 
 def test_each_feed_without_a_label_is_told_beside_those_with_one(workbench: Workbench) -> None:

@@ -1,6 +1,7 @@
 """Whose transcription is next: every session gets its turn, no final is lost, and only the newest speculation is worked on."""
 
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
@@ -10,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, precondition, rule
 
+from emotrack.stream.transcription import workers as threads
 from emotrack.stream.transcription.transcript import Transcript
 from emotrack.stream.transcription.turns import Request, Turns
 from emotrack.stream.transcription.workers import Workers
@@ -310,6 +312,25 @@ def test_work_that_fails_fails_its_request_alone() -> None:
     workers.close()
 
 
+def test_closing_leaves_behind_what_never_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threads, "CLOSING_SECONDS", 0.2)
+    turns, entered, go_on = Turns(), threading.Event(), threading.Event()
+    workers = Workers(turns, 3)
+
+    def hang() -> Transcript:
+        entered.set()
+        go_on.wait(PATIENCE)
+        return said("at last")
+
+    hanging = final(turns, "session", hang)
+    assert entered.wait(PATIENCE)
+    began = time.monotonic()
+    assert not workers.close()
+    assert time.monotonic() - began < 2
+    go_on.set()
+    assert hanging.result(PATIENCE) == said("at last")
+
+
 def test_closing_waits_for_what_is_running() -> None:
     turns, entered, go_on = Turns(), threading.Event(), threading.Event()
     workers = Workers(turns, 1)
@@ -322,6 +343,6 @@ def test_closing_waits_for_what_is_running() -> None:
     running, left = final(turns, "session", tarry), final(turns, "session")
     assert entered.wait(PATIENCE)
     threading.Timer(0.1, go_on.set).start()
-    workers.close()
+    assert workers.close()
     assert running.result(0) == said("done")
     assert left.waiting

@@ -77,7 +77,7 @@ def _order(plan: sections.Plan) -> Iterator[tuple[str, str]]:
     yield "label", first
     yield from (("gate", backend) for backend in others)
     if all(find_spec(name) is not None for name in CLIP):
-        yield "clip", first
+        yield "clip", plan.tracking
 
 
 def _run_section(options: argparse.Namespace, name: str, backend: str, seconds: float) -> tuple[list[Any], str]:

@@ -34,7 +34,9 @@ class Plan:
 
     device: str
     backends: tuple[str, ...]
-    """Held to the gate one after the other; the first is the one that the other sections use."""
+    """Held to the gate one after the other; the first is the one on which labels are timed."""
+    tracking: str
+    """The backend on which the clip is tracked."""
     networks: tuple[str, ...]
     """Those held to the gate; empty means all."""
     runs: int
@@ -44,12 +46,16 @@ class Plan:
     streams: tuple[int, ...]
 
 
-GPU = Plan("cuda", ("cuda-graph", "eager-cuda", "inductor-cuda-graph"), (), 400, 1.0, (1, 2, 4, 8, 16, 32, 64, 128, 256, 512))
-PROCESSOR = Plan("cpu", ("eager-cpu", "onnx-cpu"), ("context-step",), 3, 0.05, (1, 2))
+GPU = Plan(
+    "cuda", ("cuda-graph", "eager-cuda", "inductor-cuda-graph"), "cuda-graph", (), 400, 1.0, (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
+)
+PROCESSOR = Plan("cpu", ("eager-cpu", "onnx-cpu"), "onnx-cpu", ("context-step",), 3, 0.05, (1, 2))
 
 
 class Engines:
     """Stands for a pool that gives engines of one backend."""
+
+    pack = None
 
     def __init__(self, backend: str, plan: Plan) -> None:
         self.backend, self._plan = backend, plan
@@ -98,6 +104,8 @@ def networks(plan: Plan) -> Iterator[Any]:
         pass
 
     class Listing:
+        pack = None
+
         def engine(self, spec: Any) -> Any:
             raise Listed(spec)
 

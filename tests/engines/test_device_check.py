@@ -35,6 +35,7 @@ def test_it_runs_to_its_end_on_the_processor_and_writes_down_what_it_found(tmp_p
     assert [row["backend"] for row in gates] == ["eager-cpu", "onnx-cpu"]
     assert all(row["broken"] == [] and row["batch_1"]["p50_ms"] > 0 for row in gates)
     assert next(row["streams"] for one in found for row in one["rows"] if "streams" in row) == 1
+    assert "Error: " not in done.stdout, "what is not here is told in a sentence"
     assert "| context-step | onnx-cpu |" in done.stdout and "| utterance end to label | eager-cpu |" in done.stdout
 
 

@@ -28,6 +28,7 @@ def train_command(config: str, overrides: Sequence[str], show_settings: bool) ->
     if show_settings:
         typer.echo(yaml.safe_dump(training.model_dump(mode="json"), sort_keys=False), nl=False)
         return
+    training.choose_device()  # one that is not there is told whatever is left to do
     if all(is_done(training, seed) for seed in training.seeds):
         say(f"nothing is to do: {training.out} holds this very training, finished.")
         for seed in training.seeds:

@@ -16,8 +16,8 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+import matplotlib
 import numpy as np
-from matplotlib import cbook
 from PIL import Image
 from scipy.ndimage import map_coordinates
 from skimage import data, transform
@@ -76,8 +76,8 @@ def soundtrack() -> tuple[np.ndarray, np.ndarray]:
 def portraits() -> tuple[Portrait, Portrait]:
     """A woman who smiles and one who does not."""
     astronaut = transform.resize(data.astronaut()[:300, 75:375], (SIDE, SIDE), anti_aliasing=True)
-    with cbook.get_sample_data("grace_hopper.jpg") as file:
-        officer = np.asarray(Image.open(file).convert("RGB"))[30:430, 60:460]
+    path = Path(matplotlib.get_data_path()) / "sample_data" / "grace_hopper.jpg"
+    officer = np.asarray(Image.open(path).convert("RGB"))[30:430, 60:460]
     officer = transform.resize(officer, (SIDE, SIDE), anti_aliasing=True)
     return Portrait(astronaut, (0.49, 0.495), (0.03, 0.08)), Portrait(officer, (0.625, 0.525), (0.06, 0.10))
 

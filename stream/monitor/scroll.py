@@ -69,7 +69,8 @@ class LiveLines:
     def _line(self, before: MonitorState, message: Message) -> RenderableType | None:
         match message:
             case Emotion(state="final" | "revised"):
-                return label_line(message, named=len(self._sources) > 1 or message.speaker.id not in self._sources)
+                named = len(self._sources) > 1 or message.speaker.id not in self._sources
+                return label_line(message, self._names if named else 0)
             case Feed() | Speaker() | Error() if is_news(before, message):
                 bad = isinstance(message, Error) or (isinstance(message, Feed) and message.state != "up")
                 return _row(Text(clock(message.time), style="dim"), Text(plain(tell(message)), style="yellow" if bad else "dim"))
@@ -82,19 +83,23 @@ class LiveLines:
         session = self._state.session
         return tuple(feed.source for feed in session.feeds) if session is not None else ()
 
+    @property
+    def _names(self) -> int:
+        """Columns that the names of speakers and sources take."""
+        return min(NAME_WIDTH, max(map(len, (*self._sources, *self._state.speakers)), default=0))
+
     def _rows(self) -> RenderableType:
         levels = self.levels()
         for source in self._sources:
             self._held[source] = max(levels.get(source, FLOOR), self._held.get(source, FLOOR) - FALL, FLOOR)
-        width = min(NAME_WIDTH, max(map(len, self._sources), default=0))
-        rows = [feed_row(self._state, source, self._held[source], width) for source in self._sources[:MOST_ROWS]]
+        rows = [feed_row(self._state, source, self._held[source], self._names) for source in self._sources[:MOST_ROWS]]
         for row in rows:
             row.truncate(self._console.width - 1, overflow="ellipsis")
         return Group(*rows)
 
 
-def label_line(emotion: Emotion, *, named: bool) -> RenderableType:
-    """When, who (where `named`), what, and the words; streams that are missing for a reason worth knowing stand behind them."""
+def label_line(emotion: Emotion, name_width: int = 0) -> RenderableType:
+    """When, who (in so many columns, if any), what, and the words; missing streams worth knowing of stand behind them."""
     tint = colour(emotion.label)
     label = Text(f"{plain(emotion.label):<9.9}{emotion.confidence * 100:4.0f} %", style=f"bold {tint}")
     said = emotion.transcript.text if emotion.transcript else ""
@@ -103,7 +108,7 @@ def label_line(emotion: Emotion, *, named: bool) -> RenderableType:
         words = Text.assemble(("now so: ", "dim"), words)
     if masked := describe_masked(emotion.modalities):
         words.append(f"  {plain(masked)}" if said else plain(masked), style="dim italic")
-    name = [Text(shorten(emotion.speaker.id, NAME_WIDTH), style="bold")] if named else []
+    name = [Text(f"{shorten(emotion.speaker.id, name_width):<{name_width}}", style="bold")] if name_width else []
     return _row(Text(clock(emotion.start), style="dim"), *name, label, words)
 
 

@@ -27,9 +27,9 @@ def plain(console: Console) -> str:
     return console.file.getvalue()
 
 
-def lines_of(message: Message, width: int, *, named: bool = False) -> list[str]:
+def lines_of(message: Message, width: int, name_width: int = 0) -> list[str]:
     console = Console(file=io.StringIO(), width=width)
-    console.print(label_line(message, named=named))  # type: ignore[arg-type]
+    console.print(label_line(message, name_width))  # type: ignore[arg-type]
     return plain(console).splitlines()
 
 
@@ -43,7 +43,8 @@ def test_words_wrap_between_words_under_each_other(width: int) -> None:
 
 def test_who_spoke_is_said_where_there_are_several() -> None:
     assert "spk1" not in lines_of(sample.emotion(), 80)[0]
-    assert lines_of(sample.emotion(), 80, named=True)[0].split()[:3] == ["00:02.0", "spk1", "joy"]
+    assert lines_of(sample.emotion(), 80, 8)[0].startswith("00:02.0  spk1      joy")
+    assert lines_of(sample.emotion(speaker="somebody-with-a-name"), 80, 8)[0].startswith("00:02.0  somebod…  joy")
 
 
 def test_missing_streams_are_named_where_that_is_news() -> None:

@@ -30,6 +30,10 @@ demo: setup
 test: setup lint types
 	$(BIN)/python -m pytest -n auto --dist loadgroup
 
+# What needs no network and no corpus, for the minute between two edits.
+quick: setup lint types
+	$(BIN)/python -m pytest -n auto -m "not networks" --ignore tests/training
+
 lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -39,7 +43,7 @@ types: setup
 	rm -rf .types && mkdir -p .types/emotrack
 	ln -s $(foreach part,stream engines model training configs,$(CURDIR)/$(part)) .types/emotrack/
 	ln -s $(filter-out %__pycache__,$(wildcard $(CURDIR)/emotrack/*)) .types/emotrack/
-	cd .types && ../$(BIN)/mypy --config-file ../pyproject.toml emotrack
+	cd .types && ../$(BIN)/mypy --cache-dir ../.mypy_cache --config-file ../pyproject.toml emotrack
 
 bench: setup
 	$(BIN)/python -m pytest tests/benchmarks --benchmark-only

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from device import sections, table
 
+from device import sections, table
 from emotrack.engines.backends.cuda_graph import combinations
 from emotrack.engines.spec import Spec
 

@@ -90,7 +90,6 @@ class Conclusions:
 
     def hurry(self) -> None:
         """The session is to end: wait no longer for a transcript than the drain allows; callable from any thread."""
-        self._patient = False
         self._ended.hurry()
         self._answers.hurry()
 

@@ -54,7 +54,7 @@ def run(
     sources: Annotated[
         list[str],
         typer.Argument(
-            metavar="SOURCE...",
+            metavar="SOURCE",
             help="A file, - (stdin), a URL (rtsp, http, udp, tcp, rtmp), camera:N or mic[:NAME], as `emotrack devices` lists "
             "them; joined with + they are one feed: camera:0+mic. "
             "NAME=SOURCE names who is in it (letters, digits, _ and -), as in alice=camera:0+mic; a file of that very name comes "
@@ -293,7 +293,7 @@ def train(
 
 @app.command()
 def export(
-    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Folders of bundles, each with other parts.")],
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN", help="Folders of bundles, each with other parts.")],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder of the new bundle.")],
     figures: Annotated[
         Optional[Path],  # noqa: UP045
@@ -312,7 +312,7 @@ def export(
 def evaluate(
     bundles: Annotated[
         Optional[list[Path]],  # noqa: UP045
-        typer.Argument(metavar="BUNDLE...", help="Folders of bundles, several seeds of one run; the shipped one unless given."),
+        typer.Argument(metavar="BUNDLE", help="Folders of bundles, several seeds of one run; the shipped one unless given."),
     ] = None,
     table: Annotated[
         str, typer.Option("--table", "-t", help="main, missing, ablation, streaming, per-class or all.", metavar="T")

@@ -387,6 +387,8 @@ def main() -> None:
             code = 0
         with contextlib.suppress(OSError):
             output.flush()
+        if code == 1 and isinstance(output.failure, BrokenPipeError):  # typer's own code for a reader that has left
+            code = 0
         if code == 0 and output.failure is not None and not isinstance(output.failure, BrokenPipeError):
             say(f"standard output cannot be written: {output.failure.strerror}.")
             code = 1

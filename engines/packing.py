@@ -66,6 +66,7 @@ def pack(target: Path, settings: EngineSettings, bundle: Bundle, speech_detector
 def _put_engine(spec: Spec, settings: EngineSettings, cache: EngineCache, folder: Path, say: Said) -> None:
     precisions: tuple[Precision, ...] = ("int8", "fp32") if settings.precision == "int8" else ("fp32",)
     shutil.copytree(kept(spec, OnnxCpu(settings.threads), precisions, cache, say).folder, folder)
+    folder.chmod(0o755)  # one of the cache is its owner's only
     if (folder / EXTERNAL).exists():
         _fill(spec, folder)
 

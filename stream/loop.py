@@ -225,7 +225,7 @@ class Loop:
         feed.summary.failure = reason = str(failure) if isinstance(failure, UserError) else f"{type(failure).__name__}: {failure}"
         self._end(feed.end(), arrived_ns)
         self._health.tell(feed, None, "down", reason, self._now)
-        if len(self._failures) < len(self._feeds):
+        if len(self._failures) < len(self._feeds) and not self._delivery.finished():
             sentence = f"{feed.name} failed, and the session goes on without it: {reason}"
             self._parts.outbox.emit(Error(message=sentence, continues=True, source=feed.name, time=round(self._now, 3)))
 

@@ -207,7 +207,10 @@ def _recogniser(settings: "Settings") -> Iterator[Finding]:
     from emotrack.model.bundle import load_bundle
     from emotrack.stream.transcription.open import open_transcriber
 
-    trained = load_bundle(settings.bundle).configuration.trained
+    try:
+        trained = load_bundle(settings.bundle).configuration.trained
+    except UserError:  # told of the bundle
+        trained = ()
     wanted = "text" in trained and "none" not in (settings.engines.text, settings.stream.transcription.recogniser)
     said: list[str] = []
     try:

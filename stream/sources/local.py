@@ -15,7 +15,7 @@ from emotrack.stream.sources.riff import wav_options
 from emotrack.stream.sources.settings import SourceSettings
 
 STANDARD_INPUT = "-"
-DESCRIPTOR = re.compile(r"-|/dev/stdin|/(?:dev|proc/self)/fd/(?P<number>\d+)")
+DESCRIPTOR = re.compile(r"-|/dev/stdin|/(?:dev|proc/self)/fd/(?P<number>\d{1,9})")
 """Names of what the shell has opened already; a pipe among them must not be opened once more."""
 
 

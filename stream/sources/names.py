@@ -8,6 +8,9 @@ from urllib.parse import SplitResult, urlsplit
 
 from emotrack.model.errors import UserError
 
+LONGEST_NAME = 40
+"""Characters; a speaker's name is made of it and something behind."""
+
 
 def feed_name(text: str) -> str:
     """`text` with everything but `[A-Za-z0-9_-]` made underscores, at most 40 characters.
@@ -15,7 +18,7 @@ def feed_name(text: str) -> str:
     Names without a Latin letter, of which nothing to tell them by would be left, are `feed-` and six hexadecimal digits,
     always the same for a name.
     """
-    kept = re.sub(r"[^A-Za-z0-9_-]+", "_", text).strip("_-")[:40]
+    kept = re.sub(r"[^A-Za-z0-9_-]+", "_", text).strip("_-")[:LONGEST_NAME]
     if not re.search("[A-Za-z]", kept) and not text.isascii():
         return f"feed-{hashlib.blake2s(os.fsencode(text), digest_size=3).hexdigest()}"
     return kept or "feed"
@@ -35,10 +38,10 @@ def participant(text: str) -> tuple[str | None, str]:
     name, equals, source = text.partition("=")
     if not equals or re.search(r"[:/\\+]", name):
         return None, text
-    if not re.fullmatch(r"[A-Za-z0-9_-]*[A-Za-z0-9][A-Za-z0-9_-]*", name):
+    if len(name) > LONGEST_NAME or not re.fullmatch(r"[A-Za-z0-9_-]*[A-Za-z0-9][A-Za-z0-9_-]*", name):
         raise UserError(
             f"{name!r} is no name for a participant, and there is no file {text!r}; "
-            "write NAME=SOURCE with a name of a to z, A to Z, digits, _ and -."
+            f"write NAME=SOURCE with a name of a to z, A to Z, digits, _ and -, of {LONGEST_NAME} letters at most."
         )
     return name, source
 

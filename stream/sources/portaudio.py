@@ -18,7 +18,8 @@ LATENCY = 0.03
 CLOSING = 0.4
 """Seconds that closing a stream may take."""
 
-_lock = threading.Lock()
+_lock = threading.RLock()
+"""Whoever asks, opens or starts PortAudio anew: it bears one at a time, and so does the process's stderr."""
 _streams: set[int] = set()  # open ones, by id: PortAudio forgets them all when it looks for devices anew
 
 
@@ -42,7 +43,7 @@ class InputDevice:
 def portaudio() -> ModuleType:
     """The `sounddevice` module; raises `UserError` naming what is missing."""
     try:
-        with quiet():
+        with _lock, quiet():
             import sounddevice
     except ImportError:
         raise UserError("microphones need the Python package sounddevice: pip install 'emotrack[track]'.") from None
@@ -55,6 +56,11 @@ def portaudio() -> ModuleType:
 def input_devices() -> list[InputDevice]:
     """Devices that record, in PortAudio's order."""
     library = portaudio()
+    with _lock:
+        return _input_devices(library)
+
+
+def _input_devices(library: ModuleType) -> list[InputDevice]:
     try:
         hosts = [host["name"] for host in library.query_hostapis()]
         default = library.default.device[0]

@@ -78,7 +78,7 @@ class WhisperStream:
 
     def pause(self) -> "Future[Transcript]":
         """The transcript of what was fed so far, in the place of an earlier pause that is not answered yet."""
-        if self._latest is None or self._answered != self._sound.size:
+        if self._latest is None or self._latest.cancelled() or self._answered != self._sound.size:
             superseded, self._latest = self._latest, self._transcriber.ask(self._segments.copy(), self._sound.open)
             self._answered = self._sound.size
             for unwanted in (superseded, self._ahead):

@@ -203,6 +203,12 @@ class Listener:
     def leave(self) -> None:
         """The reader wants no more: emitting waits for it no longer."""
         self._left.set()
+        while True:  # whoever waits for a message is told that none will come, behind nothing
+            with contextlib.suppress(queue.Empty):
+                while True:
+                    self._queue.get_nowait()
+            with contextlib.suppress(queue.Full):
+                return self._queue.put_nowait(None)
 
     def _put(self, message: Message | None) -> None:
         while not self._left.is_set():

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from emotrack.model.errors import UserError
 from emotrack.stream.wire.outbox import Outgoing, SinkDelayed, SinkFailed
+from emotrack.stream.wire.printable import plain
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +35,7 @@ class Recorder:
 
     def __init__(self, target: str | Path) -> None:
         self._on_stdout = str(target) == STANDARD_OUTPUT
-        self._name = "standard output" if self._on_stdout else str(target)
+        self._name = "standard output" if self._on_stdout else plain(str(target))
         self._path = Path(target)
         self._made = False
         self._begun = False

@@ -7,7 +7,7 @@ reply has the publisher's encoding. It carries what holds now and, with `since`,
 from collections import OrderedDict, deque
 from collections.abc import Iterable
 from itertools import islice
-from typing import Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import msgspec
 
@@ -38,15 +38,19 @@ KEPT_CURRENT = 256
 KEPT_TOPICS = 10_000
 
 
+Integer = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+"""What both encodings can carry."""
+
+
 class SnapshotRequest(msgspec.Struct, frozen=True, kw_only=True):
     """What a client asks."""
 
     request: Literal["snapshot"]
-    id: int = 0
+    id: Integer = 0
     """Repeated in the reply."""
     session: str | None = None
     """The session in which `since` counts; where another one runs, the answer tells of that one and holds no events."""
-    since: int | None = None
+    since: Integer | None = None
 
 
 class SnapshotReply(msgspec.Struct, frozen=True, kw_only=True, tag_field="reply", tag="snapshot"):

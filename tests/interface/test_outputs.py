@@ -12,6 +12,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from emotrack.stream.media import AUDIO_RATE
@@ -32,6 +33,14 @@ def speech(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The first line of the demonstration clip."""
     path = tmp_path_factory.mktemp("speech") / "line.wav"
     write_wav(path, demo_speech()[: 5 * AUDIO_RATE], AUDIO_RATE)
+    return path
+
+
+@pytest.fixture(scope="module")
+def talk(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same line again and again without a pause: somebody who is still talking whenever the signal comes."""
+    path = tmp_path_factory.mktemp("talk") / "talk.wav"
+    write_wav(path, np.tile(demo_speech()[round(0.7 * AUDIO_RATE) : round(3.8 * AUDIO_RATE)], 8), AUDIO_RATE)
     return path
 
 
@@ -79,8 +88,8 @@ def test_letters_that_an_encoding_lacks_become_question_marks(speech: Path) -> N
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
-def test_a_signal_without_standard_error_still_ends_the_open_utterance(speech: Path, number: signal.Signals) -> None:
-    process = redirected("2>&-", "run", *QUICK, "--jsonl", "-", str(speech))
+def test_a_signal_without_standard_error_still_ends_the_open_utterance(talk: Path, number: signal.Signals) -> None:
+    process = redirected("2>&-", "run", *QUICK, "--jsonl", "-", str(talk))
     assert process.stdout is not None
     lines = iter(process.stdout)
     partial = next(line for line in lines if '"partial"' in line)
@@ -95,11 +104,11 @@ def test_a_signal_without_standard_error_still_ends_the_open_utterance(speech: P
     process.communicate()
 
 
-def test_a_terminal_that_closes_ends_the_session_in_order(speech: Path, tmp_path: Path) -> None:
+def test_a_terminal_that_closes_ends_the_session_in_order(talk: Path, tmp_path: Path) -> None:
     path = tmp_path / "messages.jsonl"
     ours, theirs = pty.openpty()
     terminal = f"<>{os.ttyname(theirs)} >&0 2>&0"  # the first terminal that a new session opens becomes its own
-    process = redirected(terminal, "run", *QUICK, "--jsonl", str(path), str(speech), new_session=True)
+    process = redirected(terminal, "run", *QUICK, "--jsonl", str(path), str(talk), new_session=True)
     deadline = time.monotonic() + 60
     while not (path.exists() and b'"partial"' in path.read_bytes()):
         assert time.monotonic() < deadline

@@ -216,3 +216,14 @@ def test_a_full_listener_holds_emitting_up_until_its_reader_leaves() -> None:
     thread.join(5)
     assert not thread.is_alive()
     outbox.close()
+
+
+def test_a_reader_that_waits_ends_when_it_is_told_to_leave() -> None:
+    listener = Listener()
+    reader = threading.Thread(target=lambda: list(listener), daemon=True)
+    reader.start()
+    reader.join(0.1)
+    assert reader.is_alive()
+    listener.leave()
+    reader.join(5)
+    assert not reader.is_alive()

@@ -40,7 +40,7 @@ def test_what_stands_before_the_first_equals_sign_is_a_name(source: str) -> None
     assert participant(f"Bob_2-b={source}") == ("Bob_2-b", source)
 
 
-@pytest.mark.parametrize("name", ["", "-", "álice", "my friend", "a.b"])
+@pytest.mark.parametrize("name", ["", "-", "álice", "my friend", "a.b", "a" * 41])
 def test_what_can_only_be_meant_as_a_name_and_is_none_is_refused(name: str) -> None:
     with pytest.raises(UserError, match="is no name for a participant"):
         participant(f"{name}=talk.wav")

@@ -159,6 +159,8 @@ def test_what_is_kept_is_bounded() -> None:
         b"[]",
         b'{"request": "launch"}',
         b'{"request": "snapshot", "since": "yesterday"}',
+        b'{"request": "snapshot", "since": 9223372036854775808}',
+        b'{"request": "snapshot", "id": 1000000000000000000000000000000}',
         b"[" * LARGEST_REQUEST,
         b" " * (LARGEST_REQUEST + 1),
     ],

@@ -114,6 +114,25 @@ def test_pausing_and_passes_change_nothing(transcriber: WhisperTranscriber, turn
     assert stream.pause().result(PATIENCE) == whole
 
 
+def test_a_pause_that_was_cancelled_is_asked_for_anew(
+    transcriber: WhisperTranscriber, turn: list[np.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    free = threading.Event()
+    decode = whisper.decode
+    monkeypatch.setattr(whisper, "decode", lambda *given, **named: free.wait(PATIENCE) and decode(*given, **named))
+    busy, stream = transcriber.open(), transcriber.open()
+    busy.feed(turn[0])
+    running = busy.pause()
+    while not running.running():
+        time.sleep(0.01)
+    for block in turn[:40]:
+        stream.feed(block)
+    assert stream.pause().cancel()  # as an utterance does that goes on, and is then split at this very place
+    again = stream.pause()
+    free.set()
+    assert again.result(PATIENCE).asr == transcriber.name
+
+
 def test_words_so_far_follow_the_speech_and_are_the_same_each_time(
     transcriber: WhisperTranscriber, turn: list[np.ndarray], whole: Transcript
 ) -> None:

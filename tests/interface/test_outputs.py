@@ -55,7 +55,13 @@ def redirected(redirections: str, *arguments: str, new_session: bool = False, **
         encoding="latin-1",
         env=os.environ | environment,
         start_new_session=new_session,
+        preexec_fn=_as_a_terminal_starts_it,
     )
+
+
+def _as_a_terminal_starts_it() -> None:
+    """Tests that were started to outlive their terminal hand that down, and the command line respects it."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def recorded(path: Path, kind: str) -> list[dict]:

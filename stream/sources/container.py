@@ -113,7 +113,7 @@ def read_packets(container: InputContainer, *streams: Stream) -> Iterator[av.Pac
             return
         except (av.error.ExitError, av.error.TimeoutError, ConnectionError):
             raise
-        except Exception:
+        except (av.error.FFmpegError, IndexError):
             failures += 1
             if failures >= FAILURES_IN_A_ROW:
                 raise

@@ -19,7 +19,7 @@ $(VENV)/.installed: pyproject.toml $(LOCKED)
 	@# Its converters are tried without TensorRT, which its dependencies would fetch from outside the index.
 	$(BIN)/python -m $(INSTALL) --quiet -r requirements/converters.txt || \
 		echo "no wheel of torch-tensorrt for this machine: the tests of its converters are skipped"
-	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	$(BIN)/python -m pip install -qq --no-deps --no-build-isolation --editable .
 	touch $@
 
 setup: $(VENV)/.installed
@@ -63,7 +63,7 @@ test-lowest test-newest: setup
 	$(RESOLVE) $(TESTED) $(RESOLUTION) --python .venv-$@/bin/python -o .venv-$@/resolved.txt
 	.venv-$@/bin/python -m $(INSTALL) --quiet -r requirements/pip.txt
 	.venv-$@/bin/python -m pip install --no-deps --quiet -r .venv-$@/resolved.txt
-	.venv-$@/bin/python -m pip install --no-deps --quiet --no-build-isolation --editable .
+	.venv-$@/bin/python -m pip install -qq --no-deps --no-build-isolation --editable .
 	.venv-$@/bin/python -m pytest -n auto --dist loadgroup
 
 # What is in the lock already stays unless it no longer fits; `make lock UPGRADE=--upgrade` takes the newest of everything.

@@ -167,7 +167,7 @@ class EngineCache:
             _flush(path)
         os.replace(folder, place)
         _flush(place.parent)
-        self._sweep()
+        self._sweep(place.parent)
         self._make_room(place, entry.bytes)
         return dataclasses.replace(entry, folder=place)
 
@@ -186,18 +186,19 @@ class EngineCache:
         for folder in self._folders():
             if not folder.name.startswith(_BUILDING):
                 shutil.rmtree(folder, ignore_errors=True)
-        self._sweep()
+        for place in self._places():
+            self._sweep(place)
         return len(entries), sum(entry.bytes for entry in entries)
 
     def _folders(self) -> list[Path]:
         """Of engines, and of such as are being built."""
         return [folder for place in self._places() if place.is_dir() for folder in place.iterdir() if folder.is_dir()]
 
-    def _sweep(self) -> None:
-        """Remove what builders left that were killed: folders of engines that nobody builds now."""
-        for left in self.folder.glob(f"{_BUILDING}*"):
+    def _sweep(self, place: Path) -> None:
+        """Remove what builders left in `place` that were killed: folders of engines that nobody builds now."""
+        for left in place.glob(f"{_BUILDING}*"):
             key = left.name.removeprefix(_BUILDING).partition("-")[0]
-            lock = FileLock(self.folder / f"{key}.lock")
+            lock = FileLock(place / f"{key}.lock")
             with contextlib.suppress(Timeout, OSError):
                 lock.acquire(timeout=0)
                 try:
@@ -207,7 +208,7 @@ class EngineCache:
 
     def _make_room(self, newest: Path, taken: int) -> None:
         """Remove what was not used for longest until all that is left fits; the newest, which takes so many bytes, stays."""
-        entries = [entry for entry in self.entries() if entry.folder != newest]
+        entries = [entry for entry in self.entries() if entry.folder.parent == newest.parent and entry.folder != newest]
         room = self._limit - taken
         for entry in entries:
             room -= entry.bytes

@@ -61,6 +61,7 @@ def run_command(
     if keep_evidence and record is None:
         raise UserError("--keep-evidence needs --record DIR: evidence is kept beside the messages.")
     settings = load_settings(profile, config, overrides, **options)
+    signal.signal(signal.SIGTERM, leave)
     opened = open_sources(sources, settings=settings.stream.sources, notify=say)
     with contextlib.ExitStack() as undo:
         session = new_session_name()
@@ -118,6 +119,11 @@ def parse_modes(text: str | None) -> tuple[str, ...] | None:
     if unknown or not names:
         raise UserError(f"--modes {text!r} must name some of {', '.join(STREAMS)}, separated by commas.")
     return names
+
+
+def leave(number: int, _frame: FrameType | None) -> None:
+    """Ends a start, which undoes what it has begun; a session that runs is ended by `stop_on_signals`."""
+    sys.exit(128 + number)
 
 
 def stop_on_signals(stop: Callable[[], None]) -> None:

@@ -74,4 +74,5 @@ def stated_end(container: InputContainer, stream: Stream, *, alone: bool) -> flo
 
 def duration_of(container: InputContainer) -> float | None:
     """Seconds that a container lasts, where known."""
-    return None if container.duration is None else container.duration / av.time_base
+    stated = container.duration or 0  # FLV that goes on states 0
+    return stated / av.time_base if stated > 0 else None

@@ -23,6 +23,7 @@ from emotrack.stream.pacing import begin, due
 from emotrack.stream.sources.arrival import BURST, ArrivalClock
 from emotrack.stream.sources.container import choose_streams, open_container, read_packets, reason_of, within
 from emotrack.stream.sources.decoding import MediumDecoder
+from emotrack.stream.sources.ending import duration_of
 from emotrack.stream.sources.file import FileSource, probe_file
 from emotrack.stream.sources.live import Captured, Lost, captured, kept_up
 from emotrack.stream.sources.names import split_url
@@ -208,7 +209,7 @@ def connect(address: str, description: str, settings: SourceSettings) -> Connect
 
 def has_end(container: InputContainer, address: str) -> bool:
     """Whether what is behind an address is known to be a recording, see above."""
-    if container.duration is not None:
+    if duration_of(container) is not None:
         return True
     return address.startswith("http") and container.format.name not in PLAYLISTS and container.size > 0
 

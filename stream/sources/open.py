@@ -139,8 +139,6 @@ class _Part:
             return open_path(self.text, name=self.name, settings=self.settings, notify=notify)
         parts = split_url(self.text)
         scheme = parts.scheme.lower()
-        if scheme == "file":
-            return open_path(unquote(parts.path), name=self.name, settings=self.settings, notify=notify)
         if scheme not in SCHEMES:
             raise UserError(f"addresses with {scheme}:// cannot be read; give one of {', '.join(SCHEMES)}, or a file.")
         lacks = "host" if scheme in HOSTED and not parts.hostname else "port" if scheme in PORTED and not parts.port else None
@@ -176,8 +174,13 @@ def _parts(text: str) -> list[str]:
     if exists(text):
         return [text]
     if "://" in text or text.startswith("camera:lavfi:"):
-        return re.split(r"\+(?=camera:|mic(?:$|[:+]))", text)
+        return [_local(part) for part in re.split(r"\+(?=camera:|mic(?:$|[:+]))", text)]
     return text.split("+")
+
+
+def _local(text: str) -> str:
+    """The path that a URL with file:// means; other addresses as they are."""
+    return unquote(split_url(text).path) if text.lower().startswith("file://") else text
 
 
 def source_name(text: str) -> str:

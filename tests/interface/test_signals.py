@@ -5,6 +5,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -61,3 +62,14 @@ def test_a_reader_that_leaves_ends_the_session(tracker: "subprocess.Popen[str]")
     assert tracker.wait(timeout=60) == 0
     assert "Traceback" not in tracker.stderr.read()
     tracker.stdout = None
+
+
+def test_a_start_that_is_ended_leaves_nothing_behind(tmp_path: Path) -> None:
+    path = tmp_path / "messages.jsonl"
+    process = start("run", str(clip_path()), "--publish", "none", "--jsonl", str(path))
+    assert process.stderr is not None
+    assert "loading the networks" in process.stderr.readline()
+    process.send_signal(signal.SIGTERM)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (128 + signal.SIGTERM, "")
+    assert "Traceback" not in err and not path.exists()

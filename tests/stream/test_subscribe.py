@@ -421,9 +421,10 @@ def published_over_and_over(pub: zmq.Socket, message: Message) -> threading.Time
     return timer
 
 
-def test_a_refusal_cannot_steer_the_terminal() -> None:
-    problems: list[str] = []
-    refusal = msgspec.json.encode({"reply": "error", "message": "\x1b]0;owned\x07\n" + "x" * 50_000})
+@contextmanager
+def refused(message: str, problems: list[str]) -> Iterator[tuple[Subscription, zmq.Socket]]:
+    """A subscription that has heard a publisher which refuses snapshots with `message`, and that publisher's PUB socket."""
+    refusal = msgspec.json.encode({"reply": "error", "message": message})
     with (
         hostile(lambda request: refusal) as (endpoint, snapshots, pub),
         subscribe(endpoint, snapshot_endpoint=snapshots, on_problem=problems.append) as subscription,
@@ -431,6 +432,13 @@ def test_a_refusal_cannot_steer_the_terminal() -> None:
         sending = published_over_and_over(pub, Outbox("s1").emit(sample.emotion()))
         subscription.receive(5)
         sending.join()
+        yield subscription, pub
+
+
+def test_a_refusal_cannot_steer_the_terminal() -> None:
+    problems: list[str] = []
+    with refused("\x1b]0;owned\x07\n" + "x" * 50_000, problems):
+        pass
     assert problems and all(problem.isprintable() and len(problem) <= 500 for problem in problems)
     assert "refused to answer" in problems[0]
 
@@ -463,14 +471,7 @@ def test_a_message_of_absurd_size_is_not_taken_in(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("emotrack.stream.subscribe.LARGEST_MESSAGE", 100_000)
     monkeypatch.setattr("emotrack.stream.wire.connection.LOST_FOR", 0.5)
     problems: list[str] = []
-    refusal = msgspec.json.encode({"reply": "error", "message": "No."})
-    with (
-        hostile(lambda request: refusal) as (endpoint, snapshots, pub),
-        subscribe(endpoint, snapshot_endpoint=snapshots, on_problem=problems.append) as subscription,
-    ):
-        sending = published_over_and_over(pub, Outbox("s1").emit(sample.emotion()))
-        subscription.receive(5)
-        sending.join()
+    with refused("No.", problems) as (subscription, pub):
         problems.clear()
         pub.send_multipart([b"emotrack/1/s1/emotion/spk1/", b" " * 200_000])
         wait_for_problem(subscription, problems)

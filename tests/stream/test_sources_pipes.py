@@ -1,5 +1,6 @@
 """Pipes are read once, from their beginning on, as a file would be; what cannot come through one is refused."""
 
+import io
 import os
 import pty
 import struct
@@ -8,6 +9,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
@@ -16,6 +18,7 @@ from emotrack.stream.clock import SessionClock
 from emotrack.stream.media import MediumChange
 from emotrack.stream.pacing import due
 from emotrack.stream.sources import pipe
+from emotrack.stream.sources.ending import duration_of
 from emotrack.stream.sources.open import open_source, open_sources
 from emotrack.stream.sources.settings import SourceSettings
 from helpers.media import AudioSpec, VideoSpec, read, write_clip
@@ -174,3 +177,29 @@ def test_stdin_that_is_a_file_is_read_as_one(tmp_path: Path) -> None:
     with path.open("rb") as file:
         reading = read(open_source(f"/dev/fd/{file.fileno()}"))
     assert np.array_equal(reading.samples, read(open_source(str(path))).samples)
+
+
+@pytest.mark.parametrize("names", [("{}", "{}"), ("{}", "file://{}"), ("file://{}", "alice={}")])
+def test_a_pipe_that_is_given_twice_is_refused(tmp_path: Path, names: tuple[str, str]) -> None:
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    with pytest.raises(UserError, match="is given twice, but can be read only once"):
+        open_sources([name.format(fifo) for name in names])
+
+
+class Stream:
+    """Bytes that come once, as from a sender."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = io.BytesIO(data)
+
+    def read(self, size: int) -> bytes:
+        return self._data.read(size)
+
+
+def test_a_stated_length_of_nothing_is_none(tmp_path: Path) -> None:
+    """FLV that goes on, or that its writer could not finish, says 0."""
+    data = write_clip(tmp_path / "clip.flv", video=VideoSpec("flv1"), audio=None).read_bytes()
+    at = data.index(b"duration") + len("duration") + 1
+    with av.open(Stream(data)) as finished, av.open(Stream(data[:at] + bytes(8) + data[at + 8 :])) as unfinished:
+        assert (duration_of(finished), duration_of(unfinished)) == (2.0, None)

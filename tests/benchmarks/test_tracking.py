@@ -12,22 +12,34 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from emotrack.demo import clip_path
 from emotrack.demo.script import DURATION
-from emotrack.stream.messages import Heartbeat
+from emotrack.stream.messages import Emotion, Heartbeat
 from helpers.rooms import film
 from helpers.tracking import Workbench, emotions
 
 INTERVIEW_SECONDS = 17.5
+PLAYS = 5
+"""Of the clip, which has six spoken lines."""
 
 
 @pytest.mark.parametrize("transcribe", [True, False], ids=["with transcript", "without transcript"])
 def test_endpoint_to_send(benchmark: BenchmarkFixture, workbench: Workbench, transcribe: bool) -> None:
-    """Milliseconds from the arrival of the sample that completes the hangover to the label's sending; goal: at most 50."""
+    """Milliseconds from the arrival of the sample that completes the hangover to the sending of a spoken line's label.
+
+    Goals: at most 20 at the median and 250 at the 95th percentile of 30 finals, words complete in 95 % of them.
+    """
     options = {"realtime": True, "transcribe": transcribe}
-    messages = benchmark.pedantic(workbench.track, ([str(clip_path())],), options, rounds=1)
-    delays = [final.timing_ms.total for final in emotions(messages, "final") if final.timing_ms.total is not None]
+
+    def play() -> list[Emotion]:
+        plays = [workbench.track([str(clip_path())], **options) for _ in range(PLAYS)]
+        return [final for messages in plays for final in emotions(messages, "final") if final.modalities["audio"].present]
+
+    finals = benchmark.pedantic(play, rounds=1)
+    delays = [final.timing_ms.total for final in finals if final.timing_ms.total is not None]
     benchmark.extra_info["finals"] = len(delays)
+    benchmark.extra_info["finals with words"] = sum(final.modalities["text"].present for final in finals)
     benchmark.extra_info["endpoint to send, ms p50"] = round(float(np.percentile(delays, 50)), 1)
     benchmark.extra_info["endpoint to send, ms p95"] = round(float(np.percentile(delays, 95)), 1)
+    benchmark.extra_info["endpoint to send, ms most"] = max(delays)
 
 
 def test_fast_real_time_factor_of_the_interview(benchmark: BenchmarkFixture, workbench: Workbench, reference_data: Path) -> None:

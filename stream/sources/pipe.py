@@ -106,21 +106,30 @@ class PipeSource:
         self.name = name
         self.description = description
         self.media: frozenset[Medium] = frozenset(contents.tracks)
-        self._reader = reader
+        self._reader: PipeReader | None = reader
         self._contents = contents
         self._settings = settings
 
     def items(self, clock: SessionClock, stop: threading.Event) -> Iterator[MediaItem]:
         """See `Source.items`; unpaced."""
-        self._reader.stop = stop
-        with closing(self._reader):
+        reader, self._reader = self._reader, None
+        if reader is None:
+            raise UserError(f"{self.description} was read or closed before, and a pipe can be read only once; open it again.")
+        reader.stop = stop
+        with closing(reader):
             yield from starts(self.media, "pipe")
-            with open_container(self._reader) as container:
-                reading = _Reading(self._reader, container, self._contents, self._settings)
+            with open_container(reader) as container:
+                reading = _Reading(reader, container, self._contents, self._settings)
                 for item in reading.items():
                     if stop.is_set():
                         return
                     yield item
+
+    def close(self) -> None:
+        """See `Closable.close`."""
+        reader, self._reader = self._reader, None
+        if reader is not None:
+            reader.close()
 
 
 class _Reading:

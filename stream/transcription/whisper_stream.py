@@ -91,7 +91,7 @@ class WhisperStream:
         if self._latest is not None:
             self._transcriber.conclude(self._latest)
 
-    def so_far(self, patience: float) -> Transcript | None:
+    def partial(self, patience: float) -> Transcript | None:
         """The words of the closed segments, and of the open one those that the last two passes agree on.
 
         Without patience a pass begins only when there is nothing else to do.

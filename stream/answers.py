@@ -16,7 +16,7 @@ from emotrack.stream.utterance import Utterance
 
 FAILED = "transcription failed"
 WORDS_SECONDS = 10.0
-"""How long the words of an open utterance are waited for where that may wait; once that was in vain, they are taken as they come."""
+"""How long the words of an open utterance are waited for where that may wait; once it was in vain they are taken as they come."""
 LATE = "late"
 """The words may still come."""
 

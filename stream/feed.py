@@ -131,7 +131,7 @@ class Feed:
         if self.utterance is not None:
             self.utterance.take(block)
         probability = self._vad.probability(block.samples_16k)
-        self.summary.hear(block, probability)
+        self.summary.hear(self._mute.peak, probability)
         events = self._segmenter.step(probability)
         ended += [done for event in events if (done := self._on_segment(event)) is not None]
         return changed, ended

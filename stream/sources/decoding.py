@@ -7,9 +7,9 @@ from av.audio.stream import AudioStream
 from av.stream import Stream
 from av.video.stream import VideoStream
 
-from emotrack.stream.media import MediaItem, Medium
+from emotrack.stream.media import MediaItem
 from emotrack.stream.sources.audio_track import AudioTrack
-from emotrack.stream.sources.container import reason_of
+from emotrack.stream.sources.container import medium_of, reason_of
 from emotrack.stream.sources.damage import Damage
 from emotrack.stream.sources.settings import SourceSettings
 from emotrack.stream.sources.video_track import VideoTrack
@@ -23,7 +23,7 @@ class MediumDecoder:
 
     def __init__(self, stream: Stream, settings: SourceSettings, place: Place, *, tolerance: float, begun: float = 0.0) -> None:
         """`tolerance`: seconds of jitter in the stamps of audio, see `AudioTrack`; `begun`: session time of the start."""
-        self.medium: Medium = "audio" if stream.type == "audio" else "video"
+        self.medium = medium_of(stream)
         self.reached = begun
         self._stream = stream
         self._place = place

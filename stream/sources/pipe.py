@@ -23,7 +23,7 @@ from emotrack.stream.pacing import due
 from emotrack.stream.sources.container import open_container, read_packets, reason_of
 from emotrack.stream.sources.decoding import MediumDecoder
 from emotrack.stream.sources.ending import Extent, ending
-from emotrack.stream.sources.file import STAMP_ROUNDING, starts
+from emotrack.stream.sources.file import STAMP_ROUNDING, start_changes
 from emotrack.stream.sources.probe import Contents, probe
 from emotrack.stream.sources.settings import SourceSettings
 from emotrack.stream.sources.timeline import timeline_of
@@ -117,10 +117,10 @@ class PipeSource:
             raise UserError(f"{self.description} was read or closed before, and a pipe can be read only once; open it again.")
         reader.stop = stop
         with closing(reader):
-            yield from starts(self.media, "pipe")
+            yield from start_changes(self.media, "pipe")
             with open_container(reader) as container:
-                reading = _Reading(reader, container, self._contents, self._settings)
-                for item in reading.items():
+                demuxer = _Demuxer(reader, container, self._contents, self._settings)
+                for item in demuxer.items():
                     if stop.is_set():
                         return
                     yield item
@@ -132,7 +132,7 @@ class PipeSource:
             reader.close()
 
 
-class _Reading:
+class _Demuxer:
     """One pass over an open container: the packets of each medium, decoded in step."""
 
     def __init__(self, reader: PipeReader, container: InputContainer, contents: Contents, settings: SourceSettings) -> None:

@@ -176,7 +176,7 @@ class Conclusions:
             self._late.add(PendingTranscript(utterance, answer, place))
         else:
             utterance.release()
-        self._revise()
+        self._revise(self._labeller.revised())
         if self._observe is not None and memory is not None:
             self._observe(self._conclusion(utterance, message, answer, memory, values))
 
@@ -195,12 +195,14 @@ class Conclusions:
         number = pending.utterance.number
         speaker = self._published[number].speaker.id
         answer = self._answers.completed(pending.answer, transcript, speaker, pending.place)
-        values = self._labeller.amend(number, answer)
+        live = self._labeller.amend(number, answer)
+        revised = self._labeller.revised()
+        values = revised.pop(number, live)
         if answer.evidence.words is not None:
             self._answers.conversation.insert(pending.place, speaker, answer.evidence.words)
         timing = self._timing(pending.utterance, answer, began)
         self._outbox.emit(self._published.complete(number, values, answer, timing))
-        self._revise()
+        self._revise(revised)
 
     def _timing(self, utterance: Utterance, answer: Answer, began: float) -> Timing:
         """Of a label that has just been computed, which `began` at that second of `time.perf_counter`."""
@@ -253,11 +255,12 @@ class Conclusions:
         self._answers.conversation.merge(speaker, into)
         self._published.rename(speaker, into)
 
-    def _revise(self) -> None:
-        for number, values in self._labeller.revised():
-            revised = self._published.revise(number, values)
-            if revised is not None:
-                self._outbox.emit(revised)
+    def _revise(self, revised: Mapping[int, np.ndarray]) -> None:
+        """Publish what is new in these, by utterance."""
+        for number, values in revised.items():
+            label = self._published.revise(number, values)
+            if label is not None:
+                self._outbox.emit(label)
 
     def _tell_failure(self, utterance: Utterance) -> None:
         transcript = utterance.transcript

@@ -36,7 +36,7 @@ class MediumDecoder:
         try:
             frames = decoded(self._stream, packet)
         except Exception as error:  # noqa: BLE001 - whatever damage makes a decoder raise is damage
-            yield from self._bad(_length(self._stream, packet), reason_of(error))
+            yield from self._bad(_packet_length(packet), reason_of(error))
             return
         for frame in frames:
             if frame.is_corrupt:
@@ -101,7 +101,7 @@ def frame_length(stream: Stream, frame: av.AudioFrame | av.VideoFrame) -> float:
     return float(1 / stream.average_rate) if stream.average_rate else 0.0
 
 
-def _length(stream: Stream, packet: av.Packet | None) -> float:
+def _packet_length(packet: av.Packet | None) -> float:
     if packet is None or not packet.duration or packet.time_base is None:
         return 0.0
     return float(packet.duration * packet.time_base)

@@ -19,7 +19,7 @@ from emotrack.outlets import new_session_name, open_publisher
 from emotrack.say import say
 from emotrack.settings import Settings, load_settings
 from emotrack.stream.loop import Loop
-from emotrack.stream.media import Source
+from emotrack.stream.media import Source, release
 from emotrack.stream.messages import EngineInfo, FeedInfo, Message, ModelInfo, Session, SkippedBackend
 from emotrack.stream.observing import Observer
 from emotrack.stream.parts import Parts
@@ -38,12 +38,12 @@ class Tracker:
     `sources` are what `emotrack run` takes (a path, a URL, `camera:0+mic`, `alice=FILE`, …) or `Source` objects. `realtime` plays
     files at their own pace; without it they are tracked as fast as possible, with nothing shed and repeatable results (live
     sources are always followed in real time). `session` names the session in topics and messages (a random name unless given).
-    Messages go to `publisher` (opened as the settings say unless given) and to `sinks`; the tracker closes all of them. `observe`
-    is shown what each final label was made from (words, voice, face) on the session's own thread. What is missing is told once
-    through `say`.
+    Messages go to `publisher` (opened as the settings say unless given) and to `sinks`; the tracker closes all of them, and the
+    sources. `observe` is shown what each final label was made from (words, voice, face) on the session's own thread. What is
+    missing is told once through `say`.
 
-    A tracker holds threads, a port and a recogniser from the start: run it, or close it, or make it in a `with` statement, which
-    closes it.
+    A tracker holds pipes, connections, threads, a port and a recogniser from the start: run it, or close it, or make it in a `with`
+    statement, which closes it.
 
     Raises `UserError` when a source cannot be opened, a port is taken, or a setting is wrong; nothing is left running then.
     """
@@ -68,6 +68,7 @@ class Tracker:
         with contextlib.ExitStack() as undo:
             undo.callback(self._outbox.close)
             opened = _open_sources(sources, settings, say)
+            undo.callback(release, opened)
             if publisher is None and (publisher := open_publisher(settings.stream.publish)) is not None:
                 self._outbox.add(publisher)
             if publisher is not None:

@@ -16,7 +16,7 @@ from emotrack.stream.utterance import Utterance
 
 FAILED = "transcription failed"
 WORDS_SECONDS = 10.0
-"""How long the words of an open utterance are waited for where that may wait; only a recogniser that hangs takes so long."""
+"""How long the words of an open utterance are waited for where that may wait; once it was in vain they are taken as they come."""
 LATE = "late"
 """The words may still come."""
 
@@ -54,7 +54,7 @@ class Answers:
 
     def so_far(self, utterance: Utterance, speaker: str, now: float) -> Answer:
         """The answer to an utterance of `speaker` that is still open at session time `now`, with the words that are sure by now."""
-        heard = Heard(self._words_so_far(utterance, now), self._speechless(utterance) or "not yet")
+        heard = Heard(self._partial_words(utterance), self._speechless(utterance) or "not yet")
         return self._answer(utterance, heard, self.conversation.around(speaker), now, finished=False)
 
     def conclusive(self, utterance: Utterance, speaker: str) -> Answer:
@@ -92,15 +92,15 @@ class Answers:
         )
         return self._labeller.answer(evidence, (time.perf_counter() - began) * 1e3)
 
-    def _words_so_far(self, utterance: Utterance, now: float) -> Transcript | None:
+    def _partial_words(self, utterance: Utterance) -> Transcript | None:
         if utterance.transcription is None:
             return None
         patience = 0.0 if not self._patient or self._watch.hangs or utterance.waited_in_vain else WORDS_SECONDS
         began = time.monotonic()
-        words = utterance.transcription.so_far(patience)
+        words = utterance.transcription.partial(patience)
         if patience and time.monotonic() - began >= patience:
             utterance.waited_in_vain = True
-            self._watch.missed(now)
+            self._watch.missed_partial()
         return words
 
     def _heard(self, utterance: Utterance) -> Heard:

@@ -15,7 +15,7 @@ from emotrack.stream.emotions import emotion, probabilities
 from emotrack.stream.ended import EndedUtterances
 from emotrack.stream.feed import Feed
 from emotrack.stream.labelling import Answer, Labeller
-from emotrack.stream.late_words import Awaited, LateWords
+from emotrack.stream.late_words import LateWords, PendingTranscript
 from emotrack.stream.messages import Emotion, Error, Speaker, SpeakerRef, Timing
 from emotrack.stream.observing import Conclusion
 from emotrack.stream.parts import Parts
@@ -146,7 +146,7 @@ class Conclusions:
 
     def finish(self) -> None:
         """All is labelled and nothing more will come: wait for the words of labels that yielded, as long as these would have."""
-        while any(awaited.utterance.waited < self._ended.patience(awaited.utterance) for awaited in self._late):
+        while any(pending.utterance.waited < self._ended.patience(pending.utterance) for pending in self._late):
             time.sleep(0.02)
             self._take_late_words()
 
@@ -173,34 +173,36 @@ class Conclusions:
         self._published.add(message)
         self._feeds[utterance.feed].summary.labels += 1
         if reason == LATE:
-            self._late.add(Awaited(utterance, answer, place))
+            self._late.add(PendingTranscript(utterance, answer, place))
         else:
             utterance.release()
-        self._revise()
+        self._revise(self._labeller.revised())
         if self._observe is not None and memory is not None:
             self._observe(self._conclusion(utterance, message, answer, memory, values))
 
     def _take_late_words(self) -> None:
         self._late.count_misses()
-        for awaited in self._late.take(self._published):
-            transcript = awaited.utterance.transcript
+        for pending in self._late.take(self._published):
+            transcript = pending.utterance.transcript
             if transcript is None or transcript.cancelled() or transcript.exception() is not None:
-                self._tell_failure(awaited.utterance)
+                self._tell_failure(pending.utterance)
             else:
-                self._complete(awaited, transcript.result())
+                self._complete(pending, transcript.result())
 
-    def _complete(self, awaited: Awaited, transcript: Transcript) -> None:
+    def _complete(self, pending: PendingTranscript, transcript: Transcript) -> None:
         """The words have come: the label that did not wait for them, and what else changes with them."""
         began = time.perf_counter()
-        number = awaited.utterance.number
+        number = pending.utterance.number
         speaker = self._published[number].speaker.id
-        answer = self._answers.completed(awaited.answer, transcript, speaker, awaited.place)
-        values = self._labeller.amend(number, answer)
+        answer = self._answers.completed(pending.answer, transcript, speaker, pending.place)
+        live = self._labeller.amend(number, answer)
+        revised = self._labeller.revised()
+        values = revised.pop(number, live)
         if answer.evidence.words is not None:
-            self._answers.conversation.insert(awaited.place, speaker, answer.evidence.words)
-        timing = self._timing(awaited.utterance, answer, began)
+            self._answers.conversation.insert(pending.place, speaker, answer.evidence.words)
+        timing = self._timing(pending.utterance, answer, began)
         self._outbox.emit(self._published.complete(number, values, answer, timing))
-        self._revise()
+        self._revise(revised)
 
     def _timing(self, utterance: Utterance, answer: Answer, began: float) -> Timing:
         """Of a label that has just been computed, which `began` at that second of `time.perf_counter`."""
@@ -253,11 +255,12 @@ class Conclusions:
         self._answers.conversation.merge(speaker, into)
         self._published.rename(speaker, into)
 
-    def _revise(self) -> None:
-        for number, values in self._labeller.revised():
-            revised = self._published.revise(number, values)
-            if revised is not None:
-                self._outbox.emit(revised)
+    def _revise(self, revised: Mapping[int, np.ndarray]) -> None:
+        """Publish what is new in these, by utterance."""
+        for number, values in revised.items():
+            label = self._published.revise(number, values)
+            if label is not None:
+                self._outbox.emit(label)
 
     def _tell_failure(self, utterance: Utterance) -> None:
         transcript = utterance.transcript

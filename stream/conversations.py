@@ -18,7 +18,7 @@ class Conversations:
         """`patient`: see `Conclusions`."""
         apart = parts.settings.speakers.conversations == "apart"
         groups = [{feed.index: feed} for feed in feeds] if apart else [{feed.index: feed for feed in feeds}]
-        watch = RecogniserWatch(parts.settings.labels.text_deadline)
+        watch = RecogniserWatch(parts.settings.labels.text_deadline, parts.transcriber)
         assigners = make_assigners(parts.settings.speakers, len(groups))
         self._all = [
             Conclusions(group, vision, parts, assigner, watch, patient=patient)

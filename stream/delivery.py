@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from emotrack.stream.hearing.audio import BLOCK_SECONDS, AudioBlock, Discontinuity
-from emotrack.stream.media import Medium, MediumChange, VideoFrame
+from emotrack.stream.media import MEDIA, Medium, MediumChange, VideoFrame
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,6 @@ AUDIO_BACKLOG_BLOCKS = 1_875
 """60 s of audio: past this a live backlog is cut and published as a gap."""
 ORDERED_AUDIO_BLOCKS = 300
 ORDERED_VIDEO_FRAMES = 12
-MEDIA: tuple[Medium, Medium] = ("video", "audio")
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,7 +99,7 @@ class EndedUtterances:
                     return
             elif time.monotonic() - began > (limit := self._request_seconds(utterance)):
                 utterance.fail_words(TranscriptionError(f"the recogniser gave no answer within {limit:.0f} seconds"))
-                self._watch.missed(utterance.heard_until)
+                self._watch.given_up(utterance.heard_until)
                 return
             wait([utterance.transcript], timeout=0.05)
 

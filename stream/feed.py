@@ -54,8 +54,8 @@ class Feed:
         self.video_up = False
         self.dark = False
         self.summary = FeedSummary.of(name, settings)
-        self.pictured = False
-        """Whether there is nobody to be labelled but faces that do not move, which are pictures."""
+        self.faces_motionless = False
+        """Whether all faces to be seen are pictures, since they do not move, and are not labelled."""
         self.sightings: deque[Sighting] = deque()
         self.utterance: Utterance | None = None
         self.window: Utterance | None = None
@@ -105,7 +105,7 @@ class Feed:
             self.video_up = up
             if up:
                 return []
-            self.pictured |= self.window is None and self._shows_nobody_who_moves() and not self.audible(time)
+            self.faces_motionless |= self.window is None and self._shows_nobody_who_moves() and not self.audible(time)
             return self.close_window()
         if up:
             self._sound_until = time
@@ -131,7 +131,7 @@ class Feed:
         if self.utterance is not None:
             self.utterance.take(block)
         probability = self._vad.probability(block.samples_16k)
-        self.summary.hear(block, probability)
+        self.summary.hear(self._mute.peak, probability)
         events = self._segmenter.step(probability)
         ended += [done for event in events if (done := self._on_segment(event)) is not None]
         return changed, ended
@@ -144,7 +144,7 @@ class Feed:
             self.sightings.popleft()
         since = sighting.person_since
         if since is not None:
-            self.pictured = False
+            self.faces_motionless = False
             if sighting.bodies:
                 self._body_seen = sighting.time
         if self.audible(sighting.time) or self.utterance is not None or not (label and self.video_up):
@@ -155,7 +155,7 @@ class Feed:
             self._watched_since = sighting.time
         occupied = since is not None or sighting.time - self._body_seen < BODY_MEMORY
         if sighting.faces and not occupied:
-            self.pictured |= all(face.observation.motionless for face in sighting.faces)
+            self.faces_motionless |= all(face.observation.motionless for face in sighting.faces)
         start = max(sighting.time if since is None else since, self._watched_since)
         events = self._windows.step(sighting.time, occupied, start)
         return [done for event in events if (done := self._on_window(event)) is not None]

@@ -63,16 +63,15 @@ class Labeller:
         return self._dialogue.commit(str(utterance), answer.vector, speaker)
 
     def amend(self, utterance: int, answer: Answer) -> np.ndarray:
-        """Take one of the last R + 1 utterances for one that was answered so all along: the probabilities it has now.
+        """Take one of the last R + 1 utterances for one that was answered so all along: the live label's probabilities.
 
         The dialogue goes on as if nothing else had ever been known of it; see `Dialogue.amend`.
         """
-        alone = self._dialogue.amend(str(utterance), answer.vector)
-        return dict(self.revised()).get(utterance, alone)
+        return self._dialogue.amend(str(utterance), answer.vector)
 
-    def revised(self) -> list[tuple[int, np.ndarray]]:
+    def revised(self) -> dict[int, np.ndarray]:
         """Probabilities of earlier utterances in the light of the later ones, oldest first."""
-        return [(int(utterance), values) for utterance, values in self._dialogue.revised()]
+        return {int(utterance): values for utterance, values in self._dialogue.revised()}
 
     def merge(self, speaker: str, into: str) -> None:
         """Two speakers turn out to be one."""

@@ -12,8 +12,8 @@ LATE_SECONDS = 30.0
 
 
 @dataclass(slots=True)
-class Awaited:
-    """An utterance that was labelled without its words."""
+class PendingTranscript:
+    """An utterance that was labelled without its words, which may still come."""
 
     utterance: Utterance
     answer: Answer
@@ -29,40 +29,40 @@ class LateWords:
 
     def __init__(self, watch: RecogniserWatch) -> None:
         self._watch = watch
-        self._awaited: list[Awaited] = []
+        self._pending: list[PendingTranscript] = []
 
-    def __iter__(self) -> Iterator[Awaited]:
+    def __iter__(self) -> Iterator[PendingTranscript]:
         """Those that are waited for, the earliest committed first."""
-        return iter(self._awaited)
+        return iter(self._pending)
 
-    def add(self, awaited: Awaited) -> None:
+    def add(self, pending: PendingTranscript) -> None:
         """The utterance was labelled just now; its recogniser is let go of when nobody waits any more."""
-        self._awaited.append(awaited)
+        self._pending.append(pending)
 
-    def take(self, revisable: Container[int]) -> list[Awaited]:
+    def take(self, revisable: Container[int]) -> list[PendingTranscript]:
         """Those that the recogniser is done with since the last call; the others go on waiting while they are `revisable`."""
         done, gone = [], []
-        for awaited in self._awaited:
-            if awaited.utterance.has_words:
-                done.append(awaited)
-                if awaited.utterance.waited <= self._watch.deadline:
+        for pending in self._pending:
+            if pending.utterance.has_words:
+                done.append(pending)
+                if pending.utterance.waited <= self._watch.deadline:
                     self._watch.answered()
-            elif awaited.utterance.waited > LATE_SECONDS or awaited.utterance.number not in revisable:
-                gone.append(awaited)
-        for awaited in (*done, *gone):
-            self._awaited.remove(awaited)
-            awaited.utterance.release()
-        return [awaited for awaited in done if awaited.utterance.number in revisable]
+            elif pending.utterance.waited > LATE_SECONDS or pending.utterance.number not in revisable:
+                gone.append(pending)
+        for pending in (*done, *gone):
+            self._pending.remove(pending)
+            pending.utterance.release()
+        return [pending for pending in done if pending.utterance.number in revisable]
 
     def count_misses(self) -> None:
         """Tell the watch of those that are not answered in time, each once."""
-        for awaited in self._awaited:
-            if not awaited.missed and awaited.utterance.waited > self._watch.deadline:
-                awaited.missed = True
-                self._watch.missed(awaited.utterance.heard_until)
+        for pending in self._pending:
+            if not pending.missed and pending.utterance.waited > self._watch.deadline:
+                pending.missed = True
+                self._watch.missed(pending.utterance.heard_until)
 
     def close(self) -> None:
         """Nobody waits any more."""
-        for awaited in self._awaited:
-            awaited.utterance.release()
-        self._awaited.clear()
+        for pending in self._pending:
+            pending.utterance.release()
+        self._pending.clear()

@@ -211,9 +211,9 @@ class Loop:
     def _change(self, feed: Feed, change: MediumChange, arrived_ns: int) -> None:
         if self._ordered:
             self._look_back()
-        pictured = feed.pictured
+        motionless = feed.faces_motionless
         self._end(feed.change(change.medium, change.time, up=change.state != "down"), arrived_ns)
-        self._notice_pictured(feed, pictured, change.time)
+        self._notice_motionless(feed, motionless, change.time)
         self._health.tell(feed, change.medium, change.state, change.reason, change.time)
 
     def _give_up(self, feed: Feed, failure: BaseException, arrived_ns: int) -> None:
@@ -255,9 +255,9 @@ class Loop:
         for sighting in self._vision.collect():
             feed = self._feeds[sighting.feed]
             self._notice_dark(feed, sighting)
-            pictured = feed.pictured
+            motionless = feed.faces_motionless
             self._end(feed.see(sighting, label=self._labels_sights()), time.monotonic_ns())
-            self._notice_pictured(feed, pictured, sighting.time)
+            self._notice_motionless(feed, motionless, sighting.time)
             if feed.window is not None and self._is_time_for_partial(feed.window, sighting.time):
                 self._partial(feed.window, sighting.time)
 
@@ -275,10 +275,10 @@ class Loop:
             reason = "no picture: camera covered or dark" if feed.dark else "picture again"
             self._health.tell(feed, "video", "degraded" if feed.dark else "up", reason, sighting.time)
 
-    def _notice_pictured(self, feed: Feed, before: bool, moment: float) -> None:
-        if feed.pictured != before:
-            reason = "a face that does not move is a picture, and not labelled" if feed.pictured else "somebody who moves"
-            self._health.tell(feed, "video", "degraded" if feed.pictured else "up", reason, moment)
+    def _notice_motionless(self, feed: Feed, before: bool, moment: float) -> None:
+        if feed.faces_motionless != before:
+            reason = "a face that does not move is a picture, and not labelled" if feed.faces_motionless else "somebody who moves"
+            self._health.tell(feed, "video", "degraded" if feed.faces_motionless else "up", reason, moment)
 
     def _finish(self) -> None:
         """The sources have ended: finish what is open."""

@@ -1,9 +1,9 @@
 """What a source gives: stamped audio chunks and video frames, and word of a medium that goes down or comes back."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -60,7 +60,7 @@ class Absent(UserError):
 
 
 class Source(Protocol):
-    """One feed: a file, a URL, a device, or a camera and a microphone taken together."""
+    """One feed: a file, a pipe, a URL, a device, or a camera and a microphone taken together."""
 
     name: str
     """Feed name in messages, `[A-Za-z0-9_-]+`."""
@@ -76,3 +76,19 @@ class Source(Protocol):
         back-off inside this iterator. Raises `UserError` only when the source cannot be opened at the start.
         """
         ...
+
+
+@runtime_checkable
+class Closable(Protocol):
+    """A source that holds something from the moment it is opened: a pipe's end, a connection."""
+
+    def close(self) -> None:
+        """Let go of it where `items` has not taken it over; callable again."""
+        ...
+
+
+def release(sources: Iterable[object]) -> None:
+    """Close those of the sources that hold something: they will not be read, or have been."""
+    for source in sources:
+        if isinstance(source, Closable):
+            source.close()

@@ -202,7 +202,7 @@ class Emotion(Envelope, frozen=True, kw_only=True, tag="emotion"):
     revision: Count
     """0 for the first label of this utterance, one more for each later one: the highest holds."""
     state: Literal["partial", "final", "revised"]
-    """partial while they speak, final once at the end, revised when later utterances change it."""
+    """partial while they speak, final once at the end, revised when later utterances or late words change it."""
     speaker: SpeakerRef
     """Who spoke."""
     start_unix_ns: UnixNanoseconds = 0

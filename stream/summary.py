@@ -3,11 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
-
-from emotrack.stream.hearing.audio import BLOCK_SECONDS, AudioBlock
-from emotrack.stream.hearing.muted import SILENT_PEAK
+from emotrack.stream.hearing.audio import BLOCK_SECONDS
 from emotrack.stream.hearing.segmentation import SegmentationSettings
+from emotrack.stream.media import SILENT_PEAK
 from emotrack.stream.seeing.vision import Sighting
 
 
@@ -48,10 +46,10 @@ class FeedSummary:
         """Of a feed that has given nothing yet."""
         return cls(source, settings.minimum_speech, settings.start_threshold)
 
-    def hear(self, block: AudioBlock, probability: float) -> None:
-        """A block with this probability of speech."""
+    def hear(self, peak: float, probability: float) -> None:
+        """A block with this peak (0 to 1) and this probability of speech."""
         self.heard += BLOCK_SECONDS
-        if float(np.abs(block.samples_32k).max(initial=0.0)) <= SILENT_PEAK:
+        if peak <= SILENT_PEAK:
             self.silent += BLOCK_SECONDS
         elif probability >= self.speech_threshold:
             self.speech += BLOCK_SECONDS

@@ -101,7 +101,7 @@ class Utterance:
         if self.description is not None:
             self.description.keep(blocks * BLOCK_SECONDS)
         if self.transcription is not None:
-            self.transcription.keep(self.audio_16k.size)
+            self.transcription.keep(sum(block.samples_16k.size for block in self.blocks))
 
     def transcribe(self) -> None:
         """Ask for the transcript of what was heard, unless that was done already."""

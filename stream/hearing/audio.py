@@ -16,9 +16,6 @@ BLOCK_SAMPLES = 1024
 
 BLOCK_SECONDS = BLOCK_SAMPLES / AUDIO_RATE
 
-RING_SECONDS = 70.0
-"""What a ring keeps: the longest backlog that a feed may have (60 s) and some room."""
-
 FOLLOW_FROM = 0.002
 """Seconds by which stamps may wander (container rounding is up to 1 ms) before the times of the blocks follow them."""
 
@@ -144,7 +141,7 @@ class BlockCutter:
 class AudioRing:
     """The latest blocks of one feed, to cut utterances from; older ones are forgotten."""
 
-    def __init__(self, seconds: float = RING_SECONDS) -> None:
+    def __init__(self, seconds: float) -> None:
         self._blocks: deque[AudioBlock] = deque(maxlen=math.ceil(seconds / BLOCK_SECONDS))
 
     def append(self, block: AudioBlock) -> None:
@@ -158,24 +155,7 @@ class AudioRing:
             raise LookupError(f"blocks {first_block} to {end_block} are not held ({base} to {base + len(self._blocks)} are)")
         return [self._blocks[index - base] for index in range(first_block, end_block)]
 
-    def slice_16k(self, first_block: int, end_block: int) -> np.ndarray:
-        """float32 [512 * blocks] at 16 kHz; raises LookupError when a block is not held."""
-        return _joined([block.samples_16k for block in self.blocks(first_block, end_block)])
-
-    def slice_32k(self, first_block: int, end_block: int) -> np.ndarray:
-        """float32 [1024 * blocks] at 32 kHz; raises LookupError when a block is not held."""
-        return _joined([block.samples_32k for block in self.blocks(first_block, end_block)])
-
-    def span(self, first_block: int, end_block: int) -> tuple[float, float]:
-        """Session times (seconds) at which blocks `first_block` to `end_block` (exclusive; at least one) lie."""
-        held = self.blocks(first_block, end_block)
-        return held[0].time, round(held[-1].time + BLOCK_SECONDS, 6)
-
 
 def _samples(seconds: float) -> int:
     """The nearest number of samples; half a sample counts down, also when rounding has made a little more of it."""
     return math.floor((seconds - NOISE) * AUDIO_RATE + 0.5)
-
-
-def _joined(parts: list[np.ndarray]) -> np.ndarray:
-    return np.concatenate(parts) if parts else np.empty(0, np.float32)

@@ -43,7 +43,7 @@ def header(state: MonitorState, width: int, silence: float, most: int) -> list[R
     return [table, *below]
 
 
-def heard(state: MonitorState, source: str) -> tuple[Literal["up", "degraded", "down"], str | None]:
+def feed_state(state: MonitorState, source: str) -> tuple[Literal["up", "degraded", "down"], str | None]:
     """How the sound of a source is, or where it has none its picture; and why, where it is not as it should be."""
     feed = state.feeds.get((source, "audio")) or state.feeds.get((source, "video"))
     return ("up", None) if feed is None else (feed.state, None if feed.state == "up" else feed.reason)

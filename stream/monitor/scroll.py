@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from emotrack.stream.messages import Emotion, Error, Feed, Message, Session, Speaker
-from emotrack.stream.monitor.header import FEED_MARKS, heard
+from emotrack.stream.monitor.header import FEED_MARKS, feed_state
 from emotrack.stream.monitor.remarks import warnings_shown
 from emotrack.stream.monitor.state import MonitorState, fold, is_news, tell
 from emotrack.stream.monitor.terminal import FRAMES_PER_SECOND, describe_masked
@@ -114,7 +114,7 @@ def label_line(emotion: Emotion, name_width: int = 0) -> RenderableType:
 
 def feed_row(state: MonitorState, source: str, level: float, name_width: int) -> Text:
     """One feed at the moment: how it is, how loud (dBFS), and what is made of the utterance that is open."""
-    how, reason = heard(state, source)
+    how, reason = feed_state(state, source)
     mark, style = FEED_MARKS[how]
     row = Text.assemble((mark, style), f"{shorten(source, name_width):<{name_width}} ")
     row.append(bar(1 - level / FLOOR, METER_WIDTH), style="red" if level > -1 else "yellow" if level > -9 else "green")

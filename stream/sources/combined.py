@@ -7,7 +7,7 @@ from contextlib import ExitStack, closing
 
 from emotrack.model.errors import UserError
 from emotrack.stream.clock import SessionClock
-from emotrack.stream.media import AudioChunk, MediaItem, Medium, VideoFrame
+from emotrack.stream.media import AudioChunk, MediaItem, Medium, VideoFrame, release
 from emotrack.stream.pacing import due
 from emotrack.stream.sources.file import FileSource
 from emotrack.stream.sources.live import Capture, Captured, LiveSource, captured
@@ -45,6 +45,10 @@ class CombinedSource:
             media = [self._own(part, part.items(clock, stop)) for part in self._parts]
             streams = [open_parts.enter_context(closing(items)) for items in media]
             yield from heapq.merge(*streams, key=due)
+
+    def close(self) -> None:
+        """See `Closable.close`."""
+        release(self._parts)
 
     def _capture(self, part: LiveSource) -> Capture:
         def capture(clock: SessionClock, stop: threading.Event) -> Captured:

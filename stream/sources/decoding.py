@@ -7,9 +7,9 @@ from av.audio.stream import AudioStream
 from av.stream import Stream
 from av.video.stream import VideoStream
 
-from emotrack.stream.media import MediaItem, Medium
+from emotrack.stream.media import MediaItem
 from emotrack.stream.sources.audio_track import AudioTrack
-from emotrack.stream.sources.container import reason_of
+from emotrack.stream.sources.container import medium_of, reason_of
 from emotrack.stream.sources.damage import Damage
 from emotrack.stream.sources.settings import SourceSettings
 from emotrack.stream.sources.video_track import VideoTrack
@@ -23,7 +23,7 @@ class MediumDecoder:
 
     def __init__(self, stream: Stream, settings: SourceSettings, place: Place, *, tolerance: float, begun: float = 0.0) -> None:
         """`tolerance`: seconds of jitter in the stamps of audio, see `AudioTrack`; `begun`: session time of the start."""
-        self.medium: Medium = "audio" if stream.type == "audio" else "video"
+        self.medium = medium_of(stream)
         self.reached = begun
         self._stream = stream
         self._place = place
@@ -36,7 +36,7 @@ class MediumDecoder:
         try:
             frames = decoded(self._stream, packet)
         except Exception as error:  # noqa: BLE001 - whatever damage makes a decoder raise is damage
-            yield from self._bad(_length(self._stream, packet), reason_of(error))
+            yield from self._bad(_packet_length(packet), reason_of(error))
             return
         for frame in frames:
             if frame.is_corrupt:
@@ -101,7 +101,7 @@ def frame_length(stream: Stream, frame: av.AudioFrame | av.VideoFrame) -> float:
     return float(1 / stream.average_rate) if stream.average_rate else 0.0
 
 
-def _length(stream: Stream, packet: av.Packet | None) -> float:
+def _packet_length(packet: av.Packet | None) -> float:
     if packet is None or not packet.duration or packet.time_base is None:
         return 0.0
     return float(packet.duration * packet.time_base)

@@ -48,7 +48,7 @@ class FileSource:
 
     def items(self, clock: SessionClock, stop: threading.Event) -> Iterator[MediaItem]:
         """Everything up to the end, or up to the damage that ends it, unpaced; the file begins with the session."""
-        yield from starts(self.media, "file")
+        yield from start_changes(self.media, "file")
         with ExitStack() as readers:
             media = [readers.enter_context(closing(self._read(medium))) for medium in MEDIA if medium in self.media]
             for item in heapq.merge(*media, key=due):
@@ -87,7 +87,7 @@ class FileSource:
             yield from decoder.end(reason)
 
 
-def starts(media: frozenset[Medium], what: str) -> Iterator[MediumChange]:
+def start_changes(media: frozenset[Medium], what: str) -> Iterator[MediumChange]:
     """Word of each medium at the start of `what`: there, or not in it."""
     for medium in MEDIA:
         if medium in media:

@@ -95,6 +95,12 @@ class NetworkSource:
             stop,
         )
 
+    def close(self) -> None:
+        """See `Closable.close`."""
+        connection, self._waiting = self._waiting, None
+        if connection is not None:
+            connection.container.close()
+
     def _connect(self) -> Connection:
         connection, self._waiting = self._waiting, None
         return connection or connect(self._address, self.description, self._settings)

@@ -4,13 +4,14 @@ import re
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from urllib.parse import unquote
 
 from emotrack.model.errors import UserError
-from emotrack.stream.media import Absent, Source
+from emotrack.stream.media import Absent, Source, release
 from emotrack.stream.sources.camera import open_camera
 from emotrack.stream.sources.combined import CombinedSource, FiniteSource
 from emotrack.stream.sources.live import LiveSource
@@ -32,11 +33,15 @@ def open_source(text: str, *, name: str | None = None, settings: SourceSettings 
     It was opened once when this returns. Raises `UserError` when it, or a part of it, cannot be.
     """
     parts = [_Part(part, name or source_name(text), settings) for part in _parts(text)]
-    for part in parts:
-        part.open(_silent)
-        if part.absent is not None:
-            raise part.absent
-    return _joined(parts)
+    with ExitStack() as undo:
+        undo.callback(_release, parts)
+        for part in parts:
+            part.open(_silent)
+            if part.absent is not None:
+                raise part.absent
+        source = _joined(parts)
+        undo.pop_all()
+    return source
 
 
 def open_sources(texts: Sequence[str], *, settings: SourceSettings = DEFAULTS, notify: Notify | None = None) -> list[Source]:
@@ -59,8 +64,12 @@ def open_sources(texts: Sequence[str], *, settings: SourceSettings = DEFAULTS, n
     parts = [part for feed in feeds for part in feed]
     if (shared := shared_pipe([part.text for part in parts])) is not None:
         raise UserError(f"{shown(shared)} is given twice, but can be read only once; name another source.")
-    _wait_for(parts, settings, notify)
-    return [_joined(feed) for feed in feeds]
+    with ExitStack() as undo:
+        undo.callback(_release, parts)
+        _wait_for(parts, settings, notify)
+        sources = [_joined(feed) for feed in feeds]
+        undo.pop_all()
+    return sources
 
 
 def _wait_for(parts: "Sequence[_Part]", settings: SourceSettings, notify: Notify) -> None:
@@ -116,12 +125,10 @@ class _Part:
         if self.source is not None and self.absent is None:
             return
         try:
-            device = self._device() if self.source is None else self.source
-            if isinstance(device, FiniteSource | None):
-                self.source = device or self._opened(notify)
-            else:
-                self.source = device
-                device.check()
+            if self.source is None:
+                self.source = self._device() or self._opened(notify)
+            if not isinstance(self.source, FiniteSource):
+                self.source.check()
             self.absent = None
         except Absent as absent:
             self.absent = absent
@@ -152,6 +159,11 @@ class _Part:
             return self.source
         description = without_credentials(self.text)
         return NetworkSource(self.name, description, _address(self.text), self.settings, None)
+
+
+def _release(parts: Sequence[_Part]) -> None:
+    """Let go of what is open of them: the start has failed."""
+    release(part.source for part in parts)
 
 
 def _joined(parts: Sequence[_Part]) -> Source:

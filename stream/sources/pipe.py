@@ -23,7 +23,7 @@ from emotrack.stream.pacing import due
 from emotrack.stream.sources.container import open_container, read_packets, reason_of
 from emotrack.stream.sources.decoding import MediumDecoder
 from emotrack.stream.sources.ending import Extent, ending
-from emotrack.stream.sources.file import STAMP_ROUNDING, starts
+from emotrack.stream.sources.file import STAMP_ROUNDING, start_changes
 from emotrack.stream.sources.probe import Contents, probe
 from emotrack.stream.sources.settings import SourceSettings
 from emotrack.stream.sources.timeline import timeline_of
@@ -106,24 +106,33 @@ class PipeSource:
         self.name = name
         self.description = description
         self.media: frozenset[Medium] = frozenset(contents.tracks)
-        self._reader = reader
+        self._reader: PipeReader | None = reader
         self._contents = contents
         self._settings = settings
 
     def items(self, clock: SessionClock, stop: threading.Event) -> Iterator[MediaItem]:
         """See `Source.items`; unpaced."""
-        self._reader.stop = stop
-        with closing(self._reader):
-            yield from starts(self.media, "pipe")
-            with open_container(self._reader) as container:
-                reading = _Reading(self._reader, container, self._contents, self._settings)
-                for item in reading.items():
+        reader, self._reader = self._reader, None
+        if reader is None:
+            raise UserError(f"{self.description} was read or closed before, and a pipe can be read only once; open it again.")
+        reader.stop = stop
+        with closing(reader):
+            yield from start_changes(self.media, "pipe")
+            with open_container(reader) as container:
+                demuxer = _Demuxer(reader, container, self._contents, self._settings)
+                for item in demuxer.items():
                     if stop.is_set():
                         return
                     yield item
 
+    def close(self) -> None:
+        """See `Closable.close`."""
+        reader, self._reader = self._reader, None
+        if reader is not None:
+            reader.close()
 
-class _Reading:
+
+class _Demuxer:
     """One pass over an open container: the packets of each medium, decoded in step."""
 
     def __init__(self, reader: PipeReader, container: InputContainer, contents: Contents, settings: SourceSettings) -> None:

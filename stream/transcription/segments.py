@@ -15,28 +15,33 @@ class Segments:
     def __init__(self, longest: int, rate: int) -> None:
         self.closed: list[np.ndarray] = []
         """Segments that have ended, float32 [n] each."""
-        self.open = np.empty(0, np.float32)
-        """The last segment as far as it is known, float32 [n]; it may be empty."""
+        self.size = 0
+        """Samples altogether."""
+        self._open: list[np.ndarray] = []  # what follows them, as it came
+        self._open_size = 0
         self._longest = longest
         self._moment = round(QUIET_SECONDS * rate)
 
     @property
-    def size(self) -> int:
-        """Samples altogether."""
-        return sum(segment.size for segment in (*self.closed, self.open))
+    def open(self) -> np.ndarray:
+        """The last segment as far as it is known, float32 [n]; it may be empty."""
+        return np.concatenate([np.empty(0, np.float32), *self._open])
 
     def extend(self, samples: np.ndarray) -> None:
         """Take the next sound, float32 [n]."""
-        self.open = np.concatenate([self.open, samples])
-        while self.open.size >= self._longest:
-            cut = self._quietest(self.open[: self._longest])
-            self.closed.append(self.open[:cut])
-            self.open = self.open[cut:]
+        self._open.append(samples)
+        self._open_size += samples.size
+        self.size += samples.size
+        while self._open_size >= self._longest:
+            sound = self.open
+            cut = self._quietest(sound[: self._longest])
+            self.closed.append(sound[:cut])
+            self._open, self._open_size = [sound[cut:]], sound.size - cut
 
     def keep(self, samples: int) -> None:
         """Forget all but the first `samples`, and every cut that was made by what followed them."""
         known = np.concatenate([*self.closed, self.open])[:samples]
-        self.closed, self.open = [], known[:0]
+        self.closed, self._open, self._open_size, self.size = [], [], 0, 0
         self.extend(known)
 
     def _quietest(self, sound: np.ndarray) -> int:

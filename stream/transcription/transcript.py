@@ -47,7 +47,7 @@ class TranscriptionStream(Protocol):
         """The utterance has ended where it was last paused: that transcript will come, whatever else is asked for; never waits."""
         ...
 
-    def so_far(self, patience: float) -> Transcript | None:
+    def partial(self, patience: float) -> Transcript | None:
         """The words that can be told of an utterance that is not over; None before there are any.
 
         They are looked for at times that depend on what was fed and when this was asked, and may differ from those at the end. With
@@ -70,10 +70,15 @@ class Transcriber(Protocol):
     name: str
     """Said in each transcript, so that nobody takes one recogniser's words for another's."""
 
+    @property
+    def answered_at(self) -> float:
+        """Second of `time.monotonic` at which it was last done with anything, be it of another session; minus infinity before."""
+        ...
+
     def open(self) -> TranscriptionStream:
         """A stream for one utterance."""
         ...
 
     def close(self) -> None:
-        """Cancel what has not started and release threads, processes and memory."""
+        """Cancel what has not started and release threads and memory."""
         ...

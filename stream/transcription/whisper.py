@@ -33,6 +33,11 @@ class SharedWhisper:
         self.turns = Turns()
         self._workers = Workers(self.turns, options.workers)
 
+    @property
+    def answered_at(self) -> float:
+        """See `Workers.answered_at`."""
+        return self._workers.answered_at
+
     def close(self) -> None:
         """Wait for what is running, then free the model; one that is still at work is freed when that ends."""
         if self._workers.close():
@@ -69,6 +74,11 @@ class WhisperTranscriber:
             self._closing = undo.pop_all()
         for remark in self._whisper.remarks:
             say(remark)
+
+    @property
+    def answered_at(self) -> float:
+        """See `Transcriber.answered_at`."""
+        return self._whisper.answered_at
 
     @property
     def idle(self) -> bool:

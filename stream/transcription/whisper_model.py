@@ -10,6 +10,7 @@ import ctranslate2
 import numpy as np
 from faster_whisper import WhisperModel
 
+from emotrack.model.errors import first_line
 from emotrack.stream.transcription.unavailable import RecogniserUnavailable
 from emotrack.stream.transcription.whisper_decoding import RATE, decode
 from emotrack.stream.transcription.whisper_weights import ANOTHER
@@ -84,7 +85,7 @@ def _on_gpu(options: WhisperOptions) -> LoadedWhisper:
     except RecogniserUnavailable:
         raise
     except Exception as failure:
-        raise RecogniserUnavailable(f"Whisper cannot run on the GPU: {_words(failure)}", WITHOUT_GPU) from failure
+        raise RecogniserUnavailable(f"Whisper cannot run on the GPU: {first_line(failure)}", WITHOUT_GPU) from failure
 
 
 def _on_processor(options: WhisperOptions) -> LoadedWhisper:
@@ -94,7 +95,7 @@ def _on_processor(options: WhisperOptions) -> LoadedWhisper:
         raise
     except Exception as failure:
         # CTranslate2 and the tokenizer raise several kinds over files that are damaged, down to plain exceptions.
-        reason = f"The Whisper model in {options.weights} cannot be run: {_words(failure)}"
+        reason = f"The Whisper model in {options.weights} cannot be run: {first_line(failure)}"
         raise RecogniserUnavailable(reason, ANOTHER) from failure
 
 
@@ -121,8 +122,3 @@ def _compute_type(asked: str, device: Device) -> tuple[str, tuple[str, ...]]:
         f"Whisper cannot compute in {asked} on this {PLACES[device]}",
         f"--set stream.transcription.compute_type=TYPE takes {choices}",
     )
-
-
-def _words(failure: Exception) -> str:
-    """The first line of what CTranslate2 says, without its full stop."""
-    return str(failure).partition("\n")[0].rstrip(".")

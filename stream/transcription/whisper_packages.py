@@ -19,6 +19,8 @@ from platformdirs import user_cache_path
 from emotrack.stream.transcription.unavailable import RecogniserUnavailable
 
 WEIGHTS = "model.bin"
+WRITING = ".writing-"
+"""How the name of a folder begins in which something is being written."""
 _PIECE = 1 << 20
 
 
@@ -108,9 +110,10 @@ def _intact(weights: Path, model: PackagedModel, mark: Path) -> bool:
 def _mark(weights: Path, mark: Path) -> None:
     with contextlib.suppress(OSError):  # without a mark they are hashed again at the next start
         mark.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with _private_folder(mark.parent) as folder:
-            (folder / mark.name).write_text(_state(weights))
-            os.replace(folder / mark.name, mark)
+        with tempfile.TemporaryDirectory(prefix=WRITING, dir=mark.parent) as folder:
+            written = Path(folder) / mark.name
+            written.write_text(_state(weights))
+            os.replace(written, mark)
 
 
 def _state(weights: Path) -> str:
@@ -121,7 +124,9 @@ def _state(weights: Path) -> str:
 
 def _join(parts: Sequence[Path], whole: Path) -> None:
     """Make the whole model's folder, all at once, in the place of a damaged one."""
-    with _private_folder(whole.parent.parent) as folder:
+    with tempfile.TemporaryDirectory(prefix=WRITING, dir=whole.parent.parent) as made:
+        folder = Path(made) / whole.parent.name
+        folder.mkdir(mode=0o700)
         with open(folder / whole.name, "wb") as file:
             for piece in _pieces(parts):
                 file.write(piece)
@@ -129,16 +134,6 @@ def _join(parts: Sequence[Path], whole: Path) -> None:
             shutil.copyfile(beside, folder / beside.name)
         shutil.rmtree(whole.parent, ignore_errors=True)
         folder.rename(whole.parent)
-
-
-@contextlib.contextmanager
-def _private_folder(parent: Path) -> Iterator[Path]:
-    """A folder for what is being written, gone at the end unless it was renamed."""
-    folder = Path(tempfile.mkdtemp(prefix=".writing-", dir=parent))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _pieces(files: Sequence[Path]) -> Iterator[bytes]:

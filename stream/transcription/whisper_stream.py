@@ -74,7 +74,7 @@ class WhisperStream:
         closed = self._sound.closed[len(self._segments) :]
         if closed:
             self._segments += [Segment(samples) for samples in closed]
-            self._work_ahead(self._sound.open[:0])
+            self._work_ahead(np.empty(0, np.float32))
 
     def pause(self) -> "Future[Transcript]":
         """The transcript of what was fed so far, in the place of an earlier pause that is not answered yet."""
@@ -91,7 +91,7 @@ class WhisperStream:
         if self._latest is not None:
             self._transcriber.conclude(self._latest)
 
-    def so_far(self, patience: float) -> Transcript | None:
+    def partial(self, patience: float) -> Transcript | None:
         """The words of the closed segments, and of the open one those that the last two passes agree on.
 
         Without patience a pass begins only when there is nothing else to do.

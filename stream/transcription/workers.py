@@ -1,5 +1,6 @@
 """The threads that transcribe for all sessions of a recogniser."""
 
+import math
 import threading
 import time
 
@@ -13,6 +14,8 @@ class Workers:
     """Do what `turns` hands out, `count` requests at a time, until they are closed."""
 
     def __init__(self, turns: Turns, count: int) -> None:
+        self.answered_at = -math.inf
+        """Second of `time.monotonic` at which one of them was last done with a request."""
         self._turns = turns
         self._threads = [
             threading.Thread(target=self._work, name=f"transcription {number}", daemon=True) for number in range(count)
@@ -31,3 +34,4 @@ class Workers:
     def _work(self) -> None:
         while (request := self._turns.take()) is not None:
             request.run()
+            self.answered_at = time.monotonic()

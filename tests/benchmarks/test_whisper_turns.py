@@ -131,7 +131,7 @@ def seconds_after_the_end(whisper: WhisperTranscriber, blocks: Sequence[AudioBlo
         for feed, stream in enumerate(streams):
             stream.feed(block.samples_16k)
             if (number + 4 * feed) % PARTIAL_BLOCKS == 0:
-                stream.so_far(0.0)
+                stream.partial(0.0)
     came: dict[Future[Transcript], float] = {}
     pauses = [stream.pause() for stream in streams]
     for pause in pauses:

@@ -2,6 +2,7 @@
 nothing.
 """
 
+import math
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -163,6 +164,7 @@ class Recogniser:
         self._delay = delay
         self._failure = failure
         self._opened = 0
+        self.answered_at = -math.inf
         self.abandoned = 0
         """Streams that were closed while they owed an answer."""
 
@@ -193,6 +195,7 @@ class Words:
         said = Transcript(" ".join(WORDS[int(digit)] for digit in str(self._blocks**3)), "en", "words", None)
 
         def answer() -> None:
+            self._recogniser.answered_at = time.monotonic()
             if not asked.set_running_or_notify_cancel():
                 return
             if self._failure is None:
@@ -211,9 +214,9 @@ class Words:
     def conclude(self) -> None:
         pass
 
-    def so_far(self, patience: float) -> Transcript | None:
-        """Nothing is said of an utterance before its end; one that is never answered keeps whoever waits."""
-        time.sleep(patience if self._delay is None else 0.0)
+    def partial(self, patience: float) -> Transcript | None:
+        """Nothing is said of an utterance before its end; one that is not answered soon enough keeps whoever waits."""
+        time.sleep(0.0 if self._delay is not None and self._delay < patience else patience)
         return None
 
     def keep(self, samples: int) -> None:

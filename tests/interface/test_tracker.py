@@ -3,9 +3,10 @@
 import gc
 import os
 import threading
+import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import psutil
@@ -16,7 +17,9 @@ from emotrack.stream.messages import Session
 from emotrack.stream.wire.outbox import Listener, Outgoing
 from emotrack.stream.wire.record import Recorder
 from emotrack.tracker import Tracker
+from helpers.media import AudioSpec, write_clip
 from helpers.scripted import Scripted, sound, up
+from helpers.senders import TcpSender
 from helpers.tracking import settings
 
 LIGHT = settings("stream.publish.endpoint=tcp://127.0.0.1:0", *(f"engines.{part}=none" for part in ("text", "audio", "face")))
@@ -73,6 +76,45 @@ def test_closing_ends_a_session_whose_messages_nobody_reads_any_more() -> None:
         assert isinstance(next(messages), Session)
         running.close()
         messages.close()
+
+
+@contextmanager
+def written_pipe(folder: Path) -> Iterator[str]:
+    """The name of a pipe into which a clip was written."""
+    reading, writing = os.pipe()
+    with open(writing, "wb") as file:
+        file.write(write_clip(folder / "clip.ts", audio=AudioSpec("mp2"), duration=0.5).read_bytes())
+    try:
+        yield f"/dev/fd/{reading}"
+    finally:
+        os.close(reading)
+
+
+@contextmanager
+def sender(_: Path) -> Iterator[str]:
+    """The address of a live stream."""
+    sending = TcpSender(audio=AudioSpec("mp2"), duration=30.0)
+    try:
+        yield sending.url
+    finally:
+        sending.close()
+
+
+@pytest.mark.parametrize("source", [written_pipe, sender])
+@pytest.mark.parametrize("runs", [False, True], ids=["never run", "stopped"])
+def test_what_its_sources_hold_is_let_go(source: Callable[[Path], AbstractContextManager[str]], runs: bool, tmp_path: Path) -> None:
+    tracker().close()  # whatever is loaded once for all is loaded now
+    with source(tmp_path) as name:
+        before = held()
+        with Tracker([name], LIGHT, realtime=False, say=lambda _: None) as made:
+            assert held()[1] > before[1]
+            if runs:
+                made.stop()
+                made.run()
+        deadline = time.monotonic() + 5.0
+        while held() != before and time.monotonic() < deadline:
+            time.sleep(0.02)  # the sender is in this process too, and learns of it a moment later
+        assert held() == before
 
 
 def test_an_error_of_the_program_inside_ends_the_session() -> None:

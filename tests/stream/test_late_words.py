@@ -181,6 +181,33 @@ def test_a_fast_run_gives_a_recogniser_up_that_hangs(track: Track, monkeypatch: 
     assert "3 times in a row" in hanging.message and hanging.continues
 
 
+def test_a_fast_run_loses_no_words_to_those_of_open_utterances_that_do_not_come(
+    track: Track, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three feeds speak at once, and the recogniser, which is slow and no more, is asked for words of all before any has ended."""
+    monkeypatch.setattr(answers, "WORDS_SECONDS", 0.1)
+    sources = [turns(0.5, 0.6, name=name) for name in ("a", "b", "c")]
+    messages = track(Recogniser(0.3), sources, "stream.labels.partial_interval=0.1", realtime=False)
+    assert len(emotions(messages, "partial")) >= 6 and not errors(messages)
+    assert [final.transcript is not None for final in emotions(messages, "final")] == [True] * 6
+
+
+def test_a_fast_run_waits_again_for_a_recogniser_that_is_done_with_what_it_hung_at(
+    track: Track, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ended, "REQUEST_SECONDS", 0.5)
+
+    def delay(opened: int) -> float | None:
+        if opened == 5:
+            recogniser.answered_at = time.monotonic()
+        return None if opened < 5 else 0.1
+
+    recogniser = Recogniser(delay)
+    messages = track(recogniser, [turns(*[0.3] * 8)], "stream.labels.partial_interval=60", realtime=False)
+    assert [final.transcript is not None for final in emotions(messages, "final")] == [False] * 5 + [True] * 3
+    assert [error.message.partition(" ")[0] for error in errors(messages)] == ["Transcription"] * 2 + ["The"]
+
+
 class Untold(Future[Transcript]):
     """A future at the moment at which it is answered and nobody has been called yet."""
 

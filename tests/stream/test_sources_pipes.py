@@ -187,6 +187,30 @@ def test_a_pipe_that_is_given_twice_is_refused(tmp_path: Path, names: tuple[str,
         open_sources([name.format(fifo) for name in names])
 
 
+@pytest.mark.parametrize("joined", [False, True], ids=["beside", "joined"])
+def test_a_pipe_is_let_go_when_what_was_to_be_tracked_with_it_cannot_be(tmp_path: Path, joined: bool) -> None:
+    path = write_clip(tmp_path / "clip.ts", audio=AudioSpec("mp2"), duration=4.0)
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    os.write(writing, path.read_bytes())
+    name = f"/dev/fd/{reading}"
+    with pytest.raises(UserError, match="joins two sources of audio" if joined else "there is no file"):
+        open_sources([f"{name}+{path}"] if joined else [name, str(tmp_path / "missing.ts")])
+    os.close(reading)
+    with pytest.raises(BrokenPipeError):
+        os.write(writing, b"more")
+    os.close(writing)
+
+
+def test_a_pipe_is_read_once(tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "clip.ts", audio=AudioSpec("mp2"), duration=0.5)
+    with piped(path.read_bytes()) as name:
+        source = open_source(name)
+        assert read(source).chunks
+        with pytest.raises(UserError, match="only once"):
+            read(source)
+
+
 class Stream:
     """Bytes that come once, as from a sender."""
 

@@ -190,7 +190,7 @@ def answers(workbench: Workbench, listener: Listener) -> Answers:
         encoders=encoders, settings=settings, transcriber=None, speechless="no recogniser", bundle=workbench.bundle
     )
     labeller, vision = Labeller(workbench.bundle, workbench.heads), SimpleNamespace(sheds_bodies=False)
-    return Answers({0: feed}, vision, parts, labeller, RecogniserWatch(5.0), patient=True)  # type: ignore[arg-type, dict-item]
+    return Answers({0: feed}, vision, parts, labeller, RecogniserWatch(5.0, None), patient=True)  # type: ignore[arg-type, dict-item]
 
 
 def spoken(text: str) -> Utterance:

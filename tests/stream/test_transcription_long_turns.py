@@ -110,7 +110,7 @@ def test_pausing_and_passes_change_nothing(transcriber: WhisperTranscriber, turn
         if number in (70, 200, 201, 300):
             stream.pause()
         if number % 40 == 0:
-            stream.so_far(0.0)
+            stream.partial(0.0)
     assert stream.pause().result(PATIENCE) == whole
 
 
@@ -143,7 +143,7 @@ def test_words_so_far_follow_the_speech_and_are_the_same_each_time(
         for number, block in enumerate(turn):
             stream.feed(block)
             if number % 16 == 15:
-                told.append(stream.so_far(PATIENCE))
+                told.append(stream.partial(PATIENCE))
         stream.close()
         heard.append(told)
     assert heard[0] == heard[1]
@@ -161,7 +161,7 @@ def test_words_so_far_are_not_waited_for_in_a_live_session(
     stream = transcriber.open()
     stream.feed(np.concatenate(turn[:100]))
     began = time.perf_counter()
-    assert stream.so_far(0.0) is None
+    assert stream.partial(0.0) is None
     assert time.perf_counter() - began < 0.2
 
 
@@ -174,17 +174,17 @@ def test_a_live_session_looks_ahead_only_when_it_has_nothing_else_to_do(
     paused.feed(np.concatenate(turn[:50]))
     words = paused.pause()
     speaking.feed(np.concatenate(turn[:100]))
-    speaking.so_far(0.0)
+    speaking.partial(0.0)
     assert transcriber._asked == {words}
     go_on.set()
     settled(transcriber)
-    speaking.so_far(0.0)
+    speaking.partial(0.0)
     settled(transcriber)
-    assert speaking.so_far(0.0) is None  # one pass has nothing to agree with
+    assert speaking.partial(0.0) is None  # one pass has nothing to agree with
     speaking.feed(np.concatenate(turn[100:150]))
-    speaking.so_far(0.0)
+    speaking.partial(0.0)
     settled(transcriber)
-    told = speaking.so_far(0.0)
+    told = speaking.partial(0.0)
     assert told is not None and told.text == "so"
 
 

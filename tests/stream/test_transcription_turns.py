@@ -312,6 +312,28 @@ def test_work_that_fails_fails_its_request_alone() -> None:
     workers.close()
 
 
+def test_workers_tell_when_they_were_done_with_anything_last() -> None:
+    """Wanted or not, with words or without: a recogniser that hangs is done with nothing."""
+    turns = Turns()
+    workers = Workers(turns, 1)
+    assert workers.answered_at < 0
+    before, release = time.monotonic(), threading.Event()
+
+    def fail() -> Transcript:
+        release.wait(10)
+        raise RuntimeError
+
+    request = Request("session", fail)
+    turns.speculate(request)
+    while not request.running():
+        time.sleep(0.001)
+    request.abandon()
+    assert workers.answered_at < 0
+    release.set()
+    assert workers.close()
+    assert before <= workers.answered_at <= time.monotonic()
+
+
 def test_closing_leaves_behind_what_never_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(threads, "CLOSING_SECONDS", 0.2)
     turns, entered, go_on = Turns(), threading.Event(), threading.Event()

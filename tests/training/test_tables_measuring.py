@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from emotrack.commands.evaluating import prepare, store_of
+from emotrack.commands.evaluate import prepare, store_of
 from emotrack.model.bundle import NewPart, load_bundle, network_part, save_bundle
 from emotrack.model.configuration import MELD_CLASSES, STREAMS, Stream
 from emotrack.model.errors import UserError
@@ -19,16 +19,18 @@ from emotrack.model.voice import VoiceNetwork
 from emotrack.training.corpora.records import Row
 from emotrack.training.evaluation import DialogueSet, only, outcome
 from emotrack.training.features.store import Store, open_store
-from emotrack.training.network import NetworkTraining
+from emotrack.training.network_settings import NetworkTraining
 from emotrack.training.reading import read_dialogues
-from emotrack.training.tables import NAMES, evaluating
+from emotrack.training.tables import NAMES, measuring
 from emotrack.training.tables.encoders import face_figures, voice_figures
 from emotrack.training.tables.evaluated import Evaluated
+from emotrack.training.tables.experiments import VARIANTS, experiments_of, recipe
 from emotrack.training.tables.kept import once
 from emotrack.training.tables.main import main_tables
-from emotrack.training.tables.measuring import Sources, measure_bundle
-from emotrack.training.tables.mosi import VARIANTS, experiments_of, mosi_experiments, recipe
+from emotrack.training.tables.measuring import measure_bundle
+from emotrack.training.tables.mosi import mosi_experiments
 from emotrack.training.tables.records import Brief
+from emotrack.training.tables.sources import Sources
 from emotrack.training.tables.streaming import streaming_tables
 from emotrack.training.tables.tables import TABLES
 from helpers.commands import emotrack
@@ -254,7 +256,7 @@ def test_what_was_measured_is_not_measured_again(
     dialogue_store(tmp_path / "work" / "stores" / "meld")  # what --data made there
     first = emotrack(capfd, monkeypatch, *arguments)
     assert first.code == 0 and "not measured" not in first.out
-    monkeypatch.setattr(evaluating, "measure_bundle", pytest.fail)
+    monkeypatch.setattr(measuring, "measure_bundle", pytest.fail)
     again = emotrack(capfd, monkeypatch, *arguments)
     assert (again.code, again.out) == (0, first.out)
 

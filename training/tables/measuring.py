@@ -20,6 +20,7 @@ from emotrack.training.tables.sources import REGIONS, STREAMS_OF, WAYS, Advance,
 TEST_SEED = 2
 """Seed of what is drawn for the test dialogues, the same for every bundle."""
 
+
 def measure_bundle(bundle: Bundle, sources: Sources, seed: int | None, advance: Advance) -> Measured:
     """All figures of one bundle. Raises `UserError` where the stores are not of its classes and encoders' widths."""
     session = held_out_by(bundle)

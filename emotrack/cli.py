@@ -387,9 +387,9 @@ def main() -> None:
             code = 0
         with contextlib.suppress(OSError):
             output.flush()
-        if code == 1 and isinstance(output.failure, BrokenPipeError):  # typer's own code for a reader that has left
-            code = 0
-        if code == 0 and output.failure is not None and not isinstance(output.failure, BrokenPipeError):
+        if isinstance(output.failure, BrokenPipeError):
+            code = 0 if code == 1 else code  # 1 is typer's own code for a reader that has left
+        elif output.failure is not None and code == 0:
             say(f"standard output cannot be written: {output.failure.strerror}.")
             code = 1
     sys.exit(code)

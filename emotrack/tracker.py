@@ -8,7 +8,7 @@ from types import TracebackType
 
 from emotrack.countdown import Countdown
 from emotrack.engines.catalogue import uncompiled
-from emotrack.engines.encoders import Encoders, open_encoders
+from emotrack.engines.encoders import SWITCHED_OFF, Encoders, open_encoders
 from emotrack.engines.engine import EngineInfo as Engine
 from emotrack.engines.heads import Heads, open_heads
 from emotrack.engines.pool import EnginePool
@@ -94,7 +94,7 @@ class Tracker:
                 encoders=encoders,
                 heads=heads,
                 transcriber=transcriber,
-                speechless="switched off" if settings.stream.transcription.recogniser == "none" else "no recogniser",
+                speechless=SWITCHED_OFF if settings.stream.transcription.recogniser == "none" else "no recogniser",
                 outbox=self._outbox,
                 opening=opening(settings, bundle, encoders, heads, transcriber, opened, remarks),
                 settings=settings.stream,
@@ -200,7 +200,7 @@ def opening(
     ]
     engines.append(_engine("network", "AM2-EmoJE", heads.engines))
     recogniser = None if transcriber is None else transcriber.name
-    unheard = "".join(remarks) or "switched off"
+    unheard = " ".join(remarks) or SWITCHED_OFF
     engines.append(
         EngineInfo(
             part="transcription",

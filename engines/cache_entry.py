@@ -78,12 +78,12 @@ class Entry:
 
     @classmethod
     def write(cls, folder: Path, manifest: Manifest, check: tuple[Arrays, Arrays] | None) -> None:
-        """Lay the manifest and `check` (see there) beside what was built in `folder`."""
+        """Lay the manifest and `check` (see there) beside what was built in `folder`, in the place of an earlier manifest."""
         if check is not None:
             tensors = {f"in.{name}": array for name, array in check[0].items()}
             tensors |= {f"out.{name}": array for name, array in check[1].items()}
             write_whole(folder / CHECK, safetensors.numpy.save(tensors))
-        digests = {file.name: file_digest(file) for file in sorted(folder.iterdir())}
+        digests = {file.name: file_digest(file) for file in sorted(folder.iterdir()) if file.name != MANIFEST}
         whole = msgspec.structs.replace(manifest, digests=digests)
         write_whole(folder / MANIFEST, msgspec.json.format(msgspec.json.encode(whole)))
 

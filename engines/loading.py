@@ -4,7 +4,7 @@ import contextlib
 import hashlib
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import cast
+from typing import Literal, cast
 
 import numpy as np
 
@@ -124,9 +124,9 @@ def reference_run(spec: Spec) -> Callable[[Arrays], Arrays]:
     return _run_of(spec, EagerRunner(spec, "cpu"))
 
 
-def check_inputs(spec: Spec) -> Arrays:
-    """What an engine is tried on at each start: inputs of the usual size."""
-    return spec.samples(spec.sizes("typical"), np.random.default_rng(0))[0]
+def check_inputs(spec: Spec, which: Literal["minimum", "typical"] = "typical") -> Arrays:
+    """What an engine is tried on at each start: inputs of the usual size, or of the least."""
+    return spec.samples(spec.sizes(which), np.random.default_rng(0))[0]
 
 
 def _open_kept(
@@ -148,7 +148,7 @@ def _open_kept(
     return _engine(spec, entry, runner, skipped)
 
 
-def kept(spec: Spec, backend: CompilingBackend, precisions: Sequence[Precision], cache: EngineCache, told: Told) -> Entry:
+def entry_for(spec: Spec, backend: CompilingBackend, precisions: Sequence[Precision], cache: EngineCache, told: Told) -> Entry:
     """An engine on the disk, compiled now if need be, in the first of `precisions` that is exact enough.
 
     Raises `EngineUnavailable` where none is.

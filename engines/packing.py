@@ -3,7 +3,6 @@
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 
@@ -12,11 +11,11 @@ import msgspec
 from emotrack.engines.backends.backend import ENGINE_FILE
 from emotrack.engines.backends.onnx_cpu import OnnxCpu
 from emotrack.engines.cache import EngineCache
-from emotrack.engines.cache_entry import MANIFEST, Entry
+from emotrack.engines.cache_entry import Entry
 from emotrack.engines.catalogue import catalogue
 from emotrack.engines.definition import file_digest
 from emotrack.engines.external_weights import EXTERNAL, external_weights
-from emotrack.engines.loading import kept
+from emotrack.engines.loading import Told, entry_for
 from emotrack.engines.pack import BUNDLE, CONTENTS, ENGINES, SPEECH_DETECTOR, TEXT, Contents
 from emotrack.engines.settings import EngineSettings
 from emotrack.engines.spec import Precision, Spec
@@ -26,10 +25,8 @@ from emotrack.model.bundle import Bundle
 from emotrack.model.errors import UserError
 from emotrack.model.whole_file import write_whole
 
-Said = Callable[[str], None]
 
-
-def pack(target: Path, settings: EngineSettings, bundle: Bundle, speech_detector: Path, cache: EngineCache, say: Said) -> Contents:
+def pack(target: Path, settings: EngineSettings, bundle: Bundle, speech_detector: Path, cache: EngineCache, say: Told) -> Contents:
     """Write a pack of all that `settings` and `bundle` ask for into the new folder `target`, which appears whole or not at all.
 
     Raises `UserError` where something cannot be had or compiled, or `target` is there already.
@@ -63,9 +60,9 @@ def pack(target: Path, settings: EngineSettings, bundle: Bundle, speech_detector
     return contents
 
 
-def _put_engine(spec: Spec, settings: EngineSettings, cache: EngineCache, folder: Path, say: Said) -> None:
+def _put_engine(spec: Spec, settings: EngineSettings, cache: EngineCache, folder: Path, say: Told) -> None:
     precisions: tuple[Precision, ...] = ("int8", "fp32") if settings.precision == "int8" else ("fp32",)
-    shutil.copytree(kept(spec, OnnxCpu(settings.threads), precisions, cache, say).folder, folder)
+    shutil.copytree(entry_for(spec, OnnxCpu(settings.threads), precisions, cache, say).folder, folder)
     folder.chmod(0o755)  # one of the cache is its owner's only
     if (folder / EXTERNAL).exists():
         _fill(spec, folder)
@@ -82,10 +79,9 @@ def _fill(spec: Spec, folder: Path) -> None:
         if initializer.name in values:
             initializer.CopyFrom(numpy_helper.from_array(values[initializer.name], initializer.name))
     write_whole(folder / ENGINE_FILE, model.SerializeToString())
-    manifest, check = Entry.read(folder).manifest, Entry.read(folder).check()
-    for name in (EXTERNAL, MANIFEST):
-        (folder / name).unlink()
-    Entry.write(folder, msgspec.structs.replace(manifest, given=None), check)
+    (folder / EXTERNAL).unlink()
+    entry = Entry.read(folder)
+    Entry.write(folder, msgspec.structs.replace(entry.manifest, given=None), entry.check())
 
 
 def _put_bundle(bundle: Bundle, folder: Path) -> None:

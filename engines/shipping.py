@@ -18,7 +18,7 @@ from emotrack.engines.cache_entry import Entry, Manifest
 from emotrack.engines.catalogue import catalogue
 from emotrack.engines.definition import Definition
 from emotrack.engines.external_weights import EXTERNAL, ExternalTensor, weight_tensors
-from emotrack.engines.loading import gated, origin_of, reference_run
+from emotrack.engines.loading import check_inputs, gated, origin_of, reference_run
 from emotrack.engines.parity import answers
 from emotrack.engines.settings import EngineSettings
 from emotrack.engines.shipped import FOLDER
@@ -31,6 +31,7 @@ _SMALL = 256
 _SAME = 1e-6
 """How far an initializer may be from a tensor that it is, relative to its greatest number: products are summed in another order."""
 _CHECK_BYTES = 2**19
+"""Inputs of the usual size that take more than this are not shipped: those of the least size are."""
 
 
 def main() -> None:
@@ -61,10 +62,10 @@ def ship(spec: Spec, folder: Path) -> None:
     if "weights" not in spec.definition.arguments:  # they are in a package's own folder, and now in the graph
         _put_licences(spec.definition.packages, folder)
     reference = reference_run(spec)
-    sizes = spec.sizes("typical")
-    if sum(array.nbytes for array in spec.samples(sizes, np.random.default_rng(0))[0].values()) > _CHECK_BYTES:
-        sizes = spec.sizes("minimum")
-    check = (inputs := spec.samples(sizes, np.random.default_rng(0))[0]), reference(inputs)
+    inputs = check_inputs(spec)
+    if sum(array.nbytes for array in inputs.values()) > _CHECK_BYTES:
+        inputs = check_inputs(spec, "minimum")
+    check = inputs, reference(inputs)
     expected = [*answers(spec, reference), check]
     _, parity, memory = gated(spec, "fp32", expected, backend.on_gpu, lambda: backend.open(spec, folder))
     manifest = Manifest(origin_of(spec, backend, "fp32"), parity, 0.0, memory, {}, given=spec.definition.given())

@@ -298,7 +298,8 @@ class Error(Envelope, frozen=True, kw_only=True, tag="error"):
 Message = Union[Session, Emotion, Feed, Speaker, Heartbeat, Error]  # noqa: UP007 - a runtime value of the decoders
 ENVELOPE_FIELDS = Envelope.__struct_fields__
 FILLED_IN = (*ENVELOPE_FIELDS, "start_unix_ns")
-"""Fields that have defaults only for a message that is not sent yet: one that comes without them is none."""
+"""Fields that have defaults only for a message that is not sent yet: one that comes without them is none (`schema` aside, which
+the topic tells too)."""
 
 _json_encoder = msgspec.json.Encoder()
 _json_decoder: msgspec.json.Decoder[Message] = msgspec.json.Decoder(Message)
@@ -318,10 +319,9 @@ def decode(payload: bytes) -> Message:
         message = decoder.decode(payload)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadMessage(f"Not a message of {SCHEMA}: {error}") from error
-    if message.seq < 1 or message.topic_seq < 1:
-        raise BadMessage(f"Not a message of {SCHEMA}: its seq or topic_seq is missing.")
-    if isinstance(message, Emotion | Heartbeat) and not message.start_unix_ns:
-        raise BadMessage(f"Not a message of {SCHEMA}: its start_unix_ns is missing.")
+    for name in FILLED_IN:
+        if not getattr(message, name, True):
+            raise BadMessage(f"Not a message of {SCHEMA}: its {name} is missing.")
     try:
         topic(message)
     except ValueError as error:

@@ -1,10 +1,9 @@
-"""Figures of merit, by scikit-learn where it has them."""
+"""Figures of merit, by scikit-learn where it has them; it is imported when something is measured, for that takes seconds."""
 
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
-from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, precision_recall_fscore_support
 
 LEFT_OUT = ("fear", "disgust")
 """The classes of MELD that AM²-EmoJE's 5-class figures leave out."""
@@ -55,6 +54,8 @@ class Figures(BaseModel):
 
 def figures(probabilities: np.ndarray, labels: np.ndarray, classes: Sequence[str]) -> Figures:
     """All figures of probabilities [n, c] against labels int [n]."""
+    from sklearn.metrics import accuracy_score, confusion_matrix, precision_recall_fscore_support
+
     named = probabilities.argmax(axis=1)
     every = list(range(len(classes)))
     precision, recall, f1, support = precision_recall_fscore_support(labels, named, labels=every, zero_division=0)
@@ -83,6 +84,8 @@ def percent(share: float) -> float:
 
 def weighted_f1(labels: np.ndarray, named: np.ndarray) -> float:
     """F1 of each class, averaged by its number of labels, in percent."""
+    from sklearn.metrics import f1_score
+
     return percent(f1_score(labels, named, average="weighted", zero_division=0))
 
 

@@ -3,12 +3,10 @@
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import torch
-from pydantic import Field
 from torch import Tensor, nn
 
 from emotrack.model.configuration import MODES, STREAM_MODES, STREAMS, NetworkConfiguration, Stream
@@ -19,40 +17,14 @@ from emotrack.training.dialogues import DialogueBatch, ReadDialogue, batch_dialo
 from emotrack.training.evaluation import DialogueSet, score
 from emotrack.training.features.store import Store, open_store
 from emotrack.training.losses import UNLABELLED, class_weights
-from emotrack.training.matching import MatchedPool, MatchSettings
-from emotrack.training.objective import Objective, losses, mode_masks
+from emotrack.training.matching import MatchedPool
+from emotrack.training.network_settings import NetworkTraining
+from emotrack.training.objective import losses, mode_masks
 from emotrack.training.reading import read_dialogues, read_pool, trained_of, widths_of, with_held_out
-from emotrack.training.settings import Training
 from emotrack.training.task import fingerprint_of
 
 PLACES = [[place for place, stream in enumerate(STREAMS) if STREAM_MODES[stream] == mode] for mode in MODES]
 """Places in `STREAMS` of each mode's streams."""
-
-
-class NetworkTraining(Training):
-    """How the network is trained, and from which stores (`emotrack features` makes them)."""
-
-    train: Literal["network"] = "network"
-    store: Path
-    """Dialogues, with the tokens of the streams that the corpus has."""
-    held_out: int | None = Field(None, ge=1, le=5)
-    """Session of IEMOCAP that is tested on in place of the fifth: 1 to 5 are its folds."""
-    voices: Path | None = None
-    """Acted speech to draw voices from by label, for dialogues without sound."""
-    faces: Path | None = None
-    """Photographs to draw faces from by label, for dialogues without pictures."""
-    encoders: Path | None = None
-    """Bundle with the encoders that made the stores: its parts become parts of the new bundle."""
-    network: NetworkConfiguration = NetworkConfiguration()
-    """Its input widths, classes and trained streams are taken from the stores."""
-    objective: Objective = Objective()
-    matching: MatchSettings = MatchSettings()
-    dialogues: int = Field(16, ge=1)
-    """Dialogues in a batch."""
-    longest_text: int = Field(48, ge=1)
-    """Tokens after which a text is cut in training."""
-    fitting_batches: int = Field(8, ge=1)
-    """Batches that JE's lines are fitted on after each epoch."""
 
 
 @dataclass(frozen=True, slots=True)

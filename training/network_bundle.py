@@ -13,7 +13,8 @@ from emotrack.model.network import EmotionNetwork
 from emotrack.training.evaluation import calibrated, score, shuffling_costs
 from emotrack.training.features.store import Store
 from emotrack.training.licences import of_network
-from emotrack.training.network import NetworkData, NetworkTraining, stores_of
+from emotrack.training.network import NetworkData, stores_of
+from emotrack.training.network_settings import NetworkTraining
 from emotrack.training.provenance import foreign_stream
 from emotrack.training.reliance import choose_reliance
 

@@ -3,52 +3,14 @@
 from itertools import combinations
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor
 from torch.nn.functional import cross_entropy
-from typing_extensions import Self
 
 from emotrack.model.configuration import MODES
 from emotrack.model.network import DialogueLogits, EmotionNetwork, Fusion, pad_dialogues
 from emotrack.training.dialogues import DialogueBatch
 from emotrack.training.losses import UNLABELLED, focal_over_modes, info_nce, jensen_shannon, reconstruction
-
-
-class Objective(BaseModel):
-    """The terms and their weights λ; a weight of 0 switches a term off."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    live: float = Field(1.0, ge=0)
-    """Cross-entropy of the live, causal labels."""
-    revised: float = Field(1.0, ge=0)
-    """Cross-entropy of the reviser's labels, after a random number of later utterances."""
-    focal: float = Field(0.5, ge=0)
-    """Focal loss of each mode's own head."""
-    gamma: float = Field(1.0, ge=0)
-    """The focal loss's γ."""
-    nce: float = Field(0.05, ge=0)
-    """Guided NCE between the modes, and between face and body."""
-    nce_temperature: float = Field(0.2, gt=0)
-    joint: float = Field(0.1, ge=0)
-    """The joint embedding's losses; the next three weigh its parts."""
-    joint_contrast: float = Field(1.0, ge=0)
-    joint_divergence: float = Field(1.0, ge=0)
-    """λ_J, Jensen–Shannon."""
-    joint_reconstruction: float = Field(1.0, ge=0)
-    """λ_r."""
-    masked: float = Field(0.5, ge=0, le=1)
-    """Probability that an utterance is learnt from a random non-empty subset of the modes rather than from all."""
-    class_balance: float = Field(0.3, ge=0, le=1)
-    """Class weights are frequencies to the power of minus this."""
-    smoothing: float = Field(0.0, ge=0, lt=1)
-    """Label smoothing of the two context terms."""
-
-    @model_validator(mode="after")
-    def _teaches(self) -> Self:
-        if not any((self.live, self.revised, self.focal, self.nce, self.joint)):
-            raise ValueError("every term is switched off")
-        return self
+from emotrack.training.network_settings import Objective
 
 
 def mode_masks(available: Tensor, masked: float, generator: torch.Generator) -> Tensor:

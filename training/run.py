@@ -15,8 +15,9 @@ from emotrack.training.checkpoint import CHECKPOINT
 from emotrack.training.face import FaceTask, FaceTraining
 from emotrack.training.licences import FACES, LICENCES, of_texts, of_voices
 from emotrack.training.loop import Progress, finished, train
-from emotrack.training.network import NetworkTask, NetworkTraining, read_data
+from emotrack.training.network import NetworkTask, read_data
 from emotrack.training.network_bundle import check_encoders, save_network
+from emotrack.training.network_settings import NetworkTraining
 from emotrack.training.task import EncoderTask, Task
 from emotrack.training.text import TextTask, TextTraining
 from emotrack.training.voice import VoiceTask, VoiceTraining

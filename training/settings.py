@@ -4,7 +4,6 @@ from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import torch
 from pydantic import BaseModel, ConfigDict, Field
 
 from emotrack.model.errors import UserError
@@ -53,6 +52,8 @@ class Training(BaseModel):
 
     def choose_device(self) -> str:
         """The torch device to train on; raises `UserError` where CUDA is asked for and not there."""
+        import torch  # seconds to import: whoever reads settings need not train
+
         available = torch.cuda.is_available()
         if self.device == "cuda" and not available:
             raise UserError("device is cuda but torch finds no CUDA device: add --set device=cpu.")

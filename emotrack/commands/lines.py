@@ -2,7 +2,7 @@
 
 from typing import TextIO
 
-from emotrack.stream.monitor.terminal import describe
+from emotrack.stream.monitor.terminal import Lines
 from emotrack.stream.wire.outbox import Outgoing, SinkFailed
 
 
@@ -11,10 +11,11 @@ class LineSink:
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
+        self._lines = Lines()
 
     def write(self, outgoing: Outgoing) -> None:
         """Write one line; a reader that left (`| head`) ends the session, a full disk ends the lines only."""
-        line = describe(outgoing.message)
+        line = self._lines.of(outgoing.message)
         if line is None:
             return
         try:

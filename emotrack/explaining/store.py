@@ -17,7 +17,7 @@ from emotrack.model.errors import UserError
 from emotrack.model.memory import SpeakerMemory
 from emotrack.model.plain_context import PlainContext
 from emotrack.training.features.store import Store
-from emotrack.training.tables.measuring import check_encoders
+from emotrack.training.tables.sources import check_encoders
 
 _KINDS: dict[Stream, Kind] = {"text": "word", "audio": "segment", "face": "frame", "body": "body"}
 

@@ -29,15 +29,29 @@ def run_monitor(messages: Iterable[Message], console: Console, *, plain: bool, w
         if plain:
             if waiting:
                 Console(stderr=True).print(waiting, markup=False, highlight=False, soft_wrap=True)
-            last = None
+            lines = Lines()
             for message in messages:
-                if (line := describe(message)) and line != last:  # what befalls every feed at once is said once
+                if (line := lines.of(message)) is not None:
                     console.print(line, markup=False, highlight=False, soft_wrap=True)
-                    last = line
         else:
             _run_live(messages, console, waiting or "Waiting for messages …")
     except KeyboardInterrupt:
         return
+
+
+class Lines:
+    """What `describe` says of one message after the other; what befalls every feed at once is said once."""
+
+    def __init__(self) -> None:
+        self._last: str | None = None
+
+    def of(self, message: Message) -> str | None:
+        """The line of the next message, if there is one and it was not said just now."""
+        line = describe(message)
+        if line is None or line == self._last:
+            return None
+        self._last = line
+        return line
 
 
 def describe(message: Message) -> str | None:

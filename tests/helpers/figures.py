@@ -8,7 +8,7 @@ from emotrack.model.configuration import MELD_CLASSES
 from emotrack.training.metrics import Figures, figures
 from emotrack.training.tables.bootstrap import Paired, difference
 from emotrack.training.tables.evaluated import SUBSETS
-from emotrack.training.tables.mosi import VARIANTS
+from emotrack.training.tables.experiments import VARIANTS
 from emotrack.training.tables.records import (
     Absent,
     Brief,

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
+from emotrack.commands.lines import LineSink
 from emotrack.stream.messages import Emotion, Feed, Message, ModalityState
 from emotrack.stream.monitor.state import KEPT_NOTICES, KEPT_SPEAKERS, TREND, MonitorState, fold
 from emotrack.stream.monitor.terminal import describe, run_monitor
@@ -130,9 +131,11 @@ def test_what_befalls_every_feed_at_once_is_told_once() -> None:
     state = state_after([*opened("hall", "kitchen"), *shed, *done])
     assert [notice.text for notice in state.notices] == ["load: partials left out", "load: partials done again"]
     console = Console(file=io.StringIO(), width=80)
-    run_monitor(emit_all(Outbox("s1"), [*shed, *done]), console, plain=True)
+    own = io.StringIO()
+    run_monitor(emit_all(Outbox("s1", [LineSink(own)]), [*shed, *done]), console, plain=True)
     assert isinstance(console.file, io.StringIO)
-    assert [line.split("  ")[1] for line in console.file.getvalue().splitlines()] == [notice.text for notice in state.notices]
+    for lines in (console.file.getvalue(), own.getvalue()):
+        assert [line.split("  ")[1] for line in lines.splitlines()] == [notice.text for notice in state.notices]
 
 
 def test_a_feed_that_opens_well_is_no_news_but_one_that_comes_back_is() -> None:

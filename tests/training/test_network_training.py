@@ -20,8 +20,9 @@ from emotrack.training.evaluation import outcome, score, shuffling_costs
 from emotrack.training.features.store import open_store
 from emotrack.training.loop import train
 from emotrack.training.losses import UNLABELLED
-from emotrack.training.network import NetworkData, NetworkTask, NetworkTraining, read_data
+from emotrack.training.network import NetworkData, NetworkTask, read_data
 from emotrack.training.network_bundle import check_encoders, encoder_parts, save_network
+from emotrack.training.network_settings import NetworkTraining
 from emotrack.training.reliance import choose_reliance
 from helpers.corpora import write_store_of
 from helpers.lesson import KilledError, Nobody

@@ -17,7 +17,8 @@ from emotrack.model.configuration import MODES
 from emotrack.model.network import EmotionNetwork, Fusion
 from emotrack.training.dialogues import DialogueBatch
 from emotrack.training.losses import UNLABELLED
-from emotrack.training.objective import Objective, guided_nce, joint_losses, losses, mode_masks
+from emotrack.training.network_settings import Objective
+from emotrack.training.objective import guided_nce, joint_losses, losses, mode_masks
 from helpers.network import random_batch, small_network
 
 CLASSES = ("calm", "glad")

@@ -3,12 +3,12 @@
 What the profile asks for and cannot be had is an error here: a store without a stream that was wanted would be of little use.
 """
 
-import hashlib
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from emotrack.engines.body import open_body
+from emotrack.engines.definition import file_digest
 from emotrack.engines.encoders import Encoders
 from emotrack.engines.face import FaceEncoder, face_spec
 from emotrack.engines.face_detection import open_face_detector
@@ -53,7 +53,7 @@ def open_for(streams: Collection[Stream], settings: EngineSettings, parts: Parts
         notes["face"] = StreamNote(encoder="face", width=face.dim, sha256=part.sha256)
     if "body" in streams and settings.body_weights is not None:
         body = open_body(pool, settings.body_weights)
-        notes["body"] = StreamNote(encoder=settings.body_weights.name, width=body.dim, sha256=_hash(settings.body_weights))
+        notes["body"] = StreamNote(encoder=settings.body_weights.name, width=body.dim, sha256=file_digest(settings.body_weights))
     if not notes:
         raise UserError(f"The profile switches every encoder off that could describe {', '.join(streams)}; choose another profile.")
     detector = None if face is None and body is None else open_face_detector(pool)
@@ -70,7 +70,7 @@ def _open_text(pool: EnginePool, settings: EngineSettings, parts: Parts) -> tupl
 def _open_audio(pool: EnginePool, settings: EngineSettings, parts: Parts) -> tuple[AudioEncoder, StreamNote]:
     if settings.audio == "passt":
         passt = PasstEncoder(pool, settings.passt_weights)
-        sha256 = _hash(Path(settings.passt_weights)) if settings.passt_weights else None
+        sha256 = file_digest(Path(settings.passt_weights)) if settings.passt_weights else None
         return passt, StreamNote(encoder="passt", width=passt.dim, sha256=sha256)
     part = _part(parts, "voice")
     voice = VoiceEncoder(pool.engine(voice_spec(part.path)))
@@ -81,7 +81,3 @@ def _part(parts: Parts, name: PartName) -> Part:
     if name not in parts:
         raise UserError(f"The bundle has no {name} network: give one that has with --bundle, or switch that stream off with --set.")
     return parts[name]
-
-
-def _hash(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()

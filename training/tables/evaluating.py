@@ -1,21 +1,21 @@
-"""Measures what the chosen tables need, and no more."""
+"""Measures what the chosen tables need, and no more.
+
+What measures takes seconds to import, so that is done where something is to be measured: figures that are kept come at once.
+"""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 
 from emotrack.model.bundle import Bundle
 from emotrack.model.errors import UserError
 from emotrack.training.features.store import Store
-from emotrack.training.tables.encoders import face_figures, voice_figures
 from emotrack.training.tables.evaluated import Evaluated
-from emotrack.training.tables.kept import once
-from emotrack.training.tables.measuring import Sources, check_encoders, measure_bundle
-from emotrack.training.tables.mosi import VARIANTS, experiments_of, mosi_experiments, recipe
+from emotrack.training.tables.experiments import VARIANTS, experiments_of, recipe
+from emotrack.training.tables.kept import R, once
 from emotrack.training.tables.records import Encoders, FaceFigures, Measured, Metrics, MosiFigures, VoiceFigures, metrics_of
+from emotrack.training.tables.sources import Advance, Sources, check_encoders
 
-Advance = Callable[[str], None]
 FIGURES = "figures"
 """Folder, in the work folder, of what has been measured."""
 
@@ -70,8 +70,25 @@ def evaluate(
 def _measured(bundle: Bundle, sources: Sources, work: Path, advance: Advance) -> Measured:
     stores = [None if one is None else one.manifest.key for one in (sources.dialogues, sources.voices, sources.faces)]
     with announced(advance, sources.steps(bundle.configuration.trained)) as step:
-        measure = partial(measure_bundle, bundle, sources, seed_of(bundle), step)
-        return once(work / FIGURES, Measured, [bundle.identifier, bundle.metrics, stores], measure)
+
+        def measure() -> Measured:
+            from emotrack.training.tables.measuring import measure_bundle
+
+            return measure_bundle(bundle, sources, seed_of(bundle), step)
+
+        return _kept_in(work, Measured, [bundle.identifier, bundle.metrics, stores], measure)
+
+
+def _kept_in(work: Path, kind: type[R], decided_by: object, measure: Callable[[], R]) -> R:
+    """`once`; what is measured is, on one thread: the trainings on MOSI share the processors among themselves."""
+
+    def on_one_thread() -> R:
+        import torch
+
+        torch.set_num_threads(1)
+        return measure()
+
+    return once(work / FIGURES, kind, decided_by, on_one_thread)
 
 
 @contextmanager
@@ -118,8 +135,13 @@ def _mosi(
     store, settings = stores["mosi"], recipe(stores["mosi"].path)
     experiments = [one.name for one in experiments_of(settings, store.manifest.key, variants)]
     with announced(advance, len(experiments)) as step:
-        measure = partial(mosi_experiments, store, settings, work / "mosi", step, variants)
-        return once(work / FIGURES, MosiFigures, experiments, measure)
+
+        def measure() -> MosiFigures:
+            from emotrack.training.tables.mosi import mosi_experiments
+
+            return mosi_experiments(store, settings, work / "mosi", step, variants)
+
+        return _kept_in(work, MosiFigures, experiments, measure)
 
 
 def _encoders(
@@ -143,11 +165,21 @@ def _encoders(
             check_encoders(bundle, stores[name])
     keys = {name: store.manifest.key for name, store in stores.items()}
     if "ravdess" in stores and "voice" in bundle.parts:
+
+        def hear() -> VoiceFigures:
+            from emotrack.training.tables.encoders import voice_figures
+
+            return voice_figures(bundle, stores["ravdess"], stores.get("emodb"))
+
         decided_by = [bundle.parts["voice"].sha256, keys["ravdess"], keys.get("emodb")]
-        hear = partial(voice_figures, bundle, stores["ravdess"], stores.get("emodb"))
-        voice = once(work / FIGURES, VoiceFigures, decided_by, hear)
+        voice = _kept_in(work, VoiceFigures, decided_by, hear)
     if "ferplus" in stores and "face" in bundle.parts:
-        decided_by = [bundle.parts["face"].sha256, keys["ferplus"]]
-        face = once(work / FIGURES, FaceFigures, decided_by, partial(face_figures, bundle, stores["ferplus"]))
+
+        def look() -> FaceFigures:
+            from emotrack.training.tables.encoders import face_figures
+
+            return face_figures(bundle, stores["ferplus"])
+
+        face = _kept_in(work, FaceFigures, [bundle.parts["face"].sha256, keys["ferplus"]], look)
     advance("encoders")
     return Encoders(voice=voice, voice_folds=known.voice_folds, face=face)

@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping, Sequence
 
 from emotrack.training.metrics import mean_and_deviation
 from emotrack.training.tables.evaluated import NOT_MEASURED, Evaluated, ceiling, goal
-from emotrack.training.tables.measuring import REGIONS
 from emotrack.training.tables.papers import FOOTNOTES, MODES, OTHERS, Published
 from emotrack.training.tables.records import Absent, Measured
 from emotrack.training.tables.render import NEEDS_MEDIA, Cell, Row, Spread, Table, Unfilled, given
+from emotrack.training.tables.sources import REGIONS
 
 LIVE_GOAL, CALIBRATION_GOAL = 62.5, 0.05
 CORPORA = ("MELD", "IEMOCAP")

@@ -3,20 +3,15 @@
 Each training is short; what is finished is kept as a file in a work folder, so that an interrupted evaluation goes on.
 """
 
-import hashlib
-import json
 import multiprocessing
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-import yaml
 from pydantic import TypeAdapter, ValidationError
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score
@@ -28,66 +23,16 @@ from emotrack.training.evaluation import DialogueSet
 from emotrack.training.features.store import Store, open_store
 from emotrack.training.loop import train
 from emotrack.training.metrics import percent, weighted_f1
-from emotrack.training.network import NetworkTask, NetworkTraining, read_data
+from emotrack.training.network import NetworkTask, read_data
+from emotrack.training.network_settings import NetworkTraining
 from emotrack.training.reading import read_dialogues
 from emotrack.training.reliance import choose_reliance
-from emotrack.training.tables.measuring import STREAMS_OF, by_subset
+from emotrack.training.tables.experiments import ALL_MODES, FULL, VARIANTS, Experiment, experiments_of
+from emotrack.training.tables.measuring import by_subset
 from emotrack.training.tables.records import Absent, Brief, MosiFigures, Variant
-
-VARIANTS: dict[str, dict[str, dict[str, Any]]] = {
-    "full": {},
-    "no multimodal attention": {"network": {"layers": 0}},
-    "equal fusion weights": {"network": {"fusion": "equal"}},
-    "no guided NCE": {"objective": {"nce": 0.0}},
-    "ACN layers 1": {"network": {"layers": 1}},
-    "ACN layers 3": {"network": {"layers": 3}},
-    "ACN layers 5": {"network": {"layers": 5}},
-    "focal γ 0.5": {"objective": {"gamma": 0.5}},
-    "focal γ 0.75": {"objective": {"gamma": 0.75}},
-    "focal γ 1.25": {"objective": {"gamma": 1.25}},
-    "fusion test 1: constant α": {"network": {"fusion": "constant"}},
-    "fusion test 2: concatenation": {"network": {"fusion": "concatenation"}},
-    "fusion test 3: product": {"network": {"fusion": "product"}},
-}
-"""What each experiment changes in the recipe, by the papers' names of the rows; the recipe itself has 4 layers and γ = 1."""
+from emotrack.training.tables.sources import STREAMS_OF
 
 FIGURES = TypeAdapter(dict[str, Absent])
-FULL, ALL_MODES = "full", "T+A+V"
-RECIPE = "mosi.yaml"
-
-
-@dataclass(frozen=True, slots=True)
-class Experiment:
-    """One training and its measurement. `settings` in full, so that a finished one is told from any other."""
-
-    variant: str
-    seed: int
-    settings: NetworkTraining
-    data: str
-    """Key of the store."""
-
-    @property
-    def name(self) -> str:
-        """Of its file: the hash of everything that decides the figures."""
-        chosen = self.settings.model_dump(mode="json", exclude={"out", "store", "seeds", "device"})
-        text = json.dumps([chosen, self.seed, self.data], sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def recipe(store: Path) -> NetworkTraining:
-    """The settings that ship with emotrack, on a store of MOSI."""
-    content = yaml.safe_load((files("emotrack.configs") / "training" / RECIPE).read_text("utf-8"))
-    return NetworkTraining.model_validate(content | {"store": store})
-
-
-def experiments_of(settings: NetworkTraining, data: str, variants: Sequence[str]) -> list[Experiment]:
-    """Every variant with every seed of `settings`."""
-    found = []
-    for variant in variants:
-        changes = {group: getattr(settings, group).model_copy(update=fields) for group, fields in VARIANTS[variant].items()}
-        changed = settings.model_copy(update=changes)
-        found += [Experiment(variant, seed, changed, data) for seed in settings.seeds]
-    return found
 
 
 def mosi_experiments(

@@ -165,6 +165,8 @@ class Recogniser:
         self._opened = 0
         self.abandoned = 0
         """Streams that were closed while they owed an answer."""
+        self.kept_waiting = 0
+        """Times that somebody waited in vain for words of an utterance before its end."""
 
     def open(self) -> "Words":
         delay = self._delay(self._opened) if callable(self._delay) else self._delay
@@ -213,7 +215,9 @@ class Words:
 
     def so_far(self, patience: float) -> Transcript | None:
         """Nothing is said of an utterance before its end; one that is never answered keeps whoever waits."""
-        time.sleep(patience if self._delay is None else 0.0)
+        if self._delay is None and patience:
+            self._recogniser.kept_waiting += 1
+            time.sleep(patience)
         return None
 
     def keep(self, samples: int) -> None:

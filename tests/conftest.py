@@ -65,17 +65,30 @@ _OPENED = {"workbench", "live", "detector", "face_engines", "text_encoder", "tra
 """Fixtures that give an open network."""
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist looks which tests belong together
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what needs networks, so that `-m "not networks"` leaves the tests that take milliseconds."""
+    """Mark what needs networks, so that `-m "not networks"` leaves the tests that take milliseconds.
+
+    Tests that share a fixture of their module run on one worker, one after the other: it is made once.
+    """
     for item in items:
-        if isinstance(item, pytest.Function) and (_opens_networks(item.module) or _OPENED & set(item.fixturenames)):
+        if not isinstance(item, pytest.Function):
+            continue
+        if _opens_networks(item.module) or _OPENED & set(item.fixturenames):
             item.add_marker("networks")
+        if item.get_closest_marker("xdist_group") is None and _shares_with_its_module(item):
+            item.add_marker(pytest.mark.xdist_group(item.module.__name__))
 
 
 @functools.cache
 def _opens_networks(module: ModuleType) -> bool:
     homes = {getattr(value, "__name__" if isinstance(value, ModuleType) else "__module__", "") for value in vars(module).values()}
     return any(home == opener or str(home).startswith(f"{opener}.") for home in homes for opener in _OPENERS)
+
+
+def _shares_with_its_module(item: pytest.Function) -> bool:
+    found = item._fixtureinfo.name2fixturedefs.values()
+    return any(definition.scope == "module" for definitions in found for definition in definitions)
 
 
 _OWN_CACHE = pytest.StashKey[str]()

@@ -1,6 +1,8 @@
 """Encoders and pictures that several tests share; each network is loaded once a process."""
 
 import os
+import subprocess
+import sys
 import warnings
 from pathlib import Path
 
@@ -89,6 +91,33 @@ def random_yolo(tmp_path_factory: pytest.TempPathFactory) -> Path:
             nn.init.zeros_(branch[-1].bias)
     yolo.save(folder / "random.pt")
     return folder / "random.pt"
+
+
+@pytest.fixture(scope="session")
+def engines(random_yolo: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of engines in which that network is compiled, beside the home and work folders of the process that did it."""
+    folder = tmp_path_factory.mktemp("built")
+    for name in ("home", "work"):
+        (folder / name).mkdir()
+    program = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from emotrack.engines.body import open_body\n"
+        "from helpers.engines import pool\n"
+        "open_body(pool('onnx-cpu', Path(sys.argv[1])), Path(sys.argv[2]))\n"
+    )
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("YOLO_", "XDG_"))}
+    environment |= {"HOME": str(folder / "home"), "PYTHONPATH": str(Path(__file__).parents[1])}
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(folder / "engines"), str(random_yolo)],
+        cwd=folder / "work",
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == ""
+    return folder / "engines"
 
 
 @pytest.fixture(scope="session")

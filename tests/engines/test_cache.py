@@ -211,33 +211,39 @@ def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:
         EngineCache(tmp_path / "file" / "engines", 1, print)
 
 
-@pytest.mark.parametrize("place", ["/sys", "/sys/emotrack/engines"])
-def test_where_nothing_may_be_written_a_private_folder_serves_until_the_process_ends(place: str, weights: Path) -> None:
-    program = (
-        "import sys\n"
-        "from pathlib import Path\n"
-        "from helpers import tiny_network\n"
-        "from helpers.engines import Shelf\n"
-        "from emotrack.engines.backends.onnx_cpu import OnnxCpu\n"
-        "for _ in range(2):\n"
-        "    shelf = Shelf(Path(sys.argv[1]))\n"
-        "    shelf.load(tiny_network.spec(Path(sys.argv[2])), OnnxCpu(1))\n"
-        "    print(shelf.said)\n"
-        "(entry,) = shelf.cache.entries()\n"
-        "print(oct(entry.folder.parent.stat().st_mode & 0o777), entry.folder.parent)\n"
-    )
+FORBIDDEN = ("/sys", "/sys/emotrack/engines")
+"""Folders in which nothing may be written: one that is there, and one that cannot be made."""
+COMPILES_WHERE_IT_MAY_NOT = """
+import sys
+from pathlib import Path
+from helpers import tiny_network
+from helpers.engines import Shelf
+from emotrack.engines.backends.onnx_cpu import OnnxCpu
+
+weights, *places = map(Path, sys.argv[1:])
+for place in places:
+    for _ in range(2):
+        shelf = Shelf(place)
+        shelf.load(tiny_network.spec(weights), OnnxCpu(1))
+        print(shelf.said)
+    (entry,) = shelf.cache.entries()
+    print(oct(entry.folder.parent.stat().st_mode & 0o777), entry.folder.parent)
+"""
+
+
+def test_where_nothing_may_be_written_a_private_folder_serves_until_the_process_ends(weights: Path) -> None:
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
-    done = subprocess.run(
-        [sys.executable, "-c", program, place, str(weights)], env=environment, capture_output=True, text=True, timeout=120
-    )
+    command = [sys.executable, "-c", COMPILES_WHERE_IT_MAY_NOT, str(weights), *FORBIDDEN]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
-    first, second, private = done.stdout.splitlines()
-    assert (
-        f"compiled engines cannot be kept in {place} (" in first and "set engines.cache to a folder that can be written." in first
-    )
-    assert "compiling tiny" in first and second == "[]"
-    mode, folder = private.split()
-    assert mode == "0o700" and not Path(folder).exists()
+    lines = done.stdout.splitlines()
+    assert len(lines) == 3 * len(FORBIDDEN)
+    for place, first, second, private in zip(FORBIDDEN, lines[::3], lines[1::3], lines[2::3], strict=True):
+        assert f"compiled engines cannot be kept in {place} (" in first
+        assert "set engines.cache to a folder that can be written." in first
+        assert "compiling tiny" in first and second == "[]"
+        mode, folder = private.split()
+        assert mode == "0o700" and not Path(folder).exists()
 
 
 SCRIPT = """

@@ -1,7 +1,6 @@
 """The bundle's network as engines: the same answers as the network itself, alone or with others, padded or not."""
 
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -30,8 +29,8 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
 
 
 @pytest.fixture(scope="module", params=["eager-cpu", "onnx-cpu"])
-def heads(request: pytest.FixtureRequest, bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Heads:
-    return open_heads(pool(request.param, tmp_path_factory.mktemp("engines")), bundle)
+def heads(request: pytest.FixtureRequest, bundle: Bundle) -> Heads:
+    return open_heads(pool(request.param), bundle)
 
 
 def tokens_of(bundle: Bundle, seed: int, streams: tuple[Stream, ...]) -> dict[Stream, np.ndarray]:
@@ -70,9 +69,9 @@ def test_a_dialogue_is_followed_as_by_the_network_itself(heads: Heads, bundle: B
     np.testing.assert_allclose(engine.preview(said[0], "b"), plain.preview(said[0], "b"), atol=1e-6)
 
 
-def test_sessions_at_the_same_time_get_the_labels_that_each_gets_alone(bundle: Bundle, tmp_path: Path) -> None:
+def test_sessions_at_the_same_time_get_the_labels_that_each_gets_alone(bundle: Bundle) -> None:
     """Sixteen dialogues, each on a thread of its own, stepped together where they meet; the batches are of any composition."""
-    heads = open_heads(pool("onnx-cpu", tmp_path), bundle)
+    heads = open_heads(pool("onnx-cpu"), bundle)
     batchers = [heads.fusion._engine, heads.context._step, heads.context._reviser]
 
     def session(seed: int) -> list[tuple[int, np.ndarray]]:

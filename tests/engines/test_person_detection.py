@@ -22,12 +22,8 @@ from emotrack.engines.yolo import STRIDES, STRIP
 from emotrack.model.errors import UserError
 from helpers.engines import Shelf
 
+pytestmark = pytest.mark.xdist_group("yolo")  # one worker makes and compiles the networks for all of them
 Opener = Callable[[Path], PersonNetwork]
-
-
-@pytest.fixture(scope="session")
-def engines(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("engines")
 
 
 @pytest.fixture(scope="session")

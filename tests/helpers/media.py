@@ -158,6 +158,18 @@ def overwrite(path: Path, first: float, last: float, seed: int = 0) -> Path:
     return path
 
 
+def without_sound_after(seconds: float, source: Path, target: Path) -> Path:
+    """The same streams in another container, in which the sound ends long before the picture."""
+    with av.open(str(source)) as given, av.open(str(target), "w") as made:
+        streams = {stream.index: made.add_stream_from_template(stream) for stream in given.streams}
+        for packet in given.demux():
+            late = packet.stream.type == "audio" and packet.pts is not None and packet.pts * packet.time_base > seconds
+            if packet.dts is not None and not late:
+                packet.stream = streams[packet.stream_index]
+                made.mux(packet)
+    return target
+
+
 def turn_display(path: Path, a: int, b: int, c: int, d: int) -> Path:
     """Write a display matrix into an MP4's video track header, as phones do (ISO/IEC 14496-12, 8.3.2)."""
     data = bytearray(path.read_bytes())

@@ -167,6 +167,8 @@ class Recogniser:
         self.answered_at = -math.inf
         self.abandoned = 0
         """Streams that were closed while they owed an answer."""
+        self.kept_waiting = 0
+        """Times that somebody waited in vain for words of an utterance before its end."""
 
     def open(self) -> "Words":
         delay = self._delay(self._opened) if callable(self._delay) else self._delay
@@ -216,7 +218,9 @@ class Words:
 
     def partial(self, patience: float) -> Transcript | None:
         """Nothing is said of an utterance before its end; one that is not answered soon enough keeps whoever waits."""
-        time.sleep(0.0 if self._delay is not None and self._delay < patience else patience)
+        if patience and (self._delay is None or self._delay >= patience):
+            self._recogniser.kept_waiting += 1
+            time.sleep(patience)
         return None
 
     def keep(self, samples: int) -> None:

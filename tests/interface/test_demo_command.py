@@ -43,8 +43,13 @@ def test_a_demonstration_that_was_left_did_not_fail() -> None:
     assert witness.failure is None
 
 
-def test_the_demonstration_without_words_ends_with_exit_code_1(
-    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("reasons", "code", "sentence"),
+    [({"text": "no recogniser"}, 1, "missing: text (no recogniser)"), ({"body": "untrained"}, 0, "that was the demo")],
+    ids=["without words", "with everything"],
+)
+def test_the_demonstration_ends_with_exit_code_1_where_something_is_missing(
+    reasons: dict[str, str], code: int, sentence: str, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The session is one of two messages; everything else is as it is."""
     from helpers.commands import emotrack
@@ -57,8 +62,8 @@ def test_the_demonstration_without_words_ends_with_exit_code_1(
 
         def messages(self):  # type: ignore[no-untyped-def]
             yield session()
-            yield label(text="no recogniser")
+            yield label(**reasons)
 
     monkeypatch.setattr("emotrack.tracker.Tracker", Session)
     done = emotrack(capfd, monkeypatch, "demo", "--plain")
-    assert done.code == 1 and "missing: text (no recogniser)" in done.err and "Traceback" not in done.err
+    assert done.code == code and sentence in done.err and "Traceback" not in done.err

@@ -9,9 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import av
+import msgspec
 import pytest
 
 from emotrack.demo import clip_path
+from emotrack.engines.cache_entry import CHECK, MANIFEST, Entry, Manifest
+from emotrack.engines.definition import file_digest
 from emotrack.engines.pack import CONTENTS
 from helpers.commands import Outcome, emotrack
 
@@ -105,12 +108,38 @@ def without_network(folder: Path) -> None:
     (folder / CONTENTS).write_text(json.dumps(contents))
 
 
+def rewritten(folder: Path, change: Callable[[Manifest], Manifest], outputs: float = 0.0) -> None:
+    """The voice network's engine with another manifest, and `outputs` added to what it is to answer: whole, by every hash."""
+    place = folder / "engines" / "voice"
+    entry = Entry.read(place)
+    inputs, answers = entry.check()
+    (place / MANIFEST).unlink()
+    Entry.write(place, change(entry.manifest), (inputs, {name: array + outputs for name, array in answers.items()}))
+    contents = json.loads((folder / CONTENTS).read_text())
+    for name in (MANIFEST, CHECK):
+        contents["files"][f"engines/voice/{name}"] = file_digest(place / name)
+    (folder / CONTENTS).write_text(json.dumps(contents))
+
+
+def other_shapes(folder: Path) -> None:
+    def change(manifest: Manifest) -> Manifest:
+        return msgspec.structs.replace(manifest, origin=msgspec.structs.replace(manifest.origin, shapes="others"))
+
+    rewritten(folder, change)
+
+
+def other_answers(folder: Path) -> None:
+    rewritten(folder, lambda manifest: manifest, outputs=1.0)
+
+
 @pytest.mark.parametrize(
     ("damage", "sentence"),
     [
         (other_version, "was made by emotrack 0.0.1, and here is"),
         (flipped, "engine.bin is damaged or was replaced (its SHA-256 differs)"),
         (without_network, "has no engine of the network voice"),
+        (other_shapes, "has the network voice with other shapes"),
+        (other_answers, "does not do here (its answers differ by"),
         (lambda folder: (folder / "silero_vad.onnx").unlink(), "silero_vad.onnx cannot be read (No such file or directory)"),
         (lambda folder: (folder / CONTENTS).unlink(), "is no engine pack (pack.json: No such file or directory)"),
         (lambda folder: (folder / CONTENTS).write_text("{"), "pack.json cannot be read ("),

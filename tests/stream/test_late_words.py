@@ -151,13 +151,13 @@ def test_at_the_end_words_are_waited_for_as_long_as_their_labels_would_have(trac
 def test_a_recogniser_that_hangs_is_told_once_and_waited_for_again_when_it_answers(
     track: Track, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(recogniser_watch, "IN_TIME_SECONDS", 0.3)
+    monkeypatch.setattr(recogniser_watch, "IN_TIME_SECONDS", 0.7)
     source = turns(*[0.3] * 7, pause=0.6)
-    messages = track(Recogniser(lambda opened: None if opened < 5 else 0.0), [source], "stream.labels.text_deadline=0.3")
+    messages = track(Recogniser(lambda opened: None if opened < 5 else 0.0), [source], "stream.labels.text_deadline=0.7")
     finals = emotions(messages, "final")
     assert len(finals) == 7
     totals = [final.timing_ms.total or 0.0 for final in finals]
-    assert min(totals[:3]) >= 300 and max(totals[3:]) < 250
+    assert min(totals[:3]) >= 700 > max(totals[3:])
     assert [final.transcript is not None for final in finals] == [False] * 5 + [True] * 2
     (error,) = errors(messages)
     assert error.continues and error.source is None and "3 times in a row" in error.message
@@ -170,9 +170,10 @@ def test_a_fast_run_gives_a_recogniser_up_that_hangs(track: Track, monkeypatch: 
     monkeypatch.setattr(ended, "REQUEST_SECONDS", 0.2)
     monkeypatch.setattr(ended, "REQUEST_SHARE", 0.0)
     monkeypatch.setattr(answers, "WORDS_SECONDS", 0.2)
-    began = time.monotonic()
-    messages = track(Recogniser(None), [turns(*[0.5] * 12)], f"stream.labels.partial_interval={partials}", realtime=False)
-    assert time.monotonic() - began < 3 * 0.2 + 4
+    hanging, at_the_end, wait = Recogniser(None), set[Future[Transcript]](), ended.wait
+    monkeypatch.setattr(ended, "wait", lambda futures, timeout: at_the_end.update(futures) or wait(futures, timeout))
+    messages = track(hanging, [turns(*[0.5] * 12)], f"stream.labels.partial_interval={partials}", realtime=False)
+    assert hanging.kept_waiting + len(at_the_end) == 3
     assert len(emotions(messages, "partial")) >= (12 if partials < 1 else 0)
     assert [final.modalities["text"].reason for final in emotions(messages, "final")] == ["transcription failed"] * 12
     *failed, hanging = errors(messages)

@@ -12,6 +12,7 @@ from emotrack.engines import batching
 from emotrack.engines.batching import Batcher
 from emotrack.engines.spec import Arrays
 from emotrack.model.errors import UserError
+from emotrack.stream import load
 from emotrack.stream.conclusions import LABEL_SECONDS
 from emotrack.stream.hearing.audio import BlockCutter
 from emotrack.stream.hearing.description import AudioDescription
@@ -104,10 +105,11 @@ def test_endpoints_at_one_moment_are_committed_by_start_then_feed(workbench: Wor
     assert [final.source for final in finals(messages)] == ["b", "c", "a"]
 
 
-def test_at_its_own_pace_the_labels_are_those_of_a_fast_run(workbench: Workbench) -> None:
+def test_at_its_own_pace_the_labels_are_those_of_a_fast_run(workbench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
     """Unless the machine was too busy: then something was left out, and the heartbeats say so."""
+    monkeypatch.setattr(load, "BEHIND_SECONDS", 60.0)
     items = by_time(up("audio", "video"), clip_part(0.0, 8.0, at=0.0))
-    patience = ("stream.vision.face_rate=2", "stream.labels.vision_deadline=30", "stream.labels.text_deadline=60")
+    patience = ("stream.vision.face_rate=1", "stream.labels.vision_deadline=30", "stream.labels.text_deadline=60")
     fast = workbench.track([Scripted("clip", items)], *patience)
     for _ in range(3):
         paced = workbench.track([Scripted("clip", items)], *patience, realtime=True)

@@ -21,7 +21,7 @@ from emotrack.stream.sources import pipe
 from emotrack.stream.sources.ending import duration_of
 from emotrack.stream.sources.open import open_source, open_sources
 from emotrack.stream.sources.settings import SourceSettings
-from helpers.media import AudioSpec, VideoSpec, read, write_clip
+from helpers.media import AudioSpec, VideoSpec, read, without_sound_after, write_clip
 from helpers.senders import piped
 
 KINDS = {
@@ -52,10 +52,21 @@ def test_what_comes_through_a_pipe_is_what_the_file_gives(tmp_path: Path, kind: 
 
 def test_media_far_apart_in_a_pipe_do_not_fill_the_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of a long picture without sound next to it no more waits than is allowed, and all of it is given."""
-    path = write_clip(tmp_path / "clip.ts", **dict(zip(("video", "audio"), KINDS["ts"], strict=True)), duration=4.0)
+    video, audio = KINDS["ts"]
+    whole = write_clip(tmp_path / "whole.mkv", video=video, audio=audio, duration=4.0)
+    path = without_sound_after(0.5, whole, tmp_path / "clip.ts")
+    waited: list[int] = []
+    take = pipe._Demuxer._take_packet
+
+    def watched(reading: pipe._Demuxer) -> None:
+        take(reading)
+        waited.append(max(reading._bytes.values()))
+
+    monkeypatch.setattr(pipe._Demuxer, "_take_packet", watched)
     monkeypatch.setattr(pipe, "LARGEST_WAIT", 2_000)
     with piped(path.read_bytes()) as name:
         reading = read(open_source(name))
+    assert 2_000 < max(waited) < 20_000  # the last packet was taken before it could be seen that it is too much
     assert len(reading.frames) == 40
     for medium in (reading.chunks, reading.frames):
         assert [due(item) for item in medium] == sorted(due(item) for item in medium)

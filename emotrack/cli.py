@@ -11,7 +11,8 @@ import typer
 from emotrack import __version__
 from emotrack.cli_engines import app as engines_app
 from emotrack.cli_options import ConfigOption, ProfileOption, SetOption
-from emotrack.model.errors import UserError, first_line
+from emotrack.model.errors import UserError
+from emotrack.model.packages import import_problem
 from emotrack.say import say
 from emotrack.standard_streams import standard_streams
 
@@ -368,10 +369,6 @@ def evaluate(
     )
 
 
-TRAINING_PACKAGES = {"peft", "tensorboard", "matplotlib"}
-"""What the extra `train` brings."""
-
-
 def main() -> None:
     """Entry point: runs the command, and turns what a user can mend into one sentence on stderr.
 
@@ -405,12 +402,10 @@ def _exit_code() -> int | str | None:
         return 2
     except KeyboardInterrupt:
         return 130
-    except ImportError as error:
-        if error.name is None or error.name.split(".")[0] == "emotrack":
+    except (ImportError, OSError) as error:
+        if (problem := import_problem(error)) is None:
             raise
-        extra = "track,train" if error.name.split(".")[0] in TRAINING_PACKAGES else "track"
-        problem = "is missing" if isinstance(error, ModuleNotFoundError) else f"does not load ({first_line(error)})"
-        say(f"the package {error.name} {problem}; pip install 'emotrack[{extra}]' installs what this needs.")
+        say(f"{problem}.")
         return 2
     return 0
 

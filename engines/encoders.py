@@ -23,6 +23,7 @@ from emotrack.model.bundle import Bundle, Part
 from emotrack.model.configuration import Stream
 from emotrack.model.errors import UserError
 from emotrack.model.manifest import PartName
+from emotrack.model.packages import import_problem
 
 UNTRAINED = "untrained"
 """Reason of a stream that the bundle's network was not trained on."""
@@ -132,6 +133,12 @@ class _Opening:
             if trained:  # nothing is said about what is masked anyway
                 self._say(str(error))
             self._without(stream, str(error))
+            return None
+        except (ImportError, OSError) as error:
+            if (problem := import_problem(error)) is None:
+                raise
+            self._say(f"{stream} is left out: {problem}.")
+            self._without(stream, problem, f"encoder failed: {shorten(problem, _CAUSE, placeholder=' …')}")
             return None
         width = getattr(self._bundle.configuration.widths, stream)
         if trained and encoder.dim != width:

@@ -3,8 +3,6 @@
 import json
 from pathlib import Path
 
-from tokenizers import Tokenizer as Backend
-
 from emotrack.model.errors import UserError
 
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json")
@@ -15,9 +13,11 @@ class SentenceTokenizer:
 
     def __init__(self, directory: Path) -> None:
         """Read `tokenizer.json` and the names of the special tokens; raises `UserError` where they are missing or wrong."""
+        from tokenizers import Tokenizer  # where it does not load, text is left out and the rest goes on
+
         try:
             tokenizer, configuration = (directory / name for name in TOKENIZER_FILES)
-            self._backend = Backend.from_file(str(tokenizer))
+            self._backend = Tokenizer.from_file(str(tokenizer))
             names = json.loads(configuration.read_text("utf-8"))
             self.cls_token_id, self.sep_token_id, self.pad_token_id = (
                 self._identifier(names[f"{role}_token"]) for role in ("cls", "sep", "pad")

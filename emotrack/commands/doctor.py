@@ -1,25 +1,21 @@
 """`emotrack doctor`: what works here, what does not, and the command that mends it."""
 
 import platform
-import re
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, requires, version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from emotrack import __version__
-from emotrack.model.errors import UserError
+from emotrack.model.errors import UserError, first_line
+from emotrack.model.packages import extras, import_problem
 
 if TYPE_CHECKING:
     from emotrack.engines.pool import EnginePool
     from emotrack.engines.spec import Spec
     from emotrack.settings import Settings
-
-_REQUIREMENT = re.compile(r"(?P<package>[\w.-]+)(?P<extras>\[)?.*;.*\bextra == \"(?P<extra>[\w-]+)\"")
-_DEVELOPING = "dev"
-"""The extra that no user needs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +54,13 @@ def examine(profile: str, config: Path | None, overrides: Sequence[str]) -> Iter
     """Every finding, as it is made; without what tracks, what is installed and no more."""
     yield Finding("emotrack", True, f"{__version__}, Python {platform.python_version()}, {platform.platform()}")
     installed = extras()
-    tracks = not _missing(installed["edge"])
     settings = None
-    if tracks:
-        from emotrack.settings import load_settings
-
+    if not _missing(installed["edge"]):
+        try:
+            from emotrack.settings import load_settings
+        except (ImportError, OSError) as error:
+            yield Finding("settings", False, _cause(error))
+            return
         settings = load_settings(profile, config, overrides)
     packed = settings is not None and settings.engines.pack is not None
     needed = {"edge"} if packed else {"edge", "track"}
@@ -71,25 +69,23 @@ def examine(profile: str, config: Path | None, overrides: Sequence[str]) -> Iter
     if settings is None:
         yield Finding("subscribing", True, "works; tracking needs the extra `track`, or `edge` and an engine pack")
         return
-    yield from _bundle(settings)
-    yield from _graphics()
-    yield from _ears(settings)
-    yield from _encoders(settings)
-    yield from _recogniser(settings)
-    yield from _devices()
+    parts: dict[str, Callable[[Settings], Iterator[Finding]]] = {
+        "bundle": _bundle,
+        "GPU": _graphics,
+        "speech detector": _ears,
+        "encoders": _encoders,
+        "transcription": _recogniser,
+        "devices": _devices,
+    }
+    for subject, look in parts.items():
+        try:
+            yield from look(settings)
+        except (ImportError, OSError) as error:  # of a library that does not load; the others may
+            yield Finding(subject, False, _cause(error))
 
 
-def extras() -> dict[str, list[str]]:
-    """The packages that each extra of emotrack brings by itself, as its installed metadata says."""
-    found: dict[str, list[str]] = {}
-    for requirement in requires("emotrack") or ():
-        match = _REQUIREMENT.match(requirement)
-        if match is None or match["extra"] == _DEVELOPING:
-            continue
-        packages = found.setdefault(match["extra"], [])
-        if match["extras"] is None:  # else another extra of ours, which has its own line
-            packages.append(match["package"])
-    return found
+def _cause(error: ImportError | OSError) -> str:
+    return import_problem(error) or first_line(error)
 
 
 def _missing(packages: Iterable[str]) -> list[str]:
@@ -124,7 +120,7 @@ def _bundle(settings: "Settings") -> Iterator[Finding]:
         yield Finding(f"  {part.name}", True, f"{part.licence} (trained on {part.trained_on})")
 
 
-def _graphics() -> Iterator[Finding]:
+def _graphics(_: "Settings") -> Iterator[Finding]:
     from emotrack.engines.hardware import gpu_obstacle
 
     if (obstacle := gpu_obstacle()) is not None:
@@ -161,6 +157,9 @@ def _encoders(settings: "Settings") -> Iterator[Finding]:
     for report in found.encoders.report:
         unusable = found.encoders.unusable.get(report.stream)
         text = report.reason or (f"{report.model}, masked: {unusable}" if unusable else str(report.model))
+        if report.stream not in settings.stream.modes:
+            yield Finding(report.stream, None, f"left out by stream.modes ({text})")
+            continue
         yield Finding(report.stream, True if report.model and not unusable else _unless_wished(report.reason, unusable), text)
     if settings.engines.pack is not None:
         for spec in found.networks:
@@ -211,7 +210,8 @@ def _recogniser(settings: "Settings") -> Iterator[Finding]:
         trained = load_bundle(settings.bundle).configuration.trained
     except UserError:  # told of the bundle
         trained = ()
-    wanted = "text" in trained and "none" not in (settings.engines.text, settings.stream.transcription.recogniser)
+    asked = "none" not in (settings.engines.text, settings.stream.transcription.recogniser)
+    wanted = asked and "text" in trained and "text" in settings.stream.modes
     said: list[str] = []
     try:
         transcriber = open_transcriber(settings.stream.transcription, said.append)
@@ -225,7 +225,7 @@ def _recogniser(settings: "Settings") -> Iterator[Finding]:
         transcriber.close()
 
 
-def _devices() -> Iterator[Finding]:
+def _devices(_: "Settings") -> Iterator[Finding]:
     from emotrack.stream.sources.devices import device_remarks, list_devices
 
     for device in list_devices():

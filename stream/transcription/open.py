@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from emotrack.model.errors import first_line
+from emotrack.model.packages import import_problem
 from emotrack.stream.transcription.settings import TranscriptionSettings
 from emotrack.stream.transcription.transcript import Transcriber
 from emotrack.stream.transcription.unavailable import RecogniserUnavailable
@@ -21,8 +22,9 @@ def open_transcriber(settings: TranscriptionSettings, say: Callable[[str], None]
         try:
             from emotrack.stream.transcription.whisper import WhisperTranscriber  # imports what is of use only with weights
         except (ImportError, OSError) as failure:
+            cause, _, remedy = (import_problem(failure) or first_line(failure)).partition("; ")
             raise RecogniserUnavailable(
-                f"Whisper's libraries do not load ({first_line(failure)})", "pip install 'emotrack[edge]' brings them"
+                f"Whisper's libraries do not load: {cause}", remedy or "`emotrack doctor` says more"
             ) from failure
 
         return WhisperTranscriber(weights, settings, say)

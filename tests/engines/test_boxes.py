@@ -13,7 +13,7 @@ from emotrack.engines.boxes import intersection_over_smaller, moved, non_maximum
 COUNTS = st.one_of(st.integers(0, 6), st.integers(0, 400))
 SEEDS = st.integers(0, 10**6)
 THRESHOLDS = (0.0, 0.30001, 0.5, 0.70001)
-"""No share of boxes on whole pixels is one of those that float32 rounds: which way that falls differs between torchvision's releases."""
+"""No share of boxes on whole pixels is one of those that float32 rounds, whose side differs between torchvision's releases."""
 
 
 def boxes(count: int, seed: int, whole: bool) -> tuple[np.ndarray, np.ndarray]:

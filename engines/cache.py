@@ -33,18 +33,20 @@ _stand_ins: dict[Path, Path] = {}
 class EngineCache:
     """The folder of all engines; any number of processes may use it at once."""
 
-    def __init__(self, folder: Path, limit_bytes: int, say: Callable[[str], None]) -> None:
-        """Where the folder may not be written, what is compiled is kept in a temporary one, which goes with the process.
+    def __init__(self, folder: Path, limit_bytes: int, say: Callable[[str], None], *, named: bool = True) -> None:
+        """`named`: by the user, rather than where such things go by default.
 
-        Raises `UserError` where the folder cannot be made for another reason.
+        Where the folder may not be written, what is compiled is kept in a temporary one, which goes with the process. Where it
+        cannot be made or written for another reason, so it is unless the user named it: then `UserError` is raised.
         """
         self.folder = folder
         self._limit = limit_bytes
         self._say = say
+        self._named = named
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
-            if error.errno in _FORBIDDEN:
+            if self._may_be_stood_in_for(error):
                 return
             raise UserError(
                 f"The folder of compiled engines {folder} cannot be made ({error.strerror}): set engines.cache."
@@ -90,15 +92,19 @@ class EngineCache:
         stand_in = _stand_ins.get(self.folder)
         return [self.folder] if stand_in is None else [stand_in, self.folder]
 
+    def _may_be_stood_in_for(self, error: OSError) -> bool:
+        """Whether a temporary folder does where making or writing this one fails so."""
+        return not self._named or error.errno in _FORBIDDEN
+
     def _writable(self) -> Path:
-        """Where engines are built and kept: the folder, or where that is forbidden a private one that goes with this process."""
+        """Where engines are built and kept: the folder, or where that cannot be a private one that goes with this process."""
         if self.folder in _stand_ins:
             return _stand_ins[self.folder]
         try:
             with tempfile.TemporaryFile(dir=self.folder):
                 return self.folder
         except OSError as error:
-            if error.errno not in _FORBIDDEN and not isinstance(error, FileNotFoundError):
+            if not self._may_be_stood_in_for(error) and not isinstance(error, FileNotFoundError):
                 raise self._unwritable(error) from None
             stand_in = Path(tempfile.mkdtemp(prefix="emotrack-engines-"))
             atexit.register(shutil.rmtree, stand_in, ignore_errors=True)

@@ -69,4 +69,4 @@ class EnginePool:
 def open_cache(settings: EngineSettings, told: Told) -> EngineCache:
     """The folder of compiled engines that the settings mean."""
     folder = settings.cache or user_cache_path("emotrack") / "engines"
-    return EngineCache(folder, round(settings.cache_gigabytes * 1e9), told)
+    return EngineCache(folder, round(settings.cache_gigabytes * 1e9), told, named=settings.cache is not None)

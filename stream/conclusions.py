@@ -35,7 +35,8 @@ class Conclusions:
 
     A final label that did not wait for its words is revised when they come. To the dialogue it is then as if they had been there
     all along, so that every later label is made in their light; what was labelled in between keeps the words as they were read
-    then, and is revised like anything else where its label changes.
+    then, and is revised like anything else where its label changes. Words that come when their label can be revised no more are
+    published with it as it stands.
     """
 
     def __init__(
@@ -170,7 +171,7 @@ class Conclusions:
         place = self._answers.conversation.commit(speaker.id, answer.evidence.words)
         timing = self._timing(utterance, answer, began)
         message = self._publish(utterance, "final", utterance.end, speaker, answer, values, timing)
-        self._published.add(message)
+        self._published.add(message, self._late)
         self._feeds[utterance.feed].summary.labels += 1
         if reason == LATE:
             self._late.add(PendingTranscript(utterance, answer, place))
@@ -186,8 +187,10 @@ class Conclusions:
             transcript = pending.utterance.transcript
             if transcript is None or transcript.cancelled() or transcript.exception() is not None:
                 self._tell_failure(pending.utterance)
-            else:
+            elif pending.utterance.number in self._published:
                 self._complete(pending, transcript.result())
+            else:
+                self._add_transcript(pending, transcript.result())
 
     def _complete(self, pending: PendingTranscript, transcript: Transcript) -> None:
         """The words have come: the label that did not wait for them, and what else changes with them."""
@@ -203,6 +206,11 @@ class Conclusions:
         timing = self._timing(pending.utterance, answer, began)
         self._outbox.emit(self._published.complete(number, values, answer, timing))
         self._revise(revised)
+
+    def _add_transcript(self, pending: PendingTranscript, transcript: Transcript) -> None:
+        """The words have come when nothing can be made of them any more but to say what they are."""
+        timing = self._timing(pending.utterance, pending.answer, time.perf_counter())
+        self._outbox.emit(self._published.transcribe(pending.utterance.number, transcript, timing))
 
     def _timing(self, utterance: Utterance, answer: Answer, began: float) -> Timing:
         """Of a label that has just been computed, which `began` at that second of `time.perf_counter`."""

@@ -59,6 +59,7 @@ class Feed:
         self.sightings: deque[Sighting] = deque()
         self.utterance: Utterance | None = None
         self.window: Utterance | None = None
+        """Over what is seen, once that has lasted long enough to be labelled wherever it ends."""
         self._vad = vad
         self._settings = settings
         self._tools = tools
@@ -96,7 +97,7 @@ class Feed:
 
     def needs_sights(self, block: AudioBlock) -> bool:
         """Whether what was seen until this block must be taken in before it is heard: without sound so far, it may be labelled."""
-        return self.window is not None or self.muted or block.time - self._sound_until > BLOCK_SECONDS
+        return self._windows.is_open or self.muted or block.time - self._sound_until > BLOCK_SECONDS
 
     def change(self, medium: Medium, time: float, *, up: bool) -> list[Utterance]:
         """A medium goes down or comes (back) up at session time `time`: the utterances that end with that."""
@@ -105,7 +106,7 @@ class Feed:
             self.video_up = up
             if up:
                 return []
-            self.faces_motionless |= self.window is None and self._shows_nobody_who_moves() and not self.audible(time)
+            self.faces_motionless |= not self._windows.is_open and self._shows_nobody_who_moves() and not self.audible(time)
             return self.close_window()
         if up:
             self._sound_until = time
@@ -126,7 +127,7 @@ class Feed:
         changed = self._mute.step(block.samples_32k)
         if changed:
             self._muted_since = block.end
-        if not self.muted and (changed or self.window is not None):
+        if not self.muted and (changed or self._windows.is_open):
             ended += self.close_window(block.time)
         if self.utterance is not None:
             self.utterance.take(block)
@@ -172,7 +173,10 @@ class Feed:
         return ended
 
     def close_window(self, until: float = math.inf) -> list[Utterance]:
-        """Nothing that is seen is labelled by itself from now on: an open window ends at its last frame, or `until` (seconds)."""
+        """Nothing that is seen is labelled by itself from now on: an open window ends at its last frame, or `until` (seconds).
+
+        One that was just opened is forgotten.
+        """
         ended = [done for event in self._windows.flush(until) if (done := self._on_window(event)) is not None]
         self._windows = WindowSegmenter(self._settings)
         self._watched_since = None

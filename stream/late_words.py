@@ -25,11 +25,19 @@ class PendingTranscript:
 
 
 class LateWords:
-    """The utterances of one conversation whose words may still come: while they can be revised, and for a bounded time."""
+    """The utterances of one conversation whose words may still come: for a bounded time, and while they can be revised.
+
+    What the recogniser has begun by then it may end. What it has not is given up: it would be one more for whom all that is said
+    later has to wait.
+    """
 
     def __init__(self, watch: RecogniserWatch) -> None:
         self._watch = watch
         self._pending: list[PendingTranscript] = []
+
+    def __contains__(self, utterance: object) -> bool:
+        """Whether the words of the utterance of this number are waited for."""
+        return any(pending.utterance.number == utterance for pending in self._pending)
 
     def __iter__(self) -> Iterator[PendingTranscript]:
         """Those that are waited for, the earliest committed first."""
@@ -40,19 +48,20 @@ class LateWords:
         self._pending.append(pending)
 
     def take(self, revisable: Container[int]) -> list[PendingTranscript]:
-        """Those that the recogniser is done with since the last call; the others go on waiting while they are `revisable`."""
+        """Those that the recogniser is done with since the last call; see above for those that go on waiting."""
         done, gone = [], []
         for pending in self._pending:
-            if pending.utterance.has_words:
+            utterance = pending.utterance
+            if utterance.has_words:
                 done.append(pending)
-                if pending.utterance.waited <= self._watch.deadline:
+                if utterance.waited <= self._watch.deadline:
                     self._watch.answered()
-            elif pending.utterance.waited > LATE_SECONDS or pending.utterance.number not in revisable:
+            elif utterance.waited > LATE_SECONDS or not (utterance.number in revisable or utterance.is_being_transcribed):
                 gone.append(pending)
         for pending in (*done, *gone):
             self._pending.remove(pending)
             pending.utterance.release()
-        return [pending for pending in done if pending.utterance.number in revisable]
+        return done
 
     def count_misses(self) -> None:
         """Tell the watch of those that are not answered in time, each once."""

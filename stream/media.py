@@ -32,6 +32,11 @@ class AudioChunk:
     def end(self) -> float:
         return self.start + len(self.samples) / AUDIO_RATE
 
+    @property
+    def sounds(self) -> bool:
+        """Whether it is more than digital silence."""
+        return bool(np.abs(self.samples).max(initial=0.0) > SILENT_PEAK)
+
 
 @dataclass(frozen=True, slots=True)
 class VideoFrame:

@@ -1,6 +1,7 @@
-"""The last labels of a conversation as they were published, for as long as they may be revised."""
+"""The last labels of a conversation as they were published, for as long as they may be revised or their words may come."""
 
-from collections import OrderedDict
+from collections import deque
+from collections.abc import Container
 
 import msgspec
 import numpy as np
@@ -8,6 +9,7 @@ import numpy as np
 from emotrack.stream.emotions import modalities, probabilities, transcript_info
 from emotrack.stream.labelling import Answer
 from emotrack.stream.messages import Emotion, Timing
+from emotrack.stream.transcription.transcript import Transcript
 
 
 class Published:
@@ -18,24 +20,24 @@ class Published:
 
         `threshold`: a revision says something new when the label, or any probability by this much, has changed.
         """
-        self._kept = kept
         self._labels = labels
         self._threshold = threshold
-        self._latest: OrderedDict[int, Emotion] = OrderedDict()
+        self._revisable: deque[int] = deque(maxlen=kept)
+        self._latest: dict[int, Emotion] = {}
 
     def __contains__(self, utterance: object) -> bool:
         """Whether the utterance of this number can still be revised."""
-        return utterance in self._latest
+        return utterance in self._revisable
 
     def __getitem__(self, utterance: int) -> Emotion:
         """Its label as it stands."""
         return self._latest[utterance]
 
-    def add(self, final: Emotion) -> None:
-        """The label of the utterance that was committed last."""
+    def add(self, final: Emotion, awaited: Container[int]) -> None:
+        """The label of the utterance that was committed last; `awaited`: the utterances whose words may still come."""
         self._latest[final.utterance] = final
-        if len(self._latest) > self._kept:
-            self._latest.popitem(last=False)
+        self._revisable.append(final.utterance)
+        self._latest = {number: label for number, label in self._latest.items() if number in self._revisable or number in awaited}
 
     def rename(self, speaker: str, into: str) -> None:
         """Two speakers are one: what is revised from now on is said of `into`."""
@@ -45,9 +47,9 @@ class Published:
 
     def revise(self, utterance: int, values: np.ndarray) -> Emotion | None:
         """The label in the light of what came later; None where that says nothing new or comes too late."""
-        before = self._latest.get(utterance)
-        if before is None:
+        if utterance not in self:
             return None
+        before = self._latest[utterance]
         after = self._revised(before, values)
         moved = max(abs(after.scores[name] - before.scores[name]) for name in self._labels)
         return self._keep(after) if after.label != before.label or moved >= self._threshold else None
@@ -59,6 +61,14 @@ class Published:
             modalities=modalities(answer),
             transcript=transcript_info(answer.evidence.transcript),
             timing_ms=timing,
+        )
+        return self._keep(after)
+
+    def transcribe(self, utterance: int, transcript: Transcript, timing: Timing) -> Emotion:
+        """The label as it stands, of an utterance whose words have come when it can no longer be revised in their light."""
+        before = self._latest[utterance]
+        after = msgspec.structs.replace(
+            before, state="revised", revision=before.revision + 1, transcript=transcript_info(transcript), timing_ms=timing
         )
         return self._keep(after)
 

@@ -66,6 +66,11 @@ class Utterance:
         return self.transcription is None if self.transcript is None else self.transcript.done()
 
     @property
+    def is_being_transcribed(self) -> bool:
+        """Whether the recogniser is at work on the transcript that was asked for last."""
+        return self.transcript is not None and self.transcript.running()
+
+    @property
     def transcribe_ms(self) -> float | None:
         """From the request for the transcript until it was there; None while it is not."""
         if self.transcript is None or not self.transcript.done() or self.transcript.cancelled():

@@ -1,6 +1,7 @@
 """Why a medium of a file ended where it did: at the file's end, where its header says so, or before."""
 
 import re
+from typing import Literal
 
 import av
 from av.container import InputContainer
@@ -12,8 +13,8 @@ STATES_DURATION = {"matroska,webm", "mov,mp4,m4a,3gp,3g2,mj2", "avi", "wav", "fl
 """Formats whose header states the duration, so that an early end is known to be one; others guess it from the size."""
 EARLY_END = 0.5
 """Seconds that may be missing of the stated duration."""
-SEQUENTIAL = {"mpegts", "mpeg", "ogg", "mp3", "avi", "wav", "w64", "aiff", "au", "caf"}
-"""Formats of which the last packet lies near the end of the file."""
+SEQUENTIAL = {"mpegts", "mpeg", "ogg", "mp3", "avi", "w64", "aiff", "au", "caf"}
+"""Formats of which the last packet lies near the end of the file; WAV is read to the end of its sound, see `riff`."""
 UNREAD = 0.1
 """Part of a file that may follow its last packet (an index, tags, padding)."""
 UNREAD_SECONDS = 1.0
@@ -45,17 +46,26 @@ class Extent:
 
 
 def ending(
-    container: InputContainer, stream: Stream, extent: Extent, *, size: int, origin: float, reached: float, alone: bool
+    container: InputContainer,
+    stream: Stream,
+    extent: Extent,
+    *,
+    size: int,
+    origin: float,
+    reached: float,
+    alone: bool,
+    what: Literal["file", "pipe"] = "file",
 ) -> str:
     """The reason in words. `reached`: seconds from `origin` (PTS) to the end of what was given of the stream.
 
-    `size`: bytes of the file. `alone`: nothing else of it is given, so its own duration is the stream's.
+    `size`: bytes of the file, or of what came through a pipe. `alone`: nothing else of it is given, so its own duration is the
+    stream's.
     """
     stated = stated_end(container, stream, alone=alone)
     if stated is not None and stated - origin - reached > EARLY_END:
-        return f"the file is cut off at {reached:.2f} s of {stated - origin:.2f} s"
+        return f"the {what} is cut off at {reached:.2f} s of {stated - origin:.2f} s"
     if container.format.name in SEQUENTIAL and extent.falls_short(size, reached):
-        return f"nothing can be read of the file after {reached:.2f} s"
+        return f"nothing can be read of the {what} after {reached:.2f} s"
     return END_OF_FILE
 
 

@@ -16,15 +16,25 @@ from dataclasses import dataclass
 import av
 from av.container import InputContainer
 from av.error import FFmpegError
+from av.stream import Stream
 
 from emotrack.stream.clock import SessionClock
 from emotrack.stream.media import MEDIA, Absent, MediaItem, Medium, MediumChange
 from emotrack.stream.pacing import begin, due
 from emotrack.stream.sources.arrival import BURST, ArrivalClock
-from emotrack.stream.sources.container import choose_streams, open_container, read_packets, reason_of, within
+from emotrack.stream.sources.container import (
+    choose_streams,
+    medium_of,
+    open_container,
+    read_packets,
+    reason_of,
+    usable_streams,
+    within,
+)
 from emotrack.stream.sources.decoding import MediumDecoder
 from emotrack.stream.sources.ending import duration_of
 from emotrack.stream.sources.file import FileSource, probe_file
+from emotrack.stream.sources.listening import SoundingTrack
 from emotrack.stream.sources.live import Captured, Lost, captured, kept_up
 from emotrack.stream.sources.names import split_url
 from emotrack.stream.sources.settings import SourceSettings
@@ -110,23 +120,27 @@ class NetworkSource:
         failures: list[Exception] = []
         with connection.container as container:
             streams = choose_streams(container)
-            arrivals = _arrivals(read_packets(container, *streams.values()), clock, failures)
+            audios = [stream for stream in usable_streams(container) if medium_of(stream) == "audio"]
+            arrivals = _arrivals(read_packets(container, *{*streams.values(), *audios}), clock, failures)
             first = _settled(arrivals)
             if self._begins_again(first):
                 return
             for medium in sorted(streams):
                 yield MediumChange(joined, medium, "up", "connected")
             sender = ArrivalClock(_stamps(first) or [(0.0, clock.now())], clock.at(connection.begun_ns))
-            decoders = {
-                stream.index: MediumDecoder(
+
+            def decoder_of(stream: Stream) -> MediumDecoder:
+                return MediumDecoder(
                     stream, self._settings, lambda stamp, _: sender.at(stamp), tolerance=STAMP_JITTER, begun=joined
                 )
-                for stream in streams.values()
-            }
+
+            decoders: dict[Medium, MediumDecoder | SoundingTrack] = {medium: decoder_of(one) for medium, one in streams.items()}
+            if len(audios) > 1:
+                decoders["audio"] = SoundingTrack({stream.index: decoder_of(stream) for stream in audios})
             for packet, arrival in itertools.chain(first, arrivals):
                 for stamp, _ in _stamps([(packet, arrival)]):
                     sender.observe(stamp, arrival)
-                for item in decoders[packet.stream_index].push(packet):
+                for item in decoders[medium_of(packet.stream)].push(packet):
                     if stop.is_set():
                         return
                     if begin(item) >= joined:

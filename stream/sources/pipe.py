@@ -25,6 +25,7 @@ from emotrack.stream.sources.decoding import MediumDecoder
 from emotrack.stream.sources.ending import Extent, ending
 from emotrack.stream.sources.file import STAMP_ROUNDING, start_changes
 from emotrack.stream.sources.probe import Contents, probe
+from emotrack.stream.sources.riff import IGNORE_LENGTH, WavReader, is_wav
 from emotrack.stream.sources.settings import SourceSettings
 from emotrack.stream.sources.timeline import timeline_of
 
@@ -65,6 +66,15 @@ class PipeReader:
         if data and self._kept is not None:
             self._kept.append(data)
         return data
+
+    def ahead(self, size: int) -> bytes:
+        """The next `size` bytes or all that follow, which are still to be read; raises as `read` does."""
+        data = b""
+        while len(data) < size and (more := self._again.popleft() if self._again else self._read(size - len(data))):
+            data += more
+        if data:
+            self._again.appendleft(data)
+        return data[:size]
 
     def wait(self, seconds: float) -> bool:
         """Whether there is something to read, or the end, within so long."""
@@ -118,7 +128,7 @@ class PipeSource:
         reader.stop = stop
         with closing(reader):
             yield from start_changes(self.media, "pipe")
-            with open_container(reader) as container:
+            with _open(reader) as container:
                 demuxer = _Demuxer(reader, container, self._contents, self._settings)
                 for item in demuxer.items():
                     if stop.is_set():
@@ -130,6 +140,13 @@ class PipeSource:
         reader, self._reader = self._reader, None
         if reader is not None:
             reader.close()
+
+
+def _open(reader: PipeReader) -> InputContainer:
+    """The container whose first byte is the next to be read; raises OSError, and FFmpeg's errors."""
+    if is_wav(reader.ahead(12)):
+        return open_container(WavReader(reader), options=IGNORE_LENGTH)
+    return open_container(reader)
 
 
 class _Demuxer:
@@ -190,6 +207,7 @@ class _Demuxer:
             origin=self._contents.origin,
             reached=decoder.reached,
             alone=len(self._media) == 1,
+            what="pipe",
         )
         yield from decoder.end(reason)
 
@@ -225,7 +243,7 @@ def open_pipe(
         reader.begin_again(keep=True)
         reader.patience = settings.start_seconds
         try:
-            with open_container(reader) as container:
+            with _open(reader) as container:
                 contents = probe(container, description, patience=LOOKING)
         except UserError:
             raise

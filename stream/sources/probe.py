@@ -6,12 +6,11 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 import av
-import numpy as np
 from av.container import InputContainer
 from av.stream import Stream
 
 from emotrack.model.errors import UserError
-from emotrack.stream.media import SILENT_PEAK, Medium
+from emotrack.stream.media import Medium
 from emotrack.stream.sources.audio_track import AudioTrack
 from emotrack.stream.sources.container import medium_of, read_packets, usable_streams
 from emotrack.stream.sources.decoding import decoded, frame_stamp
@@ -60,7 +59,7 @@ class _Track:
                 self.first = stamp
             if isinstance(frame, av.AudioFrame) and not self.sounds:
                 chunks = self.audio.push(frame, stamp)
-                self.sounds = any(np.abs(chunk.samples).max(initial=0.0) > SILENT_PEAK for chunk in chunks)
+                self.sounds = any(chunk.sounds for chunk in chunks)
 
 
 def probe(container: InputContainer, description: str, *, patience: float = LISTENING) -> Contents:

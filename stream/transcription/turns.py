@@ -7,8 +7,8 @@ of a session's list waits for what is running and at most one final of each othe
 Work ahead is done on what is said while it is said. Each utterance has one slot for it, and the slots are a circle too.
 
 No final is ever dropped, nor does anybody wait to hand one in. A session's list has one entry for each of its utterances that
-has ended and is not labelled, which the heartbeat counts as `queues.finals`; it is bounded because a live loop cancels what is
-not there while its label can be revised, and an ordered loop waits for the list before it goes on.
+has ended and is not labelled, which the heartbeat counts as `queues.finals`; it is bounded because a live loop cancels what has
+not begun while its label can be revised, and an ordered loop waits for the list before it goes on.
 """
 
 import threading

@@ -1,9 +1,11 @@
 """Whisper's weights as packages carry them: found without importing the package, and used only when their hash is the known one.
 
-A model that travels in parts is joined once, in the user's cache folder.
+A model that travels in parts is joined once, in the user's cache folder; where that cannot be, once a process.
 """
 
+import atexit
 import contextlib
+import functools
 import os
 import shutil
 import tempfile
@@ -65,26 +67,44 @@ def find_packaged(size: str) -> Path | None:
     if len(parts) < len(model.parts) or not all(part.is_file() for part in parts):
         return None
     cache = user_cache_path("emotrack") / "whisper"
-    mark = cache / f"{size}.checked"
     if len(parts) == 1:
-        if not _intact(parts[0], model, mark):
+        if not _intact(parts[0], model, _mark_of(size, cache)):
             raise _damaged(size, model)
         return parts[0].parent
-    whole = cache / size / WEIGHTS
+    with contextlib.suppress(OSError):
+        return _joined(size, model, parts, cache)
+    try:
+        return _joined(size, model, parts, _private_cache())
+    except OSError as error:
+        raise RecogniserUnavailable(
+            f"The parts of Whisper {size} can be joined neither in {cache} nor in a temporary folder ({error.strerror or error})",
+            "make room, or set XDG_CACHE_HOME to another folder",
+        ) from error
+
+
+@functools.cache
+def _private_cache() -> Path:
+    """In the place of the user's cache folder; it goes with the process."""
+    folder = Path(tempfile.mkdtemp(prefix="emotrack-whisper-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+def _joined(size: str, model: PackagedModel, parts: Sequence[Path], cache: Path) -> Path:
+    """Directory of the whole model in `cache`, which is made where it is missing; raises OSError, and for damage as above."""
+    whole, mark = cache / size / WEIGHTS, _mark_of(size, cache)
     if not _intact(whole, model, mark):
-        try:
-            cache.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with FileLock(cache / f"{size}.lock"):
-                if not _intact(whole, model, mark):  # another process may have joined them meanwhile
-                    _join(parts, whole)
-        except OSError as error:
-            raise RecogniserUnavailable(
-                f"The parts of Whisper {size} cannot be joined in {cache} ({error.strerror or error})",
-                "make room there, or set XDG_CACHE_HOME to another folder",
-            ) from error
+        cache.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with FileLock(cache / f"{size}.lock"):
+            if not _intact(whole, model, mark):  # another process may have joined them meanwhile
+                _join(parts, whole)
         if not _intact(whole, model, mark):
             raise _damaged(size, model)
     return whole.parent
+
+
+def _mark_of(size: str, cache: Path) -> Path:
+    return cache / f"{size}.checked"
 
 
 def _folder(package: str) -> Path | None:

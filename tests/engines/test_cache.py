@@ -22,6 +22,8 @@ from emotrack.engines.definition import file_digest
 from emotrack.engines.engine import Engine
 from emotrack.engines.loading import load, origin_of
 from emotrack.engines.policy import Policy
+from emotrack.engines.pool import EnginePool
+from emotrack.engines.settings import EngineSettings
 from emotrack.engines.spec import EXACT, Tolerance
 from emotrack.model.errors import UserError
 from helpers import tiny_network
@@ -205,10 +207,20 @@ def test_what_is_being_built_is_neither_cleared_nor_swept_up(shelf: Shelf, weigh
     assert not folder.exists()
 
 
-def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:
+def test_a_named_folder_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match=r"set engines.cache\.$"):
         EngineCache(tmp_path / "file" / "engines", 1, print)
+
+
+@pytest.mark.parametrize("home", ["/dev/null", "/proc/emotrack", "/sys"])
+def test_no_home_folder_is_no_reason_not_to_start(home: str, weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", home)
+    said: list[str] = []
+    pool = EnginePool(EngineSettings(device="cpu", backend="onnx-cpu"), said.append)
+    assert said == []
+    pool.engine(tiny_network.spec(weights))
+    assert [one for one in said if f"compiled engines cannot be kept in {home}/" in one and "they go when this process" in one]
 
 
 FORBIDDEN = ("/sys", "/sys/emotrack/engines")
@@ -253,6 +265,8 @@ from emotrack.engines.backends.onnx_cpu import OnnxCpu
 from emotrack.engines.cache import EngineCache
 from emotrack.engines.loading import load
 from emotrack.engines.policy import Policy
+from emotrack.engines.pool import EnginePool
+from emotrack.engines.settings import EngineSettings
 from helpers import tiny_network
 
 class Slow(OnnxCpu):

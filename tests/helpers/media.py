@@ -80,13 +80,16 @@ def write_clip(
     format: str | None = None,
     options: dict[str, str] | None = None,
     pace: Pace | None = None,
+    silent_first: bool = False,
 ) -> Any:
     """Write a clip to a path or file object and return it.
 
-    `start` is added to every time stamp; with `pace`, packets are written as time passes.
+    `start` is added to every time stamp; with `pace`, packets are written as time passes. `silent_first`: before the audio track
+    there is another one of digital silence.
     """
     target = str(path) if isinstance(path, Path) else path
     with av.open(target, "w", format=format, options=options or {}) as container:
+        silent = _add_streams(container, None, audio)["audio"] if silent_first else None
         streams = _add_streams(container, video, audio)
         frames = _frames(video, audio, duration, onset, start)
         if pace is not None:
@@ -94,12 +97,21 @@ def write_clip(
         for at, medium, frame in frames:
             if pace is not None and pace.ending.wait(max(0.0, pace.begun[-1] + at - time.monotonic())):
                 break
+            if silent is not None and medium == "audio":
+                for packet in silent.encode(_silenced(frame)):
+                    container.mux(packet)
             for packet in streams[medium].encode(frame):
                 container.mux(packet)
-        for stream in streams.values():
+        for stream in [*streams.values(), *([] if silent is None else [silent])]:
             for packet in stream.encode(None):
                 container.mux(packet)
     return path
+
+
+def _silenced(frame: Any) -> Any:
+    silent = av.AudioFrame.from_ndarray(np.zeros_like(frame.to_ndarray()), frame.format.name, frame.layout.name)
+    silent.sample_rate, silent.time_base, silent.pts = frame.sample_rate, frame.time_base, frame.pts
+    return silent
 
 
 def _add_streams(container: Any, video: VideoSpec | None, audio: AudioSpec | None) -> dict[Medium, Any]:

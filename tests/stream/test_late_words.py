@@ -95,6 +95,24 @@ def test_words_are_not_waited_for_without_end(track: Track, monkeypatch: pytest.
     assert recogniser.abandoned == 1
 
 
+@pytest.mark.parametrize("begun", [True, False], ids=["begun", "waiting"])
+def test_words_that_come_when_their_label_is_beyond_revision_are_published_with_it_as_it_stands(
+    track: Track, monkeypatch: pytest.MonkeyPatch, begun: bool
+) -> None:
+    """What the recogniser had not even begun by then is given up, so that it does not fall ever further behind."""
+    monkeypatch.setattr(Utterance, "is_being_transcribed", property(lambda utterance: begun and utterance.transcript is not None))
+    recogniser = Recogniser(lambda opened: 6.0 if opened == 0 else 0.0)
+    messages = track(recogniser, [turns(*[0.3] * 7, rest=2.5)], "stream.labels.text_deadline=0.05")
+    of_first = [message for message in messages if isinstance(message, Emotion) and message.utterance == 1]
+    last, before = of_first[-1], of_first[-2]
+    assert [message.revision for message in of_first] == list(range(len(of_first)))
+    assert recogniser.abandoned == (not begun) and (last.transcript is not None) == begun
+    if begun:
+        assert last.state == "revised" and last.modalities == before.modalities and not last.modalities["text"].present
+        assert last.modalities["text"].reason == "late" and last.timing_ms.transcribe is not None
+        assert (last.label, last.scores, last.speaker) == (before.label, before.scores, before.speaker)
+
+
 def test_words_that_the_user_wants_no_more_are_let_go(track: Track) -> None:
     def react(loop: Loop, message: Message) -> None:
         if isinstance(message, Emotion) and message.state == "final":

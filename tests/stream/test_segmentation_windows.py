@@ -23,17 +23,15 @@ def test_windows_follow_one_another_on_the_grid_of_the_first_sighting() -> None:
         WindowEnded(1.0, 5.0),
         WindowStarted(5.0),
         WindowEnded(5.0, 9.0),
-        WindowStarted(9.0),
-        WindowEnded(9.0, 9.75),
     ]
 
 
 def test_a_window_closes_when_nobody_was_seen_for_a_second() -> None:
-    assert run((0, 2, True), (2, 6, False), (6, 7, True)) == [
+    assert run((0, 2, True), (2, 6, False), (6, 7.5, True)) == [
         WindowStarted(0.0),
         WindowEnded(0.0, 2.75),
         WindowStarted(6.0),
-        WindowEnded(6.0, 6.75),
+        WindowEnded(6.0, 7.25),
     ]
 
 
@@ -50,8 +48,16 @@ def test_nobody_no_window() -> None:
     assert run((0, 10, False)) == []
 
 
-def test_a_single_frame_is_a_window() -> None:
-    assert run((3, 3.25, True)) == [WindowStarted(3.0), WindowEnded(3.0, 4.0)]
+def test_a_glimpse_that_is_cut_short_is_no_window() -> None:
+    assert run((3, 3.25, True)) == run((3, 4, True)) == []
+    assert run((3, 4.25, True)) == [WindowStarted(3.0), WindowEnded(3.0, 4.0)]
+    assert run((3, 3.25, True), (3.25, 5, False)) == [WindowStarted(3.0), WindowEnded(3.0, 4.0)]
+
+
+def test_a_window_is_told_once_it_can_no_longer_be_too_short() -> None:
+    segmenter = WindowSegmenter(SegmentationSettings())
+    told = [segmenter.step(index / 4, seen=True) for index in range(5)]
+    assert told == [[], [], [], [], [WindowStarted(0.0)]] and segmenter.is_open
 
 
 @settings(max_examples=200, deadline=None)
@@ -67,10 +73,11 @@ def test_windows_are_well_formed(frames: list[tuple[float, bool]]) -> None:
         for event in segmenter.step(time, seen) if interval else segmenter.flush():
             if isinstance(event, WindowStarted):
                 assert start is None
-                assert last_end <= event.start <= time
+                assert last_end <= event.start <= time - chosen.absence + 1e-9
                 start = event.start
             else:
-                assert event.start == start < event.end <= event.start + chosen.window + chosen.absence
+                assert event.start == start
+                assert chosen.absence - 1e-9 <= event.end - start <= chosen.window + chosen.absence
                 assert any(event.start <= sighting <= event.end for sighting in sightings)
                 start, last_end = None, event.end
     assert start is None

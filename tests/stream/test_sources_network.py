@@ -114,6 +114,14 @@ def test_a_live_stream_is_stamped_when_it_was_sent_and_sound_and_picture_agree()
     assert [(change.medium, change.state) for change in reading.changes] == [("audio", "up"), ("video", "up")]
 
 
+def test_of_several_audio_tracks_of_a_live_stream_the_first_that_sounds_is_heard_once_it_does() -> None:
+    with tcp_sender(duration=10.0, onset=1.5, silent_first=True) as sender:
+        reading = read(open_source(sender.url, settings=QUICK), seconds=3.0)
+    assert reading.tone_onset() == pytest.approx(reading.light_onset(), abs=0.05)
+    assert all(a.end <= b.start + 1e-6 and b.start - a.end < 0.15 for a, b in pairwise(reading.chunks))
+    assert [(change.medium, change.state) for change in reading.changes] == [("audio", "up"), ("video", "up")]
+
+
 def test_a_sender_that_hangs_up_is_down_and_then_connected_to_again() -> None:
     with tcp_sender(duration=10.0, onset=0.0) as sender:
         items = open_source(sender.url, settings=QUICK).items(SessionClock(), threading.Event())

@@ -1,6 +1,7 @@
 """Pipes are read once, from their beginning on, as a file would be; what cannot come through one is refused."""
 
 import io
+import math
 import os
 import pty
 import struct
@@ -158,14 +159,42 @@ def test_what_cannot_come_through_a_pipe_is_refused(tmp_path: Path, make: Callab
         open_source(name)
 
 
-@pytest.mark.parametrize(("stated", "reason"), [(2.5, "end of file"), (0.5, "nothing can be read of the file after 0.50 s")])
-def test_a_wav_whose_header_states_too_little_is_told(tmp_path: Path, stated: float, reason: str) -> None:
-    path = write_clip(tmp_path / "clip.wav", audio=AudioSpec("pcm_s16le", 8_000, "mono"), duration=2.5)
-    data = bytearray(path.read_bytes())
-    struct.pack_into("<I", data, data.index(b"data") + 4, round(stated * 16_000))
-    with piped(bytes(data)) as name:
-        ended = read(open_source(name)).last_change("audio")
-    assert (ended.time, ended.reason) == (pytest.approx(stated, abs=0.01), reason)
+def chunk(name: bytes, contents: bytes) -> bytes:
+    return name + struct.pack("<I", len(contents)) + contents
+
+
+BEFORE = chunk(b"LIST", b"INFOISFT" + struct.pack("<I", 4) + b"made")
+BEHIND = {
+    "nothing": b"",
+    "padding": bytes(100),
+    "list": chunk(b"LIST", b"INFOICMT" + struct.pack("<I", 20_000) + b"\x55" * 20_000),
+    "two chunks": chunk(b"id3 ", b"\x55" * 6_000) + chunk(b"LIST", b"\x55" * 6_000),
+}
+"""What may follow the sound of a WAV file."""
+
+
+@pytest.mark.parametrize("before", [b"", BEFORE], ids=["bare", "described"])
+@pytest.mark.parametrize("behind", BEHIND)
+@pytest.mark.parametrize("stated", [1.0, 0.2, 0.0, math.inf, 1.4], ids=lambda part: f"states {part}")
+def test_all_of_the_sound_of_a_wav_is_heard_and_nothing_else(stated: float, behind: str, before: bytes) -> None:
+    """Whatever part of its length the header states; unless it is the length itself, nobody can know what follows the sound."""
+    samples = np.random.default_rng(0).integers(-9_000, 9_000, 20_000).astype("<i2")
+    length = 2**32 - 1 if stated == math.inf else round(stated * samples.nbytes)
+    form = chunk(b"fmt ", struct.pack("<HHIIHH", 1, 1, 8_000, 16_000, 2, 16))
+    sound = b"data" + struct.pack("<I", length) + samples.tobytes()
+    data = b"WAVE" + before + form + sound + (BEHIND[behind] if stated == 1.0 else b"")
+    with piped(chunk(b"RIFF", data)) as name:
+        reading = read(open_source(name))
+    ended = reading.last_change("audio")
+    assert (ended.time, ended.reason) == (pytest.approx(2.5, abs=0.01), "end of file")
+    assert len(reading.samples) / 32_000 == pytest.approx(2.5, abs=0.01)
+
+
+def test_what_a_pipe_ends_with_too_early_is_told_of_a_pipe(tmp_path: Path) -> None:
+    data = write_clip(tmp_path / "clip.flac", audio=AudioSpec("flac"), duration=2.0).read_bytes()
+    with piped(data[: len(data) // 2]) as name:
+        reason = read(open_source(name)).last_change("audio").reason
+    assert reason is not None and "the pipe is cut off" in reason
 
 
 def test_a_terminal_is_no_pipe() -> None:

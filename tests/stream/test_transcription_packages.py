@@ -1,5 +1,6 @@
 """Weights that travel in packages: found without importing, joined from parts, hashed before use, and never used when wrong."""
 
+import functools
 import hashlib
 import shutil
 import stat
@@ -48,6 +49,16 @@ def install(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> Cal
         return files
 
     return lay
+
+
+@pytest.fixture
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where temporary folders are made, with none so far."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(folder))
+    monkeypatch.setattr(whisper_packages, "_private_cache", functools.cache(whisper_packages._private_cache.__wrapped__))
+    return folder
 
 
 @pytest.fixture
@@ -126,12 +137,34 @@ def test_a_mark_that_says_nothing_is_no_proof(
     assert find_packaged("tiny.en") and len(hashed) == 1
 
 
-def test_weights_need_no_cache_but_parts_do(install: Callable[..., list[Path]], cache: Path) -> None:
+def test_nothing_needs_a_cache_folder(
+    install: Callable[..., list[Path]], cache: Path, hashed: list[Path], temporary: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_exit: list[Callable[[], object]] = []
+    monkeypatch.setattr(
+        "atexit.register", lambda function, *values, **more: at_exit.append(functools.partial(function, *values, **more))
+    )
     cache.parent.write_text("a file in the place of the folder")
-    install(WEIGHTS)
-    assert find_packaged("tiny.en")
+    (weights,) = install(WEIGHTS)
+    assert find_packaged("tiny.en") == weights.parent
     install(WEIGHTS[:9], WEIGHTS[9:])
-    with pytest.raises(UserError, match=r"cannot be joined in .*; make room there, or set XDG_CACHE_HOME to another folder"):
+    hashed.clear()
+    joined = find_packaged("tiny.en")
+    assert joined is not None and joined.is_relative_to(temporary)
+    assert (joined / "model.bin").read_bytes() == WEIGHTS and stat.S_IMODE(joined.parent.stat().st_mode) == 0o700
+    assert find_packaged("tiny.en") == joined and hashed == [joined / "model.bin"]
+    (at_the_end,) = at_exit
+    at_the_end()
+    assert not list(temporary.iterdir())
+
+
+def test_parts_that_can_be_joined_nowhere_are_one_sentence(
+    install: Callable[..., list[Path]], cache: Path, temporary: Path
+) -> None:
+    cache.parent.write_text("a file in the place of the folder")
+    temporary.rmdir()
+    install(WEIGHTS[:9], WEIGHTS[9:])
+    with pytest.raises(UserError, match=r"joined neither in .* nor in .*; make room, or set XDG_CACHE_HOME"):
         find_packaged("tiny.en")
 
 

@@ -14,7 +14,7 @@ class LineSink:
         self._lines = Lines()
 
     def write(self, outgoing: Outgoing) -> None:
-        """Write one line; a reader that left (`| head`) ends the session, a full disk ends the lines only."""
+        """Write one line; raises `SinkFailed` where that cannot be, which is no fault where the reader left (`| head`)."""
         line = self._lines.of(outgoing.message)
         if line is None:
             return
@@ -22,7 +22,7 @@ class LineSink:
             self._stream.write(line + "\n")
             self._stream.flush()
         except BrokenPipeError as error:
-            raise SinkFailed("Nobody reads the labels on standard output any more.", stop=True) from error
+            raise SinkFailed("Nobody reads the labels on standard output any more.", unread=True) from error
         except OSError as error:
             raise SinkFailed(f"Labels are no longer written to standard output: {error.strerror}.") from error
 

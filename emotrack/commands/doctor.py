@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from emotrack.settings import Settings
 
 
+_BY = {"single": "one, whoever speaks", "feed": "one for each source", "voice": "told apart by their voices"}
+"""What is taken for a speaker in each mode."""
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One line of the report: `good` True, False, or None for what is merely not there."""
@@ -75,6 +79,7 @@ def examine(profile: str, config: Path | None, overrides: Sequence[str]) -> Iter
         "speech detector": _ears,
         "encoders": _encoders,
         "transcription": _recogniser,
+        "speakers": _speakers,
         "devices": _devices,
     }
     for subject, look in parts.items():
@@ -223,6 +228,17 @@ def _recogniser(settings: "Settings") -> Iterator[Finding]:
     if transcriber is not None:
         yield Finding("transcription", True, transcriber.name)
         transcriber.close()
+
+
+def _speakers(settings: "Settings") -> Iterator[Finding]:
+    from emotrack.stream.speakers.assign import make_assigners
+
+    try:
+        make_assigners(settings.stream.speakers, conversations=1)
+    except UserError as error:
+        yield Finding("speakers", False, str(error))
+    else:
+        yield Finding("speakers", True, _BY[settings.stream.speakers.mode])
 
 
 def _devices(_: "Settings") -> Iterator[Finding]:

@@ -165,7 +165,8 @@ def _encoders(settings: "Settings") -> Iterator[Finding]:
         if report.stream not in settings.stream.modes:
             yield Finding(report.stream, None, f"left out by stream.modes ({text})")
             continue
-        yield Finding(report.stream, True if report.model and not unusable else _unless_wished(report.reason, unusable), text)
+        used = report.model is not None and unusable is None
+        yield Finding(report.stream, used or (False if report.amiss else None), text)
     if settings.engines.pack is not None:
         for spec in found.networks:
             failure = _failure(spec, pool)
@@ -184,13 +185,6 @@ def _encoders(settings: "Settings") -> Iterator[Finding]:
         yield Finding("  not used", None, reasons(skipped))
     if not all(one.compiled for one in standings):
         yield Finding("  compiling", None, "`emotrack engines build` does it now, so that tracking starts at once")
-
-
-def _unless_wished(reason: str | None, unusable: str | None) -> bool | None:
-    """How a stream that is not used is marked: as a failure, but where the user left it out or the network does not know it."""
-    from emotrack.engines.encoders import SWITCHED_OFF, UNTRAINED
-
-    return None if reason in (SWITCHED_OFF, UNTRAINED) or unusable == UNTRAINED else False
 
 
 def _failure(spec: "Spec", pool: "EnginePool", *, compiled: bool = True) -> str | None:

@@ -45,6 +45,7 @@ def test_networks_that_ship_are_tried_and_nothing_is_compiled(
         ("engines.text=/nowhere", 1, "FAIL text "),
         ("stream.transcription={recogniser: whisper, model: /nowhere}", 1, "FAIL transcription "),
         ("stream.speech_detector=/nowhere.onnx", 1, "FAIL speech detector"),
+        ("engines.body_weights=/nowhere.onnx", 1, "FAIL body           There are no YOLO weights at /nowhere.onnx; "),
         ("engines.text=none", 0, "-    text           switched off"),
     ],
 )

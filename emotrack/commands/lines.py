@@ -2,6 +2,7 @@
 
 from typing import TextIO
 
+from emotrack.stream.monitor.state import MonitorState
 from emotrack.stream.monitor.terminal import Lines
 from emotrack.stream.wire.outbox import Outgoing, SinkFailed
 
@@ -9,9 +10,10 @@ from emotrack.stream.wire.outbox import Outgoing, SinkFailed
 class LineSink:
     """A sink that writes one line for each message that people care about."""
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: TextIO, state: MonitorState) -> None:
+        """`state`: what is known before the first message."""
         self._stream = stream
-        self._lines = Lines()
+        self._lines = Lines(state)
 
     def write(self, outgoing: Outgoing) -> None:
         """Write one line; raises `SinkFailed` where that cannot be, which is no fault where the reader left (`| head`)."""

@@ -12,8 +12,6 @@ KEPT_SPEAKERS = 64
 LASTING = ("untrained", "user", "switched off", "no video", "no audio")
 """Reasons of a masked stream that hold all session long, that the user gave or that were told when a medium went down: not worth
 a word at each label."""
-LOAD = "load: "
-"""How the reason begins why a feed works worse where the tracker is short of time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +97,7 @@ def is_news(state: MonitorState, event: Feed | Speaker | Error) -> bool:
     if event.medium not in (None, *state.media):
         return False
     before = state.feeds.get((event.source, event.medium or ""))
-    if before is None and event.state == "down":
+    if before is None and event.state == "down" and event.medium is not None:
         others = [feed for (source, medium), feed in state.feeds.items() if source != event.source and medium == event.medium]
         return not others or any((feed.state, feed.reason) != (event.state, event.reason) for feed in others)
     if event.state == "up" and (before is None or before.state == "up"):
@@ -125,7 +123,7 @@ def tell(message: Feed | Speaker | Error) -> str:
 
 def _befalls_all(event: Feed) -> bool:
     """Whether a feed is told of what every feed of the session is told at that moment: that work is left out under load."""
-    return event.medium is None and (event.reason or "").startswith(LOAD)
+    return event.medium is None and event.state != "down"
 
 
 def _with_emotion(state: MonitorState, emotion: Emotion) -> MonitorState:

@@ -122,14 +122,12 @@ def test_below_eighty_columns_a_speaker_is_one_line() -> None:
 
 
 def test_what_befalls_every_feed_at_once_is_told_once() -> None:
-    shed = [
-        Feed(source=name, medium=None, state="degraded", reason="load: partials left out", time=3.0) for name in ("hall", "kitchen")
-    ]
-    done = [
-        Feed(source=name, medium=None, state="up", reason="load: partials done again", time=9.0) for name in ("hall", "kitchen")
-    ]
+    busy, calm = "the machine is busy: bodies are not looked for", "the machine keeps up: bodies are looked for again"
+    names = ("hall", "kitchen")
+    shed = [Feed(source=name, medium=None, state="degraded", reason=busy, time=3.0) for name in names]
+    done = [Feed(source=name, medium=None, state="up", reason=calm, time=9.0) for name in names]
     state = state_after([*opened("hall", "kitchen"), *shed, *done])
-    assert [notice.text for notice in state.notices] == ["load: partials left out", "load: partials done again"]
+    assert [notice.text for notice in state.notices] == [busy, calm]
     console = Console(file=io.StringIO(), width=80)
     own = io.StringIO()
     run_monitor(emit_all(Outbox("s1", [LineSink(own, MonitorState())]), [*shed, *done]), console, plain=True)
@@ -245,7 +243,7 @@ def test_the_picture_fits_its_terminal(width: int, height: int, speakers: int) -
 
 def test_the_header_says_how_things_are() -> None:
     state = state_after([sample.session(), sample.heartbeat(shedding=("partial", "body"))])
-    assert "without partial, body" in picture(state)[0]
+    assert "machine busy  lag 0.08 s" in picture(state)[0]
     assert "silent for 12 s" in picture(state, silence=12.3)[0]
     assert "ended: end of the sources" in picture(state_after([sample.session("ended")]))[0]
     before = picture(MonitorState(), waiting="Waiting for tcp://127.0.0.1:5556 …", remarks=["Nothing yet."])

@@ -135,7 +135,7 @@ class _Opening:
             return None
         except UserError as error:
             if missed:  # nothing is said about what is masked anyway
-                self._say(str(error))
+                self._say(f"{stream} is left out: {error}")
             self._without(stream, str(error), missed)
             return None
         except (ImportError, OSError) as error:

@@ -212,7 +212,7 @@ def test_weights_that_the_user_named_and_that_are_not_there_are_told_though_thei
     assert "body" not in bundle.configuration.trained
     encoders = open_encoders(EnginePool(settings, said.append), settings, bundle, said.append)
     (sentence,) = said
-    assert "gone.onnx" in sentence
+    assert sentence.startswith("body is left out: There are no YOLO weights at gone.onnx; ")
     assert [one.stream for one in encoders.report if one.amiss] == ["body"]
 
 

@@ -10,7 +10,7 @@ import typer
 
 from emotrack import __version__
 from emotrack.cli_engines import app as engines_app
-from emotrack.cli_options import ConfigOption, ProfileOption, SetOption
+from emotrack.cli_options import ConfigOption, ProfileOption, SetOption, TrainingSetOption
 from emotrack.model.errors import UserError
 from emotrack.model.packages import import_problem
 from emotrack.say import say
@@ -280,7 +280,7 @@ def train(
             help="YAML file that says what to train, or one that ships: text, voice, face, network, mosi.",
         ),
     ],
-    set_: SetOption = None,
+    set_: TrainingSetOption = None,
     settings: Annotated[bool, typer.Option("--settings", help="Print every setting with its value instead.")] = False,
 ) -> None:
     """Train an encoder or the network.

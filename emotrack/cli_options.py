@@ -14,5 +14,9 @@ ConfigOption = Annotated[
 ]
 SetOption = Annotated[
     Optional[list[str]],  # noqa: UP045
-    typer.Option("--set", metavar="KEY=VALUE", help="One setting, such as stream.vision.face_rate=10; may be repeated."),
+    typer.Option("--set", metavar="KEY=VALUE", help="One setting, such as engines.device=cpu; may be repeated."),
+]
+TrainingSetOption = Annotated[
+    Optional[list[str]],  # noqa: UP045
+    typer.Option("--set", metavar="KEY=VALUE", help="One setting, such as optimisation.epochs=3; may be repeated."),
 ]

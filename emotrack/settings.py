@@ -1,6 +1,6 @@
 """All settings of the tracker as one validated whole: a profile, then the user's file, then single values from the command line."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -43,16 +43,19 @@ def load_settings(
     if profile not in profiles():
         raise UserError(f"There is no profile {profile!r}; choose one of {', '.join(profiles())}.")
     merged = parse_yaml((files("emotrack.configs") / f"{profile}.yaml").read_text("utf-8"), f"profile {profile}")
-    if config is not None:
-        merge(merged, read_yaml(config))
-    override(merged, overrides)
+    asked = {} if config is None else read_yaml(config)
+    override(asked, overrides)
     for key, value in more.items():
-        put(merged, key, value)
-    return unpacked(validate(TypeAdapter(Settings), merged, "`emotrack doctor --settings`"))
+        put(asked, key, value)
+    merge(merged, asked)
+    return unpacked(validate(TypeAdapter(Settings), merged, "`emotrack doctor --settings`"), asked.get("engines") or {})
 
 
-def unpacked(settings: Settings) -> Settings:
-    """The same settings with what their engine pack has, if they name one; raises `UserError` where it does not go with them."""
+def unpacked(settings: Settings, asked: Mapping[str, Any]) -> Settings:
+    """The same settings with what their engine pack has, if they name one; its models stand in for the profile's.
+
+    Raises `UserError` where it does not go with them; `asked`: the settings of the engines that are the user's own.
+    """
     folder = settings.engines.pack
     if folder is None:
         return settings
@@ -63,7 +66,12 @@ def unpacked(settings: Settings) -> Settings:
         raise UserError(f"The engine pack {folder} has a bundle of its own: leave out --set bundle={settings.bundle}.")
     if settings.engines.body_weights is not None:
         raise UserError(f"The engine pack {folder} has no network for bodies: leave out engines.body_weights.")
+    if settings.stream.speech_detector not in (None, folder / SPEECH_DETECTOR):
+        raise UserError(f"The engine pack {folder} has a speech detector of its own: leave out stream.speech_detector.")
     held = {"text": contents.text, "audio": contents.audio, "face": contents.face}
+    for stream, model in held.items():
+        if asked.get(stream, model) not in ("none", model):
+            raise UserError(f"The engine pack {folder} was made with engines.{stream}={model}: leave out engines.{stream}.")
     models = {stream: model for stream, model in held.items() if getattr(settings.engines, stream) != "none"}
     return settings.model_copy(
         update={

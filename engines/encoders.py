@@ -49,6 +49,8 @@ class EncoderReport:
     stream: Stream
     model: str | None
     reason: str | None = None
+    amiss: bool = False
+    """Whether it is left out although the network was trained on it, or the user asked for it by name."""
     engines: tuple[EngineInfo, ...] = ()
 
 
@@ -95,7 +97,7 @@ def open_encoders(pool: EnginePool, settings: EngineSettings, bundle: Bundle, sa
         detector = detector or open_face_detector(pool)  # bodies are described without their faces
         return _open_body(pool, settings)
 
-    body = opening.try_to_open("body", "none" if weights is None else weights.name, open_body_and_detector)
+    body = opening.try_to_open("body", "none" if weights is None else weights.name, open_body_and_detector, by_name=True)
     return Encoders(text, audio, detector, face, body, opening.unusable, tuple(opening.report))
 
 
@@ -112,12 +114,14 @@ class _Opening:
         self._say = say
         self._named = named
 
-    def try_to_open(self, stream: Stream, model: str, make: Callable[[], Encoder]) -> Encoder | None:
+    def try_to_open(self, stream: Stream, model: str, make: Callable[[], Encoder], *, by_name: bool = False) -> Encoder | None:
+        """`by_name`: whether this model is none of a profile's, but one that the user named."""
         trained = stream in self._bundle.configuration.trained
+        missed = trained or by_name
         if not trained:
             self.unusable[stream] = UNTRAINED
         if model == "none":
-            self._without(stream, UNTRAINED if not trained else SWITCHED_OFF)
+            self._without(stream, UNTRAINED if not trained else SWITCHED_OFF, amiss=False)
             return None
         try:
             encoder = make()
@@ -127,18 +131,18 @@ class _Opening:
             if self._named:
                 raise
             self._say(f"{stream} is left out: {failure}")
-            self._without(stream, str(failure), f"encoder failed: {shorten(failure.cause, _CAUSE, placeholder=' …')}")
+            self._without(stream, str(failure), missed, f"encoder failed: {shorten(failure.cause, _CAUSE, placeholder=' …')}")
             return None
         except UserError as error:
-            if trained:  # nothing is said about what is masked anyway
-                self._say(str(error))
-            self._without(stream, str(error))
+            if missed:  # nothing is said about what is masked anyway
+                self._say(f"{stream} is left out: {error}")
+            self._without(stream, str(error), missed)
             return None
         except (ImportError, OSError) as error:
             if (problem := import_problem(error)) is None:
                 raise
             self._say(f"{stream} is left out: {problem}.")
-            self._without(stream, problem, f"encoder failed: {shorten(problem, _CAUSE, placeholder=' …')}")
+            self._without(stream, problem, missed, f"encoder failed: {shorten(problem, _CAUSE, placeholder=' …')}")
             return None
         width = getattr(self._bundle.configuration.widths, stream)
         if trained and encoder.dim != width:
@@ -152,10 +156,10 @@ class _Opening:
         self.report.append(EncoderReport(stream, model, engines=tuple(self._pool.given[name] for name in opened)))
         return encoder
 
-    def _without(self, stream: Stream, reason: str, masked: str = "no encoder") -> None:
+    def _without(self, stream: Stream, reason: str, amiss: bool, masked: str = "no encoder") -> None:
         """`reason` for the session message, and `masked` for each label."""
         self.unusable.setdefault(stream, masked)
-        self.report.append(EncoderReport(stream, None, reason))
+        self.report.append(EncoderReport(stream, None, reason, amiss))
 
 
 def _open_audio(pool: EnginePool, settings: EngineSettings, bundle: Bundle) -> AudioEncoder:

@@ -13,6 +13,7 @@ from emotrack.engines.cache_entry import Damaged, Entry
 from emotrack.engines.definition import file_digest
 from emotrack.engines.engine import Engine, EngineRefused
 from emotrack.engines.loading import open_entry
+from emotrack.engines.settings import EngineSettings
 from emotrack.engines.spec import Spec
 from emotrack.model.errors import UserError
 
@@ -59,6 +60,14 @@ class EnginePack:
     def text(self) -> Path:
         """The text model's directory, without its weights."""
         return self.folder / TEXT
+
+    def require(self, settings: EngineSettings) -> None:
+        """Raises `PackRefused` where the settings ask for other arithmetic than its engines do."""
+        precisions = {Entry.read(folder).manifest.origin.precision for folder in (self.folder / ENGINES).iterdir()}
+        done = {"device": "cpu", "backend": OnnxCpu.name, "precision": "int8" if "int8" in precisions else "fp32"}
+        for name, value in done.items():
+            if (asked := getattr(settings, name)) not in ("auto", value):
+                raise PackRefused(f"The engine pack {self.folder} does not do engines.{name}={asked}: set it to {value} or auto.")
 
     def open(self, spec: Spec, threads: int) -> Engine:
         """The engine of a network; raises `PackRefused` where the pack has none, or it answers otherwise on this machine."""

@@ -28,6 +28,8 @@ class EnginePool:
         """`told` is given every sentence about what was found wrong, and `compiling` (else `told` too) one for each compilation."""
         self.pack = None if settings.pack is None else EnginePack(settings.pack)
         """Where all engines come from, if the settings name one."""
+        if self.pack is not None:
+            self.pack.require(settings)
         self.policy = policy_of(settings)
         self.given: dict[str, EngineInfo] = {}
         """What was given out so far, by network."""

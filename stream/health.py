@@ -4,10 +4,11 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Literal
 
+from emotrack.model.configuration import Stream
 from emotrack.stream.conversations import Conversations
 from emotrack.stream.delivery import Delivery
 from emotrack.stream.feed import Feed
-from emotrack.stream.load import LoadLadder
+from emotrack.stream.load import LoadLadder, Step
 from emotrack.stream.media import Medium
 from emotrack.stream.messages import Feed as FeedMessage
 from emotrack.stream.messages import Heartbeat
@@ -16,6 +17,13 @@ from emotrack.stream.sampling import RateGrid
 from emotrack.stream.seeing.vision import Vision
 
 HEARTBEAT_RATE = 1.0
+SHED: dict[Step, tuple[str, str]] = {
+    "partials": ("labels come at the end of an utterance only", "labels come during an utterance again"),
+    "body": ("bodies are not looked for", "bodies are looked for again"),
+    "face rate": ("faces are looked for half as often", "faces are looked for as often as before"),
+    "speculation": ("labels come a little later", "labels come as soon as before"),
+}
+"""What is said of each step that is taken under load, and of the way back."""
 
 
 class Health:
@@ -31,6 +39,7 @@ class Health:
         feeds: Sequence[Feed],
     ) -> None:
         self._outbox = parts.outbox
+        self._encoders = parts.encoders
         self._face_rate = parts.settings.vision.face_rate
         self._ladder = ladder
         self._delivery = delivery
@@ -55,9 +64,18 @@ class Health:
             return
         self._vision.sheds_bodies = self._ladder.sheds("body")
         self._vision.face_rate = self._face_rate / 2 if self._ladder.sheds("face rate") else self._face_rate
-        verb = "left out" if change.shed else "done again"
+        if not self._matters(change.step):
+            return
+        less, again = SHED[change.step]
+        reason = f"the machine is busy: {less}" if change.shed else f"the machine keeps up: {again}"
         for feed in self._feeds:
-            self.tell(feed, None, "degraded" if self._ladder.shedding else "up", f"load: {change.step} {verb}", moment)
+            self.tell(feed, None, "degraded" if self._ladder.shedding else "up", reason, moment)
+
+    def _matters(self, step: Step) -> bool:
+        """Whether anybody can notice that this is left out."""
+        streams: dict[Step, set[Stream]] = {"body": {"body"}, "face rate": {"face", "body"}}
+        used = set(self._conversations.modes) - self._encoders.unusable.keys()
+        return step not in streams or bool(streams[step] & used)
 
     def beat(self, time: float, moment: float, lag: float) -> None:
         """Publish a heartbeat with the first call in each second of `time`; `moment` is how far the media have come."""

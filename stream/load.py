@@ -1,8 +1,10 @@
 """What to leave out when the machine falls behind: one ladder of costs, climbed and descended with hysteresis."""
 
 from dataclasses import dataclass
+from typing import Literal, get_args
 
-STEPS = ("partials", "body", "face rate", "speculation")
+Step = Literal["partials", "body", "face rate", "speculation"]
+STEPS: tuple[Step, ...] = get_args(Step)
 """In the order in which they are shed; final labels never are."""
 BEHIND_SECONDS = 0.5
 """Lag that costs a step."""
@@ -17,7 +19,7 @@ DOWN_AFTER = 5.0
 class LoadChange:
     """One step: what is shed from now on, or no longer."""
 
-    step: str
+    step: Step
     shed: bool
 
 
@@ -29,12 +31,12 @@ class LoadLadder:
         self._since: float | None = None
         self._side = 0
 
-    def sheds(self, step: str) -> bool:
+    def sheds(self, step: Step) -> bool:
         """Whether this kind of work is left out at the moment."""
         return STEPS.index(step) < self.level
 
     @property
-    def shedding(self) -> tuple[str, ...]:
+    def shedding(self) -> tuple[Step, ...]:
         return STEPS[: self.level]
 
     def step(self, now: float, lag: float) -> LoadChange | None:

@@ -66,6 +66,7 @@ class Loop:
         self._failures: list[BaseException] = []
         self._now = 0.0
         self._lag = 0.0
+        self._stopped: float | None = None
         self._look_backs = RateGrid()
 
     def stop(self) -> None:
@@ -86,7 +87,7 @@ class Loop:
     @property
     def summary(self) -> Summary:
         """What has come of the session so far."""
-        return summarise([feed.summary for feed in self._feeds])
+        return summarise([feed.summary for feed in self._feeds], self._stopped)
 
     def levels(self) -> dict[str, float]:
         """How loud each source is at the moment: the peak of its newest 32 ms, dBFS."""
@@ -136,8 +137,9 @@ class Loop:
             if not self._ordered:
                 self._look_after()
                 self._health.beat(clock.now(), self._now, self._lag)
-            if self._stopping.is_set():
-                give_up = min(give_up, time.monotonic() + DRAIN_SECONDS)
+            if self._stopping.is_set() and self._stopped is None:
+                self._stopped = self._now if self._ordered else clock.now()
+                give_up = time.monotonic() + DRAIN_SECONDS
 
     def _raise_failure(self) -> None:
         if self._vision.failure is not None:

@@ -34,6 +34,8 @@ class FeedSummary:
     """Pictures among them in which there was somebody known to be a person, since they moved."""
     faces: int = 0
     """Faces followed; one that was lost for a while counts again."""
+    pictures: frozenset[int] = frozenset()
+    """Those of them that have been taken for pictures since they last moved."""
     utterances: int = 0
     """Turns of speech, or windows over what was seen, that were begun."""
     labels: int = 0
@@ -61,12 +63,28 @@ class FeedSummary:
         self.with_faces += bool(sighting.faces)
         self.with_people += sighting.person_since is not None
         self.faces = max([self.faces, *(face.observation.track for face in sighting.faces)])
+        still = {face.observation.track for face in sighting.faces if face.observation.motionless}
+        self.pictures = self.pictures - {face.observation.track for face in sighting.faces} | still
+
+    def why_nothing(self, stopped: float | None) -> str:
+        """Why there is no label of the feed, in words that follow a colon; `stopped`: see `Summary`."""
+        found = [self.failure and self.failure.rstrip("."), self._why_unheard, self._why_unseen]
+        reasons = ", ".join(reason for reason in found if reason)
+        if stopped is not None and not self.failure:
+            end = f"the session was stopped after {stopped:.1f} s"
+            return f"{reasons}; {end}" if reasons else f"{end}, before any sound or picture came of it"
+        return reasons or "it gave neither sound nor picture"
 
     @property
-    def why_nothing(self) -> str:
-        """Why there is no label of the feed, in words that follow a colon."""
-        reasons = [self.failure and self.failure.rstrip("."), self._why_unheard, self._why_unseen]
-        return ", ".join(reason for reason in reasons if reason) or "it gave neither sound nor picture"
+    def left_out(self) -> str:
+        """What of the feed made no label although other things did, in words that follow a colon; empty where nothing did."""
+        lost = self.utterances - self.labels
+        found = [
+            f"{_many(lost, 'utterance')} cut off before the label" if lost else None,
+            f"all {self.looked} pictures dark" if self.looked and self.dark == self.looked else None,
+            f"{_many(len(self.pictures), 'face')} that did not move" if self.pictures else None,
+        ]
+        return ", ".join(one for one in found if one)
 
     @property
     def _why_unheard(self) -> str | None:
@@ -99,6 +117,8 @@ class Summary:
     """What came of a session."""
 
     feeds: tuple[FeedSummary, ...]
+    stopped: float | None = None
+    """Seconds after which the session was stopped before its sources had ended; None where it was not."""
 
     @property
     def labels(self) -> int:
@@ -107,9 +127,10 @@ class Summary:
 
     @property
     def sentence(self) -> str:
-        """For people: short where there were labels; else what was discarded of each feed, and why."""
+        """For people: what there was and, of each feed, what was discarded and why."""
         parts = [f"{feed.source} failed: {feed.failure.rstrip('.')}." for feed in self.feeds if feed.labels and feed.failure]
-        parts += [f"no label of {feed.source}: {feed.why_nothing}." for feed in self.feeds if not feed.labels]
+        parts += [f"left out of {feed.source}: {feed.left_out}." for feed in self.feeds if feed.labels and feed.left_out]
+        parts += [f"no label of {feed.source}: {feed.why_nothing(self.stopped)}." for feed in self.feeds if not feed.labels]
         if self.labels:
             speech = sum(feed.speech for feed in self.feeds)
             faces = sum(feed.faces for feed in self.feeds)
@@ -117,9 +138,9 @@ class Summary:
         return " ".join(parts)
 
 
-def summarise(feeds: Sequence[FeedSummary]) -> Summary:
+def summarise(feeds: Sequence[FeedSummary], stopped: float | None) -> Summary:
     """The feeds' counts as they are now."""
-    return Summary(tuple(replace(feed) for feed in feeds))
+    return Summary(tuple(replace(feed) for feed in feeds), stopped)
 
 
 def _many(count: int, what: str) -> str:

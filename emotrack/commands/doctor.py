@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from emotrack.settings import Settings
 
 
+_BY = {"single": "one, whoever speaks", "feed": "one for each source", "voice": "told apart by their voices"}
+"""What is taken for a speaker in each mode."""
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One line of the report: `good` True, False, or None for what is merely not there."""
@@ -75,6 +79,7 @@ def examine(profile: str, config: Path | None, overrides: Sequence[str]) -> Iter
         "speech detector": _ears,
         "encoders": _encoders,
         "transcription": _recogniser,
+        "speakers": _speakers,
         "devices": _devices,
     }
     for subject, look in parts.items():
@@ -160,7 +165,8 @@ def _encoders(settings: "Settings") -> Iterator[Finding]:
         if report.stream not in settings.stream.modes:
             yield Finding(report.stream, None, f"left out by stream.modes ({text})")
             continue
-        yield Finding(report.stream, True if report.model and not unusable else _unless_wished(report.reason, unusable), text)
+        used = report.model is not None and unusable is None
+        yield Finding(report.stream, used or (False if report.amiss else None), text)
     if settings.engines.pack is not None:
         for spec in found.networks:
             failure = _failure(spec, pool)
@@ -179,13 +185,6 @@ def _encoders(settings: "Settings") -> Iterator[Finding]:
         yield Finding("  not used", None, reasons(skipped))
     if not all(one.compiled for one in standings):
         yield Finding("  compiling", None, "`emotrack engines build` does it now, so that tracking starts at once")
-
-
-def _unless_wished(reason: str | None, unusable: str | None) -> bool | None:
-    """How a stream that is not used is marked: as a failure, but where the user left it out or the network does not know it."""
-    from emotrack.engines.encoders import SWITCHED_OFF, UNTRAINED
-
-    return None if reason in (SWITCHED_OFF, UNTRAINED) or unusable == UNTRAINED else False
 
 
 def _failure(spec: "Spec", pool: "EnginePool", *, compiled: bool = True) -> str | None:
@@ -223,6 +222,17 @@ def _recogniser(settings: "Settings") -> Iterator[Finding]:
     if transcriber is not None:
         yield Finding("transcription", True, transcriber.name)
         transcriber.close()
+
+
+def _speakers(settings: "Settings") -> Iterator[Finding]:
+    from emotrack.stream.speakers.assign import make_assigners
+
+    try:
+        make_assigners(settings.stream.speakers, conversations=1)
+    except UserError as error:
+        yield Finding("speakers", False, str(error))
+    else:
+        yield Finding("speakers", True, _BY[settings.stream.speakers.mode])
 
 
 def _devices(_: "Settings") -> Iterator[Finding]:

@@ -15,6 +15,8 @@ from emotrack.model.errors import UserError
 from emotrack.private import owner_only
 from emotrack.say import say
 from emotrack.settings import Settings, load_settings
+from emotrack.stream.media import release
+from emotrack.stream.sources.open import open_source
 from emotrack.stream.wire.record import STANDARD_OUTPUT
 
 if TYPE_CHECKING:
@@ -38,9 +40,13 @@ def explain_command(
     limit: int,
 ) -> None:
     """Explain one utterance, or every one, of a file or a recording; or check those of a store. Raises `UserError`."""
-    if every == (utterance is not None):
-        raise UserError("Say which utterance to explain, --utterance N, or --all for every one.")
+    if every and utterance is not None:
+        raise UserError("--utterance N is one utterance and --all is every one: leave out one of the two.")
     settings = load_settings(profile, config, overrides, **{"stream.publish.endpoint": "none"})
+    if not every and utterance is None:
+        if not Path(source).exists():
+            release([open_source(source, settings=settings.stream.sources)])  # what is wrong with it comes first
+        raise UserError("Say which utterance to explain, --utterance N, or --all for every one.")
     if out is not None:
         _prepare(out)
     if (Path(source) / "manifest.json").is_file():

@@ -14,12 +14,13 @@ from typing import Any
 from rich.console import Console
 
 from emotrack.commands.lines import LineSink
-from emotrack.model.configuration import STREAMS
+from emotrack.model.configuration import STREAMS, Stream
 from emotrack.model.errors import UserError
 from emotrack.outlets import new_session_name, open_publisher, open_recorder
 from emotrack.say import say
 from emotrack.settings import load_settings
 from emotrack.stream.monitor.scroll import LiveLines
+from emotrack.stream.monitor.state import MonitorState
 from emotrack.stream.sources.open import open_sources
 from emotrack.stream.wire.outbox import Sink
 from emotrack.stream.wire.record import STANDARD_OUTPUT, Recorder
@@ -65,8 +66,9 @@ def run_command(
     opened = open_sources(sources, settings=settings.stream.sources, notify=say)
     with contextlib.ExitStack() as undo:
         session = new_session_name()
-        live = None if jsonl == STANDARD_OUTPUT else live_lines()
-        sinks: list[Sink] = [] if jsonl == STANDARD_OUTPUT else [live or LineSink(sys.stdout)]
+        state = beginning(settings.stream.modes)
+        live = None if jsonl == STANDARD_OUTPUT else live_lines(state)
+        sinks: list[Sink] = [] if jsonl == STANDARD_OUTPUT else [live or LineSink(sys.stdout, state)]
         if jsonl is not None:
             sinks.append(undo.enter_context(contextlib.closing(Recorder(jsonl))))
         if record is not None:
@@ -97,10 +99,16 @@ def run_command(
         sys.exit(1)  # what is missing was told when it happened
 
 
-def live_lines() -> LiveLines | None:
+def beginning(modes: Sequence[Stream]) -> MonitorState:
+    """What is shown before the first message: news of the pictures are none where nothing of them is used."""
+    return MonitorState() if {"face", "body"} & set(modes) else MonitorState(media=("audio",))
+
+
+def live_lines(state: MonitorState) -> LiveLines | None:
     """What shows the labels where somebody looks at a terminal that can redraw its last lines; else None."""
     console = Console(highlight=False)
-    return LiveLines(console) if console.is_terminal and not console.is_dumb_terminal and console.encoding == "utf-8" else None
+    able = console.is_terminal and not console.is_dumb_terminal and console.encoding == "utf-8"
+    return LiveLines(console, state) if able else None
 
 
 def how_to_watch(endpoint: str, keys: Path | None) -> str:

@@ -70,11 +70,16 @@ class Troubles:
 
     def __init__(self, say: Callable[[str], None]) -> None:
         self._say = say
+        self._begun: set[str | None] = {None}
 
     def write(self, outgoing: Outgoing) -> None:
         """Say one message, if it is of that kind."""
         message = outgoing.message
-        if isinstance(message, Feed) and message.state == "down" and message.reason != END_OF_FILE:
+        if not isinstance(message, Feed):
+            return
+        if message.state == "up":
+            self._begun.add(message.medium)
+        elif message.state == "down" and message.medium in self._begun and message.reason != END_OF_FILE:
             self._say(f"{message.medium or 'all'} of it ends early: {message.reason}.")
 
     def close(self) -> None:

@@ -72,6 +72,5 @@ def _condition(state: MonitorState, silence: float) -> Text:
         return Text(f"silent for {silence:.0f} s ", style="bold red")
     if state.heartbeat is None:
         return Text()
-    shedding, lag = state.heartbeat.shedding, state.heartbeat.lag
-    without = plain(f"without {', '.join(shedding)}  ") if shedding else ""
-    return Text.assemble((without, "yellow"), (f"lag {lag:.2f} s ", "dim" if lag < LATE_AFTER else "yellow"))
+    busy, lag = "machine busy  " if state.heartbeat.shedding else "", state.heartbeat.lag
+    return Text.assemble((busy, "yellow"), (f"lag {lag:.2f} s ", "dim" if lag < LATE_AFTER else "yellow"))

@@ -32,11 +32,12 @@ MOST_ROWS = 8
 class LiveLines:
     """A sink: labels and events scroll by above; one row a feed below shows its level and the label so far."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, state: MonitorState) -> None:
+        """`state`: what is known before the first message."""
         self.levels: Callable[[], Mapping[str, float]] = dict
         """How loud each source is, dBFS; asked for at every frame."""
         self._console = console
-        self._state = MonitorState()
+        self._state = state
         self._held: dict[str, float] = {}
         self._running = ExitStack()
         self._live = Live(

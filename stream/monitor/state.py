@@ -9,10 +9,9 @@ TREND = 40
 KEPT_NOTICES = 40
 """Last events; as many are shown as there are rows."""
 KEPT_SPEAKERS = 64
-LASTING = ("untrained", "user", "switched off")
-"""Reasons of a masked stream that hold all session long or that the user gave: not worth a word."""
-LOAD = "load: "
-"""How the reason begins why a feed works worse where the tracker is short of time."""
+LASTING = ("untrained", "user", "switched off", "no video", "no audio")
+"""Reasons of a masked stream that hold all session long, that the user gave or that were told when a medium went down: not worth
+a word at each label."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +46,8 @@ class Notice:
 class MonitorState:
     """Everything on the screen."""
 
+    media: tuple[str, ...] = ("audio", "video")
+    """Those of which news are told."""
     session: Session | None = None
     session_id: str = ""
     speakers: dict[str, SpeakerState] = field(default_factory=dict)
@@ -62,7 +63,7 @@ class MonitorState:
 def fold(state: MonitorState, message: Message) -> MonitorState:
     """The state after one more message; another session begins afresh."""
     if message.session != state.session_id:
-        state = MonitorState(session_id=message.session)
+        state = MonitorState(media=state.media, session_id=message.session)
     match message:
         case Session():
             return replace(state, session=message)
@@ -85,15 +86,20 @@ def fold(state: MonitorState, message: Message) -> MonitorState:
 def is_news(state: MonitorState, event: Feed | Speaker | Error) -> bool:
     """Whether an event is worth a line after `state`.
 
-    No news is a feed that opened well, what was told of another feed at the same moment, and a speaker who is named after a feed:
-    its one participant, as everybody knows who started it.
+    No news is a feed that opened well, or lacks from the start what every feed so far does, what was told of another feed at the
+    same moment, and a speaker who is named after a feed: its one participant, as everybody knows who started it.
     """
     if isinstance(event, Speaker):
         known = () if state.session is None else (feed.source for feed in state.session.feeds)
         return event.event != "new" or event.speaker not in known
     if isinstance(event, Error):
         return True
+    if event.medium not in (None, *state.media):
+        return False
     before = state.feeds.get((event.source, event.medium or ""))
+    if before is None and event.state == "down" and event.medium is not None:
+        others = [feed for (source, medium), feed in state.feeds.items() if source != event.source and medium == event.medium]
+        return not others or any((feed.state, feed.reason) != (event.state, event.reason) for feed in others)
     if event.state == "up" and (before is None or before.state == "up"):
         return False
     return not (_befalls_all(event) and any(notice.time == event.time and notice.text == tell(event) for notice in state.notices))
@@ -117,7 +123,7 @@ def tell(message: Feed | Speaker | Error) -> str:
 
 def _befalls_all(event: Feed) -> bool:
     """Whether a feed is told of what every feed of the session is told at that moment: that work is left out under load."""
-    return event.medium is None and (event.reason or "").startswith(LOAD)
+    return event.medium is None and event.state != "down"
 
 
 def _with_emotion(state: MonitorState, emotion: Emotion) -> MonitorState:

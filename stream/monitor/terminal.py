@@ -9,7 +9,7 @@ from rich.live import Live
 
 from emotrack.stream.messages import Emotion, Error, Feed, Message, ModalityState, Session, Speaker
 from emotrack.stream.monitor.remarks import warnings_shown
-from emotrack.stream.monitor.state import LASTING, MonitorState, fold, tell
+from emotrack.stream.monitor.state import LASTING, MonitorState, fold, is_news, tell
 from emotrack.stream.monitor.view import render
 from emotrack.stream.wire.printable import clock, shorten
 from emotrack.stream.wire.printable import plain as printable
@@ -29,7 +29,7 @@ def run_monitor(messages: Iterable[Message], console: Console, *, plain: bool, w
         if plain:
             if waiting:
                 Console(stderr=True).print(waiting, markup=False, highlight=False, soft_wrap=True)
-            lines = Lines()
+            lines = Lines(MonitorState())
             for message in messages:
                 if (line := lines.of(message)) is not None:
                     console.print(line, markup=False, highlight=False, soft_wrap=True)
@@ -40,18 +40,18 @@ def run_monitor(messages: Iterable[Message], console: Console, *, plain: bool, w
 
 
 class Lines:
-    """What `describe` says of one message after the other; what befalls every feed at once is said once."""
+    """What `describe` says of one message after the other, where that is news after those before."""
 
-    def __init__(self) -> None:
-        self._last: str | None = None
+    def __init__(self, state: MonitorState) -> None:
+        """`state`: what is known before the first."""
+        self._state = state
 
     def of(self, message: Message) -> str | None:
-        """The line of the next message, if there is one and it was not said just now."""
-        line = describe(message)
-        if line is None or line == self._last:
+        """The line of the next message, if there is one."""
+        before, self._state = self._state, fold(self._state, message)
+        if isinstance(message, Feed | Speaker | Error) and not is_news(before, message):
             return None
-        self._last = line
-        return line
+        return describe(message)
 
 
 def describe(message: Message) -> str | None:

@@ -32,7 +32,7 @@ def reason_of(error: Exception) -> str:
     if isinstance(error, av.error.ExitError | av.error.TimeoutError):
         return "no answer in time"
     text = " ".join(str(getattr(error, "strerror", None) or error).split())
-    if isinstance(error, OSError | ValueError):
+    if isinstance(error, OSError | ValueError | av.error.FFmpegError):  # whose words are enough
         return text or type(error).__name__
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 

@@ -32,11 +32,11 @@ class Outgoing:
 
 
 class SinkFailed(Exception):
-    """A sink takes no more messages; the text is one sentence. `stop`: nobody reads any more, tracking should end."""
+    """A sink takes no more messages; the text is one sentence. `unread`: its reader merely left, and nothing is missing."""
 
-    def __init__(self, sentence: str, *, stop: bool = False) -> None:
+    def __init__(self, sentence: str, *, unread: bool = False) -> None:
         super().__init__(sentence)
-        self.stop = stop
+        self.unread = unread
 
 
 class SinkDelayed(Exception):
@@ -59,7 +59,7 @@ class Outbox:
     """Numbers, stamps and hands out the messages of one session; thread-safe, one order for all sinks.
 
     A sink that fails, however it does, is told of once, by a warning and to the other sinks, and leaves those alone.
-    `request_stop` is called when nobody reads any more. `snapshot_endpoint` is repeated in every heartbeat, and the session's
+    `request_stop` is called when no sink is left. `snapshot_endpoint` is repeated in every heartbeat, and the session's
     start in every label and heartbeat, so that who joins late can place them.
     """
 
@@ -101,7 +101,7 @@ class Outbox:
             stop = False
             while troubles:
                 trouble = troubles.pop(0)
-                stop = stop or not self._sinks or (isinstance(trouble, SinkFailed) and trouble.stop)
+                stop = not self._sinks
                 when = getattr(message, "time", getattr(message, "end", 0.0))
                 troubles += self._emit(Error(message=str(trouble), continues=not stop, source=None, time=when))[1]
         if stop:
@@ -132,12 +132,18 @@ class Outbox:
                 self._sinks.remove(sink)
                 with contextlib.suppress(Exception):
                     sink.close()
-                troubles.append(self._count(_as_failure(sink, failure)))
+                troubles.append(self._count(self._placed(_as_failure(sink, failure))))
         return outgoing.message, troubles
+
+    def _placed(self, failed: SinkFailed) -> SinkFailed:
+        """Who let an output end on purpose is told that the session has not."""
+        if failed.unread and self._sinks:
+            return SinkFailed(f"{str(failed).removesuffix('.')}; the other outputs go on.", unread=True)
+        return failed
 
     def _count(self, failed: SinkFailed) -> SinkFailed:
         log.warning("%s", failed)
-        if not failed.stop:
+        if not failed.unread:
             self._incomplete.append(str(failed))
         return failed
 

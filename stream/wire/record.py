@@ -48,14 +48,13 @@ class Recorder:
             raise UserError(f"Nothing can be recorded to {self._name}: {error.strerror or error}.") from error
 
     def write(self, outgoing: Outgoing) -> None:
-        """Write one line; a reader that left (`| head`) ends the session, a full disk is waited for, anything else ends the
-        recording only."""
+        """Write one line; a full disk is waited for, anything else ends the recording, which is no fault where a reader left."""
         self._held += outgoing.json + b"\n"
         try:
             self._begin()
             self._write_held()
         except BrokenPipeError as error:
-            raise SinkFailed(f"Nobody reads {self._name} any more.", stop=self._on_stdout) from error
+            raise SinkFailed(f"Nobody reads {self._name} any more.", unread=self._on_stdout) from error
         except OSError as error:
             if not self._regular or len(self._held) > HELD:
                 raise SinkFailed(f"Recording to {self._name} has stopped: {error.strerror}.") from error

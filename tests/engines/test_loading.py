@@ -206,6 +206,16 @@ def test_a_stream_whose_network_fails_is_left_out_with_its_words(
     assert sentence.startswith("audio is left out: ") and not [one for one in said if "engines.cache" in one]
 
 
+def test_weights_that_the_user_named_and_that_are_not_there_are_told_though_their_stream_is_masked_anyway(tmp_path: Path) -> None:
+    settings = EngineSettings(device="cpu", cache=tmp_path, text="none", audio="none", face="none", body_weights=Path("gone.onnx"))
+    bundle, said = load_bundle(), list[str]()
+    assert "body" not in bundle.configuration.trained
+    encoders = open_encoders(EnginePool(settings, said.append), settings, bundle, said.append)
+    (sentence,) = said
+    assert sentence.startswith("body is left out: There are no YOLO weights at gone.onnx; ")
+    assert [one.stream for one in encoders.report if one.amiss] == ["body"]
+
+
 def test_only_finer_precisions_follow_the_one_asked_for(spec: Spec) -> None:
     class Three(OnnxCpu):
         precisions: tuple[Precision, ...] = ("fp16", "fp32", "bf16")

@@ -1,5 +1,6 @@
 """`emotrack doctor`: what runs each network, what does not and why."""
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -44,6 +45,7 @@ def test_networks_that_ship_are_tried_and_nothing_is_compiled(
         ("engines.text=/nowhere", 1, "FAIL text "),
         ("stream.transcription={recogniser: whisper, model: /nowhere}", 1, "FAIL transcription "),
         ("stream.speech_detector=/nowhere.onnx", 1, "FAIL speech detector"),
+        ("engines.body_weights=/nowhere.onnx", 1, "FAIL body           There are no YOLO weights at /nowhere.onnx; "),
         ("engines.text=none", 0, "-    text           switched off"),
     ],
 )
@@ -53,6 +55,17 @@ def test_what_is_missing_fails_unless_the_user_left_it_out(
     done = emotrack(capfd, monkeypatch, "doctor", *quick(tmp_path), f"--set={setting}")
     assert done.code == code, done.out
     assert any(found.startswith(line) for found in done.out.splitlines()), done.out
+
+
+def test_speakers_by_voice_without_their_package_fail_as_tracking_would(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setitem(sys.modules, "resemblyzer", None)
+    done = emotrack(capfd, monkeypatch, "doctor", *quick(tmp_path), "--set=stream.speakers.mode=voice")
+    assert done.code == 1
+    (line,) = (line for line in done.out.splitlines() if line.startswith("FAIL"))
+    assert line.startswith("FAIL speakers       Speakers by voice need a package that is missing")
+    assert line.endswith("pip install 'emotrack[voices]' brings it, or use the speaker mode 'feed'.")
 
 
 def test_a_library_that_does_not_load_fails_with_its_words(

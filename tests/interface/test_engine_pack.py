@@ -171,7 +171,17 @@ def run(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, pack
 
 @pytest.mark.parametrize(
     ("option", "sentence"),
-    [("bundle=/elsewhere", "has a bundle of its own"), ("engines.body_weights=/yolo.pt", "has no network for bodies")],
+    [
+        ("bundle=/elsewhere", "has a bundle of its own"),
+        ("engines.body_weights=/yolo.pt", "has no network for bodies"),
+        ("stream.speech_detector=/elsewhere.onnx", "has a speech detector of its own"),
+        ("engines.text=foo", "was made with engines.text=all-MiniLM-L6-v2: leave out engines.text."),
+        ("engines.audio=passt", "was made with engines.audio=voice: leave out engines.audio."),
+        ("engines.backend=tensorrt", "does not do engines.backend=tensorrt: set it to onnx-cpu or auto."),
+        ("engines.backend=eager-cpu", "does not do engines.backend=eager-cpu: set it to onnx-cpu or auto."),
+        ("engines.device=cuda", "does not do engines.device=cuda: set it to cpu or auto."),
+        ("engines.precision=int8", "does not do engines.precision=int8: set it to fp32 or auto."),
+    ],
 )
 def test_settings_that_do_not_go_with_a_pack_are_one_sentence(
     option: str, sentence: str, pack: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch

@@ -13,12 +13,14 @@ from PIL import Image
 
 from emotrack.demo import clip_path
 from emotrack.explaining.explanation import explain
-from emotrack.explaining.gathering import gather
+from emotrack.explaining.gathering import Troubles, gather
 from emotrack.explaining.judging import Judge
 from emotrack.explaining.keeping import SUFFIX, Keeper, evidence_of, packed, unpacked
 from emotrack.model.errors import UserError
 from emotrack.stream.evidence import Evidence
 from emotrack.stream.observing import Conclusion
+from emotrack.stream.wire.outbox import Outbox
+from helpers import sample_messages as sample
 from helpers.commands import Outcome, emotrack
 from helpers.disks import disk_with_room_for
 from helpers.explaining import demonstration
@@ -171,6 +173,18 @@ def test_which_utterance_must_be_said(run: Run, recording: Path) -> None:
 def test_no_such_file(run: Run, tmp_path: Path) -> None:
     refused(run("explain", str(tmp_path / "none.mp4"), "--utterance", "1"), "none.mp4")
     refused(run("explain", str(tmp_path / "none.jsonl"), "--utterance", "1"), "none.jsonl")
+    refused(run("explain", str(tmp_path / "none.mp4")), "there is no file", "none.mp4")
+
+
+def test_only_a_medium_that_a_file_has_can_end_early() -> None:
+    said: list[str] = []
+    outbox = Outbox("s1", [Troubles(said.append)])
+    outbox.emit(sample.feed("audio", "up", "start of file"))
+    outbox.emit(sample.feed("video", "down", "the file has no video track"))
+    assert said == []
+    outbox.emit(sample.feed("audio", "down", "the file is cut off at 1.00 s of 2.00 s"))
+    outbox.emit(sample.feed(None, "down", "the disk is gone"))
+    assert said == ["audio of it ends early: the file is cut off at 1.00 s of 2.00 s.", "all of it ends early: the disk is gone."]
 
 
 def test_a_live_source(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -229,4 +243,5 @@ def test_a_target_that_cannot_be_written(run: Run, recording: Path) -> None:
 def test_a_store_is_only_checked(run: Run, tmp_path: Path) -> None:
     (tmp_path / "manifest.json").write_text("{}")
     refused(run("explain", str(tmp_path), "--utterance", "1"), "store", "--all")
+    refused(run("explain", str(tmp_path), "--utterance", "1", "--all"), "leave out one of the two")
     refused(run("explain", str(tmp_path), "--all"), "manifest.json")

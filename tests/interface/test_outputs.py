@@ -91,6 +91,26 @@ def test_without_standard_output_the_recording_is_whole(speech: Path, tmp_path: 
     assert "cannot be written" not in err and "Traceback" not in err  # nothing is told twice
 
 
+@pytest.mark.parametrize("also", ["recording", "nothing"])
+def test_a_reader_that_leaves_ends_the_lines_and_what_else_is_written_goes_on(speech: Path, tmp_path: Path, also: str) -> None:
+    path = tmp_path / "messages.jsonl"
+    recording = ("--jsonl", str(path)) if also == "recording" else ()
+    process = redirected("", "run", "--fast", *QUICK, *recording, str(speech))
+    assert process.stdout is not None and process.stderr is not None
+    process.stdout.readline()
+    process.stdout.close()
+    err = process.stderr.read()
+    process.stderr.close()
+    assert process.wait(120) == 0  # nothing is missing that anybody wanted
+    left = "Nobody reads the labels on standard output any more"
+    assert err.count(left) == 1 and "Traceback" not in err
+    if also == "nothing":
+        assert f"{left}." in err
+    else:
+        assert f"{left}; the other outputs go on." in err
+        assert finals(path) == 1 and recorded(path, "session")[-1]["reason"] == "sources ended"
+
+
 def test_letters_that_an_encoding_lacks_become_question_marks(speech: Path) -> None:
     process = redirected("2>/dev/full", "run", "--fast", *QUICK, str(speech), PYTHONIOENCODING="latin-1")
     out, _ = process.communicate(timeout=120)

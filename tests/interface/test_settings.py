@@ -1,11 +1,15 @@
 """Settings compose: profile, then file, then single values; every profile is valid."""
 
+import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from emotrack.cli_options import SetOption, TrainingSetOption
 from emotrack.model.errors import UserError
 from emotrack.settings import load_settings, profiles
+from helpers.commands import emotrack
 
 
 @pytest.mark.parametrize("profile", profiles())
@@ -29,3 +33,28 @@ def test_bad_overrides_are_one_sentence(override: str) -> None:
     with pytest.raises(UserError) as raised:
         load_settings(overrides=[override])
     assert "\n" not in str(raised.value)
+
+
+def example(option: Any) -> str:
+    """The setting that the help of an option gives as one."""
+    found = re.search(r"such as (\S+);", option.__metadata__[0].help)
+    assert found is not None
+    return found[1]
+
+
+def test_the_setting_that_the_help_names_is_one(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    load_settings(overrides=[example(SetOption)])
+    done = emotrack(capfd, monkeypatch, "train", "--config", "voice", "--settings", "--set", example(TrainingSetOption))
+    assert done.code == 0, done.err
+
+
+@pytest.mark.parametrize(
+    ("given", "missing"), [("--server-key", "--keys FILE, your own .key_secret file"), ("--keys", "--server-key KEY")]
+)
+def test_one_key_of_two_is_refused_by_naming_the_other(
+    given: str, missing: str, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = emotrack(capfd, monkeypatch, "monitor", given, "x")
+    assert done.code == 2 and done.out == ""
+    (sentence,) = done.sentences
+    assert f"add {missing}" in sentence

@@ -122,17 +122,15 @@ def test_below_eighty_columns_a_speaker_is_one_line() -> None:
 
 
 def test_what_befalls_every_feed_at_once_is_told_once() -> None:
-    shed = [
-        Feed(source=name, medium=None, state="degraded", reason="load: partials left out", time=3.0) for name in ("hall", "kitchen")
-    ]
-    done = [
-        Feed(source=name, medium=None, state="up", reason="load: partials done again", time=9.0) for name in ("hall", "kitchen")
-    ]
+    busy, calm = "the machine is busy: bodies are not looked for", "the machine keeps up: bodies are looked for again"
+    names = ("hall", "kitchen")
+    shed = [Feed(source=name, medium=None, state="degraded", reason=busy, time=3.0) for name in names]
+    done = [Feed(source=name, medium=None, state="up", reason=calm, time=9.0) for name in names]
     state = state_after([*opened("hall", "kitchen"), *shed, *done])
-    assert [notice.text for notice in state.notices] == ["load: partials left out", "load: partials done again"]
+    assert [notice.text for notice in state.notices] == [busy, calm]
     console = Console(file=io.StringIO(), width=80)
     own = io.StringIO()
-    run_monitor(emit_all(Outbox("s1", [LineSink(own)]), [*shed, *done]), console, plain=True)
+    run_monitor(emit_all(Outbox("s1", [LineSink(own, MonitorState())]), [*shed, *done]), console, plain=True)
     assert isinstance(console.file, io.StringIO)
     for lines in (console.file.getvalue(), own.getvalue()):
         assert [line.split("  ")[1] for line in lines.splitlines()] == [notice.text for notice in state.notices]
@@ -144,6 +142,35 @@ def test_a_feed_that_opens_well_is_no_news_but_one_that_comes_back_is() -> None:
         "kitchen audio down: unplugged",
         "kitchen audio up: plugged in again",
     ]
+
+
+def told(bodies: list[Message], state: MonitorState) -> list[str]:
+    """What is told of events, which must be the same in lines and in the picture."""
+    own = io.StringIO()
+    messages = emit_all(Outbox("s1", [LineSink(own, state)]), bodies)
+    for message in messages:
+        state = fold(state, message)
+    texts = [notice.text for notice in state.notices]
+    assert [line.split("  ")[1] for line in own.getvalue().splitlines()] == texts
+    return texts
+
+
+def without_video(name: str) -> Message:
+    return Feed(source=name, medium="video", state="down", reason="the file has no video track", time=0.0)
+
+
+def test_what_no_feed_has_is_told_of_the_first_and_what_others_have_of_each() -> None:
+    assert told([without_video("alice"), without_video("bob")], MonitorState()) == ["alice video down: the file has no video track"]
+    assert told([*opened("carol"), without_video("alice"), without_video("bob")], MonitorState()) == [
+        f"{name} video down: the file has no video track" for name in ("alice", "bob")
+    ]
+
+
+def test_of_a_medium_that_is_not_used_nothing_is_told() -> None:
+    dark = Feed(source="carol", medium="video", state="degraded", reason="no picture: camera covered or dark", time=1.0)
+    unplugged = Feed(source="carol", medium="audio", state="down", reason="unplugged", time=2.0)
+    bodies = [without_video("alice"), *opened("carol"), dark, unplugged]
+    assert told(bodies, MonitorState(media=("audio",))) == ["carol audio down: unplugged"]
 
 
 def test_an_alias_brings_two_speakers_together() -> None:
@@ -216,7 +243,7 @@ def test_the_picture_fits_its_terminal(width: int, height: int, speakers: int) -
 
 def test_the_header_says_how_things_are() -> None:
     state = state_after([sample.session(), sample.heartbeat(shedding=("partial", "body"))])
-    assert "without partial, body" in picture(state)[0]
+    assert "machine busy  lag 0.08 s" in picture(state)[0]
     assert "silent for 12 s" in picture(state, silence=12.3)[0]
     assert "ended: end of the sources" in picture(state_after([sample.session("ended")]))[0]
     before = picture(MonitorState(), waiting="Waiting for tcp://127.0.0.1:5556 …", remarks=["Nothing yet."])
@@ -237,9 +264,9 @@ def test_lines_without_a_terminal() -> None:
     run_monitor(sample.conversation(), console, plain=True)
     assert isinstance(console.file, io.StringIO)
     lines = console.file.getvalue().splitlines()
-    assert len(lines) == 1 + 2 + 2 + 48 + 1 + 1 + 1  # neither partial labels nor heartbeats
+    assert len(lines) == 1 + 2 + 48 + 1 + 1 + 1  # neither feeds that open, nor partial labels nor heartbeats
     assert lines[0] == "session kitchen-1 started"
-    assert "new speaker: spk1" in lines[3]
+    assert "new speaker: spk1" in lines[1]
     assert "kitchen video degraded: no picture: camera covered or dark" in lines[-3]
     assert "joy 68%" in lines[-2] and "face imputed 0.04 (camera covered)" in lines[-2] and "They said yes!" in lines[-2]
     assert "body" not in console.file.getvalue()
@@ -262,6 +289,7 @@ def test_columns_of_lines_stay_in_place() -> None:
         (sample.masked("untrained"), None),
         (sample.masked("user"), None),
         (sample.masked("switched off"), None),
+        (sample.masked("no video"), None),
         (sample.masked("no face"), "face masked (no face)"),
         (sample.imputed(0.04, "no face"), "face imputed 0.04 (no face)"),
         (sample.imputed(0.0, "no face"), "face masked (no face)"),

@@ -186,13 +186,19 @@ def test_every_label_and_heartbeat_says_when_its_session_began() -> None:
         assert outbox.emit(body).start_unix_ns == start.start_unix_ns  # type: ignore[union-attr]
 
 
-def test_a_reader_that_left_asks_to_stop() -> None:
-    broken = Kept()
+@pytest.mark.parametrize("others", [0, 1])
+def test_a_reader_that_left_ends_the_session_where_nobody_else_reads(others: int, caplog: pytest.LogCaptureFixture) -> None:
+    broken, kept = Kept(), [Kept() for _ in range(others)]
     asked = threading.Event()
-    outbox = Outbox("s1", [broken], request_stop=asked.set)
-    broken.failure = SinkFailed("Nobody reads.", stop=True)
+    outbox = Outbox("s1", [broken, *kept], request_stop=asked.set)
+    broken.failure = SinkFailed("Nobody reads.", unread=True)
     outbox.emit(sample.feed())
-    assert asked.is_set() and outbox.incomplete == ()
+    outbox.emit(sample.feed())
+    assert asked.is_set() == (not others) and outbox.incomplete == ()
+    assert caplog.messages == ["Nobody reads; the other outputs go on." if others else "Nobody reads."]
+    for other in kept:
+        (said,) = (message for message in other.messages if isinstance(message, Error))
+        assert (said.message, said.continues) == (caplog.messages[0], True)
 
 
 def test_a_listener_reads_to_the_end() -> None:

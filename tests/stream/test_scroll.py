@@ -77,7 +77,7 @@ def console() -> Iterator[Console]:
 
 @pytest.fixture
 def live(console: Console) -> Iterator[LiveLines]:
-    shown = LiveLines(console)
+    shown = LiveLines(console, MonitorState())
     shown.levels = lambda: {"kitchen": -12.0}
     yield shown
     shown.close()

@@ -109,7 +109,7 @@ def test_an_unknown_host() -> None:
 def test_what_is_not_there_on_a_server(tmp_path: Path) -> None:
     (tmp_path / "page.html").write_text("<html>hello</html>" * 50)
     with http_server(tmp_path) as url:
-        assert "404" in refusal(f"{url}/missing.mp4")
+        assert "(Server returned 404 Not Found)" in refusal(f"{url}/missing.mp4")
         assert "cannot be reached" in refusal(f"{url}/page.html")
 
 

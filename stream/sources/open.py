@@ -182,12 +182,20 @@ def _silent(_: str) -> None:
 
 
 def _parts(text: str) -> list[str]:
-    """Split at `+`; not within a path that exists, nor within a URL or a filter graph but before a device."""
+    """Split at `+`; not within a path that exists, nor within a URL or a filter graph but before a device.
+
+    Raises `UserError` where a part is empty.
+    """
     if exists(text):
         return [text]
     if "://" in text or text.startswith("camera:lavfi:"):
         return [_local(part) for part in re.split(r"\+(?=camera:|mic(?:$|[:+]))", text)]
-    return text.split("+")
+    parts = text.split("+")
+    if not all(parts):
+        raise UserError(
+            f"{text!r} names no source{' beside a +' if text else ''}; write one such as camera:0+mic, a file or a URL."
+        )
+    return parts
 
 
 def _local(text: str) -> str:

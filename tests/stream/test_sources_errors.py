@@ -83,6 +83,11 @@ def test_texts_that_name_nothing(text: str) -> None:
     refusal(text)
 
 
+@pytest.mark.parametrize("text", ["", "+", "camera:0+", "+mic"])
+def test_an_empty_part_is_named_as_such(text: str) -> None:
+    assert f"{text!r} names no source" in refusal(text)
+
+
 def test_an_unreachable_address_is_refused_fast() -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))

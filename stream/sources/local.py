@@ -77,6 +77,6 @@ def _open_file(path: Path, description: str, name: str, settings: SourceSettings
 def exists(text: str) -> bool:
     """Whether there is anything at this path."""
     try:
-        return Path(text).expanduser().exists()
+        return text != "" and Path(text).expanduser().exists()
     except (OSError, ValueError, RuntimeError):  # too long, a zero byte, no such user's home
         return False

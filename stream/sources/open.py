@@ -192,9 +192,7 @@ def _parts(text: str) -> list[str]:
         return [_local(part) for part in re.split(r"\+(?=camera:|mic(?:$|[:+]))", text)]
     parts = text.split("+")
     if not all(parts):
-        raise UserError(
-            f"{text!r} names no source{' beside a +' if text else ''}; write one such as camera:0+mic, a file or a URL."
-        )
+        raise UserError(f"{text!r} names no source{' beside a +' if text else ''}; write a file, a URL or camera:0+mic.")
     return parts
 
 

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,9 @@ import pytest
 from emotrack.demo import clip_path
 from emotrack.engines.shipped import FOLDER
 
+TELLING = (1, 32)
+"""The first release of ONNX Runtime that was seen to leave something; 1.23 was seen not to."""
+RUNTIME = tuple(int(part) for part in version("onnxruntime").split(".")[:2])
 LIBRARY = """
 import sys
 import emotrack
@@ -44,6 +48,7 @@ def test_a_session_leaves_nothing_in_the_home_folder_but_its_own_cache(command: 
     assert [path for path in left_behind(tmp_path, *command) if not path.startswith(".cache/emotrack/")] == []
 
 
+@pytest.mark.skipif(RUNTIME < TELLING, reason="this release of ONNX Runtime leaves nothing")
 def test_the_runtime_would_leave_something_if_it_were_let(tmp_path: Path) -> None:
     """So that the test above cannot pass for another reason."""
     program = f"import onnxruntime; onnxruntime.InferenceSession({str(FOLDER / 'face-output' / 'engine.bin')!r})"

@@ -168,7 +168,7 @@ def test_parts_that_can_be_joined_nowhere_are_one_sentence(
         find_packaged("tiny.en")
 
 
-@pytest.mark.parametrize(("size", "extra"), [("tiny.en", "offline"), ("base", "whisper-base")])
+@pytest.mark.parametrize(("size", "extra"), [("tiny.en", "whisper-tiny"), ("base", "whisper-base")])
 def test_weights_whose_package_is_not_installed_name_the_extra(
     size: str, extra: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

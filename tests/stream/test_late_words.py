@@ -215,6 +215,7 @@ def test_a_fast_run_waits_again_for_a_recogniser_that_is_done_with_what_it_hung_
     track: Track, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ended, "REQUEST_SECONDS", 0.5)
+    monkeypatch.setattr(ended, "REQUEST_SHARE", 0.0)
 
     def delay(opened: int) -> float | None:
         if opened == 5:

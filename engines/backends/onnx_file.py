@@ -6,7 +6,7 @@ import onnxruntime
 from emotrack.engines.backends.onnx_cpu import OnnxRunner, session_options
 from emotrack.engines.definition import OnnxFile
 from emotrack.engines.spec import Arrays, Sizes, Spec
-from emotrack.model.errors import UserError
+from emotrack.model.errors import UserError, first_line
 
 
 def open_as_given(spec: Spec, file: OnnxFile) -> OnnxRunner:
@@ -19,7 +19,7 @@ def open_as_given(spec: Spec, file: OnnxFile) -> OnnxRunner:
         found = runner.run(spec.samples(sizes, np.random.default_rng(0))[0], sizes)
     except Exception as error:
         # The runtime raises its own kinds over files that it cannot read and inputs that the graph does not take.
-        raise _refusal(file) from error
+        raise _refusal(file, f" ({first_line(error)})") from error
     if not _as_said(spec, sizes, found):
         raise _refusal(file)
     return runner
@@ -30,5 +30,5 @@ def _as_said(spec: Spec, sizes: Sizes, found: Arrays) -> bool:
     return said == {name: (array.dtype, array.shape) for name, array in found.items()}
 
 
-def _refusal(file: OnnxFile) -> UserError:
-    return UserError(f"{file.path} is not {file.kind}: give the path of one.")
+def _refusal(file: OnnxFile, cause: str = "") -> UserError:
+    return UserError(f"{file.path} is not {file.kind}{cause}: give the path of one.")

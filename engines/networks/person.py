@@ -10,7 +10,7 @@ from platformdirs import user_cache_path
 from torch import Tensor, nn
 
 from emotrack.engines.yolo import CLASSES, KIND, STRIDES, STRIP, STRIP_ANCHORS
-from emotrack.model.errors import UserError
+from emotrack.model.errors import UserError, first_line
 
 
 def network(weights: Path) -> "PersonNetwork":
@@ -29,7 +29,7 @@ def network(weights: Path) -> "PersonNetwork":
         return PersonNetwork(detector)
     except Exception as error:
         # The library and torch raise as they please over a file that holds something else.
-        raise UserError(f"{weights} is not {KIND}: give the path of one.") from error
+        raise UserError(f"{weights} is not {KIND} ({first_line(error)}): give the path of one.") from error
 
 
 class PersonNetwork(nn.Module):

@@ -7,8 +7,8 @@ from emotrack.engines.engine import Runs
 from emotrack.engines.spec import Arrays, Port, Sizes, Spec, batch_axis
 from emotrack.engines.utterance import network_arguments
 from emotrack.model.bundle import Bundle
-from emotrack.model.configuration import NetworkConfiguration
-from emotrack.model.memory import Floats, SpeakerMemory
+from emotrack.model.configuration import MODES, NetworkConfiguration
+from emotrack.model.memory import Floats, LabelLogits, SpeakerMemory
 from emotrack.model.state import ContextState
 
 _BATCH = batch_axis()
@@ -16,24 +16,27 @@ _STATES = ("speaker_hidden", "speaker_cell", "dialogue_hidden", "dialogue_cell")
 
 
 def step_spec(bundle: Bundle) -> Spec:
-    """One step of the LSTMs of dialogue and speaker, with the live head."""
+    """One step of the LSTMs of dialogue and speaker, with the live label."""
     configuration = bundle.configuration
-    states = tuple(Port(name, "float32", (_BATCH, configuration.context_hidden)) for name in _STATES)
+    classes = len(configuration.classes)
+    memory = memory_ports(configuration)
+    label = [Port("logits", "float32", (_BATCH, classes))]
+    if configuration.weighs_evidence:
+        label += [Port("evidence", "float32", (_BATCH, classes)), Port("contributions", "float32", (_BATCH, len(MODES), classes))]
 
     def samples(sizes: Sizes, random: np.random.Generator) -> list[Arrays]:
-        rows = sizes["batch"]
-        vector = random.normal(size=(rows, configuration.width)).astype(np.float32)
-        before = np.tanh(random.normal(size=(4, rows, configuration.context_hidden))).astype(np.float32)
-        given = [(vector, before), (0 * vector, 0 * before), (10 * vector, before)]
-        return [{"vector": one, **dict(zip(_STATES, memory, strict=True))} for one, memory in given]
+        row = _rows(random, (sizes["batch"],), configuration)
+        before = {port.name: np.tanh(random.normal(size=port.lengths(sizes))).astype(np.float32) for port in memory}
+        if configuration.weighs_evidence:
+            before["usual"] = np.abs(before["usual"])
+            before["usual_count"] = random.integers(0, 9, before["usual_count"].shape).astype(np.float32)
+        nothing = {name: 0 * values for name, values in before.items()}
+        return [{"row": row, **before}, {"row": 0 * row, **nothing}, {"row": row, **nothing}]
 
     return Spec(
         name="context-step",
-        inputs=(Port("vector", "float32", (_BATCH, configuration.width)), *states),
-        outputs=(
-            Port("logits", "float32", (_BATCH, len(configuration.classes))),
-            *(Port(f"{port.name}_after", port.dtype, port.shape) for port in states),
-        ),
+        inputs=(Port("row", "float32", (_BATCH, configuration.row_width)), *memory),
+        outputs=(*label, *(Port(f"{port.name}_after", port.dtype, port.shape) for port in memory)),
         definition=Definition("emotrack.engines.networks.context", network_arguments(bundle), function="step"),
         samples=samples,
         decides="logits",
@@ -41,16 +44,26 @@ def step_spec(bundle: Bundle) -> Spec:
     )
 
 
+def memory_ports(configuration: NetworkConfiguration) -> tuple[Port, ...]:
+    """What a step takes of a `SpeakerMemory`, and gives back."""
+    states = tuple(Port(name, "float32", (_BATCH, configuration.context_hidden)) for name in _STATES)
+    if not configuration.weighs_evidence:
+        return states
+    signals, classes = configuration.usual_shape
+    return (*states, Port("usual", "float32", (_BATCH, signals, classes)), Port("usual_count", "float32", (_BATCH, signals)))
+
+
 def reviser_spec(bundle: Bundle) -> Spec:
     """The reviser over its window."""
     configuration = bundle.configuration
-    window, hidden = configuration.window, configuration.context_hidden
-    shapes = {"vectors": configuration.width, "speaking": hidden, "dialogue": hidden}
-    floats = {name: Port(name, "float32", (_BATCH, window, width)) for name, width in shapes.items()}
+    window, hidden, classes = configuration.window, configuration.context_hidden, len(configuration.classes)
+    shapes = {"speaking": hidden, "dialogue": hidden} | ({"evidence": classes} if configuration.weighs_evidence else {})
+    floats = [Port(name, "float32", (_BATCH, window, width)) for name, width in shapes.items()]
 
     def samples(sizes: Sizes, random: np.random.Generator) -> list[Arrays]:
         rows = sizes["batch"]
         given = {name: np.tanh(random.normal(size=(rows, window, width))).astype(np.float32) for name, width in shapes.items()}
+        given["rows"] = _rows(random, (rows, window), configuration)
         speakers = random.integers(0, window, (rows, window))
         age = np.arange(window - 1, -1, -1)
         filled = [np.full((rows, 1), window), np.ones((rows, 1)), random.integers(1, window + 1, (rows, 1))]
@@ -59,13 +72,12 @@ def reviser_spec(bundle: Bundle) -> Spec:
     return Spec(
         name="reviser",
         inputs=(
-            floats["vectors"],
+            Port("rows", "float32", (_BATCH, window, configuration.row_width)),
             Port("speakers", "int64", (_BATCH, window)),
             Port("valid", "bool", (_BATCH, window)),
-            floats["speaking"],
-            floats["dialogue"],
+            *floats,
         ),
-        outputs=(Port("logits", "float32", (_BATCH, window, len(configuration.classes))),),
+        outputs=(Port("logits", "float32", (_BATCH, window, classes)),),
         definition=Definition("emotrack.engines.networks.context", network_arguments(bundle), function="reviser"),
         samples=samples,
         decides="logits",
@@ -81,21 +93,37 @@ class ContextEngines:
         self.configuration = configuration
         self._step = step
         self._reviser = reviser
+        self._memory = tuple(port.name for port in memory_ports(configuration))
 
-    def step(self, vector: Floats, memory: SpeakerMemory) -> tuple[Floats, SpeakerMemory]:
+    def step(self, row: Floats, memory: SpeakerMemory) -> tuple[LabelLogits, SpeakerMemory]:
         """See `ContextNetwork.step`."""
-        found = self._step.run(vector=vector[None], **{name: getattr(memory, name)[None] for name in _STATES})
-        return found["logits"][0], SpeakerMemory(**{name: found[f"{name}_after"][0] for name in _STATES})
+        found = self._step.run(row=row[None], **{name: getattr(memory, name)[None] for name in self._memory})
+        logits = found["logits"][0]
+        if not self.configuration.weighs_evidence:
+            label = LabelLogits(logits, 0 * logits, np.zeros((len(MODES), len(logits)), np.float32))
+        else:
+            label = LabelLogits(logits, found["evidence"][0], found["contributions"][0])
+        kept = {"usual": memory.usual, "usual_count": memory.usual_count}
+        return label, SpeakerMemory(**{**kept, **{name: found[f"{name}_after"][0] for name in self._memory}})
 
     def revise(self, state: ContextState) -> Floats:
         """See `ContextNetwork.revise`."""
         _, places = np.unique(state.ring_speakers, return_inverse=True)
+        beside = {"evidence": state.ring_evidence[None]} if self.configuration.weighs_evidence else {}
         found = self._reviser.run(
-            vectors=state.ring_vectors[None],
+            rows=state.ring_rows[None],
             speakers=places.astype(np.int64)[None],
             valid=state.ring_valid[None],
             speaking=state.ring_speaking[None],
             dialogue=state.ring_dialogue[None],
+            **beside,
         )
         logits: Floats = found["logits"][0]
         return logits
+
+
+def _rows(random: np.random.Generator, shape: tuple[int, ...], configuration: NetworkConfiguration) -> Floats:
+    """Rows as utterances leave them, with random modes."""
+    rows = random.normal(size=(*shape, configuration.row_width)).astype(np.float32)
+    rows[..., -len(MODES) :] = random.integers(0, 2, (*shape, len(MODES)))
+    return rows

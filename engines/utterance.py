@@ -1,4 +1,4 @@
-"""Everything of the network that looks at one utterance by itself: its streams' tokens fused into one vector."""
+"""Everything of the network that looks at one utterance by itself: its streams' tokens become one row."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ _TOKENS = {
 def utterance_spec(bundle: Bundle) -> Spec:
     """ACN, JE and QAF of a bundle's network."""
     configuration = bundle.configuration
-    width, widths = configuration.width, configuration.widths.model_dump()
+    widths = configuration.widths.model_dump()
     tokens = tuple(Port(stream, "float32", (_BATCH, _TOKENS[stream], widths[stream])) for stream in STREAMS)
 
     def samples(sizes: Sizes, random: np.random.Generator) -> list[Arrays]:
@@ -45,7 +45,7 @@ def utterance_spec(bundle: Bundle) -> Spec:
         name="utterance",
         inputs=(*tokens, Port("counts", "int64", (_BATCH, len(STREAMS)))),
         outputs=(
-            Port("vector", "float32", (_BATCH, width)),
+            Port("row", "float32", (_BATCH, configuration.row_width)),
             Port("weights", "float32", (_BATCH, len(STREAMS))),
             Port("imputed", "bool", (_BATCH, len(MODES))),
         ),
@@ -64,10 +64,10 @@ def network_arguments(bundle: Bundle) -> dict[str, object]:
 class Fused:
     """One utterance by itself."""
 
-    vector: Floats
-    """A(u) [d]."""
+    row: Floats
+    """What it leaves to its dialogue [row_width]; see `emotrack.model.said`."""
     weights: dict[Stream, float]
-    """The share of each stream in it, summing to 1 (to 0 where nothing is present)."""
+    """The share of each stream in its fused vector, summing to 1 (to 0 where nothing is present)."""
     imputed: dict[Stream, bool]
     """Whether the stream's mode is missing and covered by the joint embedding."""
 
@@ -87,7 +87,7 @@ class UtteranceFusion:
         found = self._engine.run(**{stream: values for stream, (values, _) in given.items()}, counts=counts)
         imputed = dict(zip(MODES, found["imputed"][0].tolist(), strict=True))
         return Fused(
-            found["vector"][0],
+            found["row"][0],
             dict(zip(STREAMS, found["weights"][0].tolist(), strict=True)),
             {stream: imputed[STREAM_MODES[stream]] for stream in STREAMS},
         )

@@ -34,8 +34,9 @@ class CrossAttentionLayer(nn.Module):
         return read / available.clamp(min=1)[:, None, None].to(read.dtype)
 
     def forward(self, tokens: Tensor, peripherals: list[tuple[Tensor, Tensor]]) -> Tensor:
-        """[B, n, d] to [B, n, d]."""
-        tokens = tokens + self.dropout(self.injection(tokens, peripherals))
+        """[B, n, d] to [B, n, d]; without `peripherals` as where all of them are absent."""
+        if peripherals:
+            tokens = tokens + self.dropout(self.injection(tokens, peripherals))
         return tokens + self.dropout(self.feed_forward(tokens))
 
 
@@ -52,11 +53,12 @@ class AdaptiveCrossAttention(nn.Module):
         )
         self.norms = nn.ModuleList(nn.LayerNorm(configuration.width) for _ in MODES)
 
-    def forward(self, encoded: EncodedModes) -> Tensor:
-        """f^m = LN(masked mean of G^L), [B, 3, d]; zero for an absent mode."""
+    def forward(self, encoded: EncodedModes, *, alone: bool = False) -> Tensor:
+        """f^m = LN(masked mean of G^L), [B, 3, d]; zero for an absent mode. `alone`: each as if the others were absent."""
         descriptors = []
-        for mode, (tokens, mask) in enumerate(zip(encoded.tokens, encoded.masks, strict=True)):
-            peripherals = [pair for other, pair in enumerate(zip(encoded.tokens, encoded.masks, strict=True)) if other != mode]
+        pairs = list(zip(encoded.tokens, encoded.masks, strict=True))
+        for mode, (tokens, mask) in enumerate(pairs):
+            peripherals = [] if alone else [pair for other, pair in enumerate(pairs) if other != mode]
             stack: nn.Module = self.stacks[mode]
             for layer in stack.children():
                 tokens = layer(tokens, peripherals)

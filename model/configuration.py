@@ -4,7 +4,7 @@ A configuration is frozen, refuses unknown keys and travels as JSON inside the b
 from it alone.
 """
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from typing_extensions import Self
@@ -12,12 +12,19 @@ from typing_extensions import Self
 Stream = Literal["text", "audio", "face", "body"]
 Mode = Literal["text", "audio", "vision"]
 Fusing = Literal["query", "constant", "equal", "concatenation", "product"]
+Labelling = Literal["vector", "evidence"]
 
 STREAMS: tuple[Stream, ...] = ("text", "audio", "face", "body")
 """The token streams that enter the network, in the order of every tensor that has a stream axis."""
 
 MODES: tuple[Mode, ...] = ("text", "audio", "vision")
 """The modes t, a, v of AM²-EmoJE, in the order of every tensor that has a mode axis; vision joins face and body."""
+
+SIGNALS: tuple[Mode, ...] = ("audio", "vision")
+"""The modes that show something whatever is said, in the order of every tensor that has a signal axis."""
+
+MODE_SETS = 2 ** len(MODES)
+"""Sets of modes that an utterance may have, numbered by bits: 1 for text, 2 for audio, 4 for vision."""
 
 STREAM_MODES: dict[Stream, Mode] = {"text": "text", "audio": "audio", "face": "vision", "body": "vision"}
 
@@ -40,7 +47,11 @@ class NetworkConfiguration(BaseModel):
 
     A stream outside `trained` is masked at the network's entrance, whatever is fed. `window` is W, the number of
     utterances that the reviser's backward pass sees; `revisions` is R, how many earlier utterances get a revised
-    label. `temperature` divides live and revised logits before the softmax (calibration on held-out data).
+    label. `temperatures` divide live and revised logits before the softmax, one for each set of modes that an utterance may
+    have (calibration on held-out data).
+
+    `labelling` says what a label is read from: the fused "vector" A(u), as in the papers, or the words in their dialogue and
+    the "evidence" of voice and vision beside them (evidence.py).
 
     `layers` 0 leaves out multimodal attention, and `fusion` other than "query" leaves out adaptive fusion: the ablations
     of AM²-EmoJE (Table 3) and AMuSE; acn.py, qaf.py and fusing.py say what each of them is.
@@ -55,13 +66,16 @@ class NetworkConfiguration(BaseModel):
     region_layers: int = Field(default=1, ge=1, le=32, description="layers of self-attention over face and body tokens")
     heads: int = Field(default=4, ge=1, le=64)
     fusion: Fusing = Field(default="query", description="how the modes become one vector")
+    labelling: Labelling = Field(default="vector", description="what a label is read from")
     context_hidden: int = Field(default=128, ge=1, le=4096, description="units of each dialogue and speaker LSTM")
     dropout: float = Field(default=0.2, ge=0, lt=1)
     classes: tuple[str, ...] = Field(default=MELD_CLASSES, min_length=2, max_length=64)
     trained: tuple[Stream, ...] = ("text", "audio", "face")
     window: int = Field(default=8, ge=1, le=4096)
     revisions: int = Field(default=4, ge=0, le=4095)
-    temperature: float = Field(default=1.0, gt=0, le=100)
+    temperatures: tuple[Annotated[float, Field(gt=0, le=100)], ...] = Field(
+        default=(1.0,) * MODE_SETS, min_length=MODE_SETS, max_length=MODE_SETS
+    )
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -73,6 +87,22 @@ class NetworkConfiguration(BaseModel):
             if len(set(values)) != len(values):
                 raise ValueError(f"{name} repeats a name")
         return self
+
+    @property
+    def weighs_evidence(self) -> bool:
+        """Whether voice and vision are evidence beside the words, each against what is usual for its speaker."""
+        return self.labelling == "evidence"
+
+    @property
+    def row_width(self) -> int:
+        """Numbers that one utterance leaves to its dialogue (see said.py)."""
+        beside = self.width + len(SIGNALS) * len(self.classes) if self.weighs_evidence else 0
+        return self.width + beside + len(MODES)
+
+    @property
+    def usual_shape(self) -> tuple[int, int]:
+        """Signals and classes of what a speaker's voice and vision show usually; (0, C) where that is not asked for."""
+        return len(SIGNALS) if self.weighs_evidence else 0, len(self.classes)
 
     @property
     def trained_streams(self) -> tuple[bool, ...]:

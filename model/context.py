@@ -1,7 +1,8 @@
 """Dialogue context in one direction (AM²-EmoJE §3.4): one LSTM over the dialogue, one over each speaker's own part.
 
 Written as single steps, so that the live path costs the same at the 10,000th utterance as at the first; training runs
-the same steps.
+the same steps. Departure: a label reads the states before its utterance, which stands beside them by itself; in the papers it
+is in them as well.
 """
 
 from dataclasses import dataclass
@@ -61,11 +62,10 @@ class ContextLSTM(nn.Module):
         speaker = turns.vectors.new_zeros(turns.vectors.shape[0], turns.seats, self.hidden)
         return Memory(dialogue, dialogue, speaker, speaker)
 
-    def step(self, vector: Tensor, speaker: Tensor, active: Tensor, memory: Memory) -> tuple[Tensor, Memory]:
+    def step(self, vector: Tensor, speaker: Tensor, active: Tensor, memory: Memory) -> Memory:
         """Takes one utterance per dialogue: A(u) `vector` [B, d] said by `speaker` [B] long, where `active` [B] bool.
 
-        Returns the state of the speaker who spoke [B, h] and the new memory; a dialogue that is not active keeps its
-        memory bit for bit.
+        Returns the new memory; a dialogue that is not active keeps its memory bit for bit.
         """
         vector = torch.where(active[:, None], vector, 0.0)
         rows = torch.arange(vector.shape[0], device=vector.device)
@@ -74,7 +74,7 @@ class ContextLSTM(nn.Module):
         speaker_hidden, speaker_cell = self.speaker(vector, speaking)
         seat = torch.arange(memory.speaker_hidden.shape[1], device=vector.device) == speaker[:, None]
         seat = (seat & active[:, None])[..., None]
-        return torch.where(active[:, None], speaker_hidden, speaking[0]), Memory(
+        return Memory(
             dialogue_hidden=torch.where(active[:, None], hidden, memory.dialogue_hidden),
             dialogue_cell=torch.where(active[:, None], cell, memory.dialogue_cell),
             speaker_hidden=torch.where(seat, speaker_hidden[:, None], memory.speaker_hidden),
@@ -84,16 +84,18 @@ class ContextLSTM(nn.Module):
     def run(self, turns: Turns, backward: bool = False) -> tuple[Tensor, Tensor]:
         """All steps over whole dialogues, from the last one on if `backward`.
 
-        Returns the speaking speaker's and the dialogue's state after each utterance, both [B, T, h].
+        Returns the states that each utterance meets, the speaking speaker's and the dialogue's, both [B, T, h]: the utterance
+        itself is in neither.
         """
         memory = self.initial(turns)
         speaking: list[Tensor] = []
         dialogue: list[Tensor] = []
+        rows = torch.arange(turns.vectors.shape[0], device=turns.vectors.device)
         order = range(turns.vectors.shape[1])
         for index in reversed(order) if backward else order:
-            state, memory = self.step(turns.vectors[:, index], turns.speakers[:, index], turns.valid[:, index], memory)
-            speaking.append(state)
+            speaking.append(memory.speaker_hidden[rows, turns.speakers[:, index]])
             dialogue.append(memory.dialogue_hidden)
+            memory = self.step(turns.vectors[:, index], turns.speakers[:, index], turns.valid[:, index], memory)
         if backward:
             speaking.reverse()
             dialogue.reverse()
@@ -101,7 +103,7 @@ class ContextLSTM(nn.Module):
 
 
 class LabelHead(nn.Module):
-    """Logits of one utterance from its fused vector and context states, side by side."""
+    """Logits of one utterance from its own vector and the states that it meets, side by side."""
 
     def __init__(self, inputs: int, configuration: NetworkConfiguration) -> None:
         super().__init__()

@@ -12,8 +12,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from emotrack.model.configuration import NetworkConfiguration
-from emotrack.model.memory import Floats, SpeakerMemory
+from emotrack.model.configuration import MODES, NetworkConfiguration
+from emotrack.model.influence import influences
+from emotrack.model.memory import Floats, LabelLogits, SpeakerMemory
 from emotrack.model.saved_dialogue import Heard, SavedDialogue
 from emotrack.model.state import ContextState
 
@@ -26,8 +27,8 @@ class ContextNetwork(Protocol):
 
     configuration: NetworkConfiguration
 
-    def step(self, vector: Floats, memory: SpeakerMemory) -> tuple[Floats, SpeakerMemory]:
-        """Live logits [C] of an utterance with fused vector A(u) [d], and the memory of its speaker after it."""
+    def step(self, row: Floats, memory: SpeakerMemory) -> tuple[LabelLogits, SpeakerMemory]:
+        """Live label of an utterance with this row [row_width], and the memory of its speaker after it."""
         ...
 
     def revise(self, state: ContextState) -> Floats:
@@ -35,11 +36,21 @@ class ContextNetwork(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class LiveLabel:
+    """What an utterance is labelled."""
+
+    probabilities: Probabilities
+    influences: NDArray[np.float64]
+    """By how much the log-odds of the most probable label would change without each mode, [3]; of no meaning where labels are read
+    from A(u)."""
+
+
 SEATS = 32
 """Speakers whose state is kept; beyond it the least recently heard one is forgotten."""
 
 HISTORY = 256
-"""Utterance vectors kept for replay when speakers are merged."""
+"""Utterance rows kept for replay when speakers are merged."""
 
 
 @dataclass(frozen=True)
@@ -88,29 +99,29 @@ class Dialogue:
         state, seat = self._seated(speaker)
         return state.memory(seat)
 
-    def preview(self, vector: Floats, speaker: str) -> Probabilities:
-        """The label that an utterance with fused vector A(u) [d] would get now; commits nothing."""
-        logits, _ = self._network.step(vector, self.memory(speaker))
-        return probabilities(logits, self._network.configuration)
+    def preview(self, row: Floats, speaker: str) -> LiveLabel:
+        """The label that an utterance with this row [row_width] would get now; commits nothing."""
+        label, _ = self._network.step(row, self.memory(speaker))
+        return self._labelled(label, row)
 
-    def commit(self, utterance: str, vector: Floats, speaker: str) -> Probabilities:
+    def commit(self, utterance: str, row: Floats, speaker: str) -> LiveLabel:
         """Takes a finished utterance into the context, once, and gives its live label."""
-        heard = Heard(utterance, speaker, vector.copy())
+        heard = Heard(utterance, speaker, row.copy())
         self._remember(heard)
         state, seat = self._seated(speaker)
-        logits, after = self._network.step(vector, state.memory(seat))
-        self._state = state.commit(vector, seat, after)
+        label, after = self._network.step(row, state.memory(seat))
+        self._state = state.commit(row, seat, label, after)
         if speaker not in self._taken and len(self._taken) == self._seats:
             self._taken.popitem(last=False)
         self._taken[speaker] = seat
         self._taken.move_to_end(speaker)
         self._history.append(heard)
-        return probabilities(logits, self._network.configuration)
+        return self._labelled(label, row)
 
-    def amend(self, utterance: str, vector: Floats) -> Probabilities:
-        """Takes one of the last R + 1 utterances for one whose fused vector was `vector` [d] all along: the live label it gets.
+    def amend(self, utterance: str, row: Floats) -> LiveLabel:
+        """Takes one of the last R + 1 utterances for one whose row was `row` [row_width] all along: the live label it gets.
 
-        What came after it, merged speakers included, is replayed with the vectors that it came with, so that the context is
+        What came after it, merged speakers included, is replayed with the rows that it came with, so that the context is
         that of a dialogue which never knew otherwise. Raises `KeyError` for any other utterance; a restored dialogue begins
         without any that it could amend.
         """
@@ -121,7 +132,7 @@ class Dialogue:
         self._state, self._taken = first.state, first.taken.copy()
         self._history = deque(first.history, self._history.maxlen)
         assert isinstance(first.event, Heard)
-        label = self.commit(utterance, vector, first.event.speaker)
+        label = self.commit(utterance, row, first.event.speaker)
         for step in later:
             match step.event:
                 case Heard(name, speaker, said):
@@ -136,13 +147,13 @@ class Dialogue:
         earlier = list(self._history)[max(0, newest - self._network.configuration.revisions) : newest]
         if not earlier:
             return []
-        labels = probabilities(self._network.revise(self._state), self._network.configuration)[:-1]
+        labels = probabilities(self._network.revise(self._state), self._state.ring_rows, self._network.configuration)[:-1]
         return [(heard.utterance, labels[index - len(earlier)]) for index, heard in enumerate(earlier)]
 
     def merge(self, old: str, into: str) -> None:
         """Makes `old` and `into` one speaker, as if each utterance of `old` had been said by `into`.
 
-        Replays the merged speaker's stored vectors; exact while all of them are among those stored.
+        Replays the merged speaker's stored rows; exact while all of them are among those stored.
         """
         if old == into:
             return
@@ -173,6 +184,10 @@ class Dialogue:
         dialogue._history.extend(history)
         return dialogue
 
+    def _labelled(self, label: LabelLogits, row: Floats) -> LiveLabel:
+        values = probabilities(label.logits, row, self._network.configuration)
+        return LiveLabel(values, influences(label.logits, label.contributions))
+
     def _remember(self, event: Heard | _Merge) -> None:
         self._steps.append(_Step(event, self._state, self._taken.copy(), tuple(self._history)))
         while sum(isinstance(step.event, Heard) for step in self._steps) > self._network.configuration.revisions + 1:
@@ -184,34 +199,35 @@ class Dialogue:
             return self._state, self._taken[speaker]
         free = set(range(self._seats)) - set(self._taken.values())
         seat = min(free) if free else next(iter(self._taken.values()))
-        return self._state.without_speaker(seat), seat
+        return self._state.without_speaker(seat, self._network.configuration), seat
 
     def _replay(self, speaker: str, seat: int, left: int) -> None:
-        """Replays one speaker's stored vectors into its seat and the ring, where the seat `left` gives way to it."""
+        """Replays one speaker's stored rows into its seat and the ring, where the seat `left` gives way to it."""
         state = self._state
-        ring_speaking = state.ring_speaking.copy()
+        ring_speaking, ring_evidence = state.ring_speaking.copy(), state.ring_evidence.copy()
         oldest = len(self._history) - len(ring_speaking)
-        memory = SpeakerMemory.blank(self._network.configuration.context_hidden)
-        said = [(index, heard.vector) for index, heard in enumerate(self._history) if heard.speaker == speaker]
+        memory = SpeakerMemory.blank(self._network.configuration)
+        said = [(index, heard.row) for index, heard in enumerate(self._history) if heard.speaker == speaker]
         if not said:
             return
-        for index, vector in said:
-            _, memory = self._network.step(vector, memory)
+        for index, row in said:
+            label, after = self._network.step(row, memory)
             if index >= oldest:
                 ring_speaking[index - oldest] = memory.speaker_hidden
-        speaker_hidden, speaker_cell = state.speaker_hidden.copy(), state.speaker_cell.copy()
-        speaker_hidden[seat], speaker_cell[seat] = memory.speaker_hidden, memory.speaker_cell
+                ring_evidence[index - oldest] = label.evidence
+            memory = after
         self._state = replace(
-            state,
-            speaker_hidden=speaker_hidden,
-            speaker_cell=speaker_cell,
+            state.with_speaker(seat, memory),
             ring_speaking=ring_speaking,
+            ring_evidence=ring_evidence,
             ring_speakers=np.where(state.ring_speakers == left, seat, state.ring_speakers),
         )
 
 
-def probabilities(logits: Floats, configuration: NetworkConfiguration) -> Probabilities:
-    """Calibrated probabilities [..., C] of live or revised logits, in double precision."""
-    scaled = logits.astype(np.float64) / configuration.temperature
+def probabilities(logits: Floats, rows: Floats, configuration: NetworkConfiguration) -> Probabilities:
+    """Calibrated probabilities [..., C] of live or revised logits of utterances with these `rows` [..., row_width], in double
+    precision."""
+    modes = (rows[..., -len(MODES) :] > 0.5) @ (1 << np.arange(len(MODES)))
+    scaled = logits.astype(np.float64) / np.asarray(configuration.temperatures)[modes][..., None]
     raised = np.exp(scaled - scaled.max(-1, keepdims=True))
     return np.asarray(raised / raised.sum(-1, keepdims=True))

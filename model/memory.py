@@ -5,20 +5,37 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from emotrack.model.configuration import NetworkConfiguration
+
 Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class SpeakerMemory:
-    """The recurrent states that the next live label of one speaker depends on: each [h], of the dialogue and of the speaker."""
+    """All that the next live label of one speaker depends on: the recurrent states of the dialogue and of the speaker, each [h],
+    and what the speaker's voice and vision have shown so far, `usual` [2, C] on average over `usual_count` [2] utterances (empty
+    where they are no evidence)."""
 
     dialogue_hidden: Floats
     dialogue_cell: Floats
     speaker_hidden: Floats
     speaker_cell: Floats
+    usual: Floats
+    usual_count: Floats
 
     @classmethod
-    def blank(cls, hidden: int) -> "SpeakerMemory":
-        """Before the first utterance, for states of width `hidden`."""
-        nothing = np.zeros(hidden, np.float32)
-        return cls(nothing, nothing, nothing, nothing)
+    def blank(cls, configuration: NetworkConfiguration) -> "SpeakerMemory":
+        """Before the first utterance."""
+        nothing = np.zeros(configuration.context_hidden, np.float32)
+        signals, classes = configuration.usual_shape
+        return cls(nothing, nothing, nothing, nothing, np.zeros((signals, classes), np.float32), np.zeros(signals, np.float32))
+
+
+@dataclass(frozen=True)
+class LabelLogits:
+    """Logits [C] of an utterance; `evidence` [C], the part of them that voice and vision gave; and `contributions` [3, C], what
+    each mode gave (see `emotrack.model.network.Labelled`)."""
+
+    logits: Floats
+    evidence: Floats
+    contributions: Floats

@@ -1,4 +1,4 @@
-"""AM²-EmoJE as one network: tokens of an utterance → fused vector → live label in dialogue context → revised labels.
+"""AM²-EmoJE as one network: tokens of an utterance → fused vector → live label in its dialogue → revised labels.
 
 Sources: AM²-EmoJE (arXiv 2402.10921) and its predecessor AMuSE; each part names where it departs from them.
 """
@@ -11,11 +11,13 @@ from torch import Tensor, nn
 
 from emotrack.model.acn import AdaptiveCrossAttention
 from emotrack.model.batch import UtteranceBatch
-from emotrack.model.configuration import MODES, NetworkConfiguration
+from emotrack.model.configuration import MODES, SIGNALS, NetworkConfiguration
 from emotrack.model.context import ContextLSTM, LabelHead, Turns
+from emotrack.model.evidence import SignalEvidence, Usual
 from emotrack.model.fusing import fusion_of
 from emotrack.model.joint_embedding import JointEmbedding
 from emotrack.model.reviser import Reviser
+from emotrack.model.said import Said
 from emotrack.model.unimodal import EncodedModes, UnimodalEncoders
 
 States = tuple[Tensor, Tensor]
@@ -30,8 +32,9 @@ class Fusion:
     `weights` [B, 4]: exact share of each stream in `vector`, each row summing to 1 (to 0 where nothing is present);
     face and body share the weight of vision by valid tokens. `present` [B, 4], `modes` [B, 3], `imputed` [B, 3] bool;
     an imputed mode is missing and covered by JE. `mode_logits`: per mode name [B, C], meaningless where the mode is
-    missing. `descriptors` [B, 3, d]: f^m, zero where missing. `regions` [B, 2, d]: mean face and body descriptors
-    before they are joined. `mode_weights` [B, 3, d]: β.
+    missing; where voice and vision are evidence, each mode's are its own, as if the others were missing. `descriptors`
+    [B, 3, d]: f^m, zero where missing. `regions` [B, 2, d]: mean face and body descriptors before they are joined.
+    `mode_weights` [B, 3, d]: β. `said` [B, row_width]: what the utterance leaves to its dialogue.
     """
 
     vector: Tensor
@@ -43,6 +46,7 @@ class Fusion:
     descriptors: Tensor
     regions: Tensor
     mode_weights: Tensor
+    said: Tensor
 
     @property
     def context_only(self) -> Tensor:
@@ -51,11 +55,34 @@ class Fusion:
 
 
 @dataclass(frozen=True)
+class Remembered:
+    """All that the live label of an utterance depends on beside the utterance: states of its speaker and of the dialogue, and what
+    its speaker's voice and vision usually show."""
+
+    speaker: States
+    dialogue: States
+    usual: Usual
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """Live logits [..., C]; `evidence` [..., C], the part of them that is voice's and vision's; and `contributions` [..., 3, C]:
+    what each mode adds to them, exactly: without the mode they would be less by that (of no meaning for a label from A(u))."""
+
+    logits: Tensor
+    evidence: Tensor
+    contributions: Tensor
+
+
+@dataclass(frozen=True)
 class DialogueLogits:
-    """Logits of whole dialogues, each [B, T, C]: what the live head said at once and what the reviser says later."""
+    """Logits of whole dialogues, each [B, T, C]: what the live head said at once and what the reviser says later; and the two parts
+    of the former, `words` in their dialogue and the `evidence` of voice and vision (0 for labels from A(u))."""
 
     live: Tensor
     revised: Tensor
+    words: Tensor
+    evidence: Tensor
 
 
 class EmotionNetwork(nn.Module):
@@ -73,6 +100,8 @@ class EmotionNetwork(nn.Module):
         self.mode_heads = nn.ModuleDict({mode: nn.Linear(configuration.width, classes) for mode in MODES})
         self.joint = JointEmbedding(configuration)
         self.fusion = fusion_of(configuration)
+        if configuration.weighs_evidence:
+            self.evidence = SignalEvidence(configuration)
         self.null_vector = nn.Parameter(torch.randn(configuration.width) * 0.1)
         self.context = ContextLSTM(configuration)
         self.live_head = LabelHead(configuration.width + 2 * configuration.context_hidden, configuration)
@@ -104,47 +133,111 @@ class EmotionNetwork(nn.Module):
         allowed = self.trained_modes & impute
         completed, availability = self.joint.complete(descriptors, modes, allowed)
         vector, weights = self.fusion(completed, availability)
+        vector = torch.where(modes.any(1)[:, None], vector, self.null_vector)
+        own = self.cross_attention(encoded, alone=True) if self.configuration.weighs_evidence else descriptors
+        mode_logits = {mode: self.mode_heads[mode](own[:, index]) for index, mode in enumerate(MODES)}
+        said = Said(
+            vector=vector,
+            words=torch.where(modes[:, :1], own[:, 0], self.null_vector),
+            # Detached: the heads say what is shown, and what that is worth as evidence is another question.
+            signals=torch.stack([mode_logits[mode] for mode in SIGNALS], 1).detach().log_softmax(-1),
+            modes=modes,
+        )
         return Fusion(
-            vector=torch.where(modes.any(1)[:, None], vector, self.null_vector),
+            vector=vector,
             weights=self._stream_weights(weights.mean(2), encoded.counts),
             present=encoded.counts > 0,
             modes=modes,
             imputed=~modes & (availability > 0),
-            mode_logits={mode: self.mode_heads[mode](descriptors[:, index]) for index, mode in enumerate(MODES)},
+            mode_logits=mode_logits,
             descriptors=descriptors,
             regions=encoded.regions,
             mode_weights=weights,
+            said=said.row(self.configuration),
         )
 
-    def step(self, vector: Tensor, speaker: States, dialogue: States) -> tuple[Tensor, States, States]:
-        """Live logits [B, C] of one utterance per dialogue, A(u) `vector` [B, d], and the states after it.
+    def step(self, row: Tensor, before: Remembered) -> tuple[Labelled, Remembered]:
+        """The live label of one utterance per dialogue, `row` [B, row_width], and what is remembered after it."""
+        said = Said.of(row, self.configuration)
+        words = self.live_head(said.words, before.speaker[0], before.dialogue[0])
+        evidence = self._evidence(said, before.usual)
+        after = Remembered(
+            speaker=self.context.speaker(said.vector, before.speaker),
+            dialogue=self.context.dialogue(said.vector, before.dialogue),
+            usual=before.usual.after(said.signals, said.modes[..., 1:]) if self.configuration.weighs_evidence else before.usual,
+        )
+        logits = self._joined(words, evidence.sum(-2), said.modes)
+        contributions = torch.cat([(logits - evidence.sum(-2))[..., None, :], evidence], -2)
+        return Labelled(logits, evidence.sum(-2), contributions), after
 
-        `speaker` and `dialogue` are the hidden and the cell states [B, h] of who speaks, and of the dialogue.
+    def revise(self, turns: Turns, rows: Tensor, speaking: Tensor, dialogue: Tensor, evidence: Tensor) -> Tensor:
+        """Revised logits [B, W, C] of the last W utterances, newest last.
+
+        `rows` [B, W, row_width] are theirs, `speaking` and `dialogue` the states [B, W, h] that they met live, and `evidence`
+        [B, W, C] what voice and vision added to their labels.
         """
-        dialogue = self.context.dialogue(vector, dialogue)
-        speaker = self.context.speaker(vector, speaker)
-        return self.live_head(vector, speaker[0], dialogue[0]), speaker, dialogue
+        said = Said.of(rows, self.configuration)
+        return self._joined(self.reviser(turns, said.words, (speaking, dialogue)), evidence, said.modes)
 
-    def revise(self, turns: Turns, speaking: Tensor, dialogue: Tensor) -> Tensor:
-        """Revised logits [B, W, C] of the last W utterances, newest last, from the live path's own states [B, W, h]."""
-        return self.reviser(turns, (speaking, dialogue))
-
-    def forward_dialogues(self, vectors: Tensor, speakers: Tensor, valid: Tensor, look_ahead: int | None = None) -> DialogueLogits:
+    def forward_dialogues(self, rows: Tensor, speakers: Tensor, valid: Tensor, look_ahead: int | None = None) -> DialogueLogits:
         """Whole padded dialogues at once, for training and offline use: what `step` and `revise` give one by one.
 
-        `vectors` [B, T, d], `speakers` [B, T] long (0..K−1 in each dialogue), `valid` [B, T] bool. `look_ahead`: how
+        `rows` [B, T, row_width], `speakers` [B, T] long (0..K−1 in each dialogue), `valid` [B, T] bool. `look_ahead`: how
         many later utterances the reviser has seen; None for all of them (the offline Bi-LSTM).
         """
-        turns = Turns(torch.where(valid[..., None], vectors, 0.0), speakers, valid, int(speakers.max()) + 1)
+        said = Said.of(torch.where(valid[..., None], rows, 0.0), self.configuration)
+        turns = Turns(said.vector, speakers, valid, int(speakers.max()) + 1)
         states = self.context.run(turns)
-        live = self.live_head(turns.vectors, *states)
-        if look_ahead is None or look_ahead >= vectors.shape[1] - 1:
-            return DialogueLogits(live, self.reviser(turns, states))
-        return DialogueLogits(live, self.reviser.truncated(turns, states, look_ahead))
+        words = self.live_head(said.words, *states)
+        evidence = self._evidence_over(said, turns)
+        if look_ahead is None or look_ahead >= rows.shape[1] - 1:
+            revised = self.reviser(turns, said.words, states)
+        else:
+            revised = self.reviser.truncated(turns, said.words, states, look_ahead)
+        return DialogueLogits(
+            self._joined(words, evidence, said.modes), self._joined(revised, evidence, said.modes), words=words, evidence=evidence
+        )
 
-    def probabilities(self, logits: Tensor) -> Tensor:
-        """Calibrated probabilities [..., C] of live or revised logits, in double precision."""
-        return torch.softmax(logits.double() / self.configuration.temperature, -1)
+    def _evidence(self, said: Said, usual: Usual) -> Tensor:
+        """What each signal adds to the logits, [..., 2, C]."""
+        if self.configuration.weighs_evidence:
+            found: Tensor = self.evidence(said.signals, said.modes[..., 1:], usual)
+            return found
+        return said.vector.new_zeros(*said.vector.shape[:-1], len(SIGNALS), len(self.configuration.classes))
+
+    def _joined(self, words: Tensor, evidence: Tensor, modes: Tensor) -> Tensor:
+        """Log-odds of the words and of voice and vision together, all [..., C]; `modes` [..., 3] bool.
+
+        Without words the label is what is shown, whatever is usually said; without anything it is what the dialogue lets expect.
+        """
+        if not self.configuration.weighs_evidence:
+            return words
+        shown = modes[..., 1:].any(-1) & ~modes[..., 0]
+        return torch.where(shown[..., None], 0.0, words) + evidence
+
+    def _evidence_over(self, said: Said, turns: Turns) -> Tensor:
+        """What the signals add to the logits of whole dialogues [B, T, C], each speaker's against their own past."""
+        if not self.configuration.weighs_evidence:
+            return self._evidence(said, Usual(said.signals, said.signals)).sum(-2)
+        batch, length, signals, classes = said.signals.shape
+        usual = Usual(
+            said.signals.new_zeros(batch, turns.seats, signals, classes), said.signals.new_zeros(batch, turns.seats, signals)
+        )
+        seats = torch.arange(turns.seats, device=turns.speakers.device) == turns.speakers[..., None]
+        met: list[Usual] = []
+        rows = torch.arange(batch, device=turns.speakers.device)
+        for place in range(length):
+            speaker = turns.speakers[:, place]
+            met.append(Usual(usual.mean[rows, speaker], usual.count[rows, speaker]))
+            present = said.modes[:, place, None, 1:] & (seats[:, place] & turns.valid[:, place, None])[..., None]
+            usual = usual.after(said.signals[:, place, None].expand(-1, turns.seats, -1, -1), present)
+        every = Usual(torch.stack([one.mean for one in met], 1), torch.stack([one.count for one in met], 1))
+        return self._evidence(said, every).sum(-2)
+
+    def probabilities(self, logits: Tensor, modes: Tensor) -> Tensor:
+        """Calibrated probabilities [..., C], in double precision, of live or revised logits of utterances with `modes` [..., 3]."""
+        temperatures = torch.tensor(self.configuration.temperatures, dtype=torch.float64, device=logits.device)
+        return torch.softmax(logits.double() / temperatures[mode_set(modes)][..., None], -1)
 
     def _stream_weights(self, weights: Tensor, counts: Tensor) -> Tensor:
         """Mode weights [B, 3] to stream weights [B, 4]: face and body share by valid tokens, evenly where both are imputed."""
@@ -152,6 +245,11 @@ class EmotionNetwork(nn.Module):
         tokens = torch.where(counts[:, 2:].sum(1, keepdim=True) > 0, counts[:, 2:], trained).to(weights.dtype)
         share = tokens / tokens.sum(1, keepdim=True).clamp(min=1)
         return torch.cat([weights[:, :2], weights[:, 2:] * share], 1)
+
+
+def mode_set(modes: Tensor) -> Tensor:
+    """The number of each set of `modes` [..., 3] bool: bit k stands for mode k; long [...]."""
+    return (modes.long() << torch.arange(len(MODES), device=modes.device)).sum(-1)
 
 
 def pad_dialogues(vectors: Tensor, lengths: Sequence[int]) -> tuple[Tensor, Tensor]:

@@ -5,8 +5,10 @@ import torch
 from torch import Tensor
 
 from emotrack.model.context import Turns
-from emotrack.model.memory import Floats, SpeakerMemory
-from emotrack.model.network import EmotionNetwork
+from emotrack.model.evidence import Usual
+from emotrack.model.memory import Floats, LabelLogits, SpeakerMemory
+from emotrack.model.network import EmotionNetwork, Remembered
+from emotrack.model.said import Said
 from emotrack.model.state import ContextState
 
 
@@ -21,25 +23,35 @@ class PlainContext:
         self._network = network
 
     @torch.inference_mode()
-    def step(self, vector: Floats, memory: SpeakerMemory) -> tuple[Floats, SpeakerMemory]:
+    def step(self, row: Floats, memory: SpeakerMemory) -> tuple[LabelLogits, SpeakerMemory]:
         """See `ContextNetwork.step`."""
-        logits, speaker, dialogue = self._network.step(
-            self._row(vector),
-            (self._row(memory.speaker_hidden), self._row(memory.speaker_cell)),
-            (self._row(memory.dialogue_hidden), self._row(memory.dialogue_cell)),
-        )
-        after = SpeakerMemory(*(state[0].cpu().numpy() for state in (*dialogue, *speaker)))
-        return logits[0].cpu().numpy(), after
+        label, after = self._network.step(self._row(row), remembered(memory, 1, self._network.null_vector.device))
+        parts = (label.logits, label.evidence, label.contributions)
+        states = (*after.dialogue, *after.speaker, after.usual.mean, after.usual.count)
+        return LabelLogits(*(part[0].cpu().numpy() for part in parts)), SpeakerMemory(*(state[0].cpu().numpy() for state in states))
 
     @torch.inference_mode()
     def revise(self, state: ContextState) -> Floats:
         """See `ContextNetwork.revise`."""
-        seats = len(state.speaker_hidden)
-        turns = Turns(self._row(state.ring_vectors), self._row(state.ring_speakers), self._row(state.ring_valid), seats)
-        logits: Floats = (
-            self._network.revise(turns, self._row(state.ring_speaking), self._row(state.ring_dialogue))[0].cpu().numpy()
-        )
+        rows = self._row(state.ring_rows)
+        vectors = Said.of(rows, self.configuration).vector
+        turns = Turns(vectors, self._row(state.ring_speakers), self._row(state.ring_valid), len(state.speaker_hidden))
+        beside = (self._row(part) for part in (state.ring_speaking, state.ring_dialogue, state.ring_evidence))
+        logits: Floats = self._network.revise(turns, rows, *beside)[0].cpu().numpy()
         return logits
 
     def _row(self, array: np.ndarray) -> Tensor:
         return torch.from_numpy(np.array(array))[None].to(self._network.null_vector.device)
+
+
+def remembered(memory: SpeakerMemory, rows: int, device: torch.device) -> Remembered:
+    """The same memory for each of `rows` utterances, as the network takes it."""
+
+    def repeated(array: np.ndarray) -> Tensor:
+        return torch.from_numpy(np.array(array)).expand(rows, *array.shape).to(device)
+
+    return Remembered(
+        speaker=(repeated(memory.speaker_hidden), repeated(memory.speaker_cell)),
+        dialogue=(repeated(memory.dialogue_hidden), repeated(memory.dialogue_cell)),
+        usual=Usual(repeated(memory.usual), repeated(memory.usual_count)),
+    )

@@ -16,11 +16,11 @@ from emotrack.model.state import ContextState
 
 @dataclass(frozen=True)
 class Heard:
-    """One committed utterance: its name, its speaker and its fused vector A(u) [d]."""
+    """One committed utterance: its name, its speaker and its row [row_width]."""
 
     utterance: str
     speaker: str
-    vector: Floats
+    row: Floats
 
 
 class _Meta(BaseModel):
@@ -29,7 +29,7 @@ class _Meta(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     format: Literal["emotrack dialogue"] = "emotrack dialogue"
-    version: Literal[2] = 2
+    version: Literal[3] = 3
     seats: list[tuple[str, int]]
     history: list[tuple[str, str]]
 
@@ -45,8 +45,8 @@ class SavedDialogue:
     def of(cls, state: ContextState, seats: Mapping[str, int], history: Collection[Heard]) -> "SavedDialogue":
         """Copies a dialogue's parts."""
         arrays = {f"state.{name}": array.copy() for name, array in state.to_arrays().items()}
-        width = state.ring_vectors.shape[1]
-        arrays["history"] = np.concatenate([np.zeros((0, width), np.float32), *(heard.vector[None] for heard in history)])
+        width = state.ring_rows.shape[1]
+        arrays["history"] = np.concatenate([np.zeros((0, width), np.float32), *(heard.row[None] for heard in history)])
         meta = _Meta(seats=list(seats.items()), history=[(heard.utterance, heard.speaker) for heard in history])
         return cls(arrays, meta.model_dump(mode="json"))
 
@@ -63,10 +63,10 @@ class SavedDialogue:
             raise UserError("The saved dialogue seats its speakers twice or out of range: start a new session.")
         arrays = dict(self.arrays)
         history = arrays.pop("history", np.zeros(0))
-        if history.shape != (len(meta.history), configuration.width) or history.dtype != np.float32:
+        if history.shape != (len(meta.history), configuration.row_width) or history.dtype != np.float32:
             raise UserError(
                 "The saved dialogue's history does not go with this network: restore it with the bundle it was saved with."
             )
         state = {name.removeprefix("state."): array for name, array in arrays.items()}
-        heard = [Heard(*names, vector.copy()) for names, vector in zip(meta.history, history, strict=True)]
+        heard = [Heard(*names, row.copy()) for names, row in zip(meta.history, history, strict=True)]
         return ContextState.from_arrays(state, configuration, speakers), seats, heard

@@ -12,30 +12,35 @@ from numpy.typing import NDArray
 
 from emotrack.model.configuration import NetworkConfiguration
 from emotrack.model.errors import UserError
-from emotrack.model.memory import Floats, SpeakerMemory
+from emotrack.model.memory import Floats, LabelLogits, SpeakerMemory
 
 
 @dataclass(frozen=True)
 class ContextState:
-    """`dialogue_hidden`, `dialogue_cell` [h]; `speaker_hidden`, `speaker_cell` [K, h]; the ring of the last W utterances, newest
-    last: `ring_vectors` [W, d], `ring_speakers` int64 [W], and the live path's own states after each of them `ring_dialogue`,
-    `ring_speaking` [W, h]; `count` int64 [], utterances committed since the beginning.
+    """`dialogue_hidden`, `dialogue_cell` [h]; `speaker_hidden`, `speaker_cell` [K, h]; what speakers usually show, `speaker_usual`
+    [K, 2, C] and `speaker_usual_count` [K, 2]; the ring of the last W utterances, newest last: `ring_rows` [W, row_width],
+    `ring_speakers` int64 [W], the live path's own states that each of them met, `ring_dialogue`, `ring_speaking` [W, h], and the
+    evidence in its label, `ring_evidence` [W, C]; `count` int64 [], utterances committed since the beginning.
     """
 
     dialogue_hidden: Floats
     dialogue_cell: Floats
     speaker_hidden: Floats
     speaker_cell: Floats
-    ring_vectors: Floats
+    speaker_usual: Floats
+    speaker_usual_count: Floats
+    ring_rows: Floats
     ring_speakers: NDArray[np.int64]
     ring_dialogue: Floats
     ring_speaking: Floats
+    ring_evidence: Floats
     count: NDArray[np.int64]
 
     @classmethod
     def initial(cls, configuration: NetworkConfiguration, speakers: int) -> "ContextState":
         """The state before any utterance."""
-        window, width, hidden = configuration.window, configuration.width, configuration.context_hidden
+        window, hidden = configuration.window, configuration.context_hidden
+        signals, classes = configuration.usual_shape
 
         def zeros(*shape: int) -> Floats:
             return np.zeros(shape, np.float32)
@@ -45,10 +50,13 @@ class ContextState:
             dialogue_cell=zeros(hidden),
             speaker_hidden=zeros(speakers, hidden),
             speaker_cell=zeros(speakers, hidden),
-            ring_vectors=zeros(window, width),
+            speaker_usual=zeros(speakers, signals, classes),
+            speaker_usual_count=zeros(speakers, signals),
+            ring_rows=zeros(window, configuration.row_width),
             ring_speakers=np.zeros(window, np.int64),
             ring_dialogue=zeros(window, hidden),
             ring_speaking=zeros(window, hidden),
+            ring_evidence=zeros(window, classes),
             count=np.zeros((), np.int64),
         )
 
@@ -59,29 +67,41 @@ class ContextState:
 
     def memory(self, speaker: int) -> SpeakerMemory:
         """What the label of an utterance by this speaker depends on."""
-        return SpeakerMemory(self.dialogue_hidden, self.dialogue_cell, self.speaker_hidden[speaker], self.speaker_cell[speaker])
+        return SpeakerMemory(
+            self.dialogue_hidden,
+            self.dialogue_cell,
+            self.speaker_hidden[speaker],
+            self.speaker_cell[speaker],
+            self.speaker_usual[speaker],
+            self.speaker_usual_count[speaker],
+        )
 
-    def commit(self, vector: Floats, speaker: int, after: SpeakerMemory) -> "ContextState":
-        """Takes one utterance into the ring, with the states `after` it."""
-        return ContextState(
+    def commit(self, row: Floats, speaker: int, label: LabelLogits, after: SpeakerMemory) -> "ContextState":
+        """Takes one utterance into the ring, with its live `label`, and remembers what is so `after` it."""
+        return replace(
+            self.with_speaker(speaker, after),
             dialogue_hidden=after.dialogue_hidden,
             dialogue_cell=after.dialogue_cell,
-            speaker_hidden=_with_row(self.speaker_hidden, speaker, after.speaker_hidden),
-            speaker_cell=_with_row(self.speaker_cell, speaker, after.speaker_cell),
-            ring_vectors=_pushed(self.ring_vectors, vector),
+            ring_rows=_pushed(self.ring_rows, row),
             ring_speakers=_pushed(self.ring_speakers, np.int64(speaker)),
-            ring_dialogue=_pushed(self.ring_dialogue, after.dialogue_hidden),
-            ring_speaking=_pushed(self.ring_speaking, after.speaker_hidden),
+            ring_dialogue=_pushed(self.ring_dialogue, self.dialogue_hidden),
+            ring_speaking=_pushed(self.ring_speaking, self.speaker_hidden[speaker]),
+            ring_evidence=_pushed(self.ring_evidence, label.evidence),
             count=np.asarray(self.count + 1),
         )
 
-    def without_speaker(self, speaker: int) -> "ContextState":
+    def without_speaker(self, speaker: int, configuration: NetworkConfiguration) -> "ContextState":
         """The state with one speaker forgotten."""
-        blank = np.float32(0)
+        return self.with_speaker(speaker, SpeakerMemory.blank(configuration))
+
+    def with_speaker(self, speaker: int, memory: SpeakerMemory) -> "ContextState":
+        """The state with what is remembered of one speaker."""
         return replace(
             self,
-            speaker_hidden=_with_row(self.speaker_hidden, speaker, blank),
-            speaker_cell=_with_row(self.speaker_cell, speaker, blank),
+            speaker_hidden=_with_row(self.speaker_hidden, speaker, memory.speaker_hidden),
+            speaker_cell=_with_row(self.speaker_cell, speaker, memory.speaker_cell),
+            speaker_usual=_with_row(self.speaker_usual, speaker, memory.usual),
+            speaker_usual_count=_with_row(self.speaker_usual_count, speaker, memory.usual_count),
         )
 
     def to_arrays(self) -> dict[str, np.ndarray]:
@@ -116,7 +136,7 @@ def _pushed(ring: np.ndarray, newest: np.ndarray | np.int64) -> np.ndarray:
     return np.concatenate([ring[1:], np.asarray(newest, ring.dtype)[None]])
 
 
-def _with_row(rows: np.ndarray, index: int, row: np.ndarray | np.float32) -> np.ndarray:
+def _with_row(rows: np.ndarray, index: int, row: np.ndarray) -> np.ndarray:
     changed = rows.copy()
     changed[index] = row
     return changed

@@ -115,7 +115,7 @@ class Conclusions:
         utterance.last_partial = now
         guess = self._assigner.guess(self._feeds[utterance.feed].name)
         answer = self._answers.so_far(utterance, guess.id, now)
-        values = self._labeller.preview(answer, guess.id)
+        answer, values = self._labeller.preview(answer, guess.id)
         timing = Timing(encode=_ms(answer.encode_ms), head=_ms(answer.head_ms))
         self._publish(utterance, "partial", now, guess, answer, values, timing)
 
@@ -167,7 +167,7 @@ class Conclusions:
         if reason == FAILED:
             self._tell_failure(utterance)
         memory = None if self._observe is None else self._labeller.memory(speaker.id)
-        values = self._labeller.commit(utterance.number, answer, speaker.id)
+        answer, values = self._labeller.commit(utterance.number, answer, speaker.id)
         place = self._answers.conversation.commit(speaker.id, answer.evidence.words)
         timing = self._timing(utterance, answer, began)
         message = self._publish(utterance, "final", utterance.end, speaker, answer, values, timing)
@@ -198,7 +198,7 @@ class Conclusions:
         number = pending.utterance.number
         speaker = self._published[number].speaker.id
         answer = self._answers.completed(pending.answer, transcript, speaker, pending.place)
-        live = self._labeller.amend(number, answer)
+        answer, live = self._labeller.amend(number, answer)
         revised = self._labeller.revised()
         values = revised.pop(number, live)
         if answer.evidence.words is not None:

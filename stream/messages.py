@@ -112,7 +112,8 @@ class ModalityState(Part, frozen=True, kw_only=True):
     imputed: bool
     """Whether it is missing and the joint embedding stands in for it."""
     weight: Probability
-    """Its share in the fusion: all sum to 1, or are 0 when the label is a guess from the dialogue alone."""
+    """Its share in the label, by how much the odds of the label would change without it: all sum to 1, or are 0 when the label is
+    a guess from the dialogue alone."""
     reason: Text | None
     """Why it is not present; null when it is."""
 

@@ -109,7 +109,9 @@ def drawn(matching: MatchSettings) -> str:
   from people that the voice and face networks have not learnt from, in dev and test from others again. People in
   conversation show less than actors do: a voice shows the label for {voice.label:.0%} of the utterances, nothing (neutral)
   for {voice.nothing:.0%}, and any class for the rest; a face, drawn on its own, {face.label:.0%} and {face.nothing:.0%};
-  in a track that shows the label {1 - matching.pictures:.0%} of the pictures are neutral.
+  in a track that shows the label {1 - matching.pictures:.0%} of the pictures are neutral. Of the speakers
+  {matching.habitual:.0%} have a habit of the face, and as many one of the voice: they show one class again and again, whatever
+  the label.
   These shares are a judgement, not a measurement."""
 
 
@@ -124,7 +126,8 @@ def on_dev(dev: OnDev) -> str:
     )
     return f"""## On dev
 
-Weighted F1 {dev.weighted_f1:.2f}. {shuffled}Temperature of the labels, fitted on dev: {dev.temperature:.3f}. The joint
+Weighted F1 {dev.weighted_f1:.2f}. {shuffled}Temperatures of the labels, fitted on dev for each set of modes
+(nothing, T, A, T+A, V, T+V, A+V, T+A+V): {", ".join(f"{one:.2f}" for one in dev.temperatures)}. The joint
 embedding adds no information; its reliance on what it reconstructs, for each missing mode and subset present, is
 {", ".join(f"{one:.3f}" for one in dev.reliance)} (0: not at all).
 """
@@ -181,7 +184,8 @@ OF_DRAWN = (
 ALWAYS = (
     "Contempt has no class.",
     "Faces turned far to the side, small, dark or covered are outside what the face network has seen.",
-    "Valence and arousal are not estimated.",
+    "Valence and arousal are the coordinates of the seven emotions (Russell and Mehrabian 1977), weighed by their probabilities: "
+    "no more is known of them than of the label.",
 )
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from emotrack.model.batch import UtteranceBatch, collate
 from emotrack.model.configuration import Stream, StreamWidths
-from emotrack.training.matching import MatchedPool
+from emotrack.training.matching import NEUTRAL, MatchedPool
 
 Tokens = Mapping[Stream, NDArray[np.floating]]
 
@@ -33,16 +33,23 @@ class ReadDialogue:
 
 @dataclass(frozen=True, slots=True)
 class DialogueBatch:
-    """Dialogues in one batch: utterances of all of them in a row, `labels` and `speakers` long [n], and their `lengths`."""
+    """Dialogues in one batch: utterances of all of them in a row, `labels` and `speakers` long [n], and their `lengths`.
+
+    `shown` long [n, 2]: what voice and face show by themselves, which for recordings is taken to be the label; -1 for what is not
+    known.
+    """
 
     utterances: UtteranceBatch
     labels: torch.Tensor
     speakers: torch.Tensor
     lengths: tuple[int, ...]
+    shown: torch.Tensor
 
     def to(self, device: torch.device | str) -> "DialogueBatch":
         """The batch on another device."""
-        return DialogueBatch(self.utterances.to(device), self.labels.to(device), self.speakers.to(device), self.lengths)
+        return DialogueBatch(
+            self.utterances.to(device), self.labels.to(device), self.speakers.to(device), self.lengths, self.shown.to(device)
+        )
 
 
 def number_speakers(names: Sequence[str]) -> NDArray[np.int64]:
@@ -56,15 +63,20 @@ def batch_dialogues(
 ) -> DialogueBatch:
     """Put dialogues into one batch; with a `pool`, every labelled utterance gets a voice and a face drawn for its label."""
     rows: list[dict[Stream, NDArray[np.floating] | None]] = []
+    shown: list[tuple[int, int]] = []
     for dialogue in dialogues:
-        for tokens, label in zip(dialogue.tokens, dialogue.labels.tolist(), strict=True):
+        labels, speakers = dialogue.labels.tolist(), dialogue.speakers.tolist()
+        drawn = pool.draw([max(label, NEUTRAL) for label in labels], speakers, random) if pool is not None else None
+        for place, (tokens, label) in enumerate(zip(dialogue.tokens, labels, strict=True)):
             row: dict[Stream, NDArray[np.floating] | None] = dict(tokens)
-            if pool is not None and label >= 0:
-                row |= {"audio": pool.voice(label, random), "face": pool.face(label, random)}
+            if drawn is not None and label >= 0:
+                row |= {"audio": drawn[place].voice, "face": drawn[place].face}
             rows.append(row)
+            shown.append((label, label) if drawn is None or label < 0 else drawn[place].shown)
     return DialogueBatch(
         utterances=collate(rows, widths),
         labels=torch.from_numpy(np.concatenate([dialogue.labels for dialogue in dialogues])),
         speakers=torch.from_numpy(np.concatenate([dialogue.speakers for dialogue in dialogues])),
         lengths=tuple(len(dialogue.labels) for dialogue in dialogues),
+        shown=torch.tensor(shown),
     )

@@ -1,7 +1,7 @@
 """What a trained network says of held-out dialogues: by the modes it may use, live, revised and offline; and its calibration."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from emotrack.model.batch import TokenStream, UtteranceBatch
-from emotrack.model.configuration import STREAMS, NetworkConfiguration, Stream, StreamWidths
+from emotrack.model.configuration import MODE_SETS, MODES, STREAM_MODES, STREAMS, NetworkConfiguration, Stream, StreamWidths
 from emotrack.model.network import EmotionNetwork
 from emotrack.training.dialogues import DialogueBatch, ReadDialogue, batch_dialogues
 from emotrack.training.losses import UNLABELLED
@@ -54,11 +54,12 @@ class DialogueSet:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Logits [n, c] of all labelled utterances of a set, by the live head and by the reviser, and their labels [n]."""
+    """Logits [n, c] of all labelled utterances of a set, by the live head and by the reviser, their labels [n] and modes [n, 3]."""
 
     live: Tensor
     revised: Tensor
     labels: Tensor
+    modes: Tensor
 
 
 @torch.no_grad()
@@ -72,18 +73,20 @@ def outcome(
 ) -> Outcome:
     """Run the network on `held` with only `streams`; `shuffled` names one whose rows change places within each batch."""
     device = network.null_vector.device
-    live, revised = [], []
+    live, revised, modes = [], [], []
     for number, batch in enumerate(held.batches):
         utterances = only(batch.utterances, streams, network.configuration, absent)
         if shuffled is not None:
             utterances = shuffle(utterances, shuffled, number)
-        batch = DialogueBatch(utterances, batch.labels, batch.speakers, batch.lengths).to(device)
-        logits, valid = in_context(network, network.fuse(batch.utterances, absent == "joint"), batch, look_ahead)
+        batch = replace(batch, utterances=utterances).to(device)
+        fusion = network.fuse(batch.utterances, absent == "joint")
+        logits, valid = in_context(network, fusion, batch, look_ahead)
         labelled = batch.labels != UNLABELLED
         live.append(logits.live[valid][labelled].cpu())
         revised.append(logits.revised[valid][labelled].cpu())
+        modes.append(fusion.modes[labelled].cpu())
     labels = held.labels
-    return Outcome(torch.cat(live), torch.cat(revised), labels[labels != UNLABELLED].cpu())
+    return Outcome(torch.cat(live), torch.cat(revised), labels[labels != UNLABELLED].cpu(), torch.cat(modes))
 
 
 def only(
@@ -110,9 +113,9 @@ def shuffle(utterances: UtteranceBatch, shuffled: Stream, seed: int) -> Utteranc
     return UtteranceBatch(**{**streams, shuffled: TokenStream(moved.values[order], moved.mask[order])})
 
 
-def measure(network: EmotionNetwork, logits: Tensor, labels: Tensor) -> Figures:
-    """Figures of calibrated logits [n, c] against labels [n]."""
-    return figures(network.probabilities(logits).numpy(), labels.numpy(), network.configuration.classes)
+def measure(network: EmotionNetwork, logits: Tensor, result: Outcome) -> Figures:
+    """Figures of calibrated logits [n, c], which are live or revised ones of `result`, against its labels."""
+    return figures(network.probabilities(logits, result.modes).numpy(), result.labels.numpy(), network.configuration.classes)
 
 
 def score(
@@ -142,8 +145,18 @@ def best_temperature(logits: Tensor, labels: Tensor) -> float:
     return float(np.exp(minimize_scalar(surprise, bounds=(-1.5, 1.5), method="bounded").x))
 
 
-def calibrated(network: EmotionNetwork, held: DialogueSet, streams: Collection[Stream] = TEXT) -> NetworkConfiguration:
-    """The network's configuration with the temperature that fits its live labels from `streams`."""
-    result = outcome(network, held, streams)
-    temperature = round(best_temperature(result.live, result.labels), 4)
-    return network.configuration.model_copy(update={"temperature": temperature})
+def calibrated(network: EmotionNetwork, held: DialogueSet) -> NetworkConfiguration:
+    """The network's configuration with the temperature for every set of modes that fits its live labels from them.
+
+    A set that holds a mode which was never trained has the temperature of the others in it.
+    """
+    trained = network.configuration.trained
+    usable = sum(1 << index for index, mode in enumerate(MODES) if mode in {STREAM_MODES[stream] for stream in trained})
+    fitted = {}
+    for number in range(MODE_SETS):
+        if number & usable == number:
+            streams = [stream for stream in trained if number >> MODES.index(STREAM_MODES[stream]) & 1]
+            result = outcome(network, held, streams)
+            fitted[number] = round(best_temperature(result.live, result.labels), 4)
+    temperatures = tuple(fitted[number & usable] for number in range(MODE_SETS))
+    return network.configuration.model_copy(update={"temperatures": temperatures})

@@ -18,6 +18,12 @@ def class_weights(labels: np.ndarray, classes: int, power: float) -> Tensor:
     return torch.tensor(weights * counts.sum() / (weights * counts).sum(), dtype=torch.float32)
 
 
+def class_shares(labels: np.ndarray, classes: int) -> Tensor:
+    """Share of each class among `labels`, float [classes]; none is 0, as if each had been seen once more."""
+    counts = np.bincount(labels[labels != UNLABELLED], minlength=classes) + 1.0
+    return torch.tensor(counts / counts.sum(), dtype=torch.float32)
+
+
 def soft_cross_entropy(logits: Tensor, shares: Tensor) -> Tensor:
     """Mean cross-entropy of logits [B, c] against a distribution for each row, shares [B, c]."""
     return -(shares * log_softmax(logits, dim=-1)).sum(dim=-1).mean()
@@ -32,9 +38,9 @@ def focal(logits: Tensor, labels: Tensor, gamma: float) -> Tensor:
 def focal_over_modes(mode_logits: dict[str, Tensor], modes: Tensor, labels: Tensor, gamma: float) -> Tensor:
     """L_fl: the focal terms of the modes present, averaged over them in each row, then over the rows with any.
 
-    `mode_logits`: [B, c] for each mode in order; `modes` [B, m] bool; `labels` [B] long.
+    `mode_logits`: [B, c] for each mode in order; `modes` [B, m] bool; `labels` [B, m] long, what each mode is to name.
     """
-    terms = torch.stack([focal(logits, labels, gamma) for logits in mode_logits.values()], dim=1)
+    terms = torch.stack([focal(given, labels[:, mode], gamma) for mode, given in enumerate(mode_logits.values())], dim=1)
     rows = torch.where(modes, terms, 0.0).sum(dim=1) / modes.sum(dim=1).clamp(min=1)
     return rows.sum() / modes.any(dim=1).sum().clamp(min=1)
 

@@ -9,14 +9,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from emotrack.model.configuration import MODES, STREAM_MODES, STREAMS, NetworkConfiguration, Stream
+from emotrack.model.configuration import MODE_SETS, MODES, STREAM_MODES, STREAMS, NetworkConfiguration, Stream
 from emotrack.model.errors import UserError
 from emotrack.model.joint_fitting import fit_joint_embedding
 from emotrack.model.network import EmotionNetwork
 from emotrack.training.dialogues import DialogueBatch, ReadDialogue, batch_dialogues
 from emotrack.training.evaluation import DialogueSet, score
 from emotrack.training.features.store import Store, open_store
-from emotrack.training.losses import UNLABELLED, class_weights
+from emotrack.training.losses import UNLABELLED, class_shares, class_weights
 from emotrack.training.matching import MatchedPool
 from emotrack.training.network_settings import NetworkTraining
 from emotrack.training.objective import losses, mode_masks
@@ -38,7 +38,7 @@ class NetworkData:
 
 def stores_of(settings: NetworkTraining) -> list[Store]:
     """The stores that a network learns from, that of the dialogues first."""
-    return [open_store(path) for path in (settings.store, settings.voices, settings.faces) if path is not None]
+    return [open_store(path) for path in (settings.store, *settings.voices, settings.faces) if path is not None]
 
 
 def fingerprint(settings: NetworkTraining, seed: int) -> str:
@@ -56,27 +56,27 @@ def read_data(settings: NetworkTraining) -> tuple[NetworkData, NetworkConfigurat
     Raises `UserError` where a store is missing, damaged or without labels, only one of `voices` and `faces` is given, or both are
     for dialogues that have sound or pictures of their own.
     """
-    if (settings.voices is None) != (settings.faces is None):
+    if bool(settings.voices) != (settings.faces is not None):
         raise UserError("voices and faces are drawn together: set both, or neither.")
     store = with_held_out(open_store(settings.store), settings.held_out)
-    drawn = [open_store(path) for path in (settings.voices, settings.faces) if path is not None]
+    drawn = [open_store(path) for path in (*settings.voices, settings.faces) if path is not None]
     own = [stream for stream, rows in store.manifest.present.items() if rows and stream != "text"]
     if drawn and own:
         raise UserError(
             f"The dialogues in {settings.store} have {' and '.join(own)} of their own, which drawn ones would replace: "
-            "add --set voices=null --set faces=null."
+            "add --set voices=[] --set faces=null."
         )
     configuration = settings.network.model_copy(
         update={
             "widths": widths_of(store, *drawn),
             "trained": trained_of(store, *drawn),
             "classes": store.manifest.classes,
-            "temperature": 1.0,
+            "temperatures": (1.0,) * MODE_SETS,
         }
     )
 
     def pool(split: str) -> MatchedPool | None:
-        return read_pool(drawn[0], drawn[1], configuration.classes, split, settings.matching) if drawn else None
+        return read_pool(drawn[:-1], drawn[-1], configuration.classes, split, settings.matching) if drawn else None
 
     read = {split: read_dialogues(store, split) for split in ("train", "dev")}
     for split, dialogues in read.items():
@@ -111,6 +111,7 @@ class NetworkTask:
         self._device = device
         labels = np.concatenate([dialogue.labels for dialogue in data.train])
         self._weights = class_weights(labels, len(configuration.classes), settings.objective.class_balance).to(device)
+        self._prior = class_shares(labels, len(configuration.classes)).to(device)
 
     def batches(self, epoch: int) -> Iterator[tuple[DialogueBatch, Tensor, int | None]]:
         """All dialogues once in random order, the modes that each utterance may use, and the reviser's look-ahead."""
@@ -130,7 +131,7 @@ class NetworkTask:
         """The objective's terms."""
         dialogues, masks, look_ahead = batch
         with torch.autocast(self._device, torch.bfloat16, enabled=self._device == "cuda"):
-            return losses(self.network, dialogues, masks, look_ahead, self._weights, self._settings.objective)
+            return losses(self.network, dialogues, masks, look_ahead, self._weights, self._prior, self._settings.objective)
 
     def groups(self, rate: float) -> list[dict[str, Any]]:
         """All parameters move alike."""

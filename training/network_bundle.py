@@ -25,14 +25,14 @@ def save_network(
     """Write the bundle of a trained network to `folder`; gives its identifier.
 
     A stream whose rows can change places on dev without loss is masked from then on, but the most useful one stays; JE stays where
-    it helps on dev; the temperature is fitted on dev.
+    it helps on dev; the temperatures are fitted on dev.
     """
     trained = network.configuration.trained
     costs = shuffling_costs(network, data.dev, trained) if len(trained) > 1 else {}
     useful = tuple(stream for stream in trained if costs.get(stream, 1.0) > 0) or (max(trained, key=costs.__getitem__),)
     network.configuration = network.configuration.model_copy(update={"trained": useful})
     choose_reliance(network, data.dev)
-    network.configuration = calibrated(network, data.dev, ("text",) if "text" in useful else useful)
+    network.configuration = calibrated(network, data.dev)
     stores = stores_of(settings)
     described_by = encoder_notes(stores)
     parts, training = encoder_parts(settings, described_by)
@@ -43,7 +43,7 @@ def save_network(
             "weighted_f1": round(score(network, data.dev, useful), 2),
             "weighted_f1_lost_when_shuffled": costs,
             "reliance": [round(float(one), 3) for one in network.joint.reliance.detach()],
-            "temperature": network.configuration.temperature,
+            "temperatures": list(network.configuration.temperatures),
         },
         "matching": asdict(settings.matching) if data.pool is not None else None,
     }

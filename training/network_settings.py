@@ -1,9 +1,9 @@
 """How the network is to be trained; importing it brings no torch along, so that what has been trained is recognised at once."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from typing_extensions import Self
 
 from emotrack.model.configuration import NetworkConfiguration
@@ -34,6 +34,8 @@ class Objective(BaseModel):
     """λ_J, Jensen–Shannon."""
     joint_reconstruction: float = Field(1.0, ge=0)
     """λ_r."""
+    evidence: float = Field(1.0, ge=0)
+    """Cross-entropy of what voice and vision say without any words, where they are evidence."""
     masked: float = Field(0.5, ge=0, le=1)
     """Probability that an utterance is learnt from a random non-empty subset of the modes rather than from all."""
     class_balance: float = Field(0.3, ge=0, le=1)
@@ -43,7 +45,7 @@ class Objective(BaseModel):
 
     @model_validator(mode="after")
     def _teaches(self) -> Self:
-        if not any((self.live, self.revised, self.focal, self.nce, self.joint)):
+        if not any((self.live, self.revised, self.focal, self.nce, self.joint, self.evidence)):
             raise ValueError("every term is switched off")
         return self
 
@@ -56,8 +58,8 @@ class NetworkTraining(Training):
     """Dialogues, with the tokens of the streams that the corpus has."""
     held_out: int | None = Field(None, ge=1, le=5)
     """Session of IEMOCAP that is tested on in place of the fifth: 1 to 5 are its folds."""
-    voices: Path | None = None
-    """Acted speech to draw voices from by label, for dialogues without sound."""
+    voices: Annotated[tuple[Path, ...], BeforeValidator(lambda given: given if isinstance(given, list | tuple) else [given])] = ()
+    """Stores of acted and of ordinary speech to draw voices from by label, for dialogues without sound; one or several."""
     faces: Path | None = None
     """Photographs to draw faces from by label, for dialogues without pictures."""
     encoders: Path | None = None

@@ -30,30 +30,46 @@ def in_context(
     network: EmotionNetwork, fusion: Fusion, batch: DialogueBatch, look_ahead: int | None
 ) -> tuple[DialogueLogits, Tensor]:
     """Logits of the batch's dialogues [B, T, c] and which places hold an utterance, bool [B, T]."""
-    vectors, valid = pad_dialogues(fusion.vector, batch.lengths)
+    rows, valid = pad_dialogues(fusion.said, batch.lengths)
     speakers, _ = pad_dialogues(batch.speakers, batch.lengths)
-    return network.forward_dialogues(vectors, speakers, valid, look_ahead), valid
+    return network.forward_dialogues(rows, speakers, valid, look_ahead), valid
 
 
 def losses(
-    network: EmotionNetwork, batch: DialogueBatch, masks: Tensor, look_ahead: int | None, weights: Tensor, objective: Objective
+    network: EmotionNetwork,
+    batch: DialogueBatch,
+    masks: Tensor,
+    look_ahead: int | None,
+    weights: Tensor,
+    prior: Tensor,
+    objective: Objective,
 ) -> dict[str, Tensor]:
     """The weighted terms of one batch, those that are switched off left out.
 
     `masks` [n, 3] bool: the modes that each utterance may use; `look_ahead`: later utterances that the reviser has seen;
-    `weights` [c]: class weights.
+    `weights` [c]: class weights; `prior` [c]: the classes' shares.
+
+    Where voice and vision are evidence, words and evidence are taught apart: what is fused by adding up must not have learnt to
+    lean on the other. Then each mode's own head names what that mode shows, which need not be the label.
     """
     encoded = network.encode(batch.utterances)
     fusion = network.fuse_encoded(encoded.keep(masks))
     logits, valid = in_context(network, fusion, batch, look_ahead)
     terms: dict[str, Tensor] = {}
-    for name, weight, given in (("live", objective.live, logits.live), ("revised", objective.revised, logits.revised)):
+    apart = network.configuration.weighs_evidence
+    read = fusion.modes[:, 0] | fusion.context_only if apart else torch.ones_like(fusion.context_only)
+    revised = logits.revised - logits.evidence if apart else logits.revised
+    for name, weight, given in (("live", objective.live, logits.words), ("revised", objective.revised, revised)):
         if weight:
-            terms[name] = weight * _cross_entropy(given[valid], batch.labels, weights, objective.smoothing)
+            terms[name] = weight * _cross_entropy(given[valid][read], batch.labels[read], weights, objective.smoothing)
     labelled = batch.labels != UNLABELLED
+    if apart and objective.evidence:
+        seen = fusion.modes[:, 1:].any(1)
+        terms["evidence"] = objective.evidence * _cross_entropy((logits.evidence[valid] + prior.log())[seen], batch.labels[seen])
     if objective.focal:
         heads = {mode: given[labelled] for mode, given in fusion.mode_logits.items()}
-        modes = focal_over_modes(heads, fusion.modes[labelled], batch.labels[labelled], objective.gamma)
+        named = torch.cat([batch.labels[:, None], batch.shown], 1) if apart else batch.labels[:, None].expand(-1, len(MODES))
+        modes = focal_over_modes(heads, fusion.modes[labelled], named[labelled], objective.gamma)
         terms["focal"] = objective.focal * modes
     if objective.nce:
         terms["nce"] = objective.nce * guided_nce(fusion, batch.labels, objective.nce_temperature)
@@ -64,7 +80,7 @@ def losses(
     return terms
 
 
-def _cross_entropy(logits: Tensor, labels: Tensor, weights: Tensor, smoothing: float) -> Tensor:
+def _cross_entropy(logits: Tensor, labels: Tensor, weights: Tensor | None = None, smoothing: float = 0.0) -> Tensor:
     if bool((labels == UNLABELLED).all()):
         return logits.sum() * 0
     return cross_entropy(logits, labels, weights, ignore_index=UNLABELLED, label_smoothing=smoothing)

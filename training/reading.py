@@ -1,8 +1,10 @@
 """What the network learns from, read from stores of features: dialogues, and voices and faces to draw for them."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from emotrack.model.configuration import STREAMS, Stream, StreamWidths
 from emotrack.model.errors import UserError
@@ -42,12 +44,18 @@ def with_held_out(store: Store, session: int | None) -> Store:
     return Store(store.path, store.manifest, [replace(row, split=splits[row.dialogue]) for row in store.rows])
 
 
-def read_pool(voices: Store, faces: Store, classes: tuple[str, ...], split: str, settings: MatchSettings) -> MatchedPool:
+def read_pool(voices: Sequence[Store], faces: Store, classes: tuple[str, ...], split: str, settings: MatchSettings) -> MatchedPool:
     """Voices and faces of one split by class, with all the copies that the stores hold of them.
 
     Raises `UserError` where a class has no voice or no face to draw from.
     """
-    spoken, shown = _by_class(voices, "audio", split, classes), _by_class(faces, "face", split, classes)
+    spoken: list[dict[str, list[np.ndarray]]] = [{} for _ in classes]
+    shown: list[list[np.ndarray]] = [[] for _ in classes]
+    for store in voices:
+        for number, speaker, tokens in _of_classes(store, "audio", split, classes):
+            spoken[number].setdefault(f"{store.manifest.corpus} {speaker}", []).append(tokens)
+    for number, _, tokens in _of_classes(faces, "face", split, classes):
+        shown[number].append(tokens)
     for name, clips, pictures in zip(classes, spoken, shown, strict=True):
         if not clips or not pictures:
             raise UserError(
@@ -60,15 +68,16 @@ def read_pool(voices: Store, faces: Store, classes: tuple[str, ...], split: str,
     )
 
 
-def _by_class(store: Store, stream: Stream, split: str, classes: tuple[str, ...]) -> list[list[np.ndarray]]:
-    found: list[list[np.ndarray]] = [[] for _ in classes]
+def _of_classes(
+    store: Store, stream: Stream, split: str, classes: tuple[str, ...]
+) -> Iterator[tuple[int, str, NDArray[np.float32]]]:
+    """Class, person and tokens of the rows of one split."""
     for index, row in enumerate(store.rows):
         name = RENAMED.get(row.label or "", row.label)
         if row.split == split and name in classes:
             tokens = store.tokens(index).get(stream)
             if tokens is not None:
-                found[classes.index(name)].append(tokens.astype(np.float32))
-    return found
+                yield classes.index(name), row.speaker, tokens.astype(np.float32)
 
 
 def widths_of(store: Store, *others: Store) -> StreamWidths:

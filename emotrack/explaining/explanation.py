@@ -106,7 +106,7 @@ def explain(conclusion: Conclusion, encoders: Encoders, judge: Judge, draws: int
         probability=explainer.probability,
         scores=dict(zip(judge.labels, explainer.probabilities.tolist(), strict=True)),
         streams=explainer.of_streams(),
-        weights=judge.weights(explainer.tokens),
+        weights=judge.weights(explainer.tokens, explainer.subject.memory),
         context=explainer.of_context(),
         lines=tuple(explainer.of_parts(subject.lines)),
         parts=tuple(parts),

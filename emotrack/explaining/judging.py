@@ -1,6 +1,7 @@
 """What the live head says of an utterance, were its tokens or the dialogue before it others."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import fields, replace
 
 import numpy as np
 import torch
@@ -8,7 +9,9 @@ import torch
 from emotrack.model.batch import collate
 from emotrack.model.bundle import Bundle
 from emotrack.model.configuration import STREAMS, Stream
-from emotrack.model.memory import Floats, SpeakerMemory
+from emotrack.model.influence import influences, stream_weights
+from emotrack.model.memory import SpeakerMemory
+from emotrack.model.plain_context import remembered
 
 BATCH = 64
 Tokens = Mapping[Stream, np.ndarray]
@@ -34,28 +37,27 @@ class Judge:
         return np.concatenate(found) if found else np.zeros((0, len(self.labels)))
 
     @torch.inference_mode()
-    def weights(self, tokens: Tokens) -> dict[Stream, float]:
-        """The exact share of each stream in the fused vector (QAF), summing to 1."""
-        shares = self._network.fuse(collate([tokens], self._widths)).weights[0].tolist()
-        return dict(zip(STREAMS, shares, strict=True))
+    def weights(self, tokens: Tokens, memory: SpeakerMemory) -> dict[Stream, float]:
+        """What each stream did for the live label, as shares that sum to 1.
+
+        By how much its odds would change without the stream; its share in the fused vector (QAF) where labels are read from that.
+        """
+        fusion = self._network.fuse(collate([tokens], self._widths))
+        if not self._network.configuration.weighs_evidence:
+            return dict(zip(STREAMS, fusion.weights[0].tolist(), strict=True))
+        label, _ = self._network.step(fusion.said, remembered(memory, 1, fusion.said.device))
+        influence = influences(label.logits[0].numpy(), label.contributions[0].numpy())
+        return stream_weights(influence.tolist(), {stream: len(found) for stream, found in tokens.items()})
 
     def _step(self, cases: Sequence[Tokens], memory: SpeakerMemory) -> np.ndarray:
-        vectors = self._network.fuse(collate(cases, self._widths)).vector
-
-        def rows(state: Floats) -> torch.Tensor:
-            return torch.from_numpy(np.array(state)).expand(len(cases), -1)
-
-        speaker, dialogue = (
-            (rows(memory.speaker_hidden), rows(memory.speaker_cell)),
-            (rows(memory.dialogue_hidden), rows(memory.dialogue_cell)),
-        )
-        logits, _, _ = self._network.step(vectors, speaker, dialogue)
-        return self._network.probabilities(logits).numpy()
+        fusion = self._network.fuse(collate(cases, self._widths))
+        label, _ = self._network.step(fusion.said, remembered(memory, len(cases), fusion.said.device))
+        return self._network.probabilities(label.logits, fusion.modes).numpy()
 
 
 def forgotten(memory: SpeakerMemory) -> SpeakerMemory:
     """The dialogue before its first utterance."""
-    return SpeakerMemory.blank(len(memory.dialogue_hidden))
+    return replace(memory, **{field.name: np.zeros_like(getattr(memory, field.name)) for field in fields(memory)})
 
 
 def log_odds(probability: np.ndarray | float) -> np.ndarray:

@@ -29,7 +29,7 @@ from emotrack.stream.transcription.transcript import Transcript
 LIMIT = 1 << 30
 """Bytes a session: over two hours of speech. The oldest utterances give way."""
 SUFFIX = ".evidence"
-_MEMORY = ("dialogue_hidden", "dialogue_cell", "speaker_hidden", "speaker_cell")
+_MEMORY = ("dialogue_hidden", "dialogue_cell", "speaker_hidden", "speaker_cell", "usual", "usual_count")
 _REMEDY = "record it again"
 
 
@@ -39,7 +39,7 @@ class _Meta(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     format: Literal["emotrack evidence"] = "emotrack evidence"
-    version: Literal[2] = 2
+    version: Literal[3] = 3
     bundle: str
     utterance: int
     source: str

@@ -82,10 +82,10 @@ def _of_dialogue(store: Store, bundle: Bundle, rows: list[int], wanted: set[int]
         }
         for given in (store.tokens(row) for row in rows)
     ]
-    vectors = bundle.network.fuse(collate(tokens, bundle.configuration.widths)).vector
+    said = bundle.network.fuse(collate(tokens, bundle.configuration.widths)).said
     dialogue = Dialogue(PlainContext(bundle.network))
-    for row, here, vector in zip(rows, tokens, vectors, strict=True):
+    for row, here, left in zip(rows, tokens, said, strict=True):
         speaker = store.rows[row].speaker
         if row in wanted and here:
             yield StoredUtterance(here, dialogue.memory(speaker))
-        dialogue.commit(store.rows[row].name, vector.numpy(), speaker)
+        dialogue.commit(store.rows[row].name, left.numpy(), speaker)

@@ -15,7 +15,7 @@ from emotrack.model.unimodal import EncodedModes, StreamEncoder
 
 
 def network(weights: Path, configuration: str) -> "UtteranceNetwork":
-    """The part of a network up to A(u); raises `UserError` for other weights."""
+    """The part of a network before any dialogue; raises `UserError` for other weights."""
     return UtteranceNetwork(load_network(weights, configuration))
 
 
@@ -31,10 +31,10 @@ class UtteranceNetwork(nn.Module):
     def forward(self, text: Tensor, audio: Tensor, face: Tensor, body: Tensor, counts: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Tokens [B, n, width] per stream, valid up to `counts` int64 [B, 4].
 
-        A(u) [B, d], the weight of each stream [B, 4], and which modes are imputed [B, 3] bool.
+        Its row [B, row_width], the weight of each stream in A(u) [B, 4], and which modes are imputed [B, 3] bool.
         """
         fusion = self.network.fuse_encoded(self.encode((text, audio, face, body), counts * self.network.trained_streams))
-        return fusion.vector, fusion.weights, fusion.imputed
+        return fusion.said, fusion.weights, fusion.imputed
 
     def encode(self, tokens: tuple[Tensor, ...], counts: Tensor) -> EncodedModes:
         """What `UnimodalEncoders` makes of the same streams."""

@@ -232,7 +232,7 @@ class Session:
     def heads(self, dialogue: Any) -> None:
         """One utterance fused, and the dialogue stepped by it."""
         fused = self._heads.fusion.fuse(self._tokens)
-        dialogue.commit(str(next(self._numbers)), fused.vector, "somebody")
+        dialogue.commit(str(next(self._numbers)), fused.row, "somebody")
 
     def tick(self, dialogue: Any) -> None:
         """What is left to be done when an utterance has ended: its words, its last sound and face, the heads, the context."""

@@ -16,15 +16,15 @@ from emotrack.model.configuration import STREAM_MODES, STREAMS, Stream
 from emotrack.model.dialogue import Dialogue
 from emotrack.model.plain_context import PlainContext
 from helpers.engines import pool
-from helpers.network import random_utterance, save_small_bundle
+from helpers.network import random_rows, random_utterance, save_small_bundle
 
 stream_sets = st.sets(st.sampled_from(STREAMS)).map(tuple)
 
 
-@pytest.fixture(scope="module")
-def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+@pytest.fixture(scope="module", params=["vector", "evidence"])
+def bundle(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     directory = tmp_path_factory.mktemp("bundle")
-    save_small_bundle(directory, trained=("text", "audio", "face"))
+    save_small_bundle(directory, trained=("text", "audio", "face"), labelling=request.param)
     return load_bundle(directory)
 
 
@@ -47,7 +47,7 @@ def test_an_utterance_is_fused_as_by_the_network_itself(
     fused = heads.fusion.fuse(tokens)
     with torch.inference_mode():
         expected = bundle.network.fuse(collate([tokens], bundle.configuration.widths))
-    np.testing.assert_allclose(fused.vector, expected.vector[0].numpy(), atol=1e-5)
+    np.testing.assert_allclose(fused.row, expected.said[0].numpy(), atol=1e-5)
     np.testing.assert_allclose(list(fused.weights.values()), expected.weights[0].numpy(), atol=1e-5)
     modes = dict(zip(("text", "audio", "vision"), expected.imputed[0].tolist(), strict=True))
     assert fused.imputed == {stream: modes[STREAM_MODES[stream]] for stream in STREAMS}
@@ -56,17 +56,19 @@ def test_an_utterance_is_fused_as_by_the_network_itself(
 @settings(max_examples=15, deadline=None)
 @given(speakers=st.lists(st.sampled_from("abc"), min_size=1, max_size=9), seed=st.integers(0, 99))
 def test_a_dialogue_is_followed_as_by_the_network_itself(heads: Heads, bundle: Bundle, speakers: list[str], seed: int) -> None:
-    said = np.random.default_rng(seed).normal(size=(len(speakers), bundle.configuration.width)).astype(np.float32)
+    said = random_rows(bundle.configuration, len(speakers), seed).numpy()
     engine, plain = Dialogue(heads.context), Dialogue(PlainContext(bundle.network))
-    for number, (speaker, vector) in enumerate(zip(speakers, said, strict=True)):
-        one, other = (dialogue.commit(str(number), vector, speaker) for dialogue in (engine, plain))
-        np.testing.assert_allclose(one, other, atol=1e-6)
+    for number, (speaker, row) in enumerate(zip(speakers, said, strict=True)):
+        one, other = (dialogue.commit(str(number), row, speaker) for dialogue in (engine, plain))
+        np.testing.assert_allclose(one.probabilities, other.probabilities, atol=1e-6)
+        np.testing.assert_allclose(one.influences, other.influences, atol=1e-4)
     for (name, label), (other_name, other_label) in zip(engine.revised(), plain.revised(), strict=True):
         assert name == other_name
         np.testing.assert_allclose(label, other_label, atol=1e-6)
     engine.merge("a", "b")
     plain.merge("a", "b")
-    np.testing.assert_allclose(engine.preview(said[0], "b"), plain.preview(said[0], "b"), atol=1e-6)
+    one, other = (dialogue.preview(said[0], "b").probabilities for dialogue in (engine, plain))
+    np.testing.assert_allclose(one, other, atol=1e-6)
 
 
 def test_sessions_at_the_same_time_get_the_labels_that_each_gets_alone(bundle: Bundle) -> None:
@@ -79,7 +81,7 @@ def test_sessions_at_the_same_time_get_the_labels_that_each_gets_alone(bundle: B
         for number in range(12):
             streams = tuple(stream for stream in STREAMS if random.random() < 0.7)
             fused = heads.fusion.fuse(tokens_of(bundle, seed * 100 + number, streams))
-            values = dialogue.commit(str(number), fused.vector, f"spk{random.integers(3)}")
+            values = dialogue.commit(str(number), fused.row, f"spk{random.integers(3)}").probabilities
             labels.append((int(values.argmax()), values))
             labels += [(int(again.argmax()), again) for _, again in dialogue.revised()]
         return labels

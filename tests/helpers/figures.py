@@ -114,7 +114,7 @@ def metrics() -> dict[str, Any]:
             "weighted_f1": 61.0,
             "weighted_f1_lost_when_shuffled": {"text": 20.0, "audio": 1.0},
             "reliance": [0.1] * 9,
-            "temperature": 1.2,
+            "temperatures": [1.2] * 8,
         },
         "matching": {"voice": {"label": 0.3, "nothing": 0.3}, "face": {"label": 0.35, "nothing": 0.4}, "pictures": 0.7},
     }

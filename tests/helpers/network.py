@@ -6,12 +6,14 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from emotrack.model.batch import UtteranceBatch, collate
 from emotrack.model.bundle import network_part, save_bundle
-from emotrack.model.configuration import STREAMS, NetworkConfiguration, Stream, StreamWidths
+from emotrack.model.configuration import MODES, SIGNALS, STREAMS, NetworkConfiguration, Stream, StreamWidths
 from emotrack.model.manifest import EncoderNote
 from emotrack.model.network import EmotionNetwork
+from emotrack.model.said import Said
 
 Utterance = dict[Stream, NDArray[np.floating] | None]
 
@@ -65,6 +67,15 @@ def random_batch(
     """A batch of random utterances that all have the named streams."""
     generator = np.random.default_rng(seed)
     return collate([random_utterance(generator, configuration, streams) for _ in range(rows)], configuration.widths)
+
+
+def random_rows(configuration: NetworkConfiguration, count: int, seed: int = 0) -> Tensor:
+    """What `count` utterances with random modes might leave to their dialogue, [count, row_width]."""
+    generator = torch.Generator().manual_seed(seed)
+    signals = torch.randn(count, len(SIGNALS), len(configuration.classes), generator=generator).log_softmax(-1)
+    vector, words = torch.randn(2, count, configuration.width, generator=generator)
+    modes = torch.rand(count, len(MODES), generator=generator) < 0.7
+    return Said(vector, words, signals, modes).row(configuration)
 
 
 def save_small_bundle(directory: Path, seed: int = 0, **changes: Any) -> str:

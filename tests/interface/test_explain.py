@@ -59,9 +59,9 @@ def explained(workbench: Workbench, judge: Judge, told: dict[int, Conclusion]) -
 
 
 def fused(bundle: Bundle, tokens: dict[Stream, np.ndarray]) -> np.ndarray:
-    """A(u) of one utterance."""
+    """What one utterance leaves to its dialogue."""
     with torch.inference_mode():
-        return bundle.network.fuse(collate([tokens], bundle.configuration.widths)).vector[0].numpy()
+        return bundle.network.fuse(collate([tokens], bundle.configuration.widths)).said[0].numpy()
 
 
 def strongest(explanation: Explanation, kind: str) -> str:
@@ -98,7 +98,7 @@ def test_a_words_contribution_is_what_the_label_loses_when_it_is_not_said(
     dialogue = Dialogue(PlainContext(workbench.bundle.network))
     for number in range(1, ANGRY):
         dialogue.commit(str(number), fused(workbench.bundle, told[number].evidence.tokens), "a")
-    left = dialogue.preview(fused(workbench.bundle, tokens), "a")
+    left = dialogue.preview(fused(workbench.bundle, tokens), "a").probabilities
     place = workbench.bundle.configuration.classes.index(explanation.label)
     assert found.probability == pytest.approx(left[place], abs=1e-6)
     odds = [share / (1 - share) for share in (explanation.probability, left[place])]
@@ -309,7 +309,7 @@ def test_a_store_is_checked_in_its_dialogues(workbench: Workbench, told: dict[in
     # The last one by hand: its probability is what the dialogue of the others gives it.
     dialogue = Dialogue(PlainContext(bundle.network))
     for row, number in zip(rows, numbers, strict=True):
-        last = dialogue.commit(row.name, fused(bundle, told[number].evidence.tokens), row.speaker)
+        last = dialogue.commit(row.name, fused(bundle, told[number].evidence.tokens), row.speaker).probabilities
     assert found[-1] is not None and found[-1].whole == pytest.approx(last.max(), abs=1e-5)
     with pytest.raises(UserError, match="split 'dev'"):
         list(deletions_of(open_store(path), bundle, "dev", limit=3))

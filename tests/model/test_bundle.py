@@ -25,8 +25,8 @@ def save_network(directory: Path, network: EmotionNetwork, **more: NewPart) -> s
 
 
 def test_a_loaded_network_says_what_the_saved_one_said(tmp_path: Path) -> None:
-    network = small_network(3, temperature=1.7)
-    identifier = save_small_bundle(tmp_path, 3, temperature=1.7)
+    network = small_network(3, temperatures=(1.7,) * 8)
+    identifier = save_small_bundle(tmp_path, 3, temperatures=(1.7,) * 8)
     bundle = load_bundle(tmp_path)
     batch = random_batch(network.configuration, streams=("text", "face"))
     torch.testing.assert_close(bundle.network.fuse(batch).vector, network.fuse(batch).vector)

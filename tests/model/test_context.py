@@ -14,27 +14,32 @@ from emotrack.model.context import Turns
 from emotrack.model.errors import UserError
 from emotrack.model.network import EmotionNetwork, pad_dialogues
 from emotrack.model.plain_context import PlainContext
+from emotrack.model.said import Said
 from emotrack.model.state import ContextState
-from helpers.network import small_configuration, small_network
+from helpers.network import random_rows, small_configuration, small_network
 
-LONG = small_network(window=12, revisions=11)
-SHORT = small_network(window=4, revisions=3)
+LONG = small_network(window=12, revisions=11, labelling="evidence")
+SHORT = small_network(window=4, revisions=3, labelling="evidence")
 speaker_orders = st.lists(st.integers(0, 3), min_size=1, max_size=12)
 
 
 def dialogue(speakers: list[int], seed: int) -> tuple[Tensor, Tensor, Tensor]:
-    generator = torch.Generator().manual_seed(seed)
-    vectors = torch.randn(1, len(speakers), 8, generator=generator)
-    return vectors, torch.tensor([speakers]), torch.ones(1, len(speakers), dtype=torch.bool)
+    rows = random_rows(LONG.configuration, len(speakers), seed)[None]
+    return rows, torch.tensor([speakers]), torch.ones(1, len(speakers), dtype=torch.bool)
 
 
-def stream(network: EmotionNetwork, vectors: Tensor, speakers: Tensor) -> tuple[Tensor, list[Tensor], ContextState]:
+def turns_of(speakers: list[int], seed: int) -> Turns:
+    rows, numbers, valid = dialogue(speakers, seed)
+    return Turns(Said.of(rows, LONG.configuration).vector, numbers, valid, max(speakers) + 1)
+
+
+def stream(network: EmotionNetwork, rows: Tensor, speakers: Tensor) -> tuple[Tensor, list[Tensor], ContextState]:
     """Live logits [T, C], the revised logits [n, C] known after each utterance, and the last state."""
     context, state, live, revised = PlainContext(network), ContextState.initial(network.configuration, 5), [], []
-    for vector, speaker in zip(vectors[0].numpy(), speakers[0].tolist(), strict=True):
-        logits, after = context.step(vector, state.memory(speaker))
-        state = state.commit(vector, speaker, after)
-        live.append(torch.from_numpy(logits))
+    for row, speaker in zip(rows[0].numpy(), speakers[0].tolist(), strict=True):
+        label, after = context.step(row, state.memory(speaker))
+        state = state.commit(row, speaker, label, after)
+        live.append(torch.from_numpy(label.logits))
         revised.append(torch.from_numpy(context.revise(state)[state.ring_valid]))
     return torch.stack(live), revised, state
 
@@ -62,18 +67,21 @@ def test_truncated_look_ahead_is_what_a_short_window_says_that_much_later(speake
 
 def test_the_reviser_is_a_bidirectional_lstm_over_the_whole_dialogue() -> None:
     """The dialogue half against torch's own bidirectional LSTM with the same weights."""
-    turns = Turns(*dialogue([0, 1, 1, 0, 2], 5), seats=3)
+    turns = turns_of([0, 1, 1, 0, 2], 5)
     lstm = torch.nn.LSTM(8, 6, batch_first=True, bidirectional=True)
     for suffix, cell in (("", LONG.context.dialogue), ("_reverse", LONG.reviser.context.dialogue)):
         for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"):
             getattr(lstm, f"{name}_l0{suffix}").data.copy_(getattr(cell, name))
     _, forward = LONG.context.run(turns)
     _, backward = LONG.reviser.context.run(turns, backward=True)
-    torch.testing.assert_close(torch.cat([forward, backward], -1), lstm(turns.vectors)[0], atol=1e-6, rtol=1e-5)
+    after, before = lstm(turns.vectors)[0].split(6, -1)
+    torch.testing.assert_close(forward[:, 1:], after[:, :-1], atol=1e-6, rtol=1e-5)
+    torch.testing.assert_close(backward[:, :-1], before[:, 1:], atol=1e-6, rtol=1e-5)
+    assert not forward[:, 0].any() and not backward[:, -1].any()  # an utterance is in neither of the states that it meets
 
 
 def test_each_speaker_has_an_lstm_over_their_own_utterances() -> None:
-    turns = Turns(*dialogue([0, 1, 1, 0, 2, 1], 6), seats=3)
+    turns = turns_of([0, 1, 1, 0, 2, 1], 6)
     speaking, _ = LONG.context.run(turns)
     mine = turns.speakers[0] == 1
     alone = Turns(turns.vectors[:, mine], turns.speakers[:, mine], turns.valid[:, mine], seats=3)
@@ -86,11 +94,11 @@ def test_editing_a_future_utterance_never_changes_an_emitted_live_label(
     speakers: list[int], seed: int, data: st.DataObject
 ) -> None:
     edited = data.draw(st.integers(1, len(speakers) - 1))
-    vectors, names, valid = dialogue(speakers, seed)
-    before = SHORT.forward_dialogues(vectors, names, valid).live
-    vectors[:, edited:] = 100
+    rows, names, valid = dialogue(speakers, seed)
+    before = SHORT.forward_dialogues(rows, names, valid).live
+    rows[:, edited:] = 100
     names[:, edited:] = 3 - names[:, edited:]
-    after = SHORT.forward_dialogues(vectors, names, valid).live
+    after = SHORT.forward_dialogues(rows, names, valid).live
     assert torch.equal(before[:, :edited], after[:, :edited])
     assert not torch.equal(before[:, edited:], after[:, edited:])
 
@@ -100,11 +108,11 @@ def test_editing_a_future_utterance_never_changes_an_emitted_live_label(
 def test_padded_dialogues_equal_each_alone(orders: list[list[int]], seed: int) -> None:
     alone = [dialogue(order, seed + index) for index, order in enumerate(orders)]
     lengths = [len(order) for order in orders]
-    vectors, valid = pad_dialogues(torch.cat([one[0][0] for one in alone]), lengths)
+    rows, valid = pad_dialogues(torch.cat([one[0][0] for one in alone]), lengths)
     speakers, _ = pad_dialogues(torch.cat([one[1][0] for one in alone]), lengths)
-    vectors[~valid] = float("nan")
+    rows[~valid] = float("nan")
     for look_ahead in (None, 2):
-        together = SHORT.forward_dialogues(vectors, speakers, valid, look_ahead)
+        together = SHORT.forward_dialogues(rows, speakers, valid, look_ahead)
         for row, one in enumerate(alone):
             each = SHORT.forward_dialogues(*one, look_ahead)
             torch.testing.assert_close(together.live[row, : lengths[row]], each.live[0], atol=1e-5, rtol=0)
@@ -112,16 +120,16 @@ def test_padded_dialogues_equal_each_alone(orders: list[list[int]], seed: int) -
 
 
 def test_a_state_saved_and_restored_mid_dialogue_continues_identically() -> None:
-    vectors, speakers, _ = dialogue([0, 1, 0, 2, 1, 0, 0, 3], 1)
-    live, revised, _ = stream(SHORT, vectors, speakers)
-    _, _, state = stream(SHORT, vectors[:, :5], speakers[:, :5])
+    rows, speakers, _ = dialogue([0, 1, 0, 2, 1, 0, 0, 3], 1)
+    live, revised, _ = stream(SHORT, rows, speakers)
+    _, _, state = stream(SHORT, rows[:, :5], speakers[:, :5])
     arrays = {name: array.copy() for name, array in state.to_arrays().items()}
     state, context = ContextState.from_arrays(arrays, SHORT.configuration, 5), PlainContext(SHORT)
     for index in range(5, 8):
-        vector, speaker = vectors[0, index].numpy(), int(speakers[0, index])
-        logits, after = context.step(vector, state.memory(speaker))
-        state = state.commit(vector, speaker, after)
-        assert np.array_equal(logits, live[index].numpy())
+        row, speaker = rows[0, index].numpy(), int(speakers[0, index])
+        label, after = context.step(row, state.memory(speaker))
+        state = state.commit(row, speaker, label, after)
+        assert np.array_equal(label.logits, live[index].numpy())
     assert np.array_equal(context.revise(state)[state.ring_valid], revised[-1].numpy())
 
 
@@ -156,23 +164,25 @@ def test_states_that_do_not_fit_are_refused_in_one_sentence(problem: str, senten
 
 
 def test_a_commit_changes_no_array_of_the_state_it_was_given() -> None:
-    vectors, speakers, _ = dialogue([0, 1, 2], 3)
-    _, _, state = stream(SHORT, vectors, speakers)
+    rows, speakers, _ = dialogue([0, 1, 2], 3)
+    _, _, state = stream(SHORT, rows, speakers)
     copies = {name: array.copy() for name, array in state.to_arrays().items()}
-    vector = vectors[0, 0].numpy()
-    _, after = PlainContext(SHORT).step(vector, state.memory(0))
-    state.commit(vector, 0, after)
+    row = rows[0, 0].numpy()
+    label, after = PlainContext(SHORT).step(row, state.memory(0))
+    state.commit(row, 0, label, after)
     assert all(np.array_equal(array, copies[name]) for name, array in state.to_arrays().items())
 
 
-def test_temperature_divides_the_logits() -> None:
-    logits = torch.randn(2, 7)
-    network = small_network(temperature=2.0)
-    torch.testing.assert_close(network.probabilities(logits), (logits.double() / 2).softmax(-1))
+def test_the_temperature_of_the_modes_present_divides_the_logits() -> None:
+    logits = torch.randn(3, 7)
+    network = small_network(temperatures=(1.0, 2.0, 1.0, 1.0, 1.0, 4.0, 1.0, 1.0))
+    modes = torch.tensor([[True, False, False], [True, False, True], [False, False, False]])
+    divided = logits.double() / torch.tensor([2.0, 4.0, 1.0])[:, None]
+    torch.testing.assert_close(network.probabilities(logits, modes), divided.softmax(-1))
 
 
 def test_configurations_survive_json_and_refuse_nonsense() -> None:
-    configuration = small_configuration(temperature=1.5)
+    configuration = small_configuration(temperatures=(1.5,) * 8)
     assert NetworkConfiguration.model_validate_json(configuration.model_dump_json()) == configuration
     for change in ({"width": 9}, {"revisions": 4}, {"classes": ("a", "a")}, {"unknown": 1}, {"trained": ("smell",)}):
         with pytest.raises(ValueError):

@@ -16,7 +16,7 @@ from emotrack.model.network import EmotionNetwork, Fusion
 from helpers.network import random_batch, random_utterance, small_configuration, small_network
 
 SUBSETS: list[tuple[Stream, ...]] = [chosen for count in range(5) for chosen in combinations(STREAMS, count)]
-NETWORK = small_network()
+NETWORK = small_network(labelling="evidence")
 subsets = st.sampled_from(SUBSETS)
 
 
@@ -53,10 +53,10 @@ def test_masked_content_changes_nothing_bit_for_bit(streams: tuple[Stream, ...],
 
 @pytest.mark.parametrize("streams", SUBSETS, ids="+".join)
 def test_no_subset_gives_nan_in_values_or_gradients(streams: tuple[Stream, ...]) -> None:
-    network = small_network().train().requires_grad_(True)
+    network = small_network(labelling="evidence").train().requires_grad_(True)
     fusion = network.fuse(random_batch(network.configuration, streams=streams))
     logits = torch.stack([*fusion.mode_logits.values()], 1)
-    dialogue = network.forward_dialogues(fusion.vector[None], torch.tensor([[0, 1, 0, 0, 1]]), torch.ones(1, 5) > 0)
+    dialogue = network.forward_dialogues(fusion.said[None], torch.tensor([[0, 1, 0, 0, 1]]), torch.ones(1, 5) > 0)
     loss = fusion.vector.square().sum() + logits.square().sum() + dialogue.live.sum() + dialogue.revised.sum()
     (loss + network.joint.embed(fusion.descriptors).square().sum()).backward()
     assert all(tensor.isfinite().all() for tensor in fields_of(fusion).values())

@@ -20,6 +20,7 @@ from emotrack.model.configuration import Stream
 from emotrack.model.network import pad_dialogues
 from emotrack.settings import load_settings
 from emotrack.stream.clock import SessionClock
+from emotrack.stream.emotions import affect
 from emotrack.stream.hearing.audio import AudioBlock, BlockCutter
 from emotrack.stream.media import AUDIO_RATE, AudioChunk, MediaItem, MediumChange, VideoFrame
 from emotrack.stream.messages import Emotion, Feed, Heartbeat, Message, Session
@@ -132,7 +133,7 @@ def test_every_label_is_well_formed(messages: list[Message]) -> None:
             assert modality.present is (modality.reason is None)
             assert modality.weight == 0 or modality.present or modality.imputed
         assert message.modalities["body"].reason == "untrained"
-        assert message.valence is None and message.arousal is None
+        assert (message.valence, message.arousal) == affect(message.scores)
 
 
 def test_revisions_count_up_and_finals_come_once(messages: list[Message]) -> None:
@@ -172,10 +173,10 @@ def test_streaming_equals_the_whole_file_at_once(workbench: Workbench) -> None:
         first, last = (round(moment * 16_000) for moment in (final.start, final.end))
         tokens.append({"audio": encoders.audio.encode(rule.all(samples[first:last])), "text": text})
     with torch.inference_mode():
-        vectors = network.fuse(collate(tokens, workbench.bundle.configuration.widths)).vector
-        padded, valid = pad_dialogues(vectors, [len(finals)])
+        fusion = network.fuse(collate(tokens, workbench.bundle.configuration.widths))
+        padded, valid = pad_dialogues(fusion.said, [len(finals)])
         speakers = torch.zeros(1, len(finals), dtype=torch.long)
-        offline = network.probabilities(network.forward_dialogues(padded, speakers, valid).live)[0].numpy()
+        offline = network.probabilities(network.forward_dialogues(padded, speakers, valid).live[0], fusion.modes).numpy()
     live = np.array([list(final.scores.values()) for final in finals])
     assert live.shape == offline.shape and len(finals) >= 4
     assert np.abs(live - offline).max() < 2e-3  # four digits in the messages, and their times in whole milliseconds

@@ -66,7 +66,7 @@ def test_focal(gamma: float, of_a_half: float, of_a_quarter: float) -> None:
 def test_focal_over_modes_counts_only_those_present() -> None:
     logits = {"text": torch.cat([HALF, HALF]), "audio": torch.cat([SURE, SURE]), "vision": torch.full((2, 2), torch.nan)}
     modes = torch.tensor([[True, True, False], [True, False, False]])
-    labels = torch.tensor([1, 1])
+    labels = torch.tensor([[1, 1, 1], [1, 0, 0]])
     half, quarter = 0.5 * math.log(2), 0.25 * -math.log(0.75)
     expected = ((half + quarter) / 2 + half) / 2
     assert focal_over_modes(logits, modes, labels, 1.0).item() == pytest.approx(expected, abs=1e-6)
@@ -75,8 +75,8 @@ def test_focal_over_modes_counts_only_those_present() -> None:
 def test_focal_over_modes_leaves_out_rows_of_nothing() -> None:
     logits = {"text": torch.cat([HALF, HALF])}
     some = torch.tensor([[True], [False]])
-    assert focal_over_modes(logits, some, torch.tensor([0, 0]), 0.0).item() == pytest.approx(math.log(2), abs=1e-6)
-    assert focal_over_modes({"text": HALF}, torch.tensor([[False]]), torch.tensor([0]), 1.0).item() == 0
+    assert focal_over_modes(logits, some, torch.tensor([[0], [0]]), 0.0).item() == pytest.approx(math.log(2), abs=1e-6)
+    assert focal_over_modes({"text": HALF}, torch.tensor([[False]]), torch.tensor([[0]]), 1.0).item() == 0
 
 
 def test_info_nce_of_orthogonal_pairs() -> None:

@@ -25,6 +25,7 @@ CLASSES = ("calm", "glad")
 HALVES, GLAD, CALM = (1 / 2, 1 / 2), (1 / 4, 3 / 4), (3 / 4, 1 / 4)
 TERMS = ("live", "revised", "focal", "nce", "joint")
 EQUAL = torch.ones(2)
+PRIOR = torch.tensor([0.25, 0.75])
 LN3 = math.log(3)
 
 
@@ -46,7 +47,8 @@ def always_says(network: EmotionNetwork) -> EmotionNetwork:
 def dialogues(labels: list[int], lengths: tuple[int, ...], network: EmotionNetwork, seed: int = 0) -> DialogueBatch:
     """Random utterances that have every stream, said by two people in turn."""
     utterances = random_batch(network.configuration, len(labels), seed)
-    return DialogueBatch(utterances, torch.tensor(labels), torch.arange(len(labels)) % 2, lengths)
+    shown = torch.tensor(labels)[:, None].expand(-1, 2)
+    return DialogueBatch(utterances, torch.tensor(labels), torch.arange(len(labels)) % 2, lengths, shown)
 
 
 def everything(batch: DialogueBatch) -> Tensor:
@@ -54,14 +56,14 @@ def everything(batch: DialogueBatch) -> Tensor:
 
 
 def terms_of(network: EmotionNetwork, batch: DialogueBatch, objective: Objective, masks: Tensor | None = None) -> dict[str, Tensor]:
-    return losses(network, batch, everything(batch) if masks is None else masks, 1, EQUAL, objective)
+    return losses(network, batch, everything(batch) if masks is None else masks, 1, EQUAL, PRIOR, objective)
 
 
 def test_cross_entropies_of_the_live_and_the_revised_labels() -> None:
     network = always_says(network_of())
     batch = dialogues([0, 1, 1, 1, UNLABELLED], (2, 3), network)
     weights = torch.tensor([3.0, 1.0])
-    terms = losses(network, batch, everything(batch), 1, weights, Objective(live=1.0, revised=0.5))
+    terms = losses(network, batch, everything(batch), 1, weights, PRIOR, Objective(live=1.0, revised=0.5))
     live = (3 * math.log(4) + 3 * math.log(4 / 3)) / (3 + 1 + 1 + 1)
     revised = (3 * math.log(4 / 3) + 3 * math.log(4)) / (3 + 1 + 1 + 1)
     assert terms["live"].item() == pytest.approx(live, abs=1e-5)
@@ -87,6 +89,31 @@ def test_focal_loss_of_the_modes_in_use() -> None:
     assert terms["focal"].item() == pytest.approx(0.5 * expected, abs=1e-5)
 
 
+def test_words_and_evidence_are_taught_apart() -> None:
+    """The live term reads no voice or face of its own utterance, the evidence no words; each head names what its mode shows."""
+    network = network_of(labelling="evidence")
+    batch = dialogues([0, 1], (2,), network)
+    other = dialogues([0, 1], (2,), network, seed=1)
+    words = replace(batch, utterances=replace(batch.utterances, audio=other.utterances.audio, face=other.utterances.face))
+    shown = replace(batch, utterances=replace(batch.utterances, text=other.utterances.text))
+    first = torch.tensor([[True, True, True], [False, True, True]])  # whose second utterance has no words to be read
+    before, after, silent = (terms_of(network, one, Objective(), first) for one in (batch, words, shown))
+    assert before["live"].item() == after["live"].item() and before["live"].item() != silent["live"].item()
+    assert before["evidence"].item() == silent["evidence"].item() and before["evidence"].item() != after["evidence"].item()
+    smiling = terms_of(network, replace(batch, shown=1 - batch.shown), Objective(), first)
+    assert [name for name in smiling if smiling[name].item() != before[name].item()] == ["focal"]
+
+
+def test_evidence_is_what_is_known_beyond_the_shares_of_the_classes() -> None:
+    network = network_of(labelling="evidence")
+    with torch.no_grad():
+        for parameter in network.evidence.parameters():
+            parameter.zero_()
+    terms = terms_of(network, dialogues([0, 1, 1], (3,), network), Objective(evidence=2.0))
+    expected = -(math.log(PRIOR[0]) + 2 * math.log(PRIOR[1])) / 3
+    assert terms["evidence"].item() == pytest.approx(2 * expected, abs=1e-5)
+
+
 def fused(descriptors: Tensor, modes: list[bool], regions: Tensor | None = None) -> Fusion:
     """What fusion tells of rows that all have `modes`, and face and body where `regions` are given; `descriptors` [n, 3, d]."""
     rows, _, width = descriptors.shape
@@ -101,6 +128,7 @@ def fused(descriptors: Tensor, modes: list[bool], regions: Tensor | None = None)
         descriptors=descriptors,
         regions=torch.zeros(rows, 2, width) if regions is None else regions,
         mode_weights=torch.zeros(rows, 3, width),
+        said=nothing,
     )
 
 
@@ -207,18 +235,19 @@ def test_a_weight_of_zero_removes_just_that_term(name: str) -> None:
 
 def test_a_network_can_be_taught_with_any_terms_but_not_with_none() -> None:
     with pytest.raises(ValidationError, match="every term"):
-        Objective(**dict.fromkeys(TERMS, 0.0))
+        Objective(**dict.fromkeys((*TERMS, "evidence"), 0.0))
 
 
 def test_dialogues_without_labels_teach_nothing() -> None:
     network = network_of()
     mixed = dialogues([0, 1, 1, UNLABELLED, UNLABELLED, UNLABELLED], (3, 3), network)
-    alone = DialogueBatch(random_batch(network.configuration, 6), mixed.labels, mixed.speakers, mixed.lengths)
+    alone = replace(mixed, utterances=random_batch(network.configuration, 6))
     taught = DialogueBatch(
         type(mixed.utterances)(*(TokenStream(one.values[:3], one.mask[:3]) for one in alone.utterances.streams)),
         mixed.labels[:3],
         mixed.speakers[:3],
         (3,),
+        mixed.shown[:3],
     )
     with_them, without = terms_of(network, mixed, Objective()), terms_of(network, taught, Objective())
     for name in TERMS:

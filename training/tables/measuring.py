@@ -86,9 +86,9 @@ def dialogue_figures(
         corpus=sources.dialogues.manifest.corpus,
         split="test",
         dialogues=sum(len(batch.lengths) for batch in held.batches),
-        live=measure(network, whole.live, whole.labels),
-        revised={count: measure(network, one.revised, one.labels) for count, one in later.items()},
-        offline=measure(network, whole.revised, whole.labels),
+        live=measure(network, whole.live, whole),
+        revised={count: measure(network, one.revised, one) for count, one in later.items()},
+        offline=measure(network, whole.revised, whole),
         taxes=taxes,
     )
 
@@ -97,7 +97,7 @@ def matched_figures(network: EmotionNetwork, sources: Sources, settings: MatchSe
     """Every subset of the modes with voices and faces drawn by label."""
     assert sources.voices is not None and sources.faces is not None
     configuration = network.configuration
-    pool = read_pool(sources.voices, sources.faces, configuration.classes, "test", settings)
+    pool = read_pool([sources.voices], sources.faces, configuration.classes, "test", settings)
     dialogues = read_dialogues(sources.dialogues, "test")
     drawn = DialogueSet.draw(dialogues, pool, configuration.widths, TEST_SEED)
     return by_subset(network, drawn, advance, sources.rows(configuration.trained))
@@ -110,7 +110,7 @@ def by_subset(network: EmotionNetwork, held: DialogueSet, advance: Advance, name
         ways: dict[str, Brief] = {}
         for way in WAYS:
             result = outcome(network, held, (STREAMS_OF | REGIONS)[name], absent=way)
-            ways[way] = Brief.of(measure(network, result.live, result.labels))
+            ways[way] = Brief.of(measure(network, result.live, result))
             advance(f"{name}, {way}")
         found[name] = Absent(**ways)
     return found

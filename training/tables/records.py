@@ -156,7 +156,7 @@ class OnDev(Record):
     weighted_f1_lost_when_shuffled: dict[str, float]
     reliance: list[float]
     """JE's ρ of the nine pairs of a missing mode and those present."""
-    temperature: float
+    temperatures: tuple[float, ...]
 
 
 class Metrics(Record):

@@ -42,8 +42,7 @@ class LiveLabel:
 
     probabilities: Probabilities
     influences: NDArray[np.float64]
-    """By how much the log-odds of the most probable label would change without each mode, [3]; of no meaning where labels are read
-    from A(u)."""
+    """By how much the log-odds of the most probable label would change without each mode, [3]; 0 where it is read from A(u)."""
 
 
 SEATS = 32

@@ -67,7 +67,7 @@ class Remembered:
 @dataclass(frozen=True)
 class Labelled:
     """Live logits [..., C]; `evidence` [..., C], the part of them that is voice's and vision's; and `contributions` [..., 3, C]:
-    what each mode adds to them, exactly: without the mode they would be less by that (of no meaning for a label from A(u))."""
+    what each mode adds to them, exactly: without the mode they would be less by that (0 for a label from A(u))."""
 
     logits: Tensor
     evidence: Tensor
@@ -167,7 +167,8 @@ class EmotionNetwork(nn.Module):
             usual=before.usual.after(said.signals, said.modes[..., 1:]) if self.configuration.weighs_evidence else before.usual,
         )
         logits = self._joined(words, evidence.sum(-2), said.modes)
-        contributions = torch.cat([(logits - evidence.sum(-2))[..., None, :], evidence], -2)
+        beyond = logits - evidence.sum(-2) if self.configuration.weighs_evidence else torch.zeros_like(logits)
+        contributions = torch.cat([beyond[..., None, :], evidence], -2)
         return Labelled(logits, evidence.sum(-2), contributions), after
 
     def revise(self, turns: Turns, rows: Tensor, speaking: Tensor, dialogue: Tensor, evidence: Tensor) -> Tensor:

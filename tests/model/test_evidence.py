@@ -1,6 +1,7 @@
 """Voice and vision beside the words: exact contributions, what is usual for a person, and what may not change anything."""
 
 import numpy as np
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -110,7 +111,7 @@ def test_weights_are_shares_of_what_would_change() -> None:
     changes = influences(logits, contributions)
     np.testing.assert_allclose(changes, [1, 0, 3])
     weights = stream_weights(changes.tolist(), {"text": 5, "audio": 2, "face": 3, "body": 1})
-    assert weights == {"text": 0.25, "audio": 0.0, "face": 0.5625, "body": 0.1875}
+    assert weights == pytest.approx({"text": 0.25, "audio": 0.0, "face": 0.5625, "body": 0.1875})
     assert stream_weights([1, 1, 1], {"audio": 2}) == {"text": 0.0, "audio": 1.0, "face": 0.0, "body": 0.0}
     assert stream_weights([0, 0, 0], {"text": 2, "face": 1}) == {"text": 0.5, "audio": 0.0, "face": 0.5, "body": 0.0}
     assert not any(stream_weights([1, 1, 1], {}).values())

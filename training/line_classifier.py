@@ -21,7 +21,8 @@ class LineBatch:
     """Passages as the encoder takes them, and where each labelled line stands in them.
 
     `ids` [B, L], `mask` [B, 1, L, L]; `rows` [n] and `places` bool [n, L]: the tokens that describe each line; `labels` [n];
-    `shares` [n, c]: what teachers say of each line, if there are any.
+    `numbers` [n], rising: which of all lines of the batch's dialogues each is; `shares` [n, c]: what teachers say of each line, if
+    there are any; `written`: the same dialogues as their script has them, where this batch has them as a recogniser writes them.
     """
 
     corpus: str
@@ -30,27 +31,29 @@ class LineBatch:
     rows: Tensor
     places: Tensor
     labels: Tensor
+    numbers: Tensor
     shares: Tensor | None = None
+    written: "LineBatch | None" = None
 
 
 class LineClassifier(nn.Module):
     """The adapted encoder, and for each corpus a head on a line's mean and last token vector."""
 
     def __init__(self, base: str, rank: int, dropout: float, classes: Mapping[str, Sequence[str]]) -> None:
-        """`base`: the sentence encoder; `dropout` is that of the factors, the heads have twice as much.
+        """`base`: the sentence encoder; `dropout`: of what the heads are given.
 
         `classes`: those of each corpus; the first one's head also answers for corpora that have none.
         """
         super().__init__()
         loaded = _load(find_model(base))
         bert: Any = loaded[0].auto_model
-        adapter = LoraConfig(r=rank, lora_alpha=rank, lora_dropout=dropout, target_modules=list(linear_layers(bert)))
+        adapter = LoraConfig(r=rank, lora_alpha=rank, target_modules=list(linear_layers(bert)))
         self.tokenizer = loaded.tokenizer
         self.encoder = get_peft_model(bert, adapter)
         self.headline = next(iter(classes))
         width = 2 * bert.config.hidden_size
         self.heads = nn.ModuleDict(
-            {name: nn.Sequential(nn.Dropout(2 * dropout), nn.Linear(width, len(names))) for name, names in classes.items()}
+            {name: nn.Sequential(nn.Dropout(dropout), nn.Linear(width, len(names))) for name, names in classes.items()}
         )
 
     def forward(self, batch: LineBatch) -> Tensor:
@@ -78,7 +81,9 @@ class LineClassifier(nn.Module):
 def _load(directory: Path) -> SentenceTransformer:
     """The sentence encoder with its tokenizer; raises `UserError` where there is none."""
     transformers_logging.disable_progress_bar()
+    # Dropout of attention draws a number for every pair of tokens, which takes a processor a third of a training step.
+    calm = {"attention_probs_dropout_prob": 0.0}
     try:
-        return SentenceTransformer(str(directory), device="cpu", local_files_only=True).eval()
+        return SentenceTransformer(str(directory), device="cpu", local_files_only=True, config_kwargs=calm).eval()
     except (OSError, ValueError, KeyError) as error:
         raise no_model(directory, error) from error

@@ -13,11 +13,15 @@ from emotrack.engines.networks.sentence import attention_mask
 from emotrack.training.corpora.dialogue_table import CLASSES, Dialogue
 from emotrack.training.dialogues import number_speakers
 from emotrack.training.line_classifier import LineBatch
+from emotrack.training.losses import UNLABELLED
 
 
 @dataclass(frozen=True, slots=True)
 class LabelledLines:
-    """A dialogue: its speakers' numbers, words and labels [T], and what teachers say of its lines, if any: [T, c]."""
+    """A dialogue: its speakers' numbers, words and labels [T], `UNLABELLED` for lines that are only read.
+
+    `shares` [T, c]: what teachers say of its lines, or where people named several emotions, their shares.
+    """
 
     lines: tuple[Line, ...]
     labels: tuple[int, ...]
@@ -38,12 +42,17 @@ class LinePacker:
     def batch(
         self, corpus: str, dialogues: Sequence[LabelledLines], random: np.random.Generator | None = None, forget: float = 0.0
     ) -> LineBatch:
-        """One batch of whole dialogues; with `random`, speakers change letters and the share `forget` of the words is hidden."""
+        """One batch of whole dialogues; with `random`, speakers change letters and the share `forget` of the words is hidden.
+
+        Lines without words or label are not among those to name.
+        """
         passages: list[Passage] = []
         rows: list[int] = []
         outputs: list[slice] = []
         labels: list[int] = []
         shares: list[NDArray[np.floating]] = []
+        numbers: list[int] = []
+        count = 0
         for dialogue in dialogues:
             lines = dialogue.lines
             if random is not None:
@@ -51,12 +60,16 @@ class LinePacker:
                 lines = tuple(Line(int(names[line.speaker % len(LETTERS)]), line.text) for line in lines)
             for passage, owners in self.passages(self._tokenizer.tokens(lines)):
                 for line, place in owners:
+                    if dialogue.labels[line] == UNLABELLED:
+                        continue
+                    numbers.append(count + line)
                     rows.append(len(passages))
                     outputs.append(passage.outputs(place))
                     labels.append(dialogue.labels[line])
                     if dialogue.shares is not None:
                         shares.append(dialogue.shares[line])
                 passages.append(passage)
+            count += len(lines)
         ids, whose = (torch.from_numpy(array).to(self._device) for array in padded(passages, self._tokenizer.padding))
         if random is not None:
             hidden = torch.from_numpy(random.random(ids.shape) < forget).to(self._device)
@@ -71,6 +84,7 @@ class LinePacker:
             rows=torch.tensor(rows, device=self._device),
             places=places.to(self._device),
             labels=torch.tensor(labels, device=self._device),
+            numbers=torch.tensor(numbers, device=self._device),
             shares=torch.from_numpy(np.stack(shares)).to(self._device) if shares else None,
         )
 
@@ -90,18 +104,33 @@ class LinePacker:
 
 
 def labelled(dialogues: Sequence[Dialogue], name: str, split: str) -> list[LabelledLines]:
-    """The dialogues of one split with numbers for speakers and labels."""
-    return [
-        LabelledLines(
-            tuple(
-                Line(int(speaker), line.text)
-                for speaker, line in zip(number_speakers([line.speaker for line in one.lines]), one.lines, strict=True)
-            ),
-            tuple(CLASSES[name].index(line.emotion) for line in one.lines),
+    """The dialogues of one split with numbers for speakers and labels.
+
+    Where lines of the corpus `name` have several emotions, each has an equal share and the first is the label.
+    """
+    classes = CLASSES[name]
+    several = any("|" in line.emotion for one in dialogues for line in one.lines)
+    found = []
+    for one in dialogues:
+        if one.split != split:
+            continue
+        speakers = number_speakers([line.speaker for line in one.lines])
+        named = [[classes.index(emotion) for emotion in line.emotion.split("|") if emotion] for line in one.lines]
+        found.append(
+            LabelledLines(
+                tuple(Line(int(speaker), line.text) for speaker, line in zip(speakers, one.lines, strict=True)),
+                tuple(labels[0] if labels else UNLABELLED for labels in named),
+                np.stack([equal_shares(labels, len(classes)) for labels in named]) if several else None,
+            )
         )
-        for one in dialogues
-        if one.split == split
-    ]
+    return found
+
+
+def equal_shares(labels: Sequence[int], classes: int) -> NDArray[np.float32]:
+    """A distribution float32 [classes] that gives each of `labels` the same; zeros where there are none."""
+    shares = np.zeros(classes, np.float32)
+    shares[list(labels)] = 1 / max(len(labels), 1)
+    return shares
 
 
 def emotional(dialogues: Sequence[LabelledLines], neutral: int) -> list[LabelledLines]:

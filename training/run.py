@@ -19,7 +19,8 @@ from emotrack.training.network import NetworkTask, read_data
 from emotrack.training.network_bundle import check_encoders, save_network
 from emotrack.training.network_settings import NetworkTraining
 from emotrack.training.task import EncoderTask, Task
-from emotrack.training.text import TextTask, TextTraining
+from emotrack.training.text import TextTask
+from emotrack.training.text_settings import TextTraining
 from emotrack.training.voice import VoiceTask, VoiceTraining
 from emotrack.training.watcher import TrainingWatcher
 

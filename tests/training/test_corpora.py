@@ -13,6 +13,7 @@ from emotrack.training.corpora.mosi import FEATURES
 from emotrack.training.corpora.open import CORPORA, open_corpus
 from emotrack.training.corpora.overlap import shared_dialogues
 from emotrack.training.corpora.ravdess import ACTORS, read_ravdess, read_samples
+from emotrack.training.corpora.short_texts import read_emocontext, read_goemotions
 from helpers.corpora import dialogues_of, mosi_arrays, tone, write_dialogues, write_emodb, write_faces, write_ravdess, write_wav
 
 
@@ -203,6 +204,23 @@ def test_a_malformed_row_is_named(tmp_path: Path, line: str, sentence: str) -> N
     table.write_text(f"dataset,split,dialogue,speaker,text,emotion\nMELD,train,0,Ross,Hi,joy\n{line}\n")
     with pytest.raises(UserError, match=sentence):
         open_corpus("meld", table)
+
+
+def test_comments_have_any_number_of_emotions_and_chats_one_for_the_last_turn(tmp_path: Path) -> None:
+    table = tmp_path / "table.csv"
+    table.write_text("split,emotions,text\ntrain,Joy|anger,Hi\ndev,neutral,\n")
+    assert read_goemotions(table) == [
+        Dialogue("train", "0", (Line("a", "Hi", "joy|anger"),)),
+        Dialogue("dev", "1", (Line("a", "", "neutral"),)),
+    ]
+    table.write_text("split,emotion,turn1,turn2,turn3\ntest,angry,Hi,you,no\n")
+    turns = (Line("a", "Hi", ""), Line("b", "you", ""), Line("a", "no", "angry"))
+    assert read_emocontext(table) == [Dialogue("test", "0", turns)]
+    table.write_text("split,emotions,text\ntrain,joy|bored,Hi\n")
+    with pytest.raises(UserError, match=r"line 2, has 'joy\|bored' as emotions, which must be of neutral, .*, joined by bars\.$"):
+        read_goemotions(table)
+    with pytest.raises(UserError, match=r"has no column 'emotion'; is it the right table\?$"):
+        read_emocontext(table)
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from emotrack.model.bundle import load_bundle, load_manifest
 from emotrack.training.alone import alone_in
 from emotrack.training.checkpoint import load_checkpoint
 from emotrack.training.run import CHECKPOINT, TRAININGS, learnt_from
-from emotrack.training.text import TextTraining
+from emotrack.training.text_settings import Further, TextTraining
 from emotrack.training.voice import VoiceTraining
 from helpers.commands import Outcome, emotrack, start
 from helpers.corpora import write_dialogues
@@ -191,9 +191,9 @@ def test_a_run_is_written_by_one_process_at_a_time(recipe: dict[str, Any], run: 
 def test_what_an_encoder_learnt_from_follows_its_settings(tmp_path: Path) -> None:
     text = TextTraining(out=tmp_path, table=tmp_path)
     assert learnt_from(text) == "MELD train dialogues"
-    helped = text.model_copy(update={"auxiliary": {"DailyDialog": 0.5}, "teachers": (tmp_path, tmp_path)})
+    helped = text.model_copy(update={"auxiliary": {"DailyDialog": Further()}, "teachers": (tmp_path, tmp_path)})
     assert learnt_from(helped) == "MELD and DailyDialog train dialogues, as 2 adapters answer them"
-    assert learnt_from(text.model_copy(update={"auxiliary": {"EmoryNLP": 1.0}})).endswith(
+    assert learnt_from(text.model_copy(update={"auxiliary": {"EmoryNLP": Further()}})).endswith(
         "but for those of EmoryNLP that MELD's dev and test know"
     )
     voice = VoiceTraining(out=tmp_path, clips=tmp_path)
@@ -275,7 +275,7 @@ WRONG: dict[str, tuple[Callable[[Content, Path], Content | str], tuple[str, ...]
         ("nowhere.csv",),
     ),
     "unknown corpus": (
-        lambda recipe, folder: {"train": "text", "out": "run", "table": "x.csv", "auxiliary": {"Friends": 1.0}},
+        lambda recipe, folder: {"train": "text", "out": "run", "table": "x.csv", "auxiliary": {"Friends": {}}},
         ("auxiliary.Friends",),
     ),
 }

@@ -8,12 +8,14 @@ import torch
 
 from emotrack.engines.dialogue_text import Window
 from emotrack.model.errors import UserError
+from emotrack.training.checkpoint import CHECKPOINT, load_checkpoint
 from emotrack.training.corpora.dialogue_table import CLASSES, read_dialogues
 from emotrack.training.lines import labelled
 from emotrack.training.run import run
 from emotrack.training.settings import Optimisation
 from emotrack.training.teachers import taught
-from emotrack.training.text import TextTask, TextTraining
+from emotrack.training.text import TextTask
+from emotrack.training.text_settings import Further, TextTraining
 from helpers.corpora import write_dialogues
 from helpers.sentences import save_sentence_encoder
 
@@ -52,7 +54,7 @@ def teachers(tmp_path_factory: pytest.TempPathFactory) -> TextTraining:
 
 def student(finished: TextTraining, **changes: object) -> TextTask:
     folders = tuple(finished.out / f"seed-{seed}" for seed in finished.seeds)
-    chosen = {"teachers": folders, "auxiliary": {"EmoryNLP": 0.5}} | changes
+    chosen = {"teachers": folders, "auxiliary": {"EmoryNLP": Further(weight=0.5)}} | changes
     return TextTask(finished.model_copy(update=chosen), 1, "cpu")
 
 
@@ -91,3 +93,15 @@ def test_other_teachers_are_another_training(teachers: TextTraining) -> None:
 def test_a_folder_without_a_text_training_is_refused(teachers: TextTraining, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"cannot be read"):
         student(teachers, teachers=(tmp_path,))
+
+
+def test_a_training_begins_with_what_an_earlier_one_learnt(teachers: TextTraining) -> None:
+    earlier = teachers.out / "seed-1"
+    kept = load_checkpoint(earlier / CHECKPOINT)[0]["kept"]
+    task = student(teachers, teachers=(), start=earlier)
+    moved = {name: tensor for name, tensor in task.network.named_parameters() if tensor.requires_grad}
+    assert kept.keys() == {name for name in moved if "EmoryNLP" not in name}
+    assert all(torch.equal(moved[name], tensor) for name, tensor in kept.items())
+    assert task.fingerprint != student(teachers, teachers=()).fingerprint
+    with pytest.raises(UserError, match=r"has factors of other shapes: begin with one of the same `base` and `rank`\.$"):
+        student(teachers, teachers=(), start=earlier, rank=3)

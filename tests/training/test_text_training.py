@@ -2,7 +2,9 @@
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -14,8 +16,10 @@ from emotrack.model.errors import UserError
 from emotrack.training.corpora.dialogue_table import CLASSES
 from emotrack.training.line_classifier import LineBatch
 from emotrack.training.loop import train
+from emotrack.training.losses import soft_cross_entropy
 from emotrack.training.settings import Optimisation
-from emotrack.training.text import TextTask, TextTraining
+from emotrack.training.text import TextTask
+from emotrack.training.text_settings import Further, Recognised, TextTraining
 from helpers.corpora import write_dialogues
 from helpers.lesson import Nobody
 from helpers.sentences import save_sentence_encoder
@@ -46,13 +50,22 @@ def meld(split: str, count: int) -> list[TableRow]:
 
 def training(folder: Path, model: str, rows: list[TableRow], **changes: object) -> TextTraining:
     write_dialogues(folder / "table.csv", rows)
-    chosen = {"dropout": 0.0, "forget": 0.0, "rank": 4, "dialogues": 2, "window": WINDOW, "head_rate": 0.05} | changes
-    optimisation = Optimisation(epochs=10, rate=2e-3)
+    as_written = Recognised(share=0.0)
+    chosen = {
+        "dropout": 0.0,
+        "forget": 0.0,
+        "recognised": as_written,
+        "rank": 4,
+        "dialogues": 2,
+        "window": WINDOW,
+        "head_rate": 0.05,
+    } | changes
+    optimisation = Optimisation(epochs=10, rate=5e-3)
     return TextTraining(out=folder, table=folder / "table.csv", base=model, optimisation=optimisation, **chosen)
 
 
 def test_it_learns_from_the_words(tmp_path: Path, model: str) -> None:
-    chosen = training(tmp_path, model, meld("train", 12) + meld("dev", 4) + meld("test", 1))
+    chosen = training(tmp_path, model, meld("train", 40) + meld("dev", 4) + meld("test", 1))
     task = TextTask(chosen, 1, "cpu")
     before = task.score(task.network.eval())["score"]
     progress = train(task, chosen.optimisation, tmp_path / "checkpoint.safetensors", Nobody())
@@ -85,7 +98,7 @@ def with_further(tmp_path_factory: pytest.TempPathFactory, model: str) -> TextTr
         ("MELD", "dev", "0", "x", f"{SHARED}!", "joy"),
         ("MELD", "test", "0", "x", "no, you are never coming", "joy"),
     ]
-    auxiliary = {"EmoryNLP": 0.5, "DailyDialog": 0.25}
+    auxiliary = {"EmoryNLP": Further(weight=0.5), "DailyDialog": Further(weight=0.25)}
     return training(tmp_path_factory.mktemp("further"), model, meld("train", 3) + held_out + FURTHER, auxiliary=auxiliary)
 
 
@@ -107,12 +120,78 @@ def test_scenes_that_dev_or_test_know_are_left_out(with_further: TextTraining) -
 
 def test_further_corpora_count_as_much_as_they_are_told(with_further: TextTraining) -> None:
     task = TextTask(with_further, 1, "cpu")
-    plain = TextTask(with_further.model_copy(update={"auxiliary": {"EmoryNLP": 1.0, "DailyDialog": 1.0}}), 1, "cpu")
+    plain = TextTask(with_further.model_copy(update={"auxiliary": {"EmoryNLP": Further(), "DailyDialog": Further()}}), 1, "cpu")
     task.network.eval(), plain.network.eval()
     for one, other in zip(task.batches(0), plain.batches(0), strict=True):
         ((name, weighted),), ((_, whole),) = task.losses(one).items(), plain.losses(other).items()
         assert name == one.corpus
         assert weighted.item() == pytest.approx({"EmoryNLP": 0.5, "DailyDialog": 0.25}.get(name, 1) * whole.item(), rel=1e-3)
+
+
+def test_what_is_recognised_keeps_its_lines_and_is_taught_by_what_is_written(tmp_path: Path, model: str) -> None:
+    rows = [(*row[:4], f"{row[4]} !", row[5]) for row in meld("train", 6)] + meld("dev", 1)
+    plain = Recognised(share=1.0, plain=1.0, errors=0.0, consistency=0.5)
+    task = TextTask(training(tmp_path, model, rows, recognised=plain), 1, "cpu")
+    mark = task.network.tokenizer.convert_tokens_to_ids("!")
+    task.network.eval()
+    for batch in task.batches(0):
+        assert batch.written is not None
+        assert (batch.ids != mark).all() and (batch.written.ids == mark).any()
+        assert torch.equal(batch.labels, batch.written.labels) and torch.equal(batch.numbers, batch.written.numbers)
+        with torch.no_grad():
+            answers = task.network(batch.written)
+            alone = task.losses(replace(batch, written=None))["MELD"]
+            taught = soft_cross_entropy(task.network(batch), answers.softmax(1))
+        torch.testing.assert_close(task.losses(batch)["MELD"], (alone + taught) / 2)
+    other = TextTask(training(tmp_path, model, rows, recognised=plain.model_copy(update={"consistency": 0.0})), 1, "cpu")
+    assert all(batch.written is None for batch in other.batches(0))
+
+
+@torch.no_grad()
+def test_a_line_that_nobody_recognised_is_left_out_of_what_is_taught(tmp_path: Path, model: str) -> None:
+    rows: list[TableRow] = [
+        ("MELD", "train", "0", "a", text, emotion) for text, emotion in (("so", "joy"), ("!", "anger"), ("no", "fear"))
+    ]
+    plain = Recognised(share=1.0, plain=1.0, errors=0.0)
+    task = TextTask(training(tmp_path, model, rows + meld("dev", 1), recognised=plain), 1, "cpu")
+    (batch,) = task.batches(0)
+    assert batch.written is not None
+    assert (batch.numbers.tolist(), batch.written.numbers.tolist()) == ([0, 2], [0, 1, 2])
+    assert task.losses(batch)["MELD"].isfinite()
+
+
+def test_some_of_the_batches_are_recognised(tmp_path: Path, model: str) -> None:
+    rows = [(*row[:4], f"{row[4]} !", row[5]) for row in meld("train", 200)] + meld("dev", 1)
+    task = TextTask(training(tmp_path, model, rows, recognised=Recognised(share=0.4)), 1, "cpu")
+    batches = list(task.batches(0))
+    assert len(batches) == 100
+    assert 25 <= sum(batch.written is not None for batch in batches) <= 55
+
+
+@torch.no_grad()
+def test_comments_and_chats_have_heads_of_their_own(tmp_path: Path, model: str) -> None:
+    (tmp_path / "comments.csv").write_text("split,emotions,text\ntrain,joy|anger,so\ntrain,fear,no\ndev,joy,never\n")
+    (tmp_path / "chats.csv").write_text("split,emotion,turn1,turn2,turn3\ntrain,sad,so,are you,no\ntest,sad,no,no,no\n")
+    files = {"goemotions": tmp_path / "comments.csv", "emocontext": tmp_path / "chats.csv"}
+    further = {"GoEmotions": Further(weight=0.5), "EmoContext": Further()}
+    task = TextTask(training(tmp_path, model, meld("train", 1) + meld("dev", 1), auxiliary=further, **files), 1, "cpu")
+    task.network.eval()
+    comments, chats = ([batch for batch in task.batches(0) if batch.corpus == name] for name in further)
+    shares = torch.cat([batch.shares for batch in comments if batch.shares is not None])
+    joy, anger, fear = (CLASSES["GoEmotions"].index(name) for name in ("joy", "anger", "fear"))
+    assert sorted(row.nonzero()[:, 0].tolist() for row in shares) == sorted([sorted([joy, anger]), [fear]])
+    assert [batch.labels.tolist() for batch in chats] == [[CLASSES["EmoContext"].index("sad")]], "only the last turn has a label"
+    before = {name: task.losses(batch)[name].item() for name, (batch, *_) in (("GoEmotions", comments), ("EmoContext", chats))}
+    task.network.heads["EmoContext"][1].weight.zero_()
+    after = {name: task.losses(batch)[name].item() for name, (batch, *_) in (("GoEmotions", comments), ("EmoContext", chats))}
+    assert before["GoEmotions"] == after["GoEmotions"] and before["EmoContext"] != after["EmoContext"]
+
+
+@pytest.mark.parametrize("name", ["GoEmotions", "EmoContext"])
+def test_a_further_corpus_and_its_file_go_together(tmp_path: Path, model: str, name: Literal["GoEmotions", "EmoContext"]) -> None:
+    for wrong in ({"auxiliary": {name: Further()}}, {name.lower(): tmp_path / "table.csv"}):
+        with pytest.raises(ValidationError, match=f"{name.lower()} is to be the path of its file"):
+            training(tmp_path, model, meld("train", 1), **wrong)
 
 
 def same(one: LineBatch, other: LineBatch) -> bool:
@@ -137,7 +216,7 @@ def test_a_share_of_the_further_dialogues_takes_turns(tmp_path: Path, model: str
         for number in range(4)
         for text in ("so", "no")
     ]
-    chosen = training(tmp_path, model, meld("train", 2) + meld("dev", 1) + rows, auxiliary={"DailyDialog": 1.0}, share=0.5)
+    chosen = training(tmp_path, model, meld("train", 2) + meld("dev", 1) + rows, auxiliary={"DailyDialog": Further(share=0.5)})
     task = TextTask(chosen, 1, "cpu")
     assert labels_by_corpus(task, 0)["DailyDialog"].total() == 4
     assert labels_by_corpus(task, 0, 1)["DailyDialog"] == dict.fromkeys(range(1, 5), 2)
@@ -172,13 +251,13 @@ def test_tables_that_lack_something_are_one_sentence(
     tmp_path: Path, model: str, rows: list[TableRow], further: tuple[str, ...], words: str
 ) -> None:
     with pytest.raises(UserError, match=words) as refusal:
-        TextTask(training(tmp_path, model, rows, auxiliary=dict.fromkeys(further, 1.0)), 1, "cpu")
+        TextTask(training(tmp_path, model, rows, auxiliary=dict.fromkeys(further, Further())), 1, "cpu")
     assert str(refusal.value).endswith(".") and "\n" not in str(refusal.value)
 
 
 def test_settings_that_no_encoder_can_meet_are_refused_before_training(tmp_path: Path, model: str) -> None:
     rows = meld("train", 2) + meld("dev", 1)
-    for wrong in ({"window": {"tokens": 64}}, {"window": {"utterances": -1}}, {"auxiliary": {"EmoryNLP": -1.0}}):
+    for wrong in ({"window": {"tokens": 64}}, {"window": {"utterances": -1}}, {"auxiliary": {"EmoryNLP": {"weight": -1.0}}}):
         with pytest.raises(ValidationError):
             training(tmp_path, model, rows, **wrong)
     with pytest.raises(UserError, match=r"reads at most \d+ tokens at once: set window\.tokens to that or less\.$"):

@@ -17,6 +17,8 @@ CLASSES = {
     "MELD": MELD_CLASSES,
     "EmoryNLP": ("joyful", "mad", "neutral", "peaceful", "powerful", "sad", "scared"),
     "DailyDialog": ("neutral", "happiness", "sadness", "anger", "surprise", "fear", "disgust"),
+    "GoEmotions": MELD_CLASSES,
+    "EmoContext": ("others", "happy", "sad", "angry"),
 }
 
 
@@ -27,6 +29,7 @@ class Line:
     speaker: str
     text: str
     emotion: str
+    """Several are joined by bars; empty where the line has no label."""
 
 
 @dataclass(frozen=True, slots=True)

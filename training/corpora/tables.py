@@ -44,6 +44,13 @@ class TableRow:
             raise UserError(f"{self.where} has {self[column]!r} as {column}, which must be one of {', '.join(names)}.")
         return found
 
+    def several_of(self, column: str, names: Sequence[str]) -> list[str]:
+        """One or more of `names`, joined by bars, whatever their case; raises UserError where anything else is among them."""
+        found = self[column].lower().split("|")
+        if not set(found) <= set(names):
+            raise UserError(f"{self.where} has {self[column]!r} as {column}, which must be of {', '.join(names)}, joined by bars.")
+        return found
+
 
 def read_table_rows(path: Path, columns: Sequence[str]) -> Iterator[TableRow]:
     """The rows of a CSV file in UTF-8 whose first line names at least `columns`.

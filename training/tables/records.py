@@ -74,6 +74,8 @@ class Reworded(Record):
     neutral: float
     """Share of the lines that are named neutral."""
     utterances: int
+    written: float | None = None
+    """Weighted F1 of the very same lines as written, where only some dialogues were heard whole."""
     voices: list[str] = []
     """That spoke the lines, where they were heard."""
     word_errors: float | None = None

@@ -7,6 +7,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -41,22 +42,31 @@ def plain(text: str) -> str:
 
 
 def word_figures(bundle: Bundle, store: Store, heard: Sequence[HeardLine], encode: Encode, advance: Advance) -> Words:
-    """Live labels from text alone, of the test lines as written, without marks, and as each recogniser in `heard` wrote them.
+    """Live labels from text alone, of the test lines as written, without marks, and as each recogniser in `heard` wrote them, of
+    which only the dialogues count that it heard whole.
 
-    Raises UserError where the store goes with other encoders, or a recogniser did not hear all lines.
+    Raises UserError where the store goes with other encoders, or a recogniser heard other lines.
     """
     check_encoders(bundle, store)
     store = with_held_out(store, held_out_by(bundle))
-    found = {WRITTEN: _figures(bundle, read_dialogues(store, "test"))}
+    written = read_dialogues(store, "test")
+    found = {WRITTEN: _figures(bundle, written)}
     advance(WRITTEN)
     for way, change in CHANGES.items():
-        found[way] = _figures(bundle, reworded(store, {row: change(row.text) for row in store.rows}, encode))
+        words = {row: change(row.text) for row in store.rows}
+        found[way] = _figures(bundle, [one for one in reworded(store, words, encode) if one is not None])
         advance(way)
     for recogniser, lines in by_recogniser(store, heard).items():
-        figures = _figures(bundle, reworded(store, {row: line.heard for row, line in lines.items()}, encode))
-        errors = error_table(list(lines.values())).word_error_rate["all"]
-        voices = sorted({line.voice for line in lines.values()})
-        found[recogniser] = figures.model_copy(update={"voices": voices, "word_errors": percent(errors)})
+        changed = reworded(store, {row: line.heard for row, line in lines.items()}, encode)
+        kept = [(one, other) for one, other in zip(changed, written, strict=True) if one is not None]
+        if kept:
+            figures = _figures(bundle, [one for one, _ in kept])
+            told: dict[str, Any] = {
+                "voices": sorted({line.voice for line in lines.values()}),
+                "word_errors": percent(error_table(list(lines.values())).word_error_rate["all"]),
+                "written": _figures(bundle, [other for _, other in kept]).weighted_f1,
+            }
+            found[recogniser] = figures.model_copy(update=told)
         advance(recogniser)
     return Words(ways=found)
 
@@ -64,11 +74,14 @@ def word_figures(bundle: Bundle, store: Store, heard: Sequence[HeardLine], encod
 CHANGES: dict[str, Callable[[str], str]] = {FULL_STOPS: full_stops, PLAIN: plain}
 
 
-def reworded(store: Store, words: Mapping[Row, str], encode: Encode) -> list[ReadDialogue]:
-    """The test dialogues with other words for their rows, read by `encode`, and no other stream."""
-    changed = []
+def reworded(store: Store, words: Mapping[Row, str], encode: Encode) -> list[ReadDialogue | None]:
+    """The test dialogues with other words for their rows, read by `encode`, and no other stream; None without words for all."""
+    changed: list[ReadDialogue | None] = []
     for dialogue, numbers in zip(read_dialogues(store, "test"), store.dialogues("test"), strict=True):
         rows = [store.rows[number] for number in numbers]
+        if any(row not in words for row in rows):
+            changed.append(None)
+            continue
         speakers = number_speakers([row.speaker for row in rows]).tolist()
         vectors = encode([Line(speaker, words[row]) for speaker, row in zip(speakers, rows, strict=True)])
         changed.append(replace(dialogue, tokens=tuple({"text": one} if len(one) else {} for one in vectors)))
@@ -78,22 +91,19 @@ def reworded(store: Store, words: Mapping[Row, str], encode: Encode) -> list[Rea
 def by_recogniser(store: Store, heard: Sequence[HeardLine]) -> Mapping[str, Mapping[Row, HeardLine]]:
     """For each recogniser the test rows as it heard them; of several voices the first one counts.
 
-    Raises UserError where it has not heard all of them, or another text was spoken.
+    Raises UserError where another text was spoken.
     """
-    found: dict[str, dict[tuple[str, int], HeardLine]] = defaultdict(dict)
-    for line in heard:
-        if line.dataset.lower() == store.manifest.corpus and line.split == "test":
-            found[line.recogniser].setdefault((line.dialogue, line.utterance), line)
     rows = [store.rows[number] for numbers in store.dialogues("test") for number in numbers]
-    for recogniser, lines in found.items():
-        if lacking := sum((row.dialogue, row.index) not in lines for row in rows):
-            raise UserError(
-                f"Of {len(rows)} test lines {lacking} were not heard by {recogniser}: "
-                "go on with `python -m emotrack.training.spoken hear`."
-            )
-        if other := [row.name for row in rows if lines[row.dialogue, row.index].said != row.text]:
-            raise UserError(f"{other[0]} was spoken as another text than the store has: have the lines of its table heard.")
-    return {name: {row: lines[row.dialogue, row.index] for row in rows} for name, lines in found.items()}
+    found: dict[str, dict[Row, HeardLine]] = defaultdict(dict)
+    of = {(row.dialogue, row.index): row for row in rows}
+    for line in heard:
+        row = of.get((line.dialogue, line.utterance))
+        if row is None or line.dataset.lower() != store.manifest.corpus or line.split != "test":
+            continue
+        if line.said != row.text:
+            raise UserError(f"{row.name} was spoken as another text than the store has: have the lines of its table heard.")
+        found[line.recogniser].setdefault(row, line)
+    return found
 
 
 def _figures(bundle: Bundle, dialogues: Sequence[ReadDialogue]) -> Reworded:

@@ -241,7 +241,7 @@ def keys(
 @app.command()
 def features(
     corpus: Annotated[
-        str, typer.Argument(help="meld, emorynlp, dailydialog, iemocap, ravdess, emodb, ferplus or mosi.", metavar="CORPUS")
+        str, typer.Argument(help="meld, emorynlp, dailydialog, iemocap, ravdess, emodb, ferplus, mosi or clips.", metavar="CORPUS")
     ],
     root: Annotated[Path, typer.Argument(metavar="ROOT", help="The corpus: its folder as it is given out, or its table.")],
     out: Annotated[
@@ -316,7 +316,7 @@ def evaluate(
         typer.Argument(metavar="BUNDLE", help="Folders of bundles, several seeds of one run; the shipped one unless given."),
     ] = None,
     table: Annotated[
-        str, typer.Option("--table", "-t", help="main, missing, ablation, streaming, per-class or all.", metavar="T")
+        str, typer.Option("--table", "-t", help="main, missing, ablation, streaming, per-class, words or all.", metavar="T")
     ] = "main",
     data: Annotated[
         Optional[Path],  # noqa: UP045
@@ -329,7 +329,7 @@ def evaluate(
         typer.Option(
             "--store",
             metavar="DIR",
-            help="Store made by `emotrack features` (meld, ravdess, emodb, ferplus, mosi); may be repeated.",
+            help="Store made by `emotrack features` (meld, iemocap, clips, ravdess, emodb, ferplus, mosi); may be repeated.",
         ),
     ] = None,
     work: Annotated[
@@ -353,6 +353,10 @@ def evaluate(
             help="Folder with runs of the voice recipe, one for each --set fold=N, for the table per-class.",
         ),
     ] = None,
+    heard: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option("--heard", metavar="CSV", help="Lines as recognisers heard them, for the table words."),
+    ] = None,
 ) -> None:
     """Measure a bundle and print its figures beside the papers'."""
     from emotrack.commands.evaluate import evaluate_command
@@ -366,6 +370,7 @@ def evaluate(
         output=output,
         plots=plots,
         folds=folds,
+        heard=heard,
     )
 
 

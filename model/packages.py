@@ -8,8 +8,8 @@ from types import TracebackType
 from emotrack.model.errors import first_line
 
 _REQUIREMENT = re.compile(r"(?P<package>[\w.-]+)(?P<extras>\[)?.*;.*\bextra == \"(?P<extra>[\w-]+)\"")
-_DEVELOPING = "dev"
-"""The extra that no user needs."""
+_DEVELOPING = ("dev", "speech-synthesis")
+"""The extras that no user needs."""
 _OURS = ("emotrack", "__main__")
 _IMPORTED_AS = {"PIL": "pillow", "sklearn": "scikit-learn", "yaml": "pyyaml", "zmq": "pyzmq"}
 """Packages that are called otherwise where they are imported."""
@@ -20,7 +20,7 @@ def extras() -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for requirement in requires("emotrack") or ():
         match = _REQUIREMENT.match(requirement)
-        if match is None or match["extra"] == _DEVELOPING:
+        if match is None or match["extra"] in _DEVELOPING:
             continue
         packages = found.setdefault(match["extra"], [])
         if match["extras"] is None:  # else another extra of ours, which has its own line

@@ -45,6 +45,7 @@ CORPORA = {
     "emorynlp": ("EmoryNLP train dialogues", "EmoryNLP (declare-lab/MELD, GPL-3.0)"),
     "dailydialog": ("DailyDialog train dialogues", "DailyDialog (CC BY-NC-SA 4.0)"),
     "iemocap": ("IEMOCAP train dialogues", "IEMOCAP (under its own agreement with the University of Southern California)"),
+    "clips": ("train clips of one's own", "clips of their owner (on the owner's terms)"),
     "mosi": ("CMU-MOSI train videos", "features of CMU-MOSI (published under MIT)"),
     "ravdess": ("label-matched voices of RAVDESS actors 15-18", "RAVDESS speech (CC BY-NC-SA 4.0)"),
     "ferplus": (

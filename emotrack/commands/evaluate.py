@@ -9,22 +9,28 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from platformdirs import user_cache_path
 
 from emotrack.model.bundle import Bundle, default_directory, load_bundle
+from emotrack.model.configuration import Stream
 from emotrack.model.errors import UserError
 from emotrack.model.manifest import PartName
 from emotrack.say import say
 from emotrack.training.features.manifest import read_manifest
 from emotrack.training.features.store import Store, open_store
 from emotrack.training.progress import Bar
+from emotrack.training.spoken.heard import read_heard
 from emotrack.training.tables import NAMES
 from emotrack.training.tables.evaluated import Evaluated
-from emotrack.training.tables.evaluating import DIALOGUES, NEEDED, evaluate, steps
+from emotrack.training.tables.evaluating import DIALOGUES, NEEDED, Spoken, evaluate, steps
 from emotrack.training.tables.experiments import recipe
 from emotrack.training.tables.sources import Advance, stores_by_corpus
 from emotrack.training.tables.tables import data, markdown
+
+if TYPE_CHECKING:
+    from emotrack.training.tables.rewording import Encode
 
 PARTS: dict[str, PartName] = {"meld": "text", "ravdess": "voice", "emodb": "voice", "ferplus": "face"}
 """The part of a bundle that describes each corpus."""
@@ -43,9 +49,10 @@ def evaluate_command(
     output: str,
     plots: Path | None,
     folds: Path | None,
+    heard: Path | None,
 ) -> None:
     """Measure bundles on `stores`, on the `reference` data and on what `work` holds of them already, as far as that was not done
-    before, and print the table, or all of them, on stdout."""
+    before, and print the table, or all of them, on stdout. `heard`: see `emotrack.training.spoken`."""
     if table not in (*NAMES, ALL):
         raise UserError(f"There is no table {table!r}; choose one of {', '.join(NAMES)}, {ALL}.")
     if output not in FORMATS:
@@ -54,6 +61,7 @@ def evaluate_command(
     bundles = [load_bundle(directory) for directory in directories or [default_directory()]]
     folder = work or user_cache_path("emotrack") / "evaluation"
     accuracies = [] if folds is None else _accuracies(folds)
+    spoken = Spoken(() if heard is None else tuple(read_heard(heard)), reader, say)
     found = dict(stores_by_corpus([open_store(path) for path in stores]))
     for corpus in dict.fromkeys(one for name in names for one in NEEDED[name]):
         if corpus in found or (corpus == "meld" and found.keys() & set(DIALOGUES)):
@@ -63,13 +71,26 @@ def evaluate_command(
             found[corpus] = prepare(corpus, reference, bundles[0], out)
         elif work is not None and is_prepared(out):
             found[corpus] = open_store(out)
-    with measuring(steps(names, found, bundles, len(recipe(folder).seeds))) as advance:
-        evaluated = evaluate(bundles, names, found, folder, advance, accuracies)
+    with measuring(steps(names, found, bundles, len(recipe(folder).seeds), spoken)) as advance:
+        evaluated = evaluate(bundles, names, found, folder, advance, spoken, accuracies)
     if not found:
         say("these are the figures that the bundle keeps of its training run; --data DIR measures it again beside them.")
     sys.stdout.write(json.dumps(data(evaluated, names), indent=2) + "\n" if output == "json" else markdown(evaluated, names))
     if plots is not None:
         draw(evaluated, names, plots)
+
+
+def reader(bundle: Bundle, store: Store) -> "Encode":
+    """What described the text of `store`, opened anew with the bundle's adapter; raises `UserError` where it cannot be had."""
+    from emotrack.settings import load_settings  # seconds to import: figures that are kept need none of it
+    from emotrack.training.features.encoders import open_for
+
+    settings = load_settings(store.manifest.profile, None, ()).engines
+    named = settings.model_copy(update={"text": store.manifest.streams["text"].encoder})
+    words: tuple[Stream, ...] = ("text",)
+    encoder = open_for(words, named, bundle.parts, say).encoders.text
+    assert encoder is not None
+    return encoder.encode_dialogue
 
 
 def _accuracies(folds: Path) -> list[float]:

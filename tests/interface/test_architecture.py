@@ -22,6 +22,7 @@ OF_STREAM_TRAINING_MAY_USE = (
     "emotrack.stream.settings",
     "emotrack.stream.hearing.audio",
     "emotrack.stream.seeing",
+    "emotrack.stream.transcription",
 )
 """What describes a clip as the live path would; never the loop."""
 
@@ -62,7 +63,7 @@ def test_training_uses_only_the_sources_ears_and_eyes_of_stream() -> None:
 
 
 def test_ultralytics_and_other_extras_are_imported_only_when_used() -> None:
-    optional = {"ultralytics", "hear21passt", "resemblyzer", "tensorrt", "torch_tensorrt"}
+    optional = {"ultralytics", "hear21passt", "resemblyzer", "tensorrt", "torch_tensorrt", "piper"}
     for folder in MAY_IMPORT:
         for path in modules(folder):
             for node in ast.parse(path.read_text("utf-8")).body:

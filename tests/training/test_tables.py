@@ -147,9 +147,30 @@ def test_per_class(shipped: Evaluated) -> None:
     assert cells(text, "FER+ test, 3130 pictures, accuracy") == ["88.10", "≥ 88: met"]
 
 
+def test_words_by_what_was_done_to_them(shipped: Evaluated) -> None:
+    text = markdown(shipped, ["words"])
+    first, now, *more, wanted = cells(text, "as written")
+    assert (first, now, wanted) == ("62.00 ± 1.00", "62.00", "≥ 62.5: missed")
+    assert more == ["40.00 ± 0.00", "60.0 ± 0.0", "0.050 ± 0.000", "–", "400 ± 0", "–"]
+    assert cells(text, "through whisper-tiny.en")[-4:] == ["9.5 ± 0.0", "400 ± 0", "61.00 ± 0.00", "≥ 52: missed"]
+    assert "(joe, slt)" in text
+    assert cells(text, "through whisper-base")[0] == "no heard lines given"
+    assert cells(text, "EmoBERTa-large, past lines only") == ["64.55", "68.57"]
+    unmeasured = markdown(Evaluated(now=(measured(1).model_copy(update={"words": None}),)), ["words"])
+    assert cells(unmeasured, "as written")[0] == "not measured"
+
+
+def test_clips_of_ones_own_stand_beside_no_paper() -> None:
+    base = measured(1, matched=False)
+    dialogues = base.dialogues.model_copy(update={"corpus": "clips"})
+    text = markdown(Evaluated(now=(base.model_copy(update={"own": subsets(1), "dialogues": dialogues}),)), ["main", "words"])
+    assert "Headline: CLIPS test" in text and cells(text, "T+A") == ["59.00"]
+    assert "AMuSE" not in text and "EmoBERTa" not in text and "goal" not in cells(text, "as written")[-1]
+
+
 def test_json_holds_all_tables_and_what_a_bundle_keeps(shipped: Evaluated) -> None:
     plain = json.loads(json.dumps(data(Evaluated(now=(measured(1), measured(2)), mosi=mosi_figures()), list(TABLES))))
-    assert list(plain["tables"]) == ["main", "missing", "ablation", "streaming", "per-class"]
+    assert list(plain["tables"]) == ["main", "missing", "ablation", "streaming", "per-class", "words"]
     again = metrics_of(metrics() | plain["metrics"], "made up")
     assert again is not None and [one.seed for one in again.seeds] == [1, 2]
 

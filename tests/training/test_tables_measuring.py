@@ -249,6 +249,7 @@ def test_command_prints_tables_and_draws_them(
     plain = json.loads(done.out)
     assert tuple(plain["tables"]) == tuple(TABLES) == NAMES
     assert len(plain["metrics"]["seeds"]) == 1 and "needs media" in done.out
+    assert "nothing is measured for the table words: The text model minilm is not on this machine" in done.err
 
 
 def test_what_was_measured_is_printed_without_importing_what_measures(
@@ -283,7 +284,7 @@ def test_figures_that_cannot_be_read_are_measured_again(tmp_path: Path) -> None:
     [
         (
             ["--table", "nonsense"],
-            "There is no table 'nonsense'; choose one of main, missing, ablation, streaming, per-class, all.",
+            "There is no table 'nonsense'; choose one of main, missing, ablation, streaming, per-class, words, all.",
         ),
         (["--format", "xml"], "There is no format 'xml'; choose markdown or json."),
         (

@@ -5,6 +5,7 @@ from functools import partial
 from pathlib import Path
 
 from emotrack.model.errors import UserError
+from emotrack.training.corpora.clips import read_clips
 from emotrack.training.corpora.dialogue_table import TABLE, read_table
 from emotrack.training.corpora.emodb import read_emodb
 from emotrack.training.corpora.ferplus import read_ferplus
@@ -42,4 +43,5 @@ CORPORA: dict[str, Callable[[Path], Corpus]] = {
     "emodb": read_emodb,
     "ferplus": read_ferplus,
     "mosi": read_mosi,
+    "clips": read_clips,
 }

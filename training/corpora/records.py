@@ -56,6 +56,8 @@ class Utterance:
 
     row: Row
     sound: Path | None = None
+    span: tuple[float, float | None] = (0.0, None)
+    """Seconds of `sound` that are the utterance; None is its end."""
     picture: Picture | None = None
     image: NDArray[np.uint8] | None = None
     """A grey face [48, 48]."""

@@ -15,7 +15,7 @@ from emotrack.engines.text import TextEncoder
 from emotrack.model.configuration import Stream
 from emotrack.training.corpora.records import Corpus, Picture, Utterance
 from emotrack.training.dialogues import number_speakers
-from emotrack.training.features.hearing import hear_acted, hear_clip
+from emotrack.training.features.hearing import Span, hear, hear_acted
 from emotrack.training.features.manifest import SkippedNote
 from emotrack.training.features.reading import TOO_LONG, Unreadable
 from emotrack.training.features.shard import Described, Tokens
@@ -72,15 +72,31 @@ class Describer:
         self, chosen: dict[int, Utterance], encoder: AudioEncoder, problems: dict[int, list[str]]
     ) -> dict[int, NDArray[np.floating]]:
         rule, cut = SegmentRule.of(encoder), {}
-        for number, one in chosen.items():
-            if one.sound is not None:
-                try:
-                    acted = self.corpus.acted
-                    cut[number] = rule.all(hear_acted(one, encoder.rate) if acted else hear_clip(one.sound, encoder.rate))
-                except Unreadable as error:
-                    problems[number].append(str(error))
+        for number, sound in self._heard(chosen, encoder.rate).items():
+            if isinstance(sound, Unreadable):
+                problems[number].append(str(sound))
+            else:
+                cut[number] = rule.all(sound)
         described = _in_batches(encoder.encode, list(cut.values()), SEGMENTS)
         return dict(zip(cut, described, strict=True))
+
+    def _heard(self, chosen: dict[int, Utterance], rate: int) -> dict[int, NDArray[np.float32] | Unreadable]:
+        """The sound of those that have any, float32 [n] at `rate`; what lies in one file is heard in one pass over it."""
+        found: dict[int, NDArray[np.float32] | Unreadable] = {}
+        files: dict[Path, dict[int, Span]] = defaultdict(dict)
+        for number, one in chosen.items():
+            if one.sound is None:
+                continue
+            if not self.corpus.acted:
+                files[one.sound][number] = one.span
+                continue
+            try:
+                found[number] = hear_acted(one, rate)
+            except Unreadable as error:
+                found[number] = error
+        for path, spans in files.items():
+            found |= hear(path, spans, rate)
+        return found
 
     def _pictures(self, chosen: dict[int, Utterance], tokens: dict[int, Tokens], problems: dict[int, list[str]]) -> None:
         """What is seen, file by file; rows without a picture are done with as they are."""

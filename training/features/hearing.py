@@ -2,6 +2,7 @@
 
 import threading
 import zlib
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -17,19 +18,51 @@ from emotrack.training.corpora.records import Utterance
 from emotrack.training.features.reading import LONGEST, TOO_LONG, Unreadable, open_medium, spoilt
 from emotrack.training.speech import disturb, trim
 
+Span = tuple[float, float | None]
+"""Seconds of a file, to its end where that is None."""
 
-def hear_clip(path: Path, rate: int) -> np.ndarray:
-    """The whole sound of a clip in the tracker's own blocks, float32 [n] at `rate` (16 or 32 kHz); raises `Unreadable`."""
-    cutter, blocks = BlockCutter(), []
+
+def hear(path: Path, spans: Mapping[int, Span], rate: int) -> dict[int, np.ndarray | Unreadable]:
+    """The sound of each span (by any number) of a file in the tracker's own blocks, float32 [n] at `rate` (16 or 32 kHz), or why
+    there is none; all in one pass over the file."""
+    heard: dict[int, list[np.ndarray]] = {number: [] for number in spans}
+    failed: dict[int, Unreadable] = {}
+    reached = 0.0
+    try:
+        for block in _blocks(path):
+            samples = block.samples_32k if rate == AUDIO_RATE else block.samples_16k
+            for number in [number for number in spans if number not in failed]:
+                start, end = spans[number]
+                if (block.end if end is None else end) - start > LONGEST:
+                    failed[number] = Unreadable(TOO_LONG)
+                    continue
+                first = max(0, round((start - block.time) * rate))
+                last = len(samples) if end is None else round((end - block.time) * rate)
+                if first < min(last, len(samples)):
+                    heard[number].append(samples[first:last])
+            reached = block.end
+            if all(number in failed or _is_over(spans[number], reached) for number in spans):
+                break
+    except Unreadable as error:
+        # Turns that were over before the file went wrong have been heard whole.
+        failed |= {number: error for number in spans if number not in failed and not _is_over(spans[number], reached)}
+    late = Unreadable("its sound ends before it begins")
+    return {number: failed.get(number) or (np.concatenate(parts) if parts else late) for number, parts in heard.items()}
+
+
+def _is_over(span: Span, time: float) -> bool:
+    return span[1] is not None and span[1] <= time
+
+
+def _blocks(path: Path) -> Iterator[AudioBlock]:
+    """The blocks of a file's sound; raises `Unreadable` where they end before the file does."""
+    cutter = BlockCutter()
     for item in open_medium(path, "audio").items(SessionClock(), threading.Event()):
         if isinstance(item, AudioChunk):
-            if item.start > LONGEST:
-                raise Unreadable(TOO_LONG)
-            blocks += [one for one in cutter.push(item) if isinstance(one, AudioBlock)]
+            yield from (one for one in cutter.push(item) if isinstance(one, AudioBlock))
         elif isinstance(item, MediumChange) and (reason := spoilt(item, "audio")):
             raise Unreadable(reason)
-    blocks += cutter.flush()
-    return np.concatenate([block.samples_32k if rate == AUDIO_RATE else block.samples_16k for block in blocks])
+    yield from (one for one in cutter.flush() if isinstance(one, AudioBlock))
 
 
 def hear_acted(utterance: Utterance, rate: int) -> np.ndarray:

@@ -5,16 +5,22 @@ What measures takes seconds to import, so that is done where something is to be 
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import astuple, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from emotrack.model.bundle import Bundle
 from emotrack.model.errors import UserError
 from emotrack.training.features.store import Store
+from emotrack.training.spoken.heard import HeardLine
 from emotrack.training.tables.evaluated import Evaluated
 from emotrack.training.tables.experiments import VARIANTS, experiments_of, recipe
 from emotrack.training.tables.kept import R, once
-from emotrack.training.tables.records import Encoders, FaceFigures, Measured, Metrics, MosiFigures, VoiceFigures, metrics_of
+from emotrack.training.tables.records import Encoders, FaceFigures, Measured, Metrics, MosiFigures, VoiceFigures, Words, metrics_of
 from emotrack.training.tables.sources import Advance, Sources, check_encoders
+
+if TYPE_CHECKING:
+    from emotrack.training.tables.rewording import Encode
 
 FIGURES = "figures"
 """Folder, in the work folder, of what has been measured."""
@@ -25,17 +31,38 @@ NEEDED: dict[str, tuple[str, ...]] = {
     "ablation": ("mosi",),
     "streaming": ("meld",),
     "per-class": ("meld", "ravdess", "emodb", "ferplus"),
+    "words": ("meld",),
 }
 """The corpora that each table is measured on; a store of `DIALOGUES` may take the place of meld's."""
-DIALOGUES = ("iemocap", "meld")
+DIALOGUES = ("clips", "iemocap", "meld")
 WITH_MATCHED = {"main", "missing"}
 WITH_ENCODERS = {"per-class"}
 
 
-def steps(tables: Sequence[str], stores: Mapping[str, Store], bundles: Sequence[Bundle], seeds: int) -> int:
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """What the table `words` takes beside the stores: lines as recognisers heard them, and what opens the reader of a store's text.
+
+    `reader` may raise UserError, where the text encoder is not to be had.
+    """
+
+    heard: tuple[HeardLine, ...]
+    reader: "Callable[[Bundle, Store], Encode]"
+    say: Callable[[str], None]
+    """Told why nothing is measured."""
+
+    @property
+    def ways(self) -> int:
+        """Steps of measuring a bundle: three ways without a recogniser, and one of each."""
+        return 3 + len({line.recogniser for line in self.heard})
+
+
+def steps(tables: Sequence[str], stores: Mapping[str, Store], bundles: Sequence[Bundle], seeds: int, spoken: Spoken) -> int:
     """How often `evaluate` will tell how it stands, with `seeds` seeds of each experiment on MOSI."""
     sources = _sources(tables, stores)
     measured = 0 if sources is None else sum(sources.steps(one.configuration.trained) for one in bundles)
+    if sources is not None and "words" in tables:
+        measured += spoken.ways * sum("text" in one.configuration.trained for one in bundles)
     return measured + len(_variants(tables, stores)) * seeds + ("per-class" in tables)
 
 
@@ -45,6 +72,7 @@ def evaluate(
     stores: Mapping[str, Store],
     work: Path,
     advance: Advance,
+    spoken: Spoken,
     voice_folds: Sequence[float] = (),
 ) -> Evaluated:
     """The figures that `tables` are made from: `stores` by corpus; several bundles are several seeds of one run.
@@ -59,9 +87,12 @@ def evaluate(
     if sources is None and kept is None and set(tables) - {"ablation"}:
         raise UserError("There are no dialogues to measure this bundle on: give --data, or --store with a store of meld.")
     now = () if sources is None else tuple(_measured(one, sources, work, advance) for one in bundles)
+    if sources is not None and "words" in tables:
+        now = tuple(_with_words(one, bundle, sources, work, advance, spoken) for one, bundle in zip(now, bundles, strict=True))
+    elsewhere = kept is not None and any(one.dialogues.corpus != kept.seeds[0].dialogues.corpus for one in now)
     return Evaluated(
         now=now,
-        kept=kept,
+        kept=None if elsewhere else kept,  # figures of other dialogues are no means for these
         mosi=_mosi(tables, stores, work, kept, advance),
         encoders=_encoders(bundles[0], tables, stores, work, kept, advance, voice_folds),
     )
@@ -77,6 +108,27 @@ def _measured(bundle: Bundle, sources: Sources, work: Path, advance: Advance) ->
             return measure_bundle(bundle, sources, seed_of(bundle), step)
 
         return _kept_in(work, Measured, [bundle.identifier, bundle.metrics, stores], measure)
+
+
+def _with_words(measured: Measured, bundle: Bundle, sources: Sources, work: Path, advance: Advance, spoken: Spoken) -> Measured:
+    """The same with the figures of the table `words`, where the bundle reads words and its text encoder is to be had."""
+    if "text" not in bundle.configuration.trained:
+        return measured
+    with announced(advance, spoken.ways) as step:
+
+        def measure() -> Words:
+            from emotrack.training.tables.rewording import word_figures
+
+            encode = spoken.reader(bundle, sources.dialogues)
+            return word_figures(bundle, sources.dialogues, spoken.heard, encode, step)
+
+        heard = [list(astuple(line)) for line in spoken.heard]
+        decided_by = [bundle.identifier, measured.held_out, sources.dialogues.manifest.key, heard]
+        try:
+            return measured.model_copy(update={"words": _kept_in(work, Words, decided_by, measure)})
+        except UserError as error:
+            spoken.say(f"nothing is measured for the table words: {error}")
+            return measured
 
 
 def _kept_in(work: Path, kind: type[R], decided_by: object, measure: Callable[[], R]) -> R:

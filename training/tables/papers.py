@@ -56,6 +56,14 @@ OTHERS = (
 )
 """Other systems that are compared with."""
 
+CAUSAL = (
+    Published("RoBERTa-base, one line alone", 62.0),
+    Published("EmoBERTa-base, with the speaker", 63.1),
+    Published("EmoBERTa-large, past lines only", 64.55, 68.57),
+    Published("EACL (large), past lines only", 67.12, 70.41),
+)
+"""Systems that read the script's words and no later line (EmoBERTa: arXiv 2108.12009; EACL: arXiv 2403.20289)."""
+
 ABLATIONS = (
     Published("full model", 71.98, 74.91),
     Published("no multimodal attention", 61.60, 75.27, ("better",)),

@@ -65,6 +65,29 @@ class DialogueFigures(Record):
     """Live, and revised after n (`revised+n`), less offline."""
 
 
+class Reworded(Record):
+    """Live labels from text alone of test lines in other words than the script's; in percent but the calibration error."""
+
+    weighted_f1: float
+    macro_f1: float
+    calibration_error: float
+    neutral: float
+    """Share of the lines that are named neutral."""
+    utterances: int
+    written: float | None = None
+    """Weighted F1 of the very same lines as written, where only some dialogues were heard whole."""
+    voices: list[str] = []
+    """That spoke the lines, where they were heard."""
+    word_errors: float | None = None
+    """Errors of the recogniser as a share of the words said."""
+
+
+class Words(Record):
+    """The test lines in other words, by what was done to them: the keys of `words.WAYS`, or a recogniser's name."""
+
+    ways: dict[str, Reworded]
+
+
 class Measured(Record):
     """One bundle on the test sets."""
 
@@ -80,6 +103,8 @@ class Measured(Record):
     """By the papers' names of what is present; only of dialogues that have sound or pictures of their own."""
     matched: dict[str, Absent] | None = None
     """The same with voices and faces drawn by label, of dialogues that have text alone."""
+    words: Words | None = None
+    """Only where the table `words` was asked for."""
 
 
 class Variant(Record):

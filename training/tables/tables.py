@@ -1,4 +1,4 @@
-"""The five tables by the names of the command line."""
+"""The tables by the names of the command line."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -10,6 +10,7 @@ from emotrack.training.tables.missing import missing_tables
 from emotrack.training.tables.per_class import per_class_tables
 from emotrack.training.tables.render import Table
 from emotrack.training.tables.streaming import streaming_tables
+from emotrack.training.tables.words import word_tables
 
 TABLES: dict[str, Callable[[Evaluated], list[Table]]] = {
     "main": main_tables,
@@ -17,6 +18,7 @@ TABLES: dict[str, Callable[[Evaluated], list[Table]]] = {
     "ablation": ablation_tables,
     "streaming": streaming_tables,
     "per-class": per_class_tables,
+    "words": word_tables,
 }
 
 

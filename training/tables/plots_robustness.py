@@ -1,0 +1,32 @@
+"""The tables of what labels survive, as pictures: other words than the script's."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from emotrack.training.metrics import mean_and_deviation
+from emotrack.training.tables.drawing import BLUE, GREY, INK, drawing
+from emotrack.training.tables.evaluated import Evaluated
+
+
+def plot_words(evaluated: Evaluated, folder: Path) -> list[Path]:
+    """Weighted F1 by what was done to the words."""
+    measured = [one.words.ways for one in evaluated.seeds if one.words is not None]
+    if not measured:
+        return []
+    rows = {way: [one[way].weighted_f1 for one in measured if way in one] for way in measured[0]}
+    return [bars(folder / "words.png", f"{evaluated.corpus} test, text alone, live", rows)]
+
+
+def bars(path: Path, title: str, rows: Mapping[str, Sequence[float]]) -> Path:
+    """A bar of the mean of each row's weighted F1, with its deviation and the seeds."""
+    with drawing(path, 7.8, 0.8 + 0.5 * len(rows)) as (axes,):
+        for place, values in enumerate(reversed(list(rows.values()))):
+            mean, deviation = mean_and_deviation(values)
+            axes.barh(place, mean, height=0.6, color=BLUE, alpha=0.85, xerr=deviation, ecolor=INK, capsize=3)
+            axes.scatter(values, [place] * len(values), s=12, color=GREY, zorder=3)
+            axes.text(mean + 1.5, place, f"{mean:.1f}", va="center", fontsize=9)
+        axes.set_yticks(range(len(rows)), list(rows)[::-1])
+        axes.set_xlabel("weighted F1, %")
+        axes.grid(visible=False, axis="y")
+        axes.set_title(title)
+    return path

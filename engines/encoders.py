@@ -18,7 +18,7 @@ from emotrack.engines.pool import EnginePool
 from emotrack.engines.segments import AudioEncoder
 from emotrack.engines.settings import EngineSettings
 from emotrack.engines.text import TextEncoder
-from emotrack.engines.voice import VoiceEncoder, voice_spec
+from emotrack.engines.voice import open_voice
 from emotrack.model.bundle import Bundle, Part
 from emotrack.model.configuration import Stream
 from emotrack.model.errors import UserError
@@ -165,7 +165,7 @@ class _Opening:
 def _open_audio(pool: EnginePool, settings: EngineSettings, bundle: Bundle) -> AudioEncoder:
     if settings.audio == "passt":
         return PasstEncoder(pool, settings.passt_weights)
-    return VoiceEncoder(pool.engine(voice_spec(_part(bundle, "voice").path)))
+    return open_voice(pool, _part(bundle, "voice"))
 
 
 def _open_body(pool: EnginePool, settings: EngineSettings) -> BodyEncoder:

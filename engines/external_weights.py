@@ -12,6 +12,7 @@ from safetensors import safe_open
 
 from emotrack.engines.definition import Definition
 from emotrack.engines.spec import Spec
+from emotrack.model.converted import read_converted
 
 EXTERNAL = "weights.json"
 
@@ -40,10 +41,13 @@ def external_weights(spec: Spec, folder: Path) -> dict[str, np.ndarray]:
 def weight_tensors(definition: Definition) -> dict[str, np.ndarray]:
     """All tensors of a network's file of weights in float32, the low-rank factors of its adapter, if it has one, added to them.
 
-    See `networks.adapting.merge`, which does the same to a torch module.
+    Those of the Whisper encoder that it sits on, if it does, are beside them. See `networks.adapting.merge`, which does the same to
+    a torch module.
     """
-    weights, adapter = definition.arguments.get("weights"), definition.arguments.get("adapter")
+    weights, adapter, base = (definition.arguments.get(name) for name in ("weights", "adapter", "base"))
     tensors = {} if weights is None else _read(weights)
+    if base is not None:
+        tensors |= read_converted(base, "encoder/")
     factors: Mapping[str, np.ndarray] = {} if adapter is None else _read(adapter)
     for name in factors:
         layer, _, half = name.rpartition(".")

@@ -10,13 +10,13 @@ EXPRESSIONS = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust"
 """The classes of FER+ (Barsoum et al., arXiv 1608.01041), in the order of its vote columns."""
 
 VOICE_RATE = 16_000
-VOICE_WINDOW = 1.5
+VOICE_WINDOW = 2.0
 """Seconds in a segment."""
-VOICE_HOP = 0.75
+VOICE_HOP = 1.0
 """Seconds from one segment's start to the next one's."""
 MEL_FILTERS = Path(__file__).with_name("mel_filters.safetensors")
-"""What the voice network's weights learnt on: triangles on HTK's mel scale from 50 to 7,600 Hz, float32 [64, 257]; those of
-torchaudio's `melscale_fbanks`, which is not installed for one call."""
+"""Whisper's: triangles of equal area on Slaney's mel scale from 0 to 8,000 Hz, float32 [80, 201]; those of torchaudio's
+`melscale_fbanks`, which is not installed for one call."""
 VOICE_DIM = 128
 """Numbers in a segment's descriptor."""
 VOICE_EMOTIONS = ("neutral", "calm", "joy", "sadness", "anger", "fear", "disgust", "surprise")

@@ -6,8 +6,9 @@ from emotrack.model.manifest import PartName
 
 LICENCES: dict[PartName, str] = {
     "voice": (
-        "The weights in voice.safetensors are for non-commercial research only. They were trained on RAVDESS (Livingstone and "
-        "Russo 2018, https://doi.org/10.5281/zenodo.1188976), which is licensed CC BY-NC-SA 4.0."
+        "The weights in voice.safetensors are for non-commercial research only. They read the encoder of Whisper tiny.en (OpenAI, "
+        "MIT) and were trained on RAVDESS (Livingstone and Russo 2018, https://doi.org/10.5281/zenodo.1188976, CC BY-NC-SA 4.0), "
+        "nEMO (Christop 2024, CC BY-NC-SA 4.0) and LibriSpeech (Panayotov et al. 2015, CC BY 4.0)."
     ),
     "face": (
         "The weights in face.safetensors are for non-commercial research only. They were trained on the images of FER2013 (no "
@@ -21,15 +22,22 @@ LICENCES: dict[PartName, str] = {
 }
 """Under what terms the weights of each encoder may be used."""
 
+_SPEECH = {
+    "nemo": "five of nEMO's nine speakers",
+    "ased": "half of ASED's speakers",
+    "urdu": "half of URDU's speakers",
+    "ordinary": "half of the readers of LibriSpeech, as neutral",
+}
 FACES = "FER+ train (FER2013 images with vote shares)"
 """What the face network learns from."""
 
 
-def of_voices(actors: Collection[int]) -> str:
-    """What a voice network learns from that hears these actors of RAVDESS."""
+def of_voices(actors: Collection[int], others: Collection[str]) -> str:
+    """What a voice network learns from that hears these actors of RAVDESS, and the train speakers of other corpora."""
     numbers = sorted(actors)
     whole = numbers == list(range(numbers[0], numbers[-1] + 1))
-    return f"RAVDESS speech, actors {f'{numbers[0]}-{numbers[-1]}' if whole else ', '.join(map(str, numbers))}"
+    told = [f"RAVDESS speech, actors {f'{numbers[0]}-{numbers[-1]}' if whole else ', '.join(map(str, numbers))}"]
+    return "; ".join([*told, *(_SPEECH[name] for name in others)])
 
 
 def of_texts(auxiliary: Collection[str], teachers: int) -> str:

@@ -86,7 +86,7 @@ def learnt_from(settings: TextTraining | VoiceTraining | FaceTraining) -> str:
         case TextTraining():
             return of_texts(settings.auxiliary, len(settings.teachers))
         case VoiceTraining():
-            return of_voices(settings.actors()[0])
+            return of_voices(settings.actors()[0], [name for name in settings.copies() if name != "ravdess"])
         case FaceTraining():
             return FACES
 

@@ -1,7 +1,7 @@
 """Acted speech made ready for training: silence trimmed as voice activity detection would, and recordings disturbed at random."""
 
 import numpy as np
-from scipy.signal import fftconvolve, lfilter
+from scipy.signal import butter, fftconvolve, lfilter, resample_poly, sosfilt
 
 from emotrack.engines.segments import SegmentRule
 from emotrack.model.formats import VOICE_HOP, VOICE_RATE, VOICE_WINDOW
@@ -27,7 +27,7 @@ def trim(samples: np.ndarray) -> np.ndarray:
 
 
 def disturb(samples: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """The clip as another room, microphone and speaker might give it: speed and pitch, start, colour, echo, and noise."""
+    """The clip as another room, microphone and speaker might give it: speed and pitch, start, colour, echo, noise, a telephone."""
     speed = random.uniform(0.88, 1.14)
     samples = np.interp(np.arange(0, len(samples) - 1, speed), np.arange(len(samples)), samples)
     shift = int(random.integers(-4_000, 4_001))
@@ -46,4 +46,15 @@ def disturb(samples: np.ndarray, random: np.random.Generator) -> np.ndarray:
             noise = lfilter([1.0], [1.0, -random.uniform(0.5, 0.98)], noise)
         loudness = np.sqrt((samples**2).mean()) * 10 ** (-random.uniform(5, 40) / 20)
         samples = samples + noise * loudness / np.sqrt((noise**2).mean())
+    if random.random() < 0.2:
+        samples = telephone(samples)
     return samples.astype(np.float32)
+
+
+def telephone(samples: np.ndarray) -> np.ndarray:
+    """What a telephone lets through: 300 to 3,400 Hz, in the 256 steps of the mu-law (ITU-T G.711) at 8 kHz."""
+    narrow = resample_poly(sosfilt(butter(4, (300, 3_400), "bandpass", fs=VOICE_RATE, output="sos"), samples), 1, 2)
+    loudest = np.abs(narrow).max(initial=1e-9)
+    steps = np.round(127 * np.sign(narrow) * np.log1p(255 * np.abs(narrow) / loudest) / np.log(256)) / 127
+    decoded = np.sign(steps) * np.expm1(np.abs(steps) * np.log(256)) / 255 * loudest
+    return resample_poly(decoded, 2, 1)[: len(samples)]

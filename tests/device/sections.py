@@ -95,7 +95,7 @@ def networks(plan: Plan) -> Iterator[Any]:
     from emotrack.engines.passt import PasstEncoder
     from emotrack.engines.text import TextEncoder
     from emotrack.engines.utterance import utterance_spec
-    from emotrack.engines.voice import voice_spec
+    from emotrack.engines.voice import open_voice
     from emotrack.model.bundle import load_bundle
 
     bundle = load_bundle()
@@ -119,7 +119,7 @@ def networks(plan: Plan) -> Iterator[Any]:
     sorts: dict[str, Callable[[], list[Any]]] = {
         "heads": lambda: [step_spec(bundle), reviser_spec(bundle), utterance_spec(bundle)],
         "face": lambda: [face_spec(bundle.parts["face"].path)],
-        "voice": lambda: [voice_spec(bundle.parts["voice"].path)],
+        "voice": lambda: listed(lambda pool: open_voice(pool, bundle.parts["voice"])),
         "sentence": lambda: listed(lambda pool: TextEncoder(pool, adapter=bundle.parts.get("text"))),
         "face detection": lambda: list(reversed(face_detection_specs())),
         "passt": lambda: listed(PasstEncoder),
@@ -204,13 +204,13 @@ class Session:
         from emotrack.engines.face import FaceEncoder, face_spec
         from emotrack.engines.heads import open_heads
         from emotrack.engines.text import TextEncoder
-        from emotrack.engines.voice import VoiceEncoder, voice_spec
+        from emotrack.engines.voice import open_voice
         from emotrack.model.bundle import load_bundle
 
         bundle, engines = load_bundle(), Engines(backend, plan)
         pool: Any = engines
         self._heads = open_heads(pool, bundle)
-        self._voice = VoiceEncoder(engines.engine(voice_spec(bundle.parts["voice"].path)))
+        self._voice = open_voice(pool, bundle.parts["voice"])
         self._face = FaceEncoder(engines.engine(face_spec(bundle.parts["face"].path)))
         self.without_text = ""
         try:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from emotrack.engines.face import CROP_SCALE, FaceEncoder, crop_face, face_spec
 from emotrack.model.errors import UserError
 from emotrack.model.face import FaceNetwork
-from emotrack.model.voice import VoiceNetwork
+from emotrack.model.voice import VoiceTop
 from helpers.engines import pool
 
 
@@ -97,6 +97,6 @@ def test_other_weights_are_refused(tmp_path: Path) -> None:
     (tmp_path / "noise.safetensors").write_bytes(b"not weights at all")
     with pytest.raises(UserError, match="no safetensors file"):
         FaceEncoder(pool().engine(face_spec(tmp_path / "noise.safetensors")))
-    safetensors.torch.save_file(VoiceNetwork().state_dict(), tmp_path / "voice.safetensors")
+    safetensors.torch.save_file(VoiceTop(8).state_dict(), tmp_path / "voice.safetensors")
     with pytest.raises(UserError, match="does not hold the weights of the face network"):
         FaceEncoder(pool().engine(face_spec(tmp_path / "voice.safetensors")))

@@ -194,7 +194,7 @@ def test_a_library_that_does_not_load_is_the_networks_failure_and_is_tried_again
 def test_a_stream_whose_network_fails_is_left_out_with_its_words(
     unloadable: Spec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("emotrack.engines.encoders.voice_spec", lambda weights: unloadable)
+    monkeypatch.setattr("emotrack.engines.voice.voice_spec", lambda *given: unloadable)
     settings = EngineSettings(device="cpu", cache=tmp_path, text="none", face="none")
     said: list[str] = []
     encoders = open_encoders(EnginePool(settings, said.append), settings, load_bundle(), said.append)

@@ -150,6 +150,19 @@ def write_emodb(folder: Path, clips: Mapping[str, str]) -> Path:
     return folder
 
 
+def write_spoken(folder: Path, clips: Sequence[tuple[str, str, str]]) -> Path:
+    """A table of speech with these clips (dataset, speaker, emotion as the table calls it), which are written."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "speech_labels.csv").open("w", newline="", encoding="utf-8") as file:
+        table = csv.writer(file)
+        table.writerow(["path", "dataset", "speaker", "emotion", "intensity", "text", "licence", "lang", "gender"])
+        for number, (dataset, speaker, emotion) in enumerate(clips):
+            name = f"clips/{speaker}_{number}.wav"
+            table.writerow([name, dataset, speaker, emotion, "", "Words.", "none", "xx", "F" if dataset == "nEMO" else ""])
+            write_wav(folder / name, tone(len(emotion), seed=number))
+    return folder
+
+
 def mosi_arrays(videos: Mapping[str, Sequence[int]], seed: int = 0) -> dict[str, np.ndarray]:
     """Arrays as in the archive of MOSI's features: `videos` has the video's number of each utterance of a part."""
     random = np.random.default_rng(seed)

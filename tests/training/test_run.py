@@ -198,6 +198,8 @@ def test_what_an_encoder_learnt_from_follows_its_settings(tmp_path: Path) -> Non
     )
     voice = VoiceTraining(out=tmp_path, clips=tmp_path)
     assert learnt_from(voice) == "RAVDESS speech, actors 1-14"
+    wider = voice.model_copy(update={"table": tmp_path, "corpora": {"ravdess": 1, "ordinary": 0}})
+    assert learnt_from(wider) == "RAVDESS speech, actors 1-14; half of the readers of LibriSpeech, as neutral"
     assert learnt_from(voice.model_copy(update={"fold": 5})).startswith("RAVDESS speech, actors 2, 3, 5, 6, 7, 8, 10, 11")
 
 

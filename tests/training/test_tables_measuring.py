@@ -17,7 +17,7 @@ from emotrack.model.errors import UserError
 from emotrack.model.face import FaceNetwork
 from emotrack.model.formats import EXPRESSIONS, VOICE_DIM, VOICE_EMOTIONS
 from emotrack.model.manifest import PartName
-from emotrack.model.voice import VoiceNetwork
+from emotrack.model.voice import VoiceTop
 from emotrack.training.corpora.records import Row
 from emotrack.training.evaluation import DialogueSet, only, outcome
 from emotrack.training.features.store import Store, open_store
@@ -38,6 +38,7 @@ from emotrack.training.tables.tables import TABLES
 from helpers.commands import emotrack
 from helpers.corpora import write_ravdess, write_store_of
 from helpers.network import random_batch, save_small_bundle, small_configuration, small_network
+from helpers.voice_network import new_voice
 
 WIDTHS: dict[Stream, int] = {"text": 6, "audio": 5, "face": 4}
 
@@ -315,7 +316,7 @@ def test_two_stores_of_a_corpus_are_refused(
 
 def test_encoders_are_judged_by_their_own_heads(tmp_path: Path) -> None:
     torch.manual_seed(0)
-    voice, face = VoiceNetwork().eval(), FaceNetwork().eval()
+    voice, face = VoiceTop(8).eval(), FaceNetwork().eval()
     network = small_network()
     save_bundle(
         tmp_path / "bundle",
@@ -356,7 +357,7 @@ def test_encoders_are_judged_by_their_own_heads(tmp_path: Path) -> None:
 
 def test_a_voice_called_calm_is_a_neutral_one_in_a_corpus_that_knows_no_calm(tmp_path: Path) -> None:
     torch.manual_seed(0)
-    voice, network = VoiceNetwork().eval(), small_network()
+    voice, network = VoiceTop(8).eval(), small_network()
     with torch.no_grad():
         voice.head[1].bias[VOICE_EMOTIONS.index("calm")] = 100
     parts: dict[PartName, NewPart] = {
@@ -381,7 +382,7 @@ def test_reference_data_are_described_by_the_bundle_and_kept(tmp_path: Path) -> 
     network = small_network()
     parts: dict[PartName, NewPart] = {
         "network": network_part(network, "none", "nothing"),
-        "voice": NewPart(VoiceNetwork().state_dict(), "none", "nothing"),
+        "voice": new_voice(tmp_path),
     }
     save_bundle(tmp_path / "bundle", parts, configuration=network.configuration, encoders={}, metrics={})
     bundle = load_bundle(tmp_path / "bundle")

@@ -14,6 +14,7 @@ from emotrack.training.corpora.meld import read_meld
 from emotrack.training.corpora.mosi import read_mosi
 from emotrack.training.corpora.ravdess import read_acted_speech
 from emotrack.training.corpora.records import Corpus
+from emotrack.training.corpora.spoken import SPOKEN, read_spoken
 
 
 def open_corpus(name: str, root: Path) -> Corpus:
@@ -41,6 +42,7 @@ CORPORA: dict[str, Callable[[Path], Corpus]] = {
     "iemocap": read_iemocap,
     "ravdess": read_acted_speech,
     "emodb": read_emodb,
+    **{name: partial(read_spoken, name) for name in SPOKEN},
     "ferplus": read_ferplus,
     "mosi": read_mosi,
     "clips": read_clips,

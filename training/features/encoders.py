@@ -17,7 +17,7 @@ from emotrack.engines.pool import EnginePool
 from emotrack.engines.segments import AudioEncoder
 from emotrack.engines.settings import EngineSettings
 from emotrack.engines.text import TextEncoder
-from emotrack.engines.voice import VoiceEncoder, voice_spec
+from emotrack.engines.voice import open_voice
 from emotrack.model.bundle import Part
 from emotrack.model.configuration import Stream
 from emotrack.model.errors import UserError
@@ -73,7 +73,7 @@ def _open_audio(pool: EnginePool, settings: EngineSettings, parts: Parts) -> tup
         sha256 = file_digest(Path(settings.passt_weights)) if settings.passt_weights else None
         return passt, StreamNote(encoder="passt", width=passt.dim, sha256=sha256)
     part = _part(parts, "voice")
-    voice = VoiceEncoder(pool.engine(voice_spec(part.path)))
+    voice = open_voice(pool, part)
     return voice, StreamNote(encoder="voice", width=voice.dim, sha256=part.sha256)
 
 

@@ -13,7 +13,7 @@ from emotrack.engines.weights import fill
 from emotrack.model.bundle import Bundle
 from emotrack.model.face import FaceNetwork
 from emotrack.model.formats import EXPRESSIONS, FACE_SIZE, VOICE_EMOTIONS
-from emotrack.model.voice import VoiceNetwork
+from emotrack.model.voice import VoiceTop
 from emotrack.training.corpora.ferplus import majority
 from emotrack.training.features.store import Store
 from emotrack.training.metrics import percent, recall_by_class
@@ -27,8 +27,9 @@ TIMED = 50
 @torch.inference_mode()
 def voice_figures(bundle: Bundle, ravdess: Store, emodb: Store | None) -> VoiceFigures:
     """The voice network of a bundle that has one on RAVDESS's test actors and on EmoDB."""
-    network = VoiceNetwork()
-    fill(network, bundle.parts["voice"].path, "voice")
+    part = bundle.parts["voice"]
+    network = VoiceTop(part.tensors()["standard.running_mean"].numel())
+    fill(network, part.path, "voice")
     labels, named, rows = clips(network, ravdess)
     recalls = recall_by_class(labels, named, VOICE_EMOTIONS)
     sexes = np.array([ravdess.rows[row].sex or "" for row in rows])
@@ -49,7 +50,7 @@ def voice_figures(bundle: Bundle, ravdess: Store, emodb: Store | None) -> VoiceF
     )
 
 
-def clips(network: VoiceNetwork, store: Store) -> tuple[np.ndarray, np.ndarray, list[int]]:
+def clips(network: VoiceTop, store: Store) -> tuple[np.ndarray, np.ndarray, list[int]]:
     """Label and named emotion of each test clip, int [n], and the clips' rows; the segments' probabilities are averaged."""
     network.eval()
     rows = [

@@ -98,7 +98,7 @@ def splits(kept: Metrics, trained_on: Mapping[PartName, str]) -> str:
 
 SPLITS = {"meld": "MELD's own train, dev and test", "iemocap": "IEMOCAP by session; the one held out is test"}
 ACTORS = """Voice: RAVDESS by actor, as many women as men in each split: 1-14 train, 15-18 for fusion to learn from, 19-20 dev,
-  21-24 test."""
+  21-24 test; nEMO and the readers of LibriSpeech by speaker, about half of them train, the others for fusion, dev and test."""
 PICTURES = "Face: FER+ train; of its valid split three quarters are for fusion to learn from and one quarter is dev; test is test."
 
 
@@ -176,9 +176,8 @@ def by_voice(encoders: Encoders) -> list[str]:
 
 
 OF_DRAWN = (
-    "Ordinary lively speech sounds like an emotion to the voice network, which has only heard actors; fusion was taught to trust "
-    "voices little.",
-    "Calm speech is counted as neutral. Voices are English, acted, in a quiet studio.",
+    "The voice network has heard actors, and readers as neutral; it has heard nobody who truly felt what was to be named.",
+    "Calm speech is counted as neutral. Voices are English and Polish, in a quiet studio.",
     "Words are those of American sitcom scripts; transcripts with recognition errors were not trained on.",
 )
 ALWAYS = (
@@ -197,8 +196,8 @@ def reproduce(kept: Metrics) -> str:
 
 REPRODUCE = """## Reproduce
 
-With the reference data in DIR (`text_dialogues.csv`, `ravdess/`, `fer2013plus_48x48_webp.npz` and its labels, `emodb/`, the MOSI
-features):
+With the reference data in DIR (`text_dialogues.csv`, `ravdess/`, `speech_labels.csv` and its clips,
+`fer2013plus_48x48_webp.npz` and its labels, the MOSI features):
 
 ```
 emotrack train --config text    # and voice, face: the encoders; --set gives each its data

@@ -52,7 +52,7 @@ class VoiceTraining(Training):
     """Folder of RAVDESS speech."""
     table: Path | None = None
     """Folder of the table of all other speech; without, RAVDESS alone is learnt from."""
-    corpora: dict[CorpusName, int] = Field({"ravdess": 4, "nemo": 1, "ordinary": 2})
+    corpora: dict[CorpusName, int] = Field({"ravdess": 2, "nemo": 0, "ordinary": 0})
     """What is learnt from, and in how many disturbed copies beside the clips themselves."""
     heard: Path = Path("runs/heard")
     """Folder for what Whisper's layers make of the clips, which any seed and fold shares."""

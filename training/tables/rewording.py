@@ -109,7 +109,7 @@ def by_recogniser(store: Store, heard: Sequence[HeardLine]) -> Mapping[str, Mapp
 def _figures(bundle: Bundle, dialogues: Sequence[ReadDialogue]) -> Reworded:
     held = DialogueSet.draw(dialogues, None, bundle.configuration.widths, TEST_SEED)
     result = outcome(bundle.network, held, TEXT)
-    figures = measure(bundle.network, result.live, result.labels)
+    figures = measure(bundle.network, result.live, result)
     classes = bundle.configuration.classes
     neutral = result.live.argmax(1).eq(classes.index("neutral")).float().mean().item() if "neutral" in classes else 0.0
     return Reworded(

@@ -88,6 +88,27 @@ class Words(Record):
     ways: dict[str, Reworded]
 
 
+class BesideWords(Record):
+    """Live labels from words and what was drawn beside them; in percent but the calibration error."""
+
+    weighted_f1: float
+    macro_f1: float
+    calibration_error: float
+    joy: float
+    """Share of the lines that are named joy."""
+    kept: float
+    """Share of the clear negative lines that are still named rightly; see `drawing_beside.clear_negatives`."""
+
+
+class Drawn(Record):
+    """The test dialogues by what was drawn beside their words, by the names of `drawn.cases_of`."""
+
+    utterances: int
+    clear: int
+    """Clear negative lines."""
+    cases: dict[str, BesideWords]
+
+
 class Measured(Record):
     """One bundle on the test sets."""
 
@@ -105,6 +126,8 @@ class Measured(Record):
     """The same with voices and faces drawn by label, of dialogues that have text alone."""
     words: Words | None = None
     """Only where the table `words` was asked for."""
+    drawn: Drawn | None = None
+    """Only where the table `drawn` was asked for."""
 
 
 class Variant(Record):

@@ -13,7 +13,7 @@ from emotrack.training.tables.render import Row, Table
 from emotrack.training.tables.tables import TABLES
 
 CARD = "MODEL_CARD.md"
-SHOWN = ("main", "missing", "streaming", "per-class")
+SHOWN = ("main", "words", "drawn", "missing", "streaming", "per-class")
 """The tables in the card; `ablation` is about the architecture, not about these weights."""
 POOR = 40.0
 """F1 in percent below which a class is named among the known failures."""

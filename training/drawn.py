@@ -18,8 +18,10 @@ from emotrack.training.reading import RENAMED
 
 PICTURES = (4, 8)
 """Fewest and most pictures of a track."""
-OF_LABEL, OF_NOTHING = 0.3, 0.45
-"""Of the faces that are drawn by label, the share that shows it, and the share that is neutral; the others show any class."""
+OF_LABEL = 0.3
+"""Of the faces and voices that are drawn by label, the share that shows it."""
+PLAIN_FACES, PLAIN_VOICES = 0.45, 0.3
+"""The share of each that is neutral; the others show any class."""
 SMILES = 0.5
 """Share of the lines in which a smiler smiles."""
 ORDINARY = "ordinary speech"
@@ -38,19 +40,22 @@ Case = Callable[[str | None, np.random.Generator], Shown]
 """From a label, None for an utterance without one, to what is shown."""
 
 
-def by_label(label: str | None, random: np.random.Generator, classes: Sequence[str]) -> str:
-    """What a face shows that is drawn by label."""
+def by_label(label: str | None, plain: float, random: np.random.Generator, classes: Sequence[str]) -> str:
+    """What a face or a voice shows that is drawn by label, the share `plain` of which shows nothing."""
     chance = random.random()
     if chance < OF_LABEL and label is not None:
         return label
-    return "neutral" if chance < OF_LABEL + OF_NOTHING else str(random.choice(classes))
+    return "neutral" if chance < OF_LABEL + plain else str(random.choice(classes))
 
 
 def cases_of(classes: Sequence[str]) -> dict[str, Case]:
     """The tests by name, for a corpus with these classes; "neutral", "joy" and "anger" must be among them."""
 
     def drawn(label: str | None, random: np.random.Generator) -> Shown:
-        return Shown(face=by_label(label, random, classes))
+        return Shown(face=by_label(label, PLAIN_FACES, random, classes))
+
+    def both(label: str | None, random: np.random.Generator) -> Shown:
+        return replace(drawn(label, random), voice=by_label(label, PLAIN_VOICES, random, classes))
 
     def smiler(label: str | None, random: np.random.Generator) -> Shown:
         return Shown(face="joy") if random.random() < SMILES else drawn(label, random)
@@ -63,6 +68,7 @@ def cases_of(classes: Sequence[str]) -> dict[str, Case]:
         "angry face, every line": lambda label, random: Shown(face="anger"),
         "a person who smiles in half of the lines, else drawn": smiler,
         "face drawn by label": drawn,
+        "voice and face drawn by label": both,
         "face of the label": lambda label, random: Shown(face=label),
         "voice and face of the label": lambda label, random: Shown(voice=label, face=label),
     }

@@ -160,6 +160,15 @@ def test_words_by_what_was_done_to_them(shipped: Evaluated) -> None:
     assert cells(unmeasured, "as written")[0] == "not measured"
 
 
+def test_what_is_beside_the_words(shipped: Evaluated) -> None:
+    text = markdown(shipped, ["drawn"])
+    assert cells(text, "nothing")[:2] == ["67.00 ± 1.00", "67.00"]
+    assert cells(text, "happy face, every line")[-2:] == ["96.0 ± 0.0", "≥ 60: met; kept ≥ 95: met"]
+    assert cells(text, "a person who smiles in half of the lines, else drawn")[-1] == "≥ 62.5: missed"
+    unmeasured = markdown(Evaluated(now=(measured(1).model_copy(update={"drawn": None}),)), ["drawn"])
+    assert cells(unmeasured, "nothing")[0] == "not measured"
+
+
 def test_clips_of_ones_own_stand_beside_no_paper() -> None:
     base = measured(1, matched=False)
     dialogues = base.dialogues.model_copy(update={"corpus": "clips"})
@@ -170,7 +179,7 @@ def test_clips_of_ones_own_stand_beside_no_paper() -> None:
 
 def test_json_holds_all_tables_and_what_a_bundle_keeps(shipped: Evaluated) -> None:
     plain = json.loads(json.dumps(data(Evaluated(now=(measured(1), measured(2)), mosi=mosi_figures()), list(TABLES))))
-    assert list(plain["tables"]) == ["main", "missing", "ablation", "streaming", "per-class", "words"]
+    assert list(plain["tables"]) == ["main", "missing", "ablation", "streaming", "per-class", "words", "drawn"]
     again = metrics_of(metrics() | plain["metrics"], "made up")
     assert again is not None and [one.seed for one in again.seeds] == [1, 2]
 

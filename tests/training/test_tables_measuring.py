@@ -285,7 +285,7 @@ def test_figures_that_cannot_be_read_are_measured_again(tmp_path: Path) -> None:
     [
         (
             ["--table", "nonsense"],
-            "There is no table 'nonsense'; choose one of main, missing, ablation, streaming, per-class, words, all.",
+            "There is no table 'nonsense'; choose one of main, missing, ablation, streaming, per-class, words, drawn, all.",
         ),
         (["--format", "xml"], "There is no format 'xml'; choose markdown or json."),
         (

@@ -1,4 +1,4 @@
 """The papers' tables with our figures beside theirs."""
 
-NAMES = ("main", "missing", "ablation", "streaming", "per-class", "words")
+NAMES = ("main", "missing", "ablation", "streaming", "per-class", "words", "drawn")
 """Of the tables, as the command line and `tables.TABLES` have them."""

@@ -13,10 +13,21 @@ from emotrack.model.bundle import Bundle
 from emotrack.model.errors import UserError
 from emotrack.training.features.store import Store
 from emotrack.training.spoken.heard import HeardLine
+from emotrack.training.tables.drawn import CASES
 from emotrack.training.tables.evaluated import Evaluated
 from emotrack.training.tables.experiments import VARIANTS, experiments_of, recipe
 from emotrack.training.tables.kept import R, once
-from emotrack.training.tables.records import Encoders, FaceFigures, Measured, Metrics, MosiFigures, VoiceFigures, Words, metrics_of
+from emotrack.training.tables.records import (
+    Drawn,
+    Encoders,
+    FaceFigures,
+    Measured,
+    Metrics,
+    MosiFigures,
+    VoiceFigures,
+    Words,
+    metrics_of,
+)
 from emotrack.training.tables.sources import Advance, Sources, check_encoders
 
 if TYPE_CHECKING:
@@ -32,6 +43,7 @@ NEEDED: dict[str, tuple[str, ...]] = {
     "streaming": ("meld",),
     "per-class": ("meld", "ravdess", "emodb", "ferplus"),
     "words": ("meld",),
+    "drawn": ("meld", "ravdess", "ordinary", "ferplus"),
 }
 """The corpora that each table is measured on; a store of `DIALOGUES` may take the place of meld's."""
 DIALOGUES = ("clips", "iemocap", "meld")
@@ -61,6 +73,8 @@ def steps(tables: Sequence[str], stores: Mapping[str, Store], bundles: Sequence[
     """How often `evaluate` will tell how it stands, with `seeds` seeds of each experiment on MOSI."""
     sources = _sources(tables, stores)
     measured = 0 if sources is None else sum(sources.steps(one.configuration.trained) for one in bundles)
+    if sources is not None and "drawn" in tables and "ferplus" in stores:
+        measured += len(CASES) * len(bundles)
     if sources is not None and "words" in tables:
         measured += spoken.ways * sum("text" in one.configuration.trained for one in bundles)
     return measured + len(_variants(tables, stores)) * seeds + ("per-class" in tables)
@@ -89,6 +103,8 @@ def evaluate(
     now = () if sources is None else tuple(_measured(one, sources, work, advance) for one in bundles)
     if sources is not None and "words" in tables:
         now = tuple(_with_words(one, bundle, sources, work, advance, spoken) for one, bundle in zip(now, bundles, strict=True))
+    if sources is not None and "drawn" in tables and "ferplus" in stores:
+        now = tuple(_with_drawn(one, bundle, sources, stores, work, advance) for one, bundle in zip(now, bundles, strict=True))
     elsewhere = kept is not None and any(one.dialogues.corpus != kept.seeds[0].dialogues.corpus for one in now)
     return Evaluated(
         now=now,
@@ -129,6 +145,22 @@ def _with_words(measured: Measured, bundle: Bundle, sources: Sources, work: Path
         except UserError as error:
             spoken.say(f"nothing is measured for the table words: {error}")
             return measured
+
+
+def _with_drawn(
+    measured: Measured, bundle: Bundle, sources: Sources, stores: Mapping[str, Store], work: Path, advance: Advance
+) -> Measured:
+    """The same with the figures of the table `drawn`."""
+    voices, ordinary, faces = stores.get("ravdess"), stores.get("ordinary"), stores["ferplus"]
+    with announced(advance, len(CASES)) as step:
+
+        def measure() -> Drawn:
+            from emotrack.training.tables.measuring_drawn import drawn_figures
+
+            return drawn_figures(bundle, sources.dialogues, voices, faces, ordinary, step)
+
+        keys = [None if one is None else one.manifest.key for one in (sources.dialogues, voices, faces, ordinary)]
+        return measured.model_copy(update={"drawn": _kept_in(work, Drawn, ["drawn", bundle.identifier, keys], measure)})
 
 
 def _kept_in(work: Path, kind: type[R], decided_by: object, measure: Callable[[], R]) -> R:

@@ -41,7 +41,7 @@ def drawn_figures(
 
 def probabilities_of(bundle: Bundle, result: Outcome) -> np.ndarray:
     """The calibrated probabilities [n, c] of the live labels."""
-    return bundle.network.probabilities(result.live).numpy()
+    return bundle.network.probabilities(result.live, result.modes).numpy()
 
 
 def clear_negatives(bundle: Bundle, words: Outcome) -> np.ndarray:
@@ -54,7 +54,7 @@ def clear_negatives(bundle: Bundle, words: Outcome) -> np.ndarray:
 
 
 def _figures(bundle: Bundle, result: Outcome, clear: np.ndarray) -> BesideWords:
-    figures = measure(bundle.network, result.live, result.labels)
+    figures = measure(bundle.network, result.live, result)
     named, labels = result.live.argmax(1).numpy(), result.labels.numpy()
     kept = (named == labels)[clear]
     return BesideWords(

@@ -1,4 +1,4 @@
-"""The tables of what labels survive, as pictures: other words than the script's."""
+"""The tables of what labels survive, as pictures: other words than the script's, and faces that say something else."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,6 +15,15 @@ def plot_words(evaluated: Evaluated, folder: Path) -> list[Path]:
         return []
     rows = {way: [one[way].weighted_f1 for one in measured if way in one] for way in measured[0]}
     return [bars(folder / "words.png", f"{evaluated.corpus} test, text alone, live", rows)]
+
+
+def plot_drawn(evaluated: Evaluated, folder: Path) -> list[Path]:
+    """Weighted F1 by what was drawn beside the words."""
+    measured = [one.drawn.cases for one in evaluated.seeds if one.drawn is not None]
+    if not measured:
+        return []
+    rows = {case: [one[case].weighted_f1 for one in measured if case in one] for case in measured[0]}
+    return [bars(folder / "drawn.png", f"{evaluated.corpus} test, live, by what is beside the words", rows)]
 
 
 def bars(path: Path, title: str, rows: Mapping[str, Sequence[float]]) -> Path:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from emotrack.training.tables.ablation import ablation_tables
+from emotrack.training.tables.drawn import drawn_tables
 from emotrack.training.tables.evaluated import Evaluated
 from emotrack.training.tables.main import main_tables
 from emotrack.training.tables.missing import missing_tables
@@ -19,6 +20,7 @@ TABLES: dict[str, Callable[[Evaluated], list[Table]]] = {
     "streaming": streaming_tables,
     "per-class": per_class_tables,
     "words": word_tables,
+    "drawn": drawn_tables,
 }
 
 

@@ -162,9 +162,9 @@ def test_words_by_what_was_done_to_them(shipped: Evaluated) -> None:
 
 def test_what_is_beside_the_words(shipped: Evaluated) -> None:
     text = markdown(shipped, ["drawn"])
-    assert cells(text, "nothing")[:2] == ["67.00 ± 1.00", "67.00"]
+    assert cells(text, "nothing")[:2] == ["68.00 ± 1.00", "68.00"]
     assert cells(text, "happy face, every line")[-2:] == ["96.0 ± 0.0", "≥ 60: met; kept ≥ 95: met"]
-    assert cells(text, "a person who smiles in half of the lines, else drawn")[-1] == "≥ 62.5: missed"
+    assert cells(text, "a person who smiles in half of the lines, else drawn")[-1] == "≥ 62.5: met"
     unmeasured = markdown(Evaluated(now=(measured(1).model_copy(update={"drawn": None}),)), ["drawn"])
     assert cells(unmeasured, "nothing")[0] == "not measured"
 

@@ -36,7 +36,7 @@ def drawn_tables(evaluated: Evaluated) -> list[Table]:
     """Weighted F1, what is named joy, calibration, and what becomes of clear negative lines."""
     text = (
         "Words as written and, beside them, what was drawn: 4 to 8 pictures of FER+ test that a majority names so, a clip of a "
-        "test speaker. Drawn by label: 30 % show it, of faces 45 % and of voices 30 % nothing, the others any class. Clear negative "
+        "test speaker. Drawn by label: 30 % show it, of faces 45 % and of voices 30 % nothing, else any class. Clear negative "
         "lines are those labelled sadness, anger, fear or disgust that the words alone name so with a probability of at least "
         f"{CLEAR:g}. **Not comparable** with published figures."
     )

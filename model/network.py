@@ -135,7 +135,7 @@ class EmotionNetwork(nn.Module):
         vector, weights = self.fusion(completed, availability)
         vector = torch.where(modes.any(1)[:, None], vector, self.null_vector)
         own = self.cross_attention(encoded, alone=True) if self.configuration.weighs_evidence else descriptors
-        mode_logits = {mode: self.mode_heads[mode](own[:, index]) for index, mode in enumerate(MODES)}
+        mode_logits: dict[str, Tensor] = {mode: self.mode_heads[mode](own[:, index]) for index, mode in enumerate(MODES)}
         said = Said(
             vector=vector,
             words=torch.where(modes[:, :1], own[:, 0], self.null_vector),

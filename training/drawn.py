@@ -133,7 +133,7 @@ def beside_words(
             shown = case(classes[label] if label >= 0 else None, randoms[speaker])
             if not repertoire.can(shown):
                 return None
-            words = {"text": given["text"]} if "text" in given else {}
-            tokens.append({**words, **repertoire.draw(shown, randoms[speaker])})
+            beside = repertoire.draw(shown, randoms[speaker])
+            tokens.append({"text": given["text"], **beside} if "text" in given else beside)
         changed.append(replace(dialogue, tokens=tuple(tokens)))
     return changed

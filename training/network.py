@@ -64,7 +64,7 @@ def read_data(settings: NetworkTraining) -> tuple[NetworkData, NetworkConfigurat
     if drawn and own:
         raise UserError(
             f"The dialogues in {settings.store} have {' and '.join(own)} of their own, which drawn ones would replace: "
-            "add --set voices=[] --set faces=null."
+            "add --set voices=null --set faces=null."
         )
     configuration = settings.network.model_copy(
         update={

@@ -1,7 +1,7 @@
 """How the network is to be trained; importing it brings no torch along, so that what has been trained is recognised at once."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from typing_extensions import Self
@@ -50,6 +50,11 @@ class Objective(BaseModel):
         return self
 
 
+def _several(given: Any) -> Any:
+    """One path, several or none, as a list."""
+    return given if isinstance(given, list | tuple) else [] if given is None else [given]
+
+
 class NetworkTraining(Training):
     """How the network is trained, and from which stores (`emotrack features` makes them)."""
 
@@ -58,7 +63,7 @@ class NetworkTraining(Training):
     """Dialogues, with the tokens of the streams that the corpus has."""
     held_out: int | None = Field(None, ge=1, le=5)
     """Session of IEMOCAP that is tested on in place of the fifth: 1 to 5 are its folds."""
-    voices: Annotated[tuple[Path, ...], BeforeValidator(lambda given: given if isinstance(given, list | tuple) else [given])] = ()
+    voices: Annotated[tuple[Path, ...], BeforeValidator(_several)] = ()
     """Stores of acted and of ordinary speech to draw voices from by label, for dialogues without sound; one or several."""
     faces: Path | None = None
     """Photographs to draw faces from by label, for dialogues without pictures."""

@@ -200,8 +200,8 @@ With the reference data in DIR (`text_dialogues.csv`, `ravdess/`, `speech_labels
 `fer2013plus_48x48_webp.npz` and its labels, the MOSI features):
 
 ```
-emotrack train --config text    # then text-heard, voice and face: the encoders; --set gives each its data
-emotrack export runs/text-heard/seed-2 runs/voice/seed-1 runs/face/seed-1 --out runs/encoders
+emotrack train --config text-first    # then text, voice and face: the encoders; --set gives each its data
+emotrack export runs/text/seed-2 runs/voice/seed-1 runs/face/seed-1 --out runs/encoders
 emotrack features meld DIR --out stores/meld --bundle runs/encoders
 emotrack features ravdess DIR/ravdess --out stores/ravdess --bundle runs/encoders --disturbed 3
 emotrack features nemo DIR --out stores/nemo --bundle runs/encoders --disturbed 1

@@ -37,7 +37,7 @@ def read_converted(path: Path, prefix: str) -> dict[str, np.ndarray]:
 
 def _places(file: BinaryIO) -> dict[str, tuple[list[int], np.dtype, int, int]]:
     """Shape, kind, first byte and bytes of every variable; of those that are alike only one is in the file."""
-    found = {}
+    found: dict[str, tuple[list[int], np.dtype, int, int]] = {}
     for _ in range(_number(file, "<I")):
         name = _text(file)
         shape = [_number(file, "<I") for _ in range(_number(file, "<B"))]

@@ -151,7 +151,7 @@ class VoiceTask:
         self.network = VoiceNetwork(SpeechEncoder(read_converted(base, "encoder/"), settings.layers, MEL_FILTERS)).to(device)
         acted, ordinary, self._unheard = self._hear(settings, device)
         self._acted, self._acted_odds = _joined(acted)
-        self._ordinary, self._ordinary_odds = _joined(ordinary) if ordinary and settings.ordinary else (None, None)
+        self._ordinary = _joined(ordinary) if ordinary and settings.ordinary else None
         self._share = round(settings.batch * settings.ordinary) if self._ordinary is not None else 0
         self._batch = settings.batch - self._share
         self.steps = max(1, len(self._acted.emotions) // self._batch)
@@ -186,8 +186,8 @@ class VoiceTask:
         generator = torch.Generator().manual_seed(int(np.random.default_rng((self.seed, epoch)).integers(2**62)))
         for _ in range(self.steps):
             drawn = [_draw(self._acted, self._acted_odds, self._batch, generator)]
-            if self._ordinary is not None and self._ordinary_odds is not None:
-                drawn.append(_draw(self._ordinary, self._ordinary_odds, self._share, generator))
+            if self._ordinary is not None:
+                drawn.append(_draw(*self._ordinary, self._share, generator))
             values, emotions, arousals = (torch.cat(one) for one in zip(*drawn, strict=True))
             shares = torch.eye(len(VOICE_EMOTIONS))[emotions] * (1 - self._smoothing) + self._smoothing / len(VOICE_EMOTIONS)
             yield values, shares, arousals

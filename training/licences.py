@@ -56,6 +56,10 @@ CORPORA = {
     "clips": ("train clips of one's own", "clips of their owner (on the owner's terms)"),
     "mosi": ("CMU-MOSI train videos", "features of CMU-MOSI (published under MIT)"),
     "ravdess": ("label-matched voices of RAVDESS actors 15-18", "RAVDESS speech (CC BY-NC-SA 4.0)"),
+    "nemo": ("label-matched voices of two speakers of nEMO", "nEMO (amu-cai/nEMO, CC BY-NC-SA 4.0)"),
+    "ased": ("label-matched voices of ASED speakers kept for it", "ASED (no licence stated by its source; research use)"),
+    "urdu": ("label-matched voices of URDU clips kept for it", "URDU (for research purposes)"),
+    "ordinary": ("readers of LibriSpeech as voices that show nothing", "LibriSpeech (CC BY 4.0)"),
     "ferplus": (
         "label-matched faces of three quarters of FER+ valid",
         "FER2013 images (no licence stated by their source; research use) with FER+ labels (MIT)",

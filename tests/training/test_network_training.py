@@ -65,7 +65,7 @@ Fitted = tuple[EmotionNetwork, NetworkData, NetworkTraining]
 def learnt(stores: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Fitted:
     """A network that has seen enough."""
     folder = tmp_path_factory.mktemp("learnt")
-    settings = training(stores, folder, optimisation={"epochs": 25, "rate": 2e-2})
+    settings = training(stores, folder, optimisation={"epochs": 40, "rate": 2e-2})
     data, configuration = read_data(settings)
     task = NetworkTask(data, configuration, settings, 1)
     train(task, settings.optimisation, folder / "checkpoint.safetensors", Nobody())

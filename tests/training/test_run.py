@@ -214,7 +214,7 @@ def test_a_sentence_encoder_is_adapted(run: Run, tmp_path: Path) -> None:
     manifest, parts = load_manifest(tmp_path / "seed-1")
     assert manifest.configuration is None
     assert parts.keys() == {"text"}
-    assert parts["text"].settings == {"base": base, "utterances": 8, "tokens": 256}
+    assert parts["text"].settings == {"base": base, "utterances": 8, "tokens": 256, "languages": ["en"]}
     assert "research only" in parts["text"].licence
     assert manifest.metrics["training"]["text"]["dev"]["score"] >= 0
 
@@ -257,7 +257,7 @@ WRONG: dict[str, tuple[Callable[[Content, Path], Content | str], tuple[str, ...]
     "no seeds": (lambda recipe, folder: {**recipe, "seeds": []}, ("seeds",)),
     "negative seed": (lambda recipe, folder: {**recipe, "seeds": [-1]}, ("seeds.0",)),
     "nothing to teach": (
-        lambda recipe, folder: {**recipe, "objective": dict.fromkeys(("live", "revised", "focal", "nce", "joint"), 0)},
+        lambda recipe, folder: {**recipe, "objective": dict.fromkeys(("live", "revised", "focal", "nce", "joint", "evidence"), 0)},
         ("objective", "every term is switched off"),
     ),
     "uneven heads": (lambda recipe, folder: {**recipe, "network": {"width": 10, "heads": 4}}, ("not a multiple of heads",)),

@@ -1,6 +1,7 @@
 """How well a face can be read: how large it is, how sharp, how far it is turned, and how much of it shows.
 
-A face that is none of the ones that the expression network was measured to read is left out, and the message says why.
+A face that the expression network was measured to misread is left out, and the message says why. Measured with the shipped network
+on pictures of FER+ valid that a majority names and MTCNN finds (89 % named rightly, 200 pictures), degraded by drawing.
 """
 
 from dataclasses import dataclass
@@ -12,9 +13,15 @@ from emotrack.engines.face import PLACES
 from emotrack.model.formats import FACE_SIZE
 
 SMALLEST = 16.0
+"""Of faces of 20 pixels 78 % are named rightly, of 16 pixels 68 %, of 12 pixels 51 %."""
 BLURRED = 0.05
+"""Faces enlarged from 14 pixels have it (61 % named rightly), those blurred by 1.5 pixels of the crop less (66 %); of those that
+nobody degraded, one in a hundred has under 0.07."""
 TURNED = 0.35
-COVERED = 0.1
+"""Beyond it 24 % of posed faces are named rightly; of those in FER+ that turn as far and are found, still 86 % of 59."""
+COVERED = 0.15
+"""With something plain below the nose 50 % are named rightly, before the mouth alone 62 %, before the eyes alone 69 %; of 680 faces
+that show all but the least have 0.24. Hands and scarves, which are not plain, are not told from faces."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,10 @@
-"""The expression on a face: cut it out as the FER2013 images are framed, and describe it with our own network."""
+"""The expression on a face: cut it out as the faces of FER2013 are framed, and describe it with our own network."""
 
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
+from emotrack.engines.alignment import aligned
 from emotrack.engines.definition import Definition
 from emotrack.engines.engine import Runs, run_in_parts
 from emotrack.engines.spec import Arrays, Port, Sizes, Spec, batch_axis
@@ -12,28 +12,23 @@ from emotrack.model.formats import EXPRESSIONS, FACE_DIM, FACE_SIZE
 
 _BATCH = batch_axis()
 
-CROP_SCALE = 1.09
-"""Side of the crop over the geometric mean of the box's sides.
+PLACES = np.array([[15.0, 18.8], [33.0, 18.8], [24.0, 29.1], [16.5, 37.9], [31.5, 37.9]])
+"""Where the eyes, the nose and the corners of the mouth come to lie, in pixels of a crop.
 
-Measured: MTCNN, run on 400 images of FER2013 (enlarged, borders continued), finds boxes 0.80 wide and 1.06 high of the image
-(median), centred on it within 0.02. With this scale a live face fills its crop as the faces that the network learnt from do.
+Measured: the medians of what MTCNN finds on 421 of 500 training images of FER2013 (enlarged, borders continued), mirrored onto
+themselves. So a live face lies in its crop as the faces that the network learnt from do: those spread about these places by 18 % in
+scale, 8 degrees in the plane and 3 to 5 pixels.
 """
 
 
-def crop_face(image: np.ndarray, box: np.ndarray) -> np.ndarray:
+def crop_face(image: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
     """Cut a face out of an RGB image uint8 [h, w, 3] as a grey uint8 [48, 48].
 
-    `box` is MTCNN's: left, top, right, bottom in pixels. The crop is the square about its centre; where that reaches past the
-    image, the border's pixels are continued.
+    `landmarks` are MTCNN's, float32 [5, 2]: eyes, nose, corners of the mouth in pixels, those on the left of the image first. They
+    come to lie at `PLACES`, as near as turning, scaling and moving can bring them; where the crop reaches past the image, the
+    border's pixels are continued.
     """
-    left, top, right, bottom = (float(edge) for edge in box)
-    side = max(1, round(CROP_SCALE * float(np.sqrt(max(right - left, 1.0) * max(bottom - top, 1.0)))))
-    columns = round((left + right - side) / 2) + np.arange(side)
-    rows = round((top + bottom - side) / 2) + np.arange(side)
-    height, width = image.shape[:2]
-    square = image[rows.clip(0, height - 1)[:, None], columns.clip(0, width - 1)]
-    grey = Image.fromarray(square).convert("L").resize((FACE_SIZE, FACE_SIZE), Image.Resampling.BILINEAR)
-    return np.asarray(grey)
+    return aligned(image, landmarks, PLACES, FACE_SIZE)
 
 
 def face_spec(weights: Path) -> Spec:

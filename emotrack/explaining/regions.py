@@ -1,8 +1,7 @@
 """Regions of a face crop, and crops in which some of them cannot be seen.
 
-Crops are framed alike (engines/face.py), so that the regions have fixed places: on the faces of the demonstration clip MTCNN
-finds the eyes at row 17, the tip of the nose at row 29 and the corners of the mouth at row 34 of 48, median. A head that is turned
-far moves out of them.
+Crops are aligned (engines/face.py), so that the regions have fixed places: the eyes lie about row 19, the tip of the nose about
+row 29 and the corners of the mouth about row 38 of 48. A head that is turned far moves out of them.
 """
 
 import numpy as np

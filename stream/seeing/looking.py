@@ -1,12 +1,14 @@
 """What an utterance's speaker looked like: tokens of their face and body, out of all that was seen meanwhile."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
 
-from emotrack.stream.seeing.vision import Sighting
+from emotrack.stream.seeing.quality import FaceQuality
+from emotrack.stream.seeing.vision import SeenFace, Sighting
 from emotrack.stream.speakers.association import speaking_face
 
 T = TypeVar("T")
@@ -22,12 +24,15 @@ class Found:
     reason: str = ""
     crops: np.ndarray | None = None
     """For faces: what each token describes."""
+    qualities: tuple[FaceQuality, ...] = ()
+    """For faces: how well each could be read."""
 
 
 def look_at(sightings: Sequence[Sighting], blind: str | None, unexamined: str) -> tuple[int | None, Found, Found]:
     """The speaker's face track, its descriptors and the speaker's body descriptors within an utterance's sightings.
 
-    A face that was motionless all the while is a picture, and nobody's.
+    A face that was motionless all the while is a picture, and nobody's. Of the speaker's face only those looks count that can be
+    read (see quality.py); where none can, the commonest obstacle is the reason.
 
     `blind` says why nothing can be seen at all (no video, no detector), or is None; `unexamined` why bodies were looked for in no
     frame, should that be so.
@@ -41,14 +46,23 @@ def look_at(sightings: Sequence[Sighting], blind: str | None, unexamined: str) -
     possible = {observation.track for observation in observations if not observation.motionless}
     speaker = speaking_face([observation for observation in observations if observation.track in possible])
     track = None if speaker is None else speaker.track
-    faces = _thinned([face for sighting in sightings for face in sighting.faces if face.observation.track == track])
-    crops = np.stack([face.crop for face in faces]) if faces else None
+    seen = [face for sighting in sightings for face in sighting.faces if face.observation.track == track]
     bodies = [body for sighting in sightings if (body := _body_of(sighting, track)) is not None]
+    no_face = absent or ("motionless face" if observations else "no face")
     no_body = unexamined if all(sighting.bodies is None for sighting in sightings) else "no body"
-    return (
-        track,
-        _found([face.descriptor for face in faces], absent or ("motionless face" if observations else "no face"), crops),
-        _found(_thinned(bodies), absent or no_body),
+    return track, _faces(seen, no_face), _found(_thinned(bodies), absent or no_body)
+
+
+def _faces(seen: list[SeenFace], reason: str) -> Found:
+    """Those of the looks at one face that can be read; where none can, the commonest obstacle; `reason` where nobody looked."""
+    obstacles = Counter(obstacle for face in seen if (obstacle := face.quality.obstacle) is not None)
+    legible = _thinned([face for face in seen if face.quality.obstacle is None])
+    if not legible:
+        return Found(None, obstacles.most_common(1)[0][0] if obstacles else reason)
+    return Found(
+        np.stack([face.descriptor for face in legible]),
+        crops=np.stack([face.crop for face in legible]),
+        qualities=tuple(face.quality for face in legible),
     )
 
 
@@ -70,5 +84,5 @@ def _thinned(seen: list[T]) -> list[T]:
     return [seen[index] for index in np.linspace(0, len(seen) - 1, MAXIMUM_TOKENS).round().astype(int)]
 
 
-def _found(descriptors: list[np.ndarray], reason: str, crops: np.ndarray | None = None) -> Found:
-    return Found(np.stack(descriptors), crops=crops) if descriptors else Found(None, reason)
+def _found(descriptors: list[np.ndarray], reason: str) -> Found:
+    return Found(np.stack(descriptors)) if descriptors else Found(None, reason)

@@ -5,7 +5,8 @@ leaves over moves the whole face and is told by the part above the mouth.
 """
 
 import numpy as np
-from PIL import Image
+
+from emotrack.engines.alignment import aligned
 
 _SIZE = 48
 # Where the eyes, the nose and the corners of the mouth come to lie, in pixels of the aligned face.
@@ -15,24 +16,8 @@ _REST = (slice(8, 28), slice(9, 39))
 
 
 def aligned_face(image: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
-    """The face with `landmarks` (float32 [5, 2]) in `image` (uint8 [height, width, 3]) as float32 [48, 48], brightness-normalised.
-
-    The similarity that takes the fixed places nearest to the landmarks, by least squares (Umeyama 1991), in complex numbers.
-    """
-    places = _PLACES @ [1, 1j]
-    points = landmarks.astype(np.float64) @ [1, 1j]
-    centred = places - places.mean()
-    turn = np.vdot(centred, points - points.mean()) / np.vdot(centred, centred)
-    shift = points.mean() - turn * places.mean()
-    # Cut out the surroundings and shrink them first, or a large face would be sampled pixel by pixel.
-    corners = turn * np.array([0, _SIZE, _SIZE * 1j, _SIZE * (1 + 1j)]) + shift
-    left, top = int(np.floor(corners.real.min())), int(np.floor(corners.imag.min()))
-    right, bottom = int(np.ceil(corners.real.max())) + 1, int(np.ceil(corners.imag.max())) + 1
-    factor = max(1, int(abs(turn)))
-    grey = Image.fromarray(image).crop((left, top, right, bottom)).convert("L").reduce(factor)
-    turn, shift = turn / factor, (shift - complex(left, top)) / factor
-    matrix = (turn.real, -turn.imag, shift.real, turn.imag, turn.real, shift.imag)
-    face = np.asarray(grey.transform((_SIZE, _SIZE), Image.Transform.AFFINE, matrix, Image.Resampling.BILINEAR), np.float32)
+    """The face with `landmarks` [5, 2] in `image` (uint8 [height, width, 3]), its brightness normalised: float32 [48, 48]."""
+    face = aligned(image, landmarks, _PLACES, _SIZE).astype(np.float32)
     return (face - face.mean()) / max(float(face.std()), 1.0)
 
 

@@ -16,6 +16,7 @@ from emotrack.stream.media import VideoFrame
 from emotrack.stream.sampling import RateGrid
 from emotrack.stream.seeing.face_finding import FaceFinder
 from emotrack.stream.seeing.faces import FaceObservation, FaceTracker
+from emotrack.stream.seeing.quality import FaceQuality, quality_of
 from emotrack.stream.settings import VisionSettings
 
 ORDERED_BACKLOG = 8
@@ -25,10 +26,12 @@ DARK_DEVIATION = 2.0
 
 @dataclass(frozen=True, slots=True)
 class SeenFace:
-    """A face in one frame: its crop uint8 [48, 48] and its descriptor float32 [dim] (of no numbers without an encoder)."""
+    """A face in one frame: its crop uint8 [48, 48], how well that can be read, and its descriptor float32 [dim] (of no numbers
+    without an encoder)."""
 
     observation: FaceObservation
     crop: np.ndarray
+    quality: FaceQuality
     descriptor: np.ndarray
 
 
@@ -197,10 +200,11 @@ class Vision:
         observations = self._trackers[feed].update(frame.time, frame.image, finder.find(frame.time, frame.image))
         if not observations:
             return ()
-        crops = np.stack([crop_face(frame.image, observation.box) for observation in observations])
+        crops = np.stack([crop_face(frame.image, observation.landmarks) for observation in observations])
+        qualities = [quality_of(crop, observation.landmarks) for crop, observation in zip(crops, observations, strict=True)]
         encoder = self._encoders.face
         descriptors = np.zeros((len(crops), 0), np.float32) if encoder is None else encoder.encode(crops)
-        return tuple(SeenFace(*face) for face in zip(observations, crops, descriptors, strict=True))
+        return tuple(SeenFace(*face) for face in zip(observations, crops, qualities, descriptors, strict=True))
 
     def _bodies(self, feed: int, frame: VideoFrame, faces: tuple[SeenFace, ...]) -> tuple[SeenBody, ...] | None:
         if self._encoders.body is None or self.sheds_bodies:

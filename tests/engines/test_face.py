@@ -1,5 +1,6 @@
 """Face crops and the face encoder."""
 
+import cmath
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emotrack.engines.face import CROP_SCALE, FaceEncoder, crop_face, face_spec
+from emotrack.engines.alignment import similarity
+from emotrack.engines.face import PLACES, FaceEncoder, crop_face, face_spec
 from emotrack.model.errors import UserError
 from emotrack.model.face import FaceNetwork
 from emotrack.model.voice import VoiceTop
@@ -29,32 +31,47 @@ def encoder(weights: Path) -> FaceEncoder:
     return FaceEncoder(pool().engine(face_spec(weights)))
 
 
-def test_a_crop_is_centred_on_the_box() -> None:
-    image = np.zeros((200, 300, 3), np.uint8)
-    image[95:105, 145:155] = 255  # a white spot in the middle of the box
-    crop = crop_face(image, np.array([110.0, 50.0, 190.0, 150.0]))
-    assert crop.shape == (48, 48)
-    assert crop.dtype == np.uint8
-    rows, columns = np.nonzero(crop > 128)
-    assert rows.mean() == pytest.approx(23.5, abs=0.6)
-    assert columns.mean() == pytest.approx(23.5, abs=0.6)
-    side = CROP_SCALE * np.sqrt(80 * 100)
-    assert len(set(rows)) == pytest.approx(10 / side * 48, abs=1.1)
+def placed(turn: complex, shift: complex) -> np.ndarray:
+    """Landmarks float32 [5, 2] of a face that lies in its picture turned, scaled and moved."""
+    points = turn * (PLACES @ [1, 1j]) + shift
+    return np.stack([points.real, points.imag], axis=1).astype(np.float32)
+
+
+@pytest.mark.parametrize("turn", [1.0, 2.5, 7.3, cmath.rect(2, 0.4), cmath.rect(0.4, -1)])
+def test_eyes_nose_and_mouth_come_to_lie_where_they_always_do(turn: complex) -> None:
+    landmarks = placed(turn, 200 + 150j)
+    rows, columns = np.mgrid[:600, :800]
+    for place, (x, y) in zip(PLACES, landmarks, strict=True):
+        image = np.zeros((600, 800, 3), np.uint8)
+        image[np.hypot(columns + 0.5 - x, rows + 0.5 - y) < max(3 * abs(turn), 2)] = 255
+        crop = crop_face(image, landmarks)
+        assert crop.shape == (48, 48) and crop.dtype == np.uint8
+        down, across = (np.average(axis + 0.5, weights=crop) for axis in np.mgrid[:48, :48])
+        assert (across, down) == pytest.approx(tuple(place), abs=0.8)
+
+
+def test_a_face_turned_to_one_side_keeps_its_upright_place() -> None:
+    """Landmarks that no similarity takes to their places are taken as near to them as can be."""
+    landmarks = placed(3, 100 + 100j)
+    landmarks[2, 0] += 20
+    turn, _ = similarity(landmarks, PLACES)
+    assert abs(turn) == pytest.approx(3, rel=0.05) and abs(cmath.phase(turn)) < 0.05
 
 
 def test_colours_become_grey_by_their_lightness() -> None:
     image = np.zeros((60, 60, 3), np.uint8)
     image[..., 1] = 255  # green
-    assert crop_face(image, np.array([10.0, 10.0, 50.0, 50.0])).mean() == pytest.approx(150, abs=1)
+    assert crop_face(image, placed(1, 5 + 5j)).mean() == pytest.approx(150, abs=1)
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.tuples(*[st.floats(-500, 500)] * 4))
-def test_any_box_gives_a_crop(box: tuple[float, float, float, float]) -> None:
+@given(st.lists(st.tuples(*[st.floats(-500, 500)] * 2), min_size=5, max_size=5))
+def test_any_landmarks_give_a_crop_of_the_picture_alone(landmarks: list[tuple[float, float]]) -> None:
     image = np.full((40, 70, 3), 77, np.uint8)
-    crop = crop_face(image, np.array(box, np.float32))
+    crop = crop_face(image, np.array(landmarks, np.float32))
     assert crop.shape == (48, 48)
-    assert (crop == 77).all()
+    near = np.abs(np.array(landmarks)).max() < 100  # further out, the picture's continued border may end
+    assert not near or (crop == 77).all()
 
 
 def test_batching_changes_nothing(encoder: FaceEncoder) -> None:

@@ -14,6 +14,7 @@ from emotrack.stream.messages import Emotion, Feed
 from emotrack.stream.seeing.faces import FaceObservation
 from emotrack.stream.seeing.liveness import PATIENCE, Liveness
 from emotrack.stream.seeing.looking import look_at
+from emotrack.stream.seeing.quality import FaceQuality
 from emotrack.stream.seeing.vision import SeenBody, SeenFace, Sighting
 from helpers.scripted import Scripted, down, up
 from helpers.tracking import Workbench, emotions
@@ -128,7 +129,7 @@ def test_a_picture_that_moves_is_a_person_at_once_and_one_who_freezes_a_picture_
 def seen(time: float, track: int, left: float, *, motion: float = 0.0, since: float | None = None, still: bool = False) -> SeenFace:
     box = np.array([left, 10, left + 20, 30], np.float32)
     face = FaceObservation(time, track, box, 0.99, np.zeros((5, 2), np.float32), motion, since, still)
-    return SeenFace(face, np.zeros((48, 48), np.uint8), np.full(3, track, np.float32))
+    return SeenFace(face, np.zeros((48, 48), np.uint8), FaceQuality(100, 0.2, 0, 1), np.full(3, track, np.float32))
 
 
 def body(left: float) -> SeenBody:

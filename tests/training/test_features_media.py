@@ -82,7 +82,7 @@ def faces_by_hand(frames: Sequence[VideoFrame], encoders: Encoders) -> np.ndarra
         if grid.takes(frame.time, VISION.face_rate) and frame.image[::4, ::4].std() >= 2:
             for one in tracker.update(frame.time, frame.image, finder.find(frame.time, frame.image)):
                 observations.append(one)
-                descriptors.append(encoders.face.encode(np.stack([crop_face(frame.image, one.box)]))[0])
+                descriptors.append(encoders.face.encode(np.stack([crop_face(frame.image, one.landmarks)]))[0])
     speaker = speaking_face(observations)
     assert speaker is not None
     return np.stack([value for one, value in zip(observations, descriptors, strict=True) if one.track == speaker.track])

@@ -52,14 +52,18 @@ seed{"s" * (seeds > 1)} of the network, which share the encoders.
 
 DRAWN = """
 
-It was never trained on people in conversation who were filmed or recorded: its words come from a television script, its voices
-from actors reading two sentences, its faces from photographs."""
+It was never trained on people in conversation who were filmed or recorded: its words come from a television script, comments and
+chats, its voices from actors and readers, its faces from photographs."""
 
 
 def parts(trained_on: Mapping[PartName, str], kept: Metrics) -> str:
     """What each part learnt from, and where its terms are."""
     base = kept.training["text"].settings.get("base") if "text" in kept.training else None
     read = "" if base is None else f" Text is read by {base}, which is not in this folder."
+    heard = kept.training["voice"].settings.get("base") if "voice" in kept.training else None
+    read += (
+        "" if heard is None else f" Voices are heard by the first layers of Whisper {heard}'s encoder, which are not in it either."
+    )
     rows = "\n".join(f"| `{name}.safetensors` | {learnt} | `LICENSE-{name}.txt` |" for name, learnt in trained_on.items())
     return f"""## Parts, data, licences
 
@@ -178,11 +182,12 @@ def by_voice(encoders: Encoders) -> list[str]:
 OF_DRAWN = (
     "The voice network has heard actors, and readers as neutral; it has heard nobody who truly felt what was to be named.",
     "Calm speech is counted as neutral. Voices are English and Polish, in a quiet studio.",
-    "Words are those of American sitcom scripts; transcripts with recognition errors were not trained on.",
+    "Words are those of American sitcom scripts, of comments and of chats. Half of them were read in training as a recogniser writes "
+    "them, but nobody spoke them in earnest; where only an exclamation mark tells two lines apart, the words of a recogniser do not.",
 )
 ALWAYS = (
     "Contempt has no class.",
-    "Faces turned far to the side, small, dark or covered are outside what the face network has seen.",
+    "Faces turned far to the side, small, blurred or covered are masked where that is seen; hands and scarves are taken for faces.",
     "Valence and arousal are the coordinates of the seven emotions (Russell and Mehrabian 1977), weighed by their probabilities: "
     "no more is known of them than of the label.",
 )
@@ -213,4 +218,7 @@ emotrack evaluate runs/network/seed-* --table all --data DIR --folds runs/folds 
 emotrack export runs/network/seed-{seed} --out bundle --figures figures.json
 emotrack evaluate bundle --table all --data DIR
 ```
+
+The factors that the text adapter's second part began with (`text-first`) are from an earlier version of this code, which also
+dropped some of the factors' inputs; the voice network's disturbed copies were partly drawn from other random numbers.
 """

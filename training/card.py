@@ -61,9 +61,7 @@ def parts(trained_on: Mapping[PartName, str], kept: Metrics) -> str:
     base = kept.training["text"].settings.get("base") if "text" in kept.training else None
     read = "" if base is None else f" Text is read by {base}, which is not in this folder."
     heard = kept.training["voice"].settings.get("base") if "voice" in kept.training else None
-    read += (
-        "" if heard is None else f" Voices are heard by the first layers of Whisper {heard}'s encoder, which are not in it either."
-    )
+    read += "" if heard is None else f" Voices are heard by the first layers of Whisper {heard}, which are not in it either."
     rows = "\n".join(f"| `{name}.safetensors` | {learnt} | `LICENSE-{name}.txt` |" for name, learnt in trained_on.items())
     return f"""## Parts, data, licences
 
@@ -182,8 +180,8 @@ def by_voice(encoders: Encoders) -> list[str]:
 OF_DRAWN = (
     "The voice network has heard actors, and readers as neutral; it has heard nobody who truly felt what was to be named.",
     "Calm speech is counted as neutral. Voices are English and Polish, in a quiet studio.",
-    "Words are those of American sitcom scripts, of comments and of chats. Half of them were read in training as a recogniser writes "
-    "them, but nobody spoke them in earnest; where only an exclamation mark tells two lines apart, the words of a recogniser do not.",
+    "Words are those of American sitcom scripts, of comments and of chats. Half of them were read in training as a recogniser "
+    "writes them, but nobody spoke them in earnest; where only an exclamation mark tells two lines apart, a recogniser's words do not.",
 )
 ALWAYS = (
     "Contempt has no class.",

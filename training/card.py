@@ -181,7 +181,7 @@ OF_DRAWN = (
     "The voice network has heard actors, and readers as neutral; it has heard nobody who truly felt what was to be named.",
     "Calm speech is counted as neutral. Voices are English and Polish, in a quiet studio.",
     "Words are those of American sitcom scripts, of comments and of chats. Half of them were read in training as a recogniser "
-    "writes them, but nobody spoke them in earnest; where only an exclamation mark tells two lines apart, a recogniser's words do not.",
+    "writes them, but nobody spoke them in earnest; where only an exclamation mark tells lines apart, a recogniser's words do not.",
 )
 ALWAYS = (
     "Contempt has no class.",

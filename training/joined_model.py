@@ -12,7 +12,6 @@ from zipfile import BadZipFile, ZipFile
 
 from emotrack.model.errors import UserError
 from emotrack.model.whole_file import write_whole
-from emotrack.say import say
 
 _PIECE = re.compile(r".*\.zip\.(\d{3})")
 _WANTED = re.compile(r"[^/]+/((?:1_Pooling/)?[^/]+\.(?:json|txt|safetensors))")
@@ -42,5 +41,4 @@ if __name__ == "__main__":
     try:
         join_model(sorted(Path(sys.argv[1]).glob("*.whl")), Path(sys.argv[2]))
     except UserError as refusal:
-        say(str(refusal))
-        sys.exit(1)
+        sys.exit(f"emotrack: {refusal}")

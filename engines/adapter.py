@@ -21,6 +21,9 @@ class AdapterSettings(BaseModel):
     tokens: int = Field(256, ge=WORDS + 3)
     """Tokens read at once; the longest line, its two marks and the start token fit in any case."""
 
+    languages: tuple[str, ...] = ("en",)
+    """ISO 639-1 codes of the languages that the factors were learnt on: lines in others are not to be read."""
+
     @property
     def window(self) -> Window:
         return Window(self.utterances, self.tokens)

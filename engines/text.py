@@ -44,11 +44,14 @@ class TextEncoder:
         weights = find_weights(directory) if pool.pack is None else None
         self.dim: int = shape["hidden_size"]
         tokenizer = SentenceTokenizer(directory)
+        self.languages: tuple[str, ...] | None = None
+        """Codes of the languages that it reads; None where it does not tell."""
         if adapter is None:
             engine = pool.engine(sentence_spec(directory, weights, shape, MAXIMUM_TOKENS + 2, None))
             self._reader: Reader = LineReader(engine, tokenizer)
             return
         settings = read_settings(adapter)
+        self.languages = settings.languages
         if settings.base != model:
             raise UserError(
                 f"{adapter.path} adapts the text model {settings.base}, not {model}: set engines.text to {settings.base}."

@@ -11,6 +11,7 @@ from emotrack.stream.labelling import Answer, Labeller
 from emotrack.stream.parts import Parts
 from emotrack.stream.recogniser_watch import RecogniserWatch
 from emotrack.stream.seeing.vision import Vision
+from emotrack.stream.transcription.readable import SpokenLanguage
 from emotrack.stream.transcription.transcript import Transcript
 from emotrack.stream.utterance import Utterance
 
@@ -37,6 +38,7 @@ class Answers:
         """`patient`: wait for the words of utterances that are still open, so that they do not depend on the machine's speed."""
         text = parts.encoders.text
         self.conversation = Conversation(0 if text is None else text.context, parts.bundle.configuration.revisions)
+        self.spoken = SpokenLanguage()
         self.modes: tuple[Stream, ...] = parts.settings.modes
         self.late_texts = 0
         self._feeds = feeds
@@ -74,7 +76,7 @@ class Answers:
     def completed(self, answer: Answer, transcript: Transcript, speaker: str, place: int) -> Answer:
         """The answer that an utterance of `speaker`, committed without its words in this `place`, gets now that they have come."""
         began = time.perf_counter()
-        evidence = complete(answer.evidence, transcript, self._encoders, self.conversation.around(speaker, place))
+        evidence = complete(answer.evidence, transcript, self._encoders, self.conversation.around(speaker, place), self.spoken)
         return self._labeller.answer(evidence, answer.encode_ms + (time.perf_counter() - began) * 1e3)
 
     def _answer(self, utterance: Utterance, heard: Heard, context: TextContext, end: float, *, finished: bool) -> Answer:
@@ -87,6 +89,7 @@ class Answers:
             self._encoders,
             self.modes,
             end,
+            self.spoken,
             finished=finished,
             sheds_bodies=self._vision.sheds_bodies,
         )

@@ -169,6 +169,8 @@ class Conclusions:
         memory = None if self._observe is None else self._labeller.memory(speaker.id)
         values = self._labeller.commit(utterance.number, answer, speaker.id)
         place = self._answers.conversation.commit(speaker.id, answer.evidence.words)
+        if answer.evidence.transcript is not None:
+            self._answers.spoken.note(answer.evidence.transcript)
         timing = self._timing(utterance, answer, began)
         message = self._publish(utterance, "final", utterance.end, speaker, answer, values, timing)
         self._published.add(message, self._late)
@@ -198,6 +200,7 @@ class Conclusions:
         number = pending.utterance.number
         speaker = self._published[number].speaker.id
         answer = self._answers.completed(pending.answer, transcript, speaker, pending.place)
+        self._answers.spoken.note(transcript)
         live = self._labeller.amend(number, answer)
         revised = self._labeller.revised()
         values = revised.pop(number, live)

@@ -10,6 +10,7 @@ from emotrack.model.configuration import STREAMS, Stream
 from emotrack.stream.conversation import TextContext
 from emotrack.stream.feed import Feed
 from emotrack.stream.seeing.looking import Found, look_at
+from emotrack.stream.transcription.readable import SpokenLanguage, unreadable
 from emotrack.stream.transcription.transcript import Transcript
 from emotrack.stream.utterance import Utterance
 
@@ -53,19 +54,21 @@ def gather(
     encoders: Encoders,
     modes: Collection[Stream],
     end: float,
+    spoken: SpokenLanguage,
     *,
     finished: bool,
     sheds_bodies: bool,
 ) -> Evidence:
     """Describe an utterance up to session time `end`; `finished` tells whether it would end there (then its tail counts too).
 
-    `context` is what its words are read with. `sheds_bodies`: bodies are not looked for at the moment, to save time.
+    `context` is what its words are read with, `spoken` the language of its conversation. `sheds_bodies`: bodies are not looked for
+    at the moment, to save time.
     """
     seen = feed.seen_between(utterance.start, end)
     blind = encoders.blind if feed.video_up or seen else "no video"
     face, faces, bodies = look_at(seen, blind, SHED if sheds_bodies else "no frame")
     found: dict[Stream, Found] = {
-        "text": _words(heard, context, encoders, modes),
+        "text": _words(heard, context, encoders, modes, spoken),
         "audio": _sound(utterance, finished),
         "face": faces,
         "body": bodies,
@@ -81,9 +84,11 @@ def reread(evidence: Evidence, encoders: Encoders, context: TextContext) -> Evid
     return replace(evidence, tokens={**evidence.tokens, "text": text}, context=context)
 
 
-def complete(evidence: Evidence, transcript: Transcript, encoders: Encoders, context: TextContext) -> Evidence:
+def complete(
+    evidence: Evidence, transcript: Transcript, encoders: Encoders, context: TextContext, spoken: SpokenLanguage
+) -> Evidence:
     """The same evidence, but that its words, for which nobody waited, have come; `context` is what they are read with."""
-    words = _words(Heard(transcript), context, encoders, STREAMS)
+    words = _words(Heard(transcript), context, encoders, STREAMS, spoken)
     obstacle = _obstacle(words)
     tokens = dict(evidence.tokens)
     reasons: dict[Stream, str] = {stream: why for stream, why in evidence.reasons.items() if stream != "text"}
@@ -94,9 +99,11 @@ def complete(evidence: Evidence, transcript: Transcript, encoders: Encoders, con
     return replace(evidence, tokens=tokens, reasons=reasons, transcript=transcript, context=context)
 
 
-def _words(heard: Heard, context: TextContext, encoders: Encoders, modes: Collection[Stream]) -> Found:
+def _words(heard: Heard, context: TextContext, encoders: Encoders, modes: Collection[Stream], spoken: SpokenLanguage) -> Found:
     if heard.transcript is None or encoders.text is None or "text" in encoders.unusable or "text" not in modes:
         return Found(None, heard.reason)
+    if (problem := unreadable(heard.transcript, spoken.of(heard.transcript), encoders.text.languages)) is not None:
+        return Found(None, problem)
     return Found(encoders.text.encode(heard.transcript.text, context.speaker, context.before), "no words")
 
 

@@ -1,7 +1,10 @@
 """Builds the `emotion` message of a label, rounding what people and robots read."""
 
+from collections.abc import Mapping
+
 import numpy as np
 
+from emotrack.model.affect import valence_and_arousal
 from emotrack.model.configuration import STREAMS
 from emotrack.stream.labelling import Answer
 from emotrack.stream.messages import Emotion, ModalityState, SpeakerRef, Timing, TranscriptInfo
@@ -11,6 +14,12 @@ from emotrack.stream.transcription.transcript import Transcript
 def probabilities(values: np.ndarray, labels: tuple[str, ...]) -> dict[str, float]:
     """Label names to probabilities, to four digits."""
     return {label: round(float(value), 4) for label, value in zip(labels, values, strict=True)}
+
+
+def affect(scores: Mapping[str, float]) -> tuple[float | None, float | None]:
+    """Valence and arousal of a label, to three digits."""
+    valence, arousal = valence_and_arousal(scores)
+    return (None, None) if valence is None or arousal is None else (round(valence, 3), round(arousal, 3))
 
 
 def modalities(answer: Answer) -> dict[str, ModalityState]:
@@ -46,8 +55,9 @@ def emotion(
     answer: Answer,
     timing: Timing,
 ) -> Emotion:
-    """One label as a message. The network has no valence or arousal output, so both are null."""
+    """One label as a message."""
     label = max(scores, key=lambda name: scores[name])
+    valence, arousal = affect(scores)
     return Emotion(
         source=source,
         utterance=utterance,
@@ -59,8 +69,8 @@ def emotion(
         label=label,
         confidence=scores[label],
         scores=scores,
-        valence=None,
-        arousal=None,
+        valence=valence,
+        arousal=arousal,
         modalities=modalities(answer),
         transcript=transcript_info(answer.evidence.transcript),
         timing_ms=timing,

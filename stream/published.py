@@ -6,7 +6,7 @@ from collections.abc import Container
 import msgspec
 import numpy as np
 
-from emotrack.stream.emotions import modalities, probabilities, transcript_info
+from emotrack.stream.emotions import affect, modalities, probabilities, transcript_info
 from emotrack.stream.labelling import Answer
 from emotrack.stream.messages import Emotion, Timing
 from emotrack.stream.transcription.transcript import Transcript
@@ -75,6 +75,7 @@ class Published:
     def _revised(self, before: Emotion, values: np.ndarray) -> Emotion:
         scores = probabilities(values, self._labels)
         label = max(scores, key=lambda name: scores[name])
+        valence, arousal = affect(scores)
         return msgspec.structs.replace(
             before,
             state="revised",
@@ -82,6 +83,8 @@ class Published:
             label=label,
             confidence=scores[label],
             scores=scores,
+            valence=valence,
+            arousal=arousal,
             timing_ms=Timing(),
         )
 

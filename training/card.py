@@ -181,7 +181,8 @@ OF_DRAWN = (
 ALWAYS = (
     "Contempt has no class.",
     "Faces turned far to the side, small, dark or covered are outside what the face network has seen.",
-    "Valence and arousal are not estimated.",
+    "Valence and arousal are the coordinates of the seven emotions (Russell and Mehrabian 1977), weighed by their probabilities: "
+    "no more is known of them than of the label.",
 )
 
 

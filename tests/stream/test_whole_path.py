@@ -20,6 +20,7 @@ from emotrack.model.configuration import Stream
 from emotrack.model.network import pad_dialogues
 from emotrack.settings import load_settings
 from emotrack.stream.clock import SessionClock
+from emotrack.stream.emotions import affect
 from emotrack.stream.hearing.audio import AudioBlock, BlockCutter
 from emotrack.stream.media import AUDIO_RATE, AudioChunk, MediaItem, MediumChange, VideoFrame
 from emotrack.stream.messages import Emotion, Feed, Heartbeat, Message, Session
@@ -132,7 +133,7 @@ def test_every_label_is_well_formed(messages: list[Message]) -> None:
             assert modality.present is (modality.reason is None)
             assert modality.weight == 0 or modality.present or modality.imputed
         assert message.modalities["body"].reason == "untrained"
-        assert message.valence is None and message.arousal is None
+        assert (message.valence, message.arousal) == affect(message.scores)
 
 
 def test_revisions_count_up_and_finals_come_once(messages: list[Message]) -> None:

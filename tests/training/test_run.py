@@ -212,7 +212,7 @@ def test_a_sentence_encoder_is_adapted(run: Run, tmp_path: Path) -> None:
     manifest, parts = load_manifest(tmp_path / "seed-1")
     assert manifest.configuration is None
     assert parts.keys() == {"text"}
-    assert parts["text"].settings == {"base": base, "utterances": 8, "tokens": 256}
+    assert parts["text"].settings == {"base": base, "utterances": 8, "tokens": 256, "languages": ["en"]}
     assert "research only" in parts["text"].licence
     assert manifest.metrics["training"]["text"]["dev"]["score"] >= 0
 

@@ -46,7 +46,7 @@ class Listener:
 
     def __init__(self, encoder: TextEncoder) -> None:
         self._encoder = encoder
-        self.name, self.dim, self.context = encoder.name, encoder.dim, encoder.context
+        self.name, self.dim, self.context, self.languages = encoder.name, encoder.dim, encoder.context, encoder.languages
         self.read: dict[str, TextContext] = {}
 
     def encode(self, text: str, speaker: int = 0, before: Sequence[Line] = ()) -> np.ndarray:

@@ -74,7 +74,7 @@ def test_it_learns_from_the_words(tmp_path: Path, model: str) -> None:
     names = {name for name, _ in task.network.named_parameters() if "lora" in name}
     assert len(task.tensors()) == len(names)
     assert all(tensor.dtype == torch.float16 and tensor.any() for tensor in task.tensors().values())
-    assert task.notes() == {"base": model, "utterances": 3, "tokens": 140}
+    assert task.notes() == {"base": model, "utterances": 3, "tokens": 140, "languages": ("en",)}
 
 
 SHARED = "are you coming with us"

@@ -17,9 +17,8 @@ from emotrack.model.errors import UserError
 from emotrack.stream.media import Medium
 from emotrack.stream.sources.file import probe_file
 from emotrack.stream.sources.settings import SourceSettings
-from emotrack.training.corpora.records import Corpus, Picture, Row, Utterance
+from emotrack.training.corpora.records import LONGEST, Corpus, Picture, Row, Utterance
 from emotrack.training.corpora.tables import TableRow, read_table_rows
-from emotrack.training.features.reading import LONGEST
 
 COLUMNS = ("path", "speaker", "dialogue", "label", "split")
 SPLITS = ("train", "dev", "test")

@@ -33,7 +33,7 @@ def read_clips(table: Path) -> Corpus:
     """
     if table.is_dir():
         raise UserError(f"{table} is a folder: give the CSV file that lists its clips.")
-    files, places = _Files(table.parent), defaultdict[tuple[str, str], list[Utterance]](list)
+    files, places = _Files(table.parent.resolve()), defaultdict[tuple[str, str], list[Utterance]](list)
     splits: dict[str, str] = {}
     for row in read_table_rows(table, COLUMNS):
         utterance = _read(row, files, places)

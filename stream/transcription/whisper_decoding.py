@@ -13,7 +13,9 @@ import numpy as np
 from faster_whisper import WhisperModel
 from faster_whisper.audio import pad_or_trim
 from faster_whisper.tokenizer import Tokenizer
-from faster_whisper.transcribe import get_compression_ratio, get_suppressed_tokens
+from faster_whisper.transcribe import get_suppressed_tokens
+
+from emotrack.stream.transcription.readable import is_loop
 
 RATE = 16_000
 LONGEST_SECONDS = 6.0
@@ -26,9 +28,7 @@ NO_SPEECH = 0.6
 """Whisper's own probability that nobody speaks, above which there are no words. Speech stays under 0.35, sounds and silence lie
 over 0.6 whatever words Whisper then makes up."""
 LEAST_LOG_PROBABILITY = -1.0
-"""Mean of a token, under which words are no words but guesses; Whisper's own threshold, as is the next."""
-MOST_COMPRESSION = 2.4
-"""How much shorter a text may become by compression before it is a loop."""
+"""Mean of a token, under which words are no words but guesses; Whisper's own threshold."""
 REPEATED_TOKENS = 5
 """So many tokens that were there before do not come again: a loop is broken, “no, no, no” is not."""
 TOKENS_AT_ONCE = 8
@@ -109,7 +109,7 @@ def _decode(
 
 def _doubtful(found: Decoded) -> bool:
     improbable = found.log_probability < LEAST_LOG_PROBABILITY * found.tokens
-    return improbable or get_compression_ratio(found.text) > MOST_COMPRESSION
+    return improbable or is_loop(found.text)
 
 
 def _language(model: WhisperModel, encoded: ctranslate2.StorageView) -> str:

@@ -17,9 +17,8 @@ from emotrack.model.errors import UserError
 from emotrack.stream.media import Medium
 from emotrack.stream.sources.file import probe_file
 from emotrack.stream.sources.settings import SourceSettings
-from emotrack.training.corpora.records import Corpus, Picture, Row, Utterance
+from emotrack.training.corpora.records import LONGEST, Corpus, Picture, Row, Utterance
 from emotrack.training.corpora.tables import TableRow, read_table_rows
-from emotrack.training.features.reading import LONGEST
 
 COLUMNS = ("path", "speaker", "dialogue", "label", "split")
 SPLITS = ("train", "dev", "test")
@@ -34,7 +33,7 @@ def read_clips(table: Path) -> Corpus:
     """
     if table.is_dir():
         raise UserError(f"{table} is a folder: give the CSV file that lists its clips.")
-    files, places = _Files(table.parent), defaultdict[tuple[str, str], list[Utterance]](list)
+    files, places = _Files(table.parent.resolve()), defaultdict[tuple[str, str], list[Utterance]](list)
     splits: dict[str, str] = {}
     for row in read_table_rows(table, COLUMNS):
         utterance = _read(row, files, places)

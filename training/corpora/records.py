@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from emotrack.model.configuration import Stream
 from emotrack.model.errors import UserError
 
+LONGEST = 60.0
+"""Seconds beyond which a clip is no utterance: MELD has two of four and five minutes, cut wrongly."""
 Sentiment = Literal["positive", "neutral", "negative"]
 Sex = Literal["female", "male"]
 

@@ -7,9 +7,8 @@ from emotrack.model.errors import UserError
 from emotrack.stream.media import Medium, MediumChange
 from emotrack.stream.sources.file import FileSource, probe_file
 from emotrack.stream.sources.settings import SourceSettings
+from emotrack.training.corpora.records import LONGEST
 
-LONGEST = 60.0
-"""Seconds beyond which a clip is no utterance: MELD has two of four and five minutes, cut wrongly."""
 TOO_LONG = f"it is longer than {LONGEST:g} s, which no utterance is"
 
 

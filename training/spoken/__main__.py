@@ -10,13 +10,11 @@ from emotrack.model.whole_file import write_whole
 from emotrack.stream.transcription.open import open_transcriber
 from emotrack.stream.transcription.settings import TranscriptionSettings
 from emotrack.training.corpora.dialogue_table import DATASETS, read_dialogues
+from emotrack.training.progress import Bar
 from emotrack.training.spoken.errors import error_table
 from emotrack.training.spoken.heard import read_heard
 from emotrack.training.spoken.speaking import enough, hear_dialogues
 from emotrack.training.spoken.voices import VOICES, open_voice
-
-SAID_EVERY = 50
-"""Lines between two reports of progress."""
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
 
@@ -34,14 +32,14 @@ def hear_command(
     """Speak the lines of a corpus by synthetic voices in turn and write down what Whisper hears."""
     transcriber = open_transcriber(TranscriptionSettings(model=recogniser, threads=1), say)
     if transcriber is None:
-        raise typer.Exit(1)
+        raise typer.Exit(2)
     dataset = DATASETS[corpus]
     chosen = list(enough([one for one in read_dialogues(table, dataset) if one.split == split], lines))
     voices = {name: open_voice(name) for name in VOICES}
     try:
-        for count, _ in enumerate(hear_dialogues(chosen, dataset, out, voices, each, transcriber), start=1):
-            if count % SAID_EVERY == 0:
-                say(f"{count} lines heard")
+        with Bar(f"{corpus} {split}", each * sum(len(dialogue.lines) for dialogue in chosen)) as bar:
+            for _, known in hear_dialogues(chosen, dataset, out, voices, each, transcriber):
+                bar.found(1) if known else bar.done()
     finally:
         transcriber.close()
 
@@ -57,7 +55,7 @@ def errors_command(
 
 def say(sentence: str) -> None:
     """One sentence on stderr."""
-    typer.echo(sentence, err=True)
+    typer.echo(f"emotrack: {sentence}", err=True)
 
 
 def main() -> None:
@@ -66,7 +64,7 @@ def main() -> None:
         app()
     except UserError as error:
         say(str(error))
-        raise SystemExit(1) from None
+        raise SystemExit(2) from None
 
 
 if __name__ == "__main__":

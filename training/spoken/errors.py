@@ -7,11 +7,13 @@ counted apart: no word of theirs was mistaken for another.
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
+from itertools import groupby, zip_longest
 
 from pydantic import BaseModel, ConfigDict
+from rapidfuzz.distance import Indel, Levenshtein
 
 from emotrack.training.spoken.heard import HeardLine
-from emotrack.training.spoken.voices import plain
+from emotrack.training.spoken.voices import in_ascii
 
 MARKS = ("!", "?", "...", ".", ",")
 """In the order in which a run of punctuation is named after one of them, "?!" aside."""
@@ -45,7 +47,7 @@ Token = tuple[str, str]
 
 def tokens_of(text: str) -> list[Token]:
     """The words of a text in lower case, each with the mark after it."""
-    text = plain(text)
+    text = in_ascii(text)
     found = list(_WORD.finditer(text))
     ends = [one.start() for one in found[1:]] + [len(text)]
     return [(one[0].lower(), mark_of(text[one.end() : end])) for one, end in zip(found, ends, strict=False)]
@@ -58,32 +60,17 @@ def mark_of(between: str) -> str:
     return next((mark for mark in MARKS if mark in between), "")
 
 
-SUBSTITUTION, GAP = 4, 3
-"""Costs as NIST's sclite has them: two substitutions are dearer than a word left out, one that is right, and one too many."""
-
-
 def align(said: Sequence[str], heard: Sequence[str]) -> list[Pair]:
-    """Places of the words said and heard that go together at the least cost; None where there is no other."""
-    costs = [[GAP * place for place in range(len(heard) + 1)]]
-    for row, word in enumerate(said, start=1):
-        costs.append([GAP * row])
-        for column, other in enumerate(heard, start=1):
-            together = costs[row - 1][column - 1] + SUBSTITUTION * (word != other)
-            costs[row].append(min(together, costs[row - 1][column] + GAP, costs[row][column - 1] + GAP))
+    """Places of the words said and heard that go together, as many as can be being the same; None where there is no other.
+
+    Between words that are the same those of one side are taken for those of the other, one by one.
+    """
     pairs: list[Pair] = []
-    row, column = len(said), len(heard)
-    while row or column:
-        wrong = row and column and SUBSTITUTION * (said[row - 1] != heard[column - 1])
-        if row and column and costs[row][column] == costs[row - 1][column - 1] + wrong:
-            row, column = row - 1, column - 1
-            pairs.append((row, column))
-        elif row and costs[row][column] == costs[row - 1][column] + GAP:
-            row -= 1
-            pairs.append((row, None))
-        else:
-            column -= 1
-            pairs.append((None, column))
-    return pairs[::-1]
+    for _, run in groupby(Indel.opcodes(said, heard), key=lambda step: step.tag == "equal"):
+        first, *rest = run
+        last = rest[-1] if rest else first
+        pairs += zip_longest(range(first.src_start, last.src_end), range(first.dest_start, last.dest_end))
+    return pairs
 
 
 def error_table(lines: Sequence[HeardLine]) -> ErrorTable:
@@ -97,7 +84,7 @@ def error_table(lines: Sequence[HeardLine]) -> ErrorTable:
     for line in lines:
         said, heard = tokens_of(line.said), tokens_of(line.heard)
         together = list(paired(said, heard))
-        wrong = sum(one is None or other is None or one[0] != other[0] for one, other in together)
+        wrong = Levenshtein.distance([word for word, _ in said], [word for word, _ in heard])
         for name in (line.voice, "all"):
             errors[name] += wrong
             words[name] += len(said)

@@ -30,24 +30,28 @@ def voices_of(place: int, voices: Sequence[str], each: int) -> list[str]:
 
 def hear_dialogues(
     dialogues: Sequence[Dialogue], dataset: str, out: Path, voices: Mapping[str, Voice], each: int, transcriber: Transcriber
-) -> Iterator[HeardLine]:
-    """Have every line of `dialogues` spoken by `each` of `voices` and write what is heard to `out`; gives the lines added.
+) -> Iterator[tuple[HeardLine, bool]]:
+    """Have every line of `dialogues` spoken by `each` of `voices` and write what is heard to `out`.
+
+    Gives each line, and whether `out` had it before.
 
     Raises UserError where `out` cannot be written, or holds lines that were said otherwise.
     """
-    said = {line.key: line.said for line in begin(out)}
+    known = {line.key: line for line in begin(out)}
     for place, dialogue in enumerate(dialogues):
         for voice in voices_of(place, tuple(voices), each):
             for number, line in enumerate(dialogue.lines):
                 key = (dataset, dialogue.split, dialogue.number, number, voice, transcriber.name)
-                if key not in said:
+                if (before := known.get(key)) is None:
                     text, confidence = hear(voices[voice], line.text, transcriber)
                     heard = HeardLine(*key, line.text, text, confidence)
                     add(out, [heard])
-                    yield heard
-                elif said[key] != line.text:
+                    yield heard, False
+                elif before.said == line.text:
+                    yield before, True
+                else:
                     where = f"line {number} of dialogue {dialogue.number}"
-                    raise UserError(f"{out} was made from another table: its {where} is {said[key]!r}; give a new file.")
+                    raise UserError(f"{out} was made from another table: its {where} is {before.said!r}; give a new file.")
 
 
 def hear(voice: Voice, text: str, transcriber: Transcriber) -> tuple[str, float | None]:

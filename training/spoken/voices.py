@@ -35,7 +35,7 @@ def open_voice(name: str) -> Voice:
     return _open_joe() if name == "joe" else partial(_flite, name)
 
 
-def plain(text: str) -> str:
+def in_ascii(text: str) -> str:
     """The text in ASCII, which is all that flite reads."""
     return unicodedata.normalize("NFKD", text.translate(PLAIN)).encode("ascii", "ignore").decode()
 
@@ -48,14 +48,14 @@ def _open_joe() -> Voice:
     piper = PiperVoice.load(Path(found.origin).parent / "data" / "en_US-joe-medium.onnx")
 
     def speak(text: str) -> np.ndarray:
-        pieces = list(piper.synthesize(plain(text)))
+        pieces = list(piper.synthesize(in_ascii(text)))
         return _ready(np.concatenate([np.empty(0), *(one.audio_float_array for one in pieces)]), piper.config.sample_rate)
 
     return speak
 
 
 def _flite(name: str, text: str) -> np.ndarray:
-    command = ["flite", "-voice", name, "-t", plain(text), "-o", "/dev/stdout"]
+    command = ["flite", "-voice", name, "-t", in_ascii(text), "-o", "/dev/stdout"]
     try:
         made = subprocess.run(command, capture_output=True, check=True).stdout
     except FileNotFoundError:

@@ -256,7 +256,10 @@ def features(
     disturbed: Annotated[
         int,
         typer.Option(
-            "--disturbed", min=0, metavar="N", help="Disturbed copies of each clip that fusion learns from (ravdess, ferplus)."
+            "--disturbed",
+            min=0,
+            metavar="N",
+            help="Copies of what fusion learns from: clips disturbed, faces mirrored, lines as recognisers write them.",
         ),
     ] = 0,
     shard: Annotated[

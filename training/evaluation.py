@@ -145,10 +145,11 @@ def best_temperature(logits: Tensor, labels: Tensor) -> float:
     return float(np.exp(minimize_scalar(surprise, bounds=(-1.5, 1.5), method="bounded").x))
 
 
-def calibrated(network: EmotionNetwork, held: DialogueSet) -> NetworkConfiguration:
+def calibrated(network: EmotionNetwork, held: DialogueSet, shown: DialogueSet) -> NetworkConfiguration:
     """The network's configuration with the temperature for every set of modes that fits its live labels from them.
 
-    A set that holds a mode which was never trained has the temperature of the others in it.
+    Labels without words say what is shown: they are fitted on `shown`, whose voices and faces show what is true, and all others on
+    `held`. A set that holds a mode which was never trained has the temperature of the others in it.
     """
     trained = network.configuration.trained
     usable = sum(1 << index for index, mode in enumerate(MODES) if mode in {STREAM_MODES[stream] for stream in trained})
@@ -156,7 +157,7 @@ def calibrated(network: EmotionNetwork, held: DialogueSet) -> NetworkConfigurati
     for number in range(MODE_SETS):
         if number & usable == number:
             streams = [stream for stream in trained if number >> MODES.index(STREAM_MODES[stream]) & 1]
-            result = outcome(network, held, streams)
+            result = outcome(network, held if "text" in streams or not streams else shown, streams)
             fitted[number] = round(best_temperature(result.live, result.labels), 4)
     temperatures = tuple(fitted[number & usable] for number in range(MODE_SETS))
     return network.configuration.model_copy(update={"temperatures": temperatures})

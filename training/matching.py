@@ -52,6 +52,10 @@ class MatchSettings:
     habitual: Annotated[float, Field(ge=0, le=1)] = 0.5
 
 
+CANDID = MatchSettings(Shares(1.0, 0.0), Shares(1.0, 0.0), pictures=1.0, habitual=0.0)
+"""Of people who show what they feel, and nothing else."""
+
+
 @dataclass(frozen=True, slots=True)
 class Habit:
     """What a person shows in this share of all utterances, whatever their label."""

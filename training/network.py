@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from emotrack.model.configuration import MODE_SETS, MODES, STREAM_MODES, STREAMS, NetworkConfiguration, Stream
+from emotrack.model.configuration import MODE_SETS, MODES, STREAM_MODES, STREAMS, NetworkConfiguration
 from emotrack.model.errors import UserError
 from emotrack.model.joint_fitting import fit_joint_embedding
 from emotrack.model.network import EmotionNetwork
@@ -17,7 +17,7 @@ from emotrack.training.dialogues import DialogueBatch, ReadDialogue, batch_dialo
 from emotrack.training.evaluation import DialogueSet, score
 from emotrack.training.features.store import Store, open_store
 from emotrack.training.losses import UNLABELLED, class_shares, class_weights
-from emotrack.training.matching import MatchedPool
+from emotrack.training.matching import CANDID, MatchedPool, MatchSettings
 from emotrack.training.network_settings import NetworkTraining
 from emotrack.training.objective import losses, mode_masks
 from emotrack.training.reading import read_dialogues, read_pool, trained_of, widths_of, with_held_out
@@ -31,9 +31,19 @@ PLACES = [[place for place, stream in enumerate(STREAMS) if STREAM_MODES[stream]
 class NetworkData:
     """Dialogues to learn from and those to choose by, and what to draw for the former where they have only text."""
 
-    train: Sequence[ReadDialogue]
+    train: Sequence[tuple[ReadDialogue, ...]]
+    """Every dialogue in all its versions: as written, and as recognisers write it where the store has such copies."""
     dev: DialogueSet
+    heard: tuple[DialogueSet, ...]
+    """The copies of dev."""
+    shown: DialogueSet
+    """Dev with voices and faces that always show the label; `dev` itself where none are drawn."""
     pool: MatchedPool | None
+
+    @property
+    def every_dev(self) -> DialogueSet:
+        """Dev in all its versions."""
+        return DialogueSet(tuple(batch for held in (self.dev, *self.heard) for batch in held.batches))
 
 
 def stores_of(settings: NetworkTraining) -> list[Store]:
@@ -75,17 +85,20 @@ def read_data(settings: NetworkTraining) -> tuple[NetworkData, NetworkConfigurat
         }
     )
 
-    def pool(split: str) -> MatchedPool | None:
-        return read_pool(drawn[:-1], drawn[-1], configuration.classes, split, settings.matching) if drawn else None
+    def pool(split: str, matching: MatchSettings = settings.matching) -> MatchedPool | None:
+        return read_pool(drawn[:-1], drawn[-1], configuration.classes, split, matching) if drawn else None
 
-    read = {split: read_dialogues(store, split) for split in ("train", "dev")}
-    for split, dialogues in read.items():
+    versions = sorted({row.version for row in store.rows})
+    read = {split: [read_dialogues(store, split, version) for version in versions] for split in ("train", "dev")}
+    for split, (dialogues, *_) in read.items():
         if not any((one.labels != UNLABELLED).any() for one in dialogues):
             raise UserError(
                 f"The store {settings.store} has no labels in the split {split}: give a corpus that can be learnt from."
             )
-    dev = DialogueSet.draw(read["dev"], pool("dev"), configuration.widths, DEV_SEED)
-    return NetworkData(read["train"], dev, pool("fusion")), configuration
+    drawn_dev = pool("dev")
+    dev, *heard = (DialogueSet.draw(one, drawn_dev, configuration.widths, DEV_SEED) for one in read["dev"])
+    shown = DialogueSet.draw(read["dev"][0], pool("dev", CANDID), configuration.widths, DEV_SEED) if drawn else dev
+    return NetworkData(list(zip(*read["train"], strict=True)), dev, tuple(heard), shown, pool("fusion")), configuration
 
 
 class NetworkTask:
@@ -109,7 +122,7 @@ class NetworkTask:
         self._data = data
         self._settings = settings
         self._device = device
-        labels = np.concatenate([dialogue.labels for dialogue in data.train])
+        labels = np.concatenate([written.labels for written, *_ in data.train])
         self._weights = class_weights(labels, len(configuration.classes), settings.objective.class_balance).to(device)
         self._prior = class_shares(labels, len(configuration.classes)).to(device)
 
@@ -146,20 +159,29 @@ class NetworkTask:
             fit_joint_embedding(one, chosen)
 
     def score(self, network: nn.Module) -> Mapping[str, float]:
-        """Weighted F1 of the live labels on dev: from text alone where there is text, from all streams, and their mean."""
+        """Weighted F1 of the live labels on dev: from text alone where there is text, as written and as recognisers write it, from
+        all streams, and their mean."""
         assert isinstance(network, EmotionNetwork)
         trained = network.configuration.trained
-        views: dict[str, tuple[Stream, ...]] = {"text": ("text",)} if "text" in trained else {}
+        figures = {}
+        if "text" in trained:
+            figures["text"] = score(network, self._data.dev, ("text",))
+            if self._data.heard:
+                figures["heard"] = float(np.mean([score(network, held, ("text",)) for held in self._data.heard]))
         if trained != ("text",):
-            views["all"] = trained
-        figures = {name: score(network, self._data.dev, streams) for name, streams in views.items()}
+            figures["all"] = score(network, self._data.dev, trained)
         return figures | {"score": float(np.mean(list(figures.values())))}
 
     def _drawn(self, random: np.random.Generator) -> Iterator[DialogueBatch]:
         order = random.permutation(len(self._data.train))
         for chosen in np.array_split(order, self.steps):
-            together = [self._data.train[index].cut(self._settings.longest_text) for index in chosen]
+            together = [self._version(self._data.train[index], random).cut(self._settings.longest_text) for index in chosen]
             yield batch_dialogues(together, self._data.pool, self.network.configuration.widths, random).to(self._device)
+
+    def _version(self, dialogue: Sequence[ReadDialogue], random: np.random.Generator) -> ReadDialogue:
+        """Half of the time as written, else as some recogniser writes it."""
+        written, *heard = dialogue
+        return heard[int(random.integers(len(heard)))] if heard and random.random() < 0.5 else written
 
 
 def available_modes(present: Tensor) -> Tensor:

@@ -32,7 +32,7 @@ def save_network(
     useful = tuple(stream for stream in trained if costs.get(stream, 1.0) > 0) or (max(trained, key=costs.__getitem__),)
     network.configuration = network.configuration.model_copy(update={"trained": useful})
     choose_reliance(network, data.dev)
-    network.configuration = calibrated(network, data.dev)
+    network.configuration = calibrated(network, data.every_dev, data.shown)
     stores = stores_of(settings)
     described_by = encoder_notes(stores)
     parts, training = encoder_parts(settings, described_by)

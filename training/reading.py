@@ -18,8 +18,8 @@ RENAMED = {"calm": "neutral", "happiness": "joy"}
 """Labels of acted voices (RAVDESS) and of faces (FER+) that other corpora name otherwise; contempt has no counterpart."""
 
 
-def read_dialogues(store: Store, split: str) -> list[ReadDialogue]:
-    """The dialogues of one split; labels are numbered as the store's classes are."""
+def read_dialogues(store: Store, split: str, version: int = 0) -> list[ReadDialogue]:
+    """The dialogues of one split in one version; labels are numbered as the store's classes are."""
     numbers = {name: number for number, name in enumerate(store.manifest.classes)}
     return [
         ReadDialogue(
@@ -27,7 +27,7 @@ def read_dialogues(store: Store, split: str) -> list[ReadDialogue]:
             labels=np.array([numbers.get(store.rows[row].label or "", UNLABELLED) for row in rows]),
             speakers=number_speakers([store.rows[row].speaker for row in rows]),
         )
-        for rows in store.dialogues(split)
+        for rows in store.dialogues(split, version)
     ]
 
 

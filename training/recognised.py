@@ -16,6 +16,8 @@ from emotrack.model.errors import UserError
 
 Form = Literal["written", "marked", "plain"]
 """As the script has it; with the commas, full stops and question marks that Whisper writes; words alone, in lower case."""
+FORMS: tuple[Form, Form] = ("marked", "plain")
+"""Those of recognisers."""
 LOST = 0.25
 """Share of the words that are not heard right of which nothing is written at all."""
 

@@ -1,6 +1,7 @@
 """Tiny stores of features that the network can learn from: every token tells the label of its utterance, with some noise."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -36,9 +37,11 @@ def write_talk(
     streams: Sequence[Stream] = ("text",),
     labels: Sequence[str | None] = MELD_CLASSES,
     seed: int = 0,
+    copies: int = 0,
     **options: Any,
 ) -> Path:
-    """A store of short dialogues, so many of each split, whose utterances have all of `streams`."""
+    """A store of short dialogues, so many of each split, whose utterances have all of `streams`; in the tokens' last number the
+    k-th copy has 10 k more."""
     random = np.random.default_rng(seed)
     rows, tokens = [], []
     for split, count in splits.items():
@@ -51,6 +54,11 @@ def write_talk(
                     Row(name=name, dialogue=f"{split}/{dialogue}", index=index, split=split, speaker=f"{index % 2}", label=label)
                 )
                 tokens.append({stream: token(number, random) for stream in streams})
+    originals = list(zip(rows, tokens, strict=True))
+    for version in range(1, copies + 1):
+        for row, of in originals:
+            rows.append(replace(row, version=version))
+            tokens.append({stream: values + 10 * version * np.eye(WIDTH, dtype=np.float32)[-1] for stream, values in of.items()})
     return write_store_of(path, rows, tokens, MELD_CLASSES, **options)
 
 

@@ -1,5 +1,6 @@
 """Readers against miniatures of the official layouts: acted speech, faces, dialogue tables, features."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -228,8 +229,10 @@ def test_a_table_is_a_corpus_of_words_alone(tmp_path: Path) -> None:
     assert corpus.streams == ("text",)
     assert [[one.row.text for one in group] for group in dialogues_of(corpus, "train")] == [["Hi, you", "Go away."], ["Fine."]]
     assert [one.row.label for one in open_corpus("emorynlp", tmp_path / "text_dialogues.csv").utterances] == ["sad"]
+    copies = [one.row for one in corpus.with_copies(1).utterances if one.row.version]
+    assert {row.split for row in copies} <= {"train", "dev"} and [row.text for row in copies] == ["Hi, you", "Go away.", "Fine."]
     with pytest.raises(UserError, match="no split that is disturbed"):
-        corpus.with_copies(1)
+        replace(corpus, disturbed=()).with_copies(1)
 
 
 @pytest.mark.parametrize(

@@ -110,6 +110,21 @@ def test_acted_speech_with_copies(acted: Path, tmp_path: Path, features: Command
     assert all(store.tokens(index).keys() == {"audio"} for index in range(8))
 
 
+def test_lines_with_copies_as_recognisers_write_them(tmp_path: Path, features: Command) -> None:
+    """The copies of a line without a mark and with one differ from it, and in nothing but what a recogniser leaves out."""
+    lines = [("MELD", split, "0", "Ross", text, "joy") for split in ("train", "dev", "test") for text in ("no", "No!!!", "Noooo?")]
+    write_dialogues(tmp_path / "text_dialogues.csv", lines)
+    assert features("meld", tmp_path, tmp_path / "store", "--disturbed", "2").code == 0
+    store = open_store(tmp_path / "store")
+    assert [row.split for row in store.rows if row.version] == ["train"] * 3 + ["dev"] * 3 + ["train"] * 3 + ["dev"] * 3
+    written, plain, marked = ([store.tokens(row)["text"] for row in store.dialogues("train", version)[0]] for version in range(3))
+    assert np.array_equal(written[0], plain[0]), "there was no mark to leave out"
+    assert len(written[1]) > len(plain[1]) and len(plain[2]) < len(marked[2]), "marks are tokens"
+    again = tmp_path / "again"
+    assert features("meld", tmp_path, again, "--disturbed", "2").code == 0
+    assert shards(again) == shards(tmp_path / "store")
+
+
 def test_meld_with_clips_that_are_missing_or_broken(tmp_path: Path, features: Command) -> None:
     rows = {
         "train": [meld_row(0, 0), meld_row(0, 1, emotion="joy"), meld_row(0, 2)],
@@ -173,12 +188,13 @@ def test_mistakes_are_one_sentence(acted: Path, tmp_path: Path, features: Comman
     store = tmp_path / "store"
     assert features("meld", tmp_path, store).code == 0
     (tmp_path / "file").touch()
+    media = write_meld(tmp_path / "media", {split: [meld_row(0, 0)] for split in ("train", "dev", "test")})
     for arguments, sentence in (
         (("cremad", acted, store), "There is no corpus 'cremad'"),
         (("meld", tmp_path / "nowhere", store), "There is no "),
         (("meld", acted, store), "has no train_sent_emo.csv"),
         (("meld", tmp_path, store, "--profile", "none"), "There is no profile 'none'"),
-        (("meld", tmp_path, store, "--disturbed", "2"), "meld has no split that is disturbed"),
+        (("meld", media, store, "--disturbed", "2"), "meld has no split that is disturbed"),
         (("meld", tmp_path, store, "--bundle", str(tmp_path)), "bundle.json cannot be read"),
         (("meld", tmp_path, store, "--shard", "7"), "another size of shards (128, now 7)"),
         (("emorynlp", tmp_path, store), "has no dialogue of EmoryNLP"),

@@ -129,6 +129,7 @@ def test_dialogues_are_told_apart_by_split_and_copy(tmp_path: Path) -> None:
     write_store(tmp_path, planned(rows, 2), rows, lambda chosen: [Described({})] * len(chosen), lambda found: None)
     store = open_store(tmp_path)
     assert store.dialogues("train") == [[0, 1], [3]]
+    assert store.dialogues("train", version=1) == [[4]]
     assert store.dialogues("test") == [[2]]
     assert store.dialogues("dev") == []
 

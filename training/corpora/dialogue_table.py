@@ -68,7 +68,7 @@ def read_table(table: Path, corpus: str) -> Corpus:
                 end=row.seconds("end"),
             )
             utterances.append(Utterance(described))
-    return Corpus(corpus, CLASSES[dataset], ("text",), tuple(utterances))
+    return Corpus(corpus, CLASSES[dataset], ("text",), tuple(utterances), disturbed=("train", "dev"))
 
 
 def _rows(table: Path, dataset: str) -> list[TableRow]:

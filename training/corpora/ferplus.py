@@ -93,4 +93,4 @@ def read_ferplus(folder: Path) -> Corpus:
             votes=tuple(votes),
         )
         utterances.append(Utterance(row, image=image))
-    return Corpus("ferplus", EXPRESSIONS, ("face",), tuple(utterances), disturbed="fusion")
+    return Corpus("ferplus", EXPRESSIONS, ("face",), tuple(utterances), disturbed=("fusion",))

@@ -90,4 +90,4 @@ def read_acted_speech(folder: Path) -> Corpus:
             sex=sex,
         )
         utterances.append(Utterance(row, sound=clip.path))
-    return Corpus("ravdess", VOICE_EMOTIONS, ("audio",), tuple(utterances), acted=True, disturbed="fusion")
+    return Corpus("ravdess", VOICE_EMOTIONS, ("audio",), tuple(utterances), acted=True, disturbed=("fusion",))

@@ -39,7 +39,7 @@ class Row:
     votes: tuple[int, ...] | None = None
     """People who named each of the ten answers of FER+."""
     version: int = 0
-    """0 as recorded; copies that are disturbed or mirrored count from 1."""
+    """0 as recorded; copies that are disturbed, mirrored or misheard count from 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,17 +92,17 @@ class Corpus:
     """Media that are missing or known to be broken; their utterances stay, without the streams that these would give."""
     acted: bool = False
     """Clips of one acted sentence each, with silence around it that is to be trimmed."""
-    disturbed: str | None = None
-    """The split that fusion learns from where it learns from copies as well."""
+    disturbed: tuple[str, ...] = ()
+    """The splits that fusion learns from, where it learns from copies as well."""
 
     def with_copies(self, count: int) -> "Corpus":
-        """The corpus and, after it, `count` copies of the split that fusion learns from; an image has one, its mirror image.
+        """The corpus and, after it, `count` copies of the splits that fusion learns from; an image has one, its mirror image.
 
         Raises UserError where the corpus has no such split.
         """
-        if count and self.disturbed is None:
+        if count and not self.disturbed:
             raise UserError(f"{self.name} has no split that is disturbed for fusion; leave --disturbed out.")
-        chosen = [one for one in self.utterances if one.row.split == self.disturbed]
+        chosen = [one for one in self.utterances if one.row.split in self.disturbed]
         copies = [one.copy(version) for version in range(1, count + 1) for one in chosen if one.image is None or version == 1]
         return replace(self, utterances=(*self.utterances, *copies))
 

@@ -72,7 +72,7 @@ def read_spoken(name: str, folder: Path) -> Corpus:
         utterances.append(Utterance(described, sound=missing.find(folder / row["path"], clip)))
     if not utterances:
         raise UserError(f"{folder / TABLE} lists no clip of {corpus.dataset}; check the names in its column dataset.")
-    return Corpus(name, VOICE_EMOTIONS, ("audio",), tuple(utterances), tuple(missing.skipped), acted=True, disturbed="fusion")
+    return Corpus(name, VOICE_EMOTIONS, ("audio",), tuple(utterances), tuple(missing.skipped), acted=True, disturbed=("fusion",))
 
 
 def _split(corpus: Spoken, speaker: str, where: str) -> str:

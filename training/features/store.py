@@ -37,9 +37,9 @@ class Store:
             self._shards[number] = Shard(path_of(self.path, number), self._plan, number)
         return self._shards[number].tokens(row)
 
-    def dialogues(self, split: str) -> list[list[int]]:
-        """Numbers of the undisturbed rows of one split, dialogue by dialogue in order."""
-        chosen = [index for index, row in enumerate(self.rows) if row.split == split and row.version == 0]
+    def dialogues(self, split: str, version: int = 0) -> list[list[int]]:
+        """Numbers of the rows of one split in one version (0: undisturbed), dialogue by dialogue in order."""
+        chosen = [index for index, row in enumerate(self.rows) if row.split == split and row.version == version]
         return [list(group) for _, group in groupby(chosen, key=lambda index: self.rows[index].dialogue)]
 
 

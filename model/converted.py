@@ -2,14 +2,20 @@
 
 import struct
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 
 from emotrack.model.errors import UserError
 
 _VERSION = 6
-_KINDS = {0: np.dtype(np.float32), 1: np.dtype(np.int8), 2: np.dtype(np.int16), 3: np.dtype(np.int32), 4: np.dtype(np.float16)}
+_KINDS: dict[int, "np.dtype[Any]"] = {
+    0: np.dtype(np.float32),
+    1: np.dtype(np.int8),
+    2: np.dtype(np.int16),
+    3: np.dtype(np.int32),
+    4: np.dtype(np.float16),
+}
 """Numbers by their code in the file (CTranslate2's `DataType`), little-endian as everything in it."""
 
 

@@ -14,7 +14,7 @@ from emotrack.model.errors import UserError
 from emotrack.model.joint_fitting import fit_joint_embedding
 from emotrack.model.network import EmotionNetwork
 from emotrack.training.dialogues import DialogueBatch, ReadDialogue, batch_dialogues
-from emotrack.training.evaluation import DialogueSet, score
+from emotrack.training.evaluation import TEXT, DialogueSet, score
 from emotrack.training.features.store import Store, open_store
 from emotrack.training.losses import UNLABELLED, class_shares, class_weights
 from emotrack.training.matching import CANDID, MatchedPool, MatchSettings
@@ -165,9 +165,9 @@ class NetworkTask:
         trained = network.configuration.trained
         figures = {}
         if "text" in trained:
-            figures["text"] = score(network, self._data.dev, ("text",))
+            figures["text"] = score(network, self._data.dev, TEXT)
             if self._data.heard:
-                figures["heard"] = float(np.mean([score(network, held, ("text",)) for held in self._data.heard]))
+                figures["heard"] = float(np.mean([score(network, held, TEXT) for held in self._data.heard]))
         if trained != ("text",):
             figures["all"] = score(network, self._data.dev, trained)
         return figures | {"score": float(np.mean(list(figures.values())))}

@@ -108,10 +108,11 @@ def test_two_feeds_are_read_as_one_dialogue(
     assert listener.read == contexts(lines)
     with torch.inference_mode():
         tokens = [{"text": found} for found in reader.encode_dialogue(lines)]
-        vectors = network.fuse(collate(tokens, workbench.bundle.configuration.widths)).vector  # type: ignore[arg-type]
-        padded, valid = pad_dialogues(vectors, [len(lines)])
+        fusion = network.fuse(collate(tokens, workbench.bundle.configuration.widths))  # type: ignore[arg-type]
+        padded, valid = pad_dialogues(fusion.said, [len(lines)])
         speakers = torch.tensor([[line.speaker for line in lines]])
-        offline = network.probabilities(network.forward_dialogues(padded, speakers, valid).live)[0].numpy()
+        live_logits = network.forward_dialogues(padded, speakers, valid).live[0]
+        offline = network.probabilities(live_logits, fusion.modes).numpy()
     live = np.array([list(final.scores.values()) for final in finals])
     assert np.abs(live - offline).max() < 2e-4  # four digits in the messages
 
@@ -209,7 +210,7 @@ def test_an_early_answer_stands_until_something_is_said_in_between(answers: Answ
     late = answers.conclusive(utterance, "anna")
     fresh = answers.conclusive(spoken("are you coming"), "anna")
     assert late.evidence.context == fresh.evidence.context == TextContext(1, (Line(0, "never !"),))
-    assert np.array_equal(late.vector, fresh.vector) and not np.array_equal(late.vector, early.vector)
+    assert np.array_equal(late.row, fresh.row) and not np.array_equal(late.row, early.row)
     assert answers.conclusive(utterance, "bert").evidence.context.speaker == 0
     assert late.encode_ms > early.encode_ms
 

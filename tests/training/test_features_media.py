@@ -142,7 +142,7 @@ def test_sound_is_heard_as_the_live_path_hears_it(opened: Opened, tmp_path: Path
     for block in [block for chunk in chunks for block in cutter.push(chunk)] + list(cutter.flush()):
         assert isinstance(block, AudioBlock)
         live.extend(block)
-    assert len(live.finished()) == 3
+    assert len(live.finished()) == 2
     assert_close(described.tokens["audio"], live.finished())
     assert not described.skipped
 

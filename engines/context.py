@@ -23,11 +23,13 @@ def step_spec(bundle: Bundle) -> Spec:
     label = [Port("logits", "float32", (_BATCH, classes))]
     if configuration.weighs_evidence:
         label += [Port("evidence", "float32", (_BATCH, classes)), Port("contributions", "float32", (_BATCH, len(MODES), classes))]
+    if configuration.memory:
+        label.append(Port("row_after", "float32", (_BATCH, configuration.row_width)))
 
     def samples(sizes: Sizes, random: np.random.Generator) -> list[Arrays]:
         row = _rows(random, (sizes["batch"],), configuration)
         before = {port.name: np.tanh(random.normal(size=port.lengths(sizes))).astype(np.float32) for port in memory}
-        if configuration.weighs_evidence:
+        if "usual" in before:
             before["usual"] = np.abs(before["usual"])
             before["usual_count"] = random.integers(0, 9, before["usual_count"].shape).astype(np.float32)
         nothing = {name: 0 * values for name, values in before.items()}
@@ -47,10 +49,10 @@ def step_spec(bundle: Bundle) -> Spec:
 def memory_ports(configuration: NetworkConfiguration) -> tuple[Port, ...]:
     """What a step takes of a `SpeakerMemory`, and gives back."""
     states = tuple(Port(name, "float32", (_BATCH, configuration.context_hidden)) for name in _STATES)
-    if not configuration.weighs_evidence:
+    shown, numbers = configuration.usual_shape
+    if not shown:
         return states
-    signals, classes = configuration.usual_shape
-    return (*states, Port("usual", "float32", (_BATCH, signals, classes)), Port("usual_count", "float32", (_BATCH, signals)))
+    return (*states, Port("usual", "float32", (_BATCH, shown, numbers)), Port("usual_count", "float32", (_BATCH, shown)))
 
 
 def reviser_spec(bundle: Bundle) -> Spec:
@@ -99,10 +101,11 @@ class ContextEngines:
         """See `ContextNetwork.step`."""
         found = self._step.run(row=row[None], **{name: getattr(memory, name)[None] for name in self._memory})
         logits = found["logits"][0]
-        if not self.configuration.weighs_evidence:
-            label = LabelLogits(logits, 0 * logits, np.zeros((len(MODES), len(logits)), np.float32))
+        if self.configuration.weighs_evidence:
+            label = LabelLogits(logits, found["evidence"][0], found["contributions"][0], row)
         else:
-            label = LabelLogits(logits, found["evidence"][0], found["contributions"][0])
+            completed = found["row_after"][0] if self.configuration.memory else row
+            label = LabelLogits(logits, 0 * logits, np.zeros((len(MODES), len(logits)), np.float32), completed)
         kept = {"usual": memory.usual, "usual_count": memory.usual_count}
         return label, SpeakerMemory(**{**kept, **{name: found[f"{name}_after"][0] for name in self._memory}})
 

@@ -51,7 +51,8 @@ class NetworkConfiguration(BaseModel):
     have (calibration on held-out data).
 
     `labelling` says what a label is read from: the fused "vector" A(u), as in the papers, or the words in their dialogue and
-    the "evidence" of voice and vision beside them (evidence.py).
+    the "evidence" of voice and vision beside them (evidence.py). `memory` lets JE impute a missing mode from what the same
+    speaker showed before, too (joint_memory.py); evidence has a memory of its own.
 
     `layers` 0 leaves out multimodal attention, and `fusion` other than "query" leaves out adaptive fusion: the ablations
     of AM²-EmoJE (Table 3) and AMuSE; acn.py, qaf.py and fusing.py say what each of them is.
@@ -67,6 +68,7 @@ class NetworkConfiguration(BaseModel):
     heads: int = Field(default=4, ge=1, le=64)
     fusion: Fusing = Field(default="query", description="how the modes become one vector")
     labelling: Labelling = Field(default="vector", description="what a label is read from")
+    memory: bool = Field(default=False, description="JE remembers what each speaker's modes were like")
     context_hidden: int = Field(default=128, ge=1, le=4096, description="units of each dialogue and speaker LSTM")
     dropout: float = Field(default=0.2, ge=0, lt=1)
     classes: tuple[str, ...] = Field(default=MELD_CLASSES, min_length=2, max_length=64)
@@ -81,6 +83,8 @@ class NetworkConfiguration(BaseModel):
     def _consistent(self) -> Self:
         if self.width % self.heads:
             raise ValueError(f"width {self.width} is not a multiple of heads {self.heads}")
+        if self.memory and self.labelling == "evidence":
+            raise ValueError("evidence has a memory of its own: memory goes with labelling vector")
         if self.revisions >= self.window:
             raise ValueError(f"revisions {self.revisions} must be smaller than window {self.window}")
         for name, values in (("classes", self.classes), ("trained", self.trained)):
@@ -96,12 +100,16 @@ class NetworkConfiguration(BaseModel):
     @property
     def row_width(self) -> int:
         """Numbers that one utterance leaves to its dialogue (see said.py)."""
-        beside = self.width + len(SIGNALS) * len(self.classes) if self.weighs_evidence else 0
-        return self.width + beside + len(MODES)
+        words = self.width if self.weighs_evidence else 0
+        shown, numbers = self.usual_shape
+        return self.width + words + shown * numbers + len(MODES)
 
     @property
     def usual_shape(self) -> tuple[int, int]:
-        """Signals and classes of what a speaker's voice and vision show usually; (0, C) where that is not asked for."""
+        """Of what is remembered of a speaker: signals and classes where voice and vision are evidence; modes and width where JE
+        remembers; else (0, C)."""
+        if self.memory:
+            return len(MODES), self.width
         return len(SIGNALS) if self.weighs_evidence else 0, len(self.classes)
 
     @property

@@ -109,7 +109,7 @@ class Dialogue:
         self._remember(heard)
         state, seat = self._seated(speaker)
         label, after = self._network.step(row, state.memory(seat))
-        self._state = state.commit(row, seat, label, after)
+        self._state = state.commit(seat, label, after)
         if speaker not in self._taken and len(self._taken) == self._seats:
             self._taken.popitem(last=False)
         self._taken[speaker] = seat
@@ -203,7 +203,7 @@ class Dialogue:
     def _replay(self, speaker: str, seat: int, left: int) -> None:
         """Replays one speaker's stored rows into its seat and the ring, where the seat `left` gives way to it."""
         state = self._state
-        ring_speaking, ring_evidence = state.ring_speaking.copy(), state.ring_evidence.copy()
+        ring_rows, ring_speaking, ring_evidence = state.ring_rows.copy(), state.ring_speaking.copy(), state.ring_evidence.copy()
         oldest = len(self._history) - len(ring_speaking)
         memory = SpeakerMemory.blank(self._network.configuration)
         said = [(index, heard.row) for index, heard in enumerate(self._history) if heard.speaker == speaker]
@@ -214,9 +214,11 @@ class Dialogue:
             if index >= oldest:
                 ring_speaking[index - oldest] = memory.speaker_hidden
                 ring_evidence[index - oldest] = label.evidence
+                ring_rows[index - oldest] = label.row
             memory = after
         self._state = replace(
             state.with_speaker(seat, memory),
+            ring_rows=ring_rows,
             ring_speaking=ring_speaking,
             ring_evidence=ring_evidence,
             ring_speakers=np.where(state.ring_speakers == left, seat, state.ring_speakers),

@@ -6,34 +6,15 @@ person has shown so far: a smile of somebody who always smiles says nothing, a s
 the words, so that nothing can learn to lean on them.
 """
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor, nn
 
 from emotrack.model.configuration import SIGNALS, NetworkConfiguration
+from emotrack.model.usual import Usual
 
 LIMIT = 3.0
 """Evidence of one signal lies between minus and plus this, in nats: no face makes certain words unsaid."""
 HIDDEN = 64
-LONGEST = 64
-"""Utterances over which the usual is a plain mean; from then on older ones fade."""
-
-
-@dataclass(frozen=True)
-class Usual:
-    """What speakers' voice and vision have shown so far: mean probabilities `mean` [..., 2, C] of `count` [..., 2] utterances."""
-
-    mean: Tensor
-    count: Tensor
-
-    def after(self, signals: Tensor, present: Tensor) -> "Usual":
-        """With one more utterance that shows `signals` [..., 2, C] (log-probabilities) where `present` [..., 2] bool."""
-        count = self.count + present.to(self.count.dtype)
-        step = 1 / count.clamp(min=1, max=LONGEST)
-        shown = torch.where(present[..., None], signals, 0.0).exp()
-        mean = torch.where(present[..., None], self.mean + step[..., None] * (shown - self.mean), self.mean)
-        return Usual(mean, count)
 
 
 class SignalEvidence(nn.Module):

@@ -4,6 +4,10 @@ z^m = U_m(f^m − μ_m) with U_m orthogonal, hence invertible by its transpose a
 reconstructed from those present, S, as f̂^m = μ_{m,S} + U_mᵀ Γ_{m,S} z̄. Departure: the papers leave the inverse map
 open; here it is the least-squares line per coordinate, one per subset S, estimated on training data (see
 joint_fitting.py).
+
+That line is a function of what is present, and so adds nothing that was not known. Memory does (departure; MODEL.md, "Found
+since"): where a speaker's mode was seen before, the reconstruction moves by how the speaker's own mean of it differs from
+everybody's, f̂^m += Λ_m ⊙ (f̄^m − μ_m), and the mode counts with the availability r_m; both are learned.
 """
 
 import torch
@@ -38,6 +42,9 @@ class JointEmbedding(nn.Module):
         self.rotation = nn.Parameter(torch.randn(len(MODES), width, width))
         orthogonal(self, "rotation", orthogonal_map="cayley")
         self.raw_reliance = nn.Parameter(torch.zeros(len(PAIRS)))
+        if configuration.memory:
+            self.raw_carry = nn.Parameter(torch.full((len(MODES), width), 0.5))
+            self.raw_recall = nn.Parameter(torch.full((len(MODES),), 0.5))
         self.register_buffer("mean", torch.zeros(len(MODES), width))
         self.register_buffer("mean_updates", torch.zeros(len(MODES)))
         self.register_buffer("offset", torch.zeros(len(PAIRS), width))
@@ -50,13 +57,8 @@ class JointEmbedding(nn.Module):
 
     @property
     def reliance(self) -> Tensor:
-        """ρ_{m,S} in [0, 1), [9]; zero for a pair that was never fitted.
-
-        The gradient passes the clamp, so that a value at its limit can come back.
-        """
-        raw = self.raw_reliance
-        clamped = raw + (raw.clamp(0.0, LARGEST_RELIANCE) - raw).detach()
-        return torch.where(self.fitted, clamped, 0.0)
+        """ρ_{m,S} in [0, 1), [9]; zero for a pair that was never fitted."""
+        return torch.where(self.fitted, _clamped(self.raw_reliance), 0.0)
 
     def freeze(self) -> None:
         """Puts the value of U in place of its parametrisation, for running only: computing it each time is costly."""
@@ -96,6 +98,21 @@ class JointEmbedding(nn.Module):
         availability = torch.where(modes, 1.0, reliance)
         return torch.where(modes[..., None], descriptors, self.reconstruct(descriptors, modes)), availability
 
+    def recall(
+        self, completed: Tensor, modes: Tensor, usual: Tensor, known: Tensor, allowed: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """f̃ [B, 3, d] and w̃ [B, 3] of `complete` with what is remembered, and which modes that is, bool [B, 3].
+
+        `usual` [B, 3, d]: the speaker's mean of each mode where `known` [B, 3] bool. Where nothing at all is present, nothing is
+        recalled.
+        """
+        pair = self.pairs(modes)
+        known = known & ~modes & allowed & modes.any(1, keepdim=True)
+        moved = completed + _clamped(self.raw_carry) * (usual - self.mean)
+        reliance = torch.where((pair >= 0) & allowed, self.reliance[pair], 0.0)
+        availability = torch.where(modes, 1.0, torch.where(known, _clamped(self.raw_recall), reliance))
+        return torch.where(known[..., None], moved, completed), availability, known
+
     @torch.no_grad()
     def update_means(self, descriptors: Tensor, modes: Tensor) -> None:
         """Moves μ_m towards the batch mean of f^m: a plain average at first, then an exponential one of momentum 0.99."""
@@ -104,3 +121,8 @@ class JointEmbedding(nn.Module):
         self.mean_updates += (count > 0).to(self.mean_updates.dtype)
         step = (1 / self.mean_updates.clamp(min=1)).clamp(min=1 - MEAN_MOMENTUM)[:, None]
         self.mean += torch.where((count > 0)[:, None], step * (batch_mean - self.mean), 0.0)
+
+
+def _clamped(raw: Tensor) -> Tensor:
+    """`raw` within 0 and 1; the gradient passes the clamp, so that a value at its limit can come back."""
+    return raw + (raw.clamp(0.0, LARGEST_RELIANCE) - raw).detach()

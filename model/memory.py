@@ -13,8 +13,7 @@ Floats = NDArray[np.float32]
 @dataclass(frozen=True)
 class SpeakerMemory:
     """All that the next live label of one speaker depends on: the recurrent states of the dialogue and of the speaker, each [h],
-    and what the speaker's voice and vision have shown so far, `usual` [2, C] on average over `usual_count` [2] utterances (empty
-    where they are no evidence)."""
+    and what the speaker has shown so far, `usual` [k, n] on average over `usual_count` [k] utterances (see `usual_shape`)."""
 
     dialogue_hidden: Floats
     dialogue_cell: Floats
@@ -27,15 +26,16 @@ class SpeakerMemory:
     def blank(cls, configuration: NetworkConfiguration) -> "SpeakerMemory":
         """Before the first utterance."""
         nothing = np.zeros(configuration.context_hidden, np.float32)
-        signals, classes = configuration.usual_shape
-        return cls(nothing, nothing, nothing, nothing, np.zeros((signals, classes), np.float32), np.zeros(signals, np.float32))
+        shown, numbers = configuration.usual_shape
+        return cls(nothing, nothing, nothing, nothing, np.zeros((shown, numbers), np.float32), np.zeros(shown, np.float32))
 
 
 @dataclass(frozen=True)
 class LabelLogits:
     """Logits [C] of an utterance; `evidence` [C], the part of them that voice and vision gave; and `contributions` [3, C], what
-    each mode gave (see `emotrack.model.network.Labelled`)."""
+    each mode gave; `row` [row_width] as it is remembered (see `emotrack.model.network.Labelled`)."""
 
     logits: Floats
     evidence: Floats
     contributions: Floats
+    row: Floats

@@ -4,7 +4,7 @@ Sources: AM²-EmoJE (arXiv 2402.10921) and its predecessor AMuSE; each part name
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -13,12 +13,13 @@ from emotrack.model.acn import AdaptiveCrossAttention
 from emotrack.model.batch import UtteranceBatch
 from emotrack.model.configuration import MODES, SIGNALS, NetworkConfiguration
 from emotrack.model.context import ContextLSTM, LabelHead, Turns
-from emotrack.model.evidence import SignalEvidence, Usual
+from emotrack.model.evidence import SignalEvidence
 from emotrack.model.fusing import fusion_of
 from emotrack.model.joint_embedding import JointEmbedding
 from emotrack.model.reviser import Reviser
 from emotrack.model.said import Said
 from emotrack.model.unimodal import EncodedModes, UnimodalEncoders
+from emotrack.model.usual import Usual, met
 
 States = tuple[Tensor, Tensor]
 """Hidden and cell states of an LSTM, each [B, h]."""
@@ -57,7 +58,7 @@ class Fusion:
 @dataclass(frozen=True)
 class Remembered:
     """All that the live label of an utterance depends on beside the utterance: states of its speaker and of the dialogue, and what
-    its speaker's voice and vision usually show."""
+    its speaker usually shows."""
 
     speaker: States
     dialogue: States
@@ -67,11 +68,13 @@ class Remembered:
 @dataclass(frozen=True)
 class Labelled:
     """Live logits [..., C]; `evidence` [..., C], the part of them that is voice's and vision's; and `contributions` [..., 3, C]:
-    what each mode adds to them, exactly: without the mode they would be less by that (0 for a label from A(u))."""
+    what each mode adds to them, exactly: without the mode they would be less by that (0 for a label from A(u)). `row` [...,
+    row_width]: the utterance's, with A(u) as JE's memory completed it."""
 
     logits: Tensor
     evidence: Tensor
     contributions: Tensor
+    row: Tensor
 
 
 @dataclass(frozen=True)
@@ -136,13 +139,12 @@ class EmotionNetwork(nn.Module):
         vector = torch.where(modes.any(1)[:, None], vector, self.null_vector)
         own = self.cross_attention(encoded, alone=True) if self.configuration.weighs_evidence else descriptors
         mode_logits: dict[str, Tensor] = {mode: self.mode_heads[mode](own[:, index]) for index, mode in enumerate(MODES)}
-        said = Said(
-            vector=vector,
-            words=torch.where(modes[:, :1], own[:, 0], self.null_vector),
+        if self.configuration.weighs_evidence:
             # Detached: the heads say what is shown, and what that is worth as evidence is another question.
-            signals=torch.stack([mode_logits[mode] for mode in SIGNALS], 1).detach().log_softmax(-1),
-            modes=modes,
-        )
+            shown = torch.stack([mode_logits[mode] for mode in SIGNALS], 1).detach().log_softmax(-1)
+        else:
+            shown = completed if self.configuration.memory else vector[:, :0, None]
+        said = Said(vector=vector, words=torch.where(modes[:, :1], own[:, 0], self.null_vector), shown=shown, modes=modes)
         return Fusion(
             vector=vector,
             weights=self._stream_weights(weights.mean(2), encoded.counts),
@@ -158,18 +160,18 @@ class EmotionNetwork(nn.Module):
 
     def step(self, row: Tensor, before: Remembered) -> tuple[Labelled, Remembered]:
         """The live label of one utterance per dialogue, `row` [B, row_width], and what is remembered after it."""
-        said = Said.of(row, self.configuration)
+        said = self._recalled(Said.of(row, self.configuration), before.usual)
         words = self.live_head(said.words, before.speaker[0], before.dialogue[0])
         evidence = self._evidence(said, before.usual)
         after = Remembered(
             speaker=self.context.speaker(said.vector, before.speaker),
             dialogue=self.context.dialogue(said.vector, before.dialogue),
-            usual=before.usual.after(said.signals, said.modes[..., 1:]) if self.configuration.weighs_evidence else before.usual,
+            usual=before.usual.after(*self._shown(said)) if self.configuration.usual_shape[0] else before.usual,
         )
         logits = self._joined(words, evidence.sum(-2), said.modes)
         beyond = logits - evidence.sum(-2) if self.configuration.weighs_evidence else torch.zeros_like(logits)
         contributions = torch.cat([beyond[..., None, :], evidence], -2)
-        return Labelled(logits, evidence.sum(-2), contributions), after
+        return Labelled(logits, evidence.sum(-2), contributions, said.row(self.configuration)), after
 
     def revise(self, turns: Turns, rows: Tensor, speaking: Tensor, dialogue: Tensor, evidence: Tensor) -> Tensor:
         """Revised logits [B, W, C] of the last W utterances, newest last.
@@ -180,17 +182,22 @@ class EmotionNetwork(nn.Module):
         said = Said.of(rows, self.configuration)
         return self._joined(self.reviser(turns, said.words, (speaking, dialogue)), evidence, said.modes)
 
-    def forward_dialogues(self, rows: Tensor, speakers: Tensor, valid: Tensor, look_ahead: int | None = None) -> DialogueLogits:
+    def forward_dialogues(
+        self, rows: Tensor, speakers: Tensor, valid: Tensor, look_ahead: int | None = None, recall: bool = True
+    ) -> DialogueLogits:
         """Whole padded dialogues at once, for training and offline use: what `step` and `revise` give one by one.
 
         `rows` [B, T, row_width], `speakers` [B, T] long (0..K−1 in each dialogue), `valid` [B, T] bool. `look_ahead`: how
-        many later utterances the reviser has seen; None for all of them (the offline Bi-LSTM).
+        many later utterances the reviser has seen; None for all of them (the offline Bi-LSTM). `recall=False` leaves JE's memory
+        out.
         """
         said = Said.of(torch.where(valid[..., None], rows, 0.0), self.configuration)
+        usual = met(*self._shown(said), speakers, valid)
+        said = self._recalled(said, usual) if recall else said
         turns = Turns(said.vector, speakers, valid, int(speakers.max()) + 1)
         states = self.context.run(turns)
         words = self.live_head(said.words, *states)
-        evidence = self._evidence_over(said, turns)
+        evidence = self._evidence(said, usual).sum(-2)
         if look_ahead is None or look_ahead >= rows.shape[1] - 1:
             revised = self.reviser(turns, said.words, states)
         else:
@@ -199,10 +206,28 @@ class EmotionNetwork(nn.Module):
             self._joined(words, evidence, said.modes), self._joined(revised, evidence, said.modes), words=words, evidence=evidence
         )
 
+    def _shown(self, said: Said) -> tuple[Tensor, Tensor]:
+        """What an utterance adds to the usual of its speaker, [..., k, n], and which of it is there, [..., k] bool."""
+        if self.configuration.weighs_evidence:
+            return torch.where(said.modes[..., 1:, None], said.shown, 0.0).exp(), said.modes[..., 1:]
+        return said.shown.detach(), said.modes[..., : said.shown.shape[-2]]
+
+    def _recalled(self, said: Said, usual: Usual) -> Said:
+        """The same with A(u) fused anew where JE's memory has a mode that is missing; any axes [...]."""
+        if not self.configuration.memory:
+            return said
+        axes, width = said.modes.shape[:-1], self.configuration.width
+        shown, modes = said.shown.reshape(-1, len(MODES), width), said.modes.reshape(-1, len(MODES))
+        mean, count = usual.mean.reshape(-1, len(MODES), width), usual.count.reshape(-1, len(MODES))
+        recalled, availability, known = self.joint.recall(shown, modes, mean, count > 0, self.trained_modes)
+        vector, _ = self.fusion(recalled, availability)
+        vector = torch.where(known.any(-1).reshape(axes)[..., None], vector.reshape(*axes, width), said.vector)
+        return replace(said, vector=vector, words=vector)
+
     def _evidence(self, said: Said, usual: Usual) -> Tensor:
         """What each signal adds to the logits, [..., 2, C]."""
         if self.configuration.weighs_evidence:
-            found: Tensor = self.evidence(said.signals, said.modes[..., 1:], usual)
+            found: Tensor = self.evidence(said.shown, said.modes[..., 1:], usual)
             return found
         return said.vector.new_zeros(*said.vector.shape[:-1], len(SIGNALS), len(self.configuration.classes))
 
@@ -215,25 +240,6 @@ class EmotionNetwork(nn.Module):
             return words
         shown = modes[..., 1:].any(-1) & ~modes[..., 0]
         return torch.where(shown[..., None], 0.0, words) + evidence
-
-    def _evidence_over(self, said: Said, turns: Turns) -> Tensor:
-        """What the signals add to the logits of whole dialogues [B, T, C], each speaker's against their own past."""
-        if not self.configuration.weighs_evidence:
-            return self._evidence(said, Usual(said.signals, said.signals)).sum(-2)
-        batch, length, signals, classes = said.signals.shape
-        usual = Usual(
-            said.signals.new_zeros(batch, turns.seats, signals, classes), said.signals.new_zeros(batch, turns.seats, signals)
-        )
-        seats = torch.arange(turns.seats, device=turns.speakers.device) == turns.speakers[..., None]
-        met: list[Usual] = []
-        rows = torch.arange(batch, device=turns.speakers.device)
-        for place in range(length):
-            speaker = turns.speakers[:, place]
-            met.append(Usual(usual.mean[rows, speaker], usual.count[rows, speaker]))
-            present = said.modes[:, place, None, 1:] & (seats[:, place] & turns.valid[:, place, None])[..., None]
-            usual = usual.after(said.signals[:, place, None].expand(-1, turns.seats, -1, -1), present)
-        every = Usual(torch.stack([one.mean for one in met], 1), torch.stack([one.count for one in met], 1))
-        return self._evidence(said, every).sum(-2)
 
     def probabilities(self, logits: Tensor, modes: Tensor) -> Tensor:
         """Calibrated probabilities [..., C], in double precision, of live or revised logits of utterances with `modes` [..., 3]."""

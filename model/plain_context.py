@@ -5,11 +5,11 @@ import torch
 from torch import Tensor
 
 from emotrack.model.context import Turns
-from emotrack.model.evidence import Usual
 from emotrack.model.memory import Floats, LabelLogits, SpeakerMemory
 from emotrack.model.network import EmotionNetwork, Remembered
 from emotrack.model.said import Said
 from emotrack.model.state import ContextState
+from emotrack.model.usual import Usual
 
 
 class PlainContext:
@@ -26,7 +26,7 @@ class PlainContext:
     def step(self, row: Floats, memory: SpeakerMemory) -> tuple[LabelLogits, SpeakerMemory]:
         """See `ContextNetwork.step`."""
         label, after = self._network.step(self._row(row), remembered(memory, 1, self._network.null_vector.device))
-        parts = (label.logits, label.evidence, label.contributions)
+        parts = (label.logits, label.evidence, label.contributions, label.row)
         states = (*after.dialogue, *after.speaker, after.usual.mean, after.usual.count)
         return LabelLogits(*(part[0].cpu().numpy() for part in parts)), SpeakerMemory(*(state[0].cpu().numpy() for state in states))
 

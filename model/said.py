@@ -1,7 +1,7 @@
-"""What one utterance leaves to its dialogue, in one row: its fused vector, its words, what voice and vision show, and its modes.
+"""What one utterance leaves to its dialogue, in one row: its fused vector, its words, what its modes are like, and which it has.
 
 A row is what is kept, replayed and revised; the network takes it apart again. A network that labels by the fused vector alone
-has rows without words and signals.
+has rows without words, and without the modes themselves unless JE remembers them.
 """
 
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from emotrack.model.configuration import MODES, SIGNALS, NetworkConfiguration
+from emotrack.model.configuration import MODES, NetworkConfiguration
 
 
 @dataclass(frozen=True)
@@ -17,26 +17,25 @@ class Said:
     """Rows taken apart, whatever axes [...] come first.
 
     `vector` A(u) [..., d]; `words`, what the label is read from beside the past [..., d]: A(u) itself where there is no evidence;
-    `signals` [..., 2, C]: log-probabilities of what voice and vision show by themselves (of no meaning where they are missing);
-    `modes` [..., 3] bool.
+    `shown` [..., 2, C]: log-probabilities of what voice and vision show by themselves (of no meaning where they are missing), or
+    [..., 3, d]: f̃ of the modes where JE remembers them, else [..., 0, C]; `modes` [..., 3] bool.
     """
 
     vector: Tensor
     words: Tensor
-    signals: Tensor
+    shown: Tensor
     modes: Tensor
 
     def row(self, configuration: NetworkConfiguration) -> Tensor:
         """Put together, [..., row_width]."""
-        beside = [self.words, self.signals.flatten(-2)] if configuration.weighs_evidence else []
-        return torch.cat([self.vector, *beside, self.modes.to(self.vector.dtype)], -1)
+        words = [self.words] if configuration.weighs_evidence else []
+        return torch.cat([self.vector, *words, self.shown.flatten(-2), self.modes.to(self.vector.dtype)], -1)
 
     @classmethod
     def of(cls, row: Tensor, configuration: NetworkConfiguration) -> "Said":
         """Take rows [..., row_width] apart."""
-        width, classes = configuration.width, len(configuration.classes)
+        width, shape = configuration.width, configuration.usual_shape
         vector, modes = row[..., :width], row[..., -len(MODES) :] > 0.5
-        if not configuration.weighs_evidence:
-            return cls(vector, vector, row[..., :0].unflatten(-1, (len(SIGNALS), 0)), modes)
-        signals = row[..., 2 * width : -len(MODES)].unflatten(-1, (len(SIGNALS), classes))
-        return cls(vector, row[..., width : 2 * width], signals, modes)
+        words = row[..., width : 2 * width] if configuration.weighs_evidence else vector
+        shown = row[..., -len(MODES) - shape[0] * shape[1] : -len(MODES)]
+        return cls(vector, words, shown.reshape(*shown.shape[:-1], *shape), modes)

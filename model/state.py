@@ -18,7 +18,7 @@ from emotrack.model.memory import Floats, LabelLogits, SpeakerMemory
 @dataclass(frozen=True)
 class ContextState:
     """`dialogue_hidden`, `dialogue_cell` [h]; `speaker_hidden`, `speaker_cell` [K, h]; what speakers usually show, `speaker_usual`
-    [K, 2, C] and `speaker_usual_count` [K, 2]; the ring of the last W utterances, newest last: `ring_rows` [W, row_width],
+    [K, k, n] and `speaker_usual_count` [K, k]; the ring of the last W utterances, newest last: `ring_rows` [W, row_width],
     `ring_speakers` int64 [W], the live path's own states that each of them met, `ring_dialogue`, `ring_speaking` [W, h], and the
     evidence in its label, `ring_evidence` [W, C]; `count` int64 [], utterances committed since the beginning.
     """
@@ -40,7 +40,7 @@ class ContextState:
     def initial(cls, configuration: NetworkConfiguration, speakers: int) -> "ContextState":
         """The state before any utterance."""
         window, hidden = configuration.window, configuration.context_hidden
-        signals, classes = configuration.usual_shape
+        shown, numbers = configuration.usual_shape
 
         def zeros(*shape: int) -> Floats:
             return np.zeros(shape, np.float32)
@@ -50,13 +50,13 @@ class ContextState:
             dialogue_cell=zeros(hidden),
             speaker_hidden=zeros(speakers, hidden),
             speaker_cell=zeros(speakers, hidden),
-            speaker_usual=zeros(speakers, signals, classes),
-            speaker_usual_count=zeros(speakers, signals),
+            speaker_usual=zeros(speakers, shown, numbers),
+            speaker_usual_count=zeros(speakers, shown),
             ring_rows=zeros(window, configuration.row_width),
             ring_speakers=np.zeros(window, np.int64),
             ring_dialogue=zeros(window, hidden),
             ring_speaking=zeros(window, hidden),
-            ring_evidence=zeros(window, classes),
+            ring_evidence=zeros(window, len(configuration.classes)),
             count=np.zeros((), np.int64),
         )
 
@@ -76,13 +76,13 @@ class ContextState:
             self.speaker_usual_count[speaker],
         )
 
-    def commit(self, row: Floats, speaker: int, label: LabelLogits, after: SpeakerMemory) -> "ContextState":
-        """Takes one utterance into the ring, with its live `label`, and remembers what is so `after` it."""
+    def commit(self, speaker: int, label: LabelLogits, after: SpeakerMemory) -> "ContextState":
+        """Takes one utterance with its live `label` into the ring, and remembers what is so `after` it."""
         return replace(
             self.with_speaker(speaker, after),
             dialogue_hidden=after.dialogue_hidden,
             dialogue_cell=after.dialogue_cell,
-            ring_rows=_pushed(self.ring_rows, row),
+            ring_rows=_pushed(self.ring_rows, label.row),
             ring_speakers=_pushed(self.ring_speakers, np.int64(speaker)),
             ring_dialogue=_pushed(self.ring_dialogue, self.dialogue_hidden),
             ring_speaking=_pushed(self.ring_speaking, self.speaker_hidden[speaker]),

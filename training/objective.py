@@ -27,12 +27,12 @@ def mode_masks(available: Tensor, masked: float, generator: torch.Generator) -> 
 
 
 def in_context(
-    network: EmotionNetwork, fusion: Fusion, batch: DialogueBatch, look_ahead: int | None
+    network: EmotionNetwork, fusion: Fusion, batch: DialogueBatch, look_ahead: int | None, recall: bool = True
 ) -> tuple[DialogueLogits, Tensor]:
-    """Logits of the batch's dialogues [B, T, c] and which places hold an utterance, bool [B, T]."""
+    """Logits of the batch's dialogues [B, T, c] and which places hold an utterance, bool [B, T]; `recall`: with JE's memory."""
     rows, valid = pad_dialogues(fusion.said, batch.lengths)
     speakers, _ = pad_dialogues(batch.speakers, batch.lengths)
-    return network.forward_dialogues(rows, speakers, valid, look_ahead), valid
+    return network.forward_dialogues(rows, speakers, valid, look_ahead, recall), valid
 
 
 def losses(

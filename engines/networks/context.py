@@ -6,15 +6,17 @@ from torch import Tensor, nn
 
 from emotrack.model.building import load_network
 from emotrack.model.context import Turns
-from emotrack.model.evidence import Usual
 from emotrack.model.network import EmotionNetwork, Remembered
 from emotrack.model.said import Said
+from emotrack.model.usual import Usual
 
 
 def step(weights: Path, configuration: str) -> nn.Module:
     """One step of a network's context with its live label; raises `UserError` for other weights."""
     network = load_network(weights, configuration)
-    return EvidenceStep(network) if network.configuration.weighs_evidence else ContextStep(network)
+    if network.configuration.weighs_evidence:
+        return EvidenceStep(network)
+    return RecallingStep(network) if network.configuration.memory else ContextStep(network)
 
 
 def reviser(weights: Path, configuration: str) -> nn.Module:
@@ -46,6 +48,30 @@ class EvidenceStep(nn.Module):
         label, after = self.network.step(row, before)
         usual = after.usual.mean
         return label.logits, label.evidence, label.contributions, *after.speaker, *after.dialogue, usual, after.usual.count
+
+
+class RecallingStep(nn.Module):
+    """`EmotionNetwork.step` of a network that labels by the fused vector, and whose JE remembers."""
+
+    def __init__(self, network: EmotionNetwork) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(
+        self,
+        row: Tensor,
+        speaker_hidden: Tensor,
+        speaker_cell: Tensor,
+        dialogue_hidden: Tensor,
+        dialogue_cell: Tensor,
+        usual: Tensor,
+        usual_count: Tensor,
+    ) -> tuple[Tensor, ...]:
+        """A row [B, row_width], four states [B, h] and the speaker's usual [B, 3, d] and [B, 3] to logits [B, C], the row as it is
+        remembered, and what is remembered after it."""
+        before = Remembered((speaker_hidden, speaker_cell), (dialogue_hidden, dialogue_cell), Usual(usual, usual_count))
+        label, after = self.network.step(row, before)
+        return label.logits, label.row, *after.speaker, *after.dialogue, after.usual.mean, after.usual.count
 
 
 class ContextStep(nn.Module):

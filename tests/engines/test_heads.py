@@ -21,10 +21,10 @@ from helpers.network import random_rows, random_utterance, save_small_bundle
 stream_sets = st.sets(st.sampled_from(STREAMS)).map(tuple)
 
 
-@pytest.fixture(scope="module", params=["vector", "evidence"])
+@pytest.fixture(scope="module", params=[{}, {"labelling": "evidence"}, {"memory": True}], ids=["vector", "evidence", "memory"])
 def bundle(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     directory = tmp_path_factory.mktemp("bundle")
-    save_small_bundle(directory, trained=("text", "audio", "face"), labelling=request.param)
+    save_small_bundle(directory, trained=("text", "audio", "face"), **request.param)
     return load_bundle(directory)
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from emotrack.model.batch import UtteranceBatch, collate
 from emotrack.model.bundle import network_part, save_bundle
-from emotrack.model.configuration import MODES, SIGNALS, STREAMS, NetworkConfiguration, Stream, StreamWidths
+from emotrack.model.configuration import MODES, STREAMS, NetworkConfiguration, Stream, StreamWidths
 from emotrack.model.manifest import EncoderNote
 from emotrack.model.network import EmotionNetwork
 from emotrack.model.said import Said
@@ -46,6 +46,9 @@ def small_network(seed: int = 0, **changes: Any) -> EmotionNetwork:
             joint.offset.normal_()
             joint.gain.uniform_()
             joint.fitted.fill_(True)
+            if network.configuration.memory:
+                joint.raw_carry.uniform_(0.2, 0.8)
+                joint.raw_recall.uniform_(0.2, 0.8)
     return network.requires_grad_(False)
 
 
@@ -72,10 +75,11 @@ def random_batch(
 def random_rows(configuration: NetworkConfiguration, count: int, seed: int = 0) -> Tensor:
     """What `count` utterances with random modes might leave to their dialogue, [count, row_width]."""
     generator = torch.Generator().manual_seed(seed)
-    signals = torch.randn(count, len(SIGNALS), len(configuration.classes), generator=generator).log_softmax(-1)
+    shown = torch.randn(count, *configuration.usual_shape, generator=generator)
+    shown = shown.log_softmax(-1) if configuration.weighs_evidence else shown
     vector, words = torch.randn(2, count, configuration.width, generator=generator)
     modes = torch.rand(count, len(MODES), generator=generator) < 0.7
-    return Said(vector, words, signals, modes).row(configuration)
+    return Said(vector, words, shown, modes).row(configuration)
 
 
 def save_small_bundle(directory: Path, seed: int = 0, **changes: Any) -> str:

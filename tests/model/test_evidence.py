@@ -8,10 +8,11 @@ from hypothesis import strategies as st
 
 from emotrack.model.configuration import STREAMS, Stream
 from emotrack.model.dialogue import Dialogue
-from emotrack.model.evidence import LIMIT, LONGEST, SignalEvidence, Usual
+from emotrack.model.evidence import LIMIT, SignalEvidence
 from emotrack.model.influence import influences, stream_weights
 from emotrack.model.plain_context import PlainContext
 from emotrack.model.said import Said
+from emotrack.model.usual import LONGEST, Usual
 from helpers.network import random_batch, random_rows, small_configuration, small_network
 
 NETWORK = small_network(labelling="evidence")
@@ -77,10 +78,10 @@ def test_the_usual_is_the_mean_of_what_was_shown_and_forgets_slowly() -> None:
     shown, usual = signals(200), nothing(1)
     present = torch.tensor([[True, False]])
     for number in range(LONGEST):
-        usual = usual.after(shown[number : number + 1], present)
+        usual = usual.after(shown[number : number + 1].exp(), present)
     torch.testing.assert_close(usual.mean[0, 0], shown[:LONGEST, 0].exp().mean(0))
     assert usual.count.tolist() == [[LONGEST, 0]] and not usual.mean[0, 1].any()
-    after = usual.after(shown[-1:], present)
+    after = usual.after(shown[-1:].exp(), present)
     torch.testing.assert_close(after.mean[0, 0], usual.mean[0, 0] + (shown[-1, 0].exp() - usual.mean[0, 0]) / LONGEST)
 
 

@@ -6,12 +6,13 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import Tensor
 
 from emotrack.model.configuration import STREAMS
 from emotrack.model.joint_embedding import LARGEST_RELIANCE, PAIRS, JointEmbedding
 from emotrack.model.joint_fitting import fit_joint_embedding
 from emotrack.model.network import EmotionNetwork
-from helpers.network import random_batch, small_configuration, small_network
+from helpers.network import random_batch, random_rows, small_configuration, small_network
 
 EVERY_MASK = torch.tensor(list(product([False, True], repeat=3)))
 
@@ -159,3 +160,40 @@ def test_fitting_leaves_the_network_in_the_mode_it_was_in(training: bool) -> Non
     network = small_network().train(training)
     fit_joint_embedding(network, [random_batch(network.configuration, streams=STREAMS)])
     assert network.training is training
+
+
+def test_a_missing_mode_is_recalled_from_its_speaker_alone() -> None:
+    """Of a mode that is missing its speaker's past counts; of one that is there, nothing but itself; nobody else's past does."""
+    network = small_network(memory=True)
+    configuration = network.configuration
+    rows = random_rows(configuration, 4, 3)
+    rows[:3, -3:] = 1.0
+    rows[3, -3:] = torch.tensor([0.0, 1.0, 1.0])  # the words are missing
+    valid = torch.ones(1, 4, dtype=torch.bool)
+
+    def last(changed: Tensor, speakers: list[int], recall: bool = True) -> Tensor:
+        return network.forward_dialogues(changed[None], torch.tensor([speakers]), valid, recall=recall).live[0, -1]
+
+    def with_other(mode: int, at: int) -> Tensor:
+        """What is remembered of one mode of one utterance is other than it was; its A(u) is not."""
+        changed = rows.clone()
+        start = configuration.width * (1 + mode)
+        changed[at, start : start + configuration.width] += 1.0
+        return changed
+
+    mine, others = [0, 1, 0, 0], [0, 1, 1, 1]
+    assert not torch.equal(last(rows, mine), last(with_other(0, 0), mine))
+    assert torch.equal(last(rows, mine), last(with_other(0, 1), mine)), "said by somebody else"
+    assert torch.equal(last(rows, mine), last(with_other(1, 0), mine)), "the voice is there"
+    assert torch.equal(last(rows, mine, recall=False), last(with_other(0, 0), mine, recall=False))
+    assert not torch.equal(last(rows, others), last(with_other(0, 1), others))
+
+
+def test_where_nothing_is_missing_or_known_memory_changes_nothing() -> None:
+    network = small_network(memory=True)
+    rows = random_rows(network.configuration, 3, 5)
+    speakers, valid = torch.tensor([[0, 0, 0]]), torch.ones(1, 3, dtype=torch.bool)
+    for modes in ((1.0, 1.0, 1.0), (0.0, 0.0, 0.0), (0.0, 1.0, 0.0)):
+        rows[:, -3:] = torch.tensor(modes)
+        one, other = (network.forward_dialogues(rows[None], speakers, valid, recall=recall).live for recall in (True, False))
+        assert torch.equal(one, other)

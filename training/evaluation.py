@@ -19,8 +19,9 @@ from emotrack.training.matching import MatchedPool
 from emotrack.training.metrics import Figures, figures, weighted_f1
 from emotrack.training.objective import in_context
 
-Absence = Literal["joint", "masked", "zero"]
-"""What stands for a stream that may not be used: JE's reconstruction of its mode, nothing, or a token of zeros as if present."""
+Absence = Literal["joint", "line", "masked", "zero"]
+"""What stands for a stream that may not be used: JE's reconstruction of its mode, with its memory or by its line alone as in the
+paper; nothing; or a token of zeros as if present."""
 
 TEXT: tuple[Stream, ...] = ("text",)
 TOGETHER = 16
@@ -70,23 +71,37 @@ def outcome(
     look_ahead: int | None = None,
     shuffled: Stream | None = None,
     absent: Absence = "joint",
+    halfway: bool = False,
 ) -> Outcome:
-    """Run the network on `held` with only `streams`; `shuffled` names one whose rows change places within each batch."""
+    """Run the network on `held` with only `streams`; `shuffled` names one whose rows change places within each batch.
+
+    `halfway`: the other streams go missing half through each dialogue, and what comes after that is the outcome.
+    """
     device = network.null_vector.device
-    live, revised, modes = [], [], []
+    live, revised, labels, modes = [], [], [], []
     for number, batch in enumerate(held.batches):
-        utterances = only(batch.utterances, streams, network.configuration, absent)
+        counted = batch.labels != UNLABELLED
+        if halfway:
+            late = second_halves(batch.lengths)
+            kept = ~late[:, None] | torch.tensor([name in streams for name in STREAMS])
+            utterances, counted = batch.utterances.keep(kept), counted & late
+        else:
+            utterances = only(batch.utterances, streams, network.configuration, absent)
         if shuffled is not None:
             utterances = shuffle(utterances, shuffled, number)
         batch = replace(batch, utterances=utterances).to(device)
-        fusion = network.fuse(batch.utterances, absent == "joint")
-        logits, valid = in_context(network, fusion, batch, look_ahead)
-        labelled = batch.labels != UNLABELLED
-        live.append(logits.live[valid][labelled].cpu())
-        revised.append(logits.revised[valid][labelled].cpu())
-        modes.append(fusion.modes[labelled].cpu())
-    labels = held.labels
-    return Outcome(torch.cat(live), torch.cat(revised), labels[labels != UNLABELLED].cpu(), torch.cat(modes))
+        fusion = network.fuse(batch.utterances, impute=absent in ("joint", "line"))
+        logits, valid = in_context(network, fusion, batch, look_ahead, recall=absent == "joint")
+        live.append(logits.live[valid][counted].cpu())
+        revised.append(logits.revised[valid][counted].cpu())
+        labels.append(batch.labels[counted].cpu())
+        modes.append(fusion.modes[counted].cpu())
+    return Outcome(*(torch.cat(parts) for parts in (live, revised, labels, modes)))
+
+
+def second_halves(lengths: Sequence[int]) -> Tensor:
+    """Which utterances of dialogues of these `lengths` are in the second half of theirs, bool [n]."""
+    return torch.cat([torch.arange(length) >= (length + 1) // 2 for length in lengths])
 
 
 def only(
@@ -124,9 +139,10 @@ def score(
     streams: Collection[Stream],
     shuffled: Stream | None = None,
     absent: Absence = "joint",
+    halfway: bool = False,
 ) -> float:
     """Weighted F1 of the live labels in percent."""
-    result = outcome(network, held, streams, shuffled=shuffled, absent=absent)
+    result = outcome(network, held, streams, shuffled=shuffled, absent=absent, halfway=halfway)
     return weighted_f1(result.labels.numpy(), result.live.argmax(1).numpy())
 
 

@@ -9,7 +9,7 @@ from emotrack.training.metrics import Figures, figures
 from emotrack.training.tables.bootstrap import Paired, difference
 from emotrack.training.tables.drawn import CASES
 from emotrack.training.tables.evaluated import SUBSETS
-from emotrack.training.tables.experiments import VARIANTS
+from emotrack.training.tables.experiments import MEMORY, VARIANTS
 from emotrack.training.tables.records import (
     Absent,
     BesideWords,
@@ -17,6 +17,7 @@ from emotrack.training.tables.records import (
     DialogueFigures,
     Drawn,
     FaceFigures,
+    Halfway,
     Measured,
     MosiFigures,
     Reworded,
@@ -107,6 +108,9 @@ def mosi_figures() -> MosiFigures:
             name: Variant(
                 all=[brief(75 + 0.3 * place + 0.1 * seed) for seed in seeds],
                 subsets={one: [subsets(seed)[one] for seed in seeds] for one in SUBSETS} if name == "full" else {},
+                halfway={"T": [Halfway(masked=brief(57), line=brief(57), joint=brief(58 + seed)) for seed in seeds]}
+                if name == MEMORY
+                else {},
             )
             for place, name in enumerate(VARIANTS)
         },

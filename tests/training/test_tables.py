@@ -112,6 +112,10 @@ def test_missing_without_data_says_so(kept: Metrics) -> None:
     assert cells(text, "T+A") == ["62.63", "61.62", "needs media", "not measured", "not measured"]
 
 
+def test_a_mode_that_goes_missing_half_through(shipped: Evaluated) -> None:
+    assert cells(markdown(shipped, ["missing"]), "T gone") == ["57.00 ± 0.00", "57.00 ± 0.00", "60.00 ± 1.00", "3.00 ± 1.00", "met"]
+
+
 def test_ablation(shipped: Evaluated) -> None:
     text = markdown(shipped, ["ablation"])
     assert cells(text, "full model")[:3] == ["75.20 ± 0.10", "–", "76.20 ± 0.10"]

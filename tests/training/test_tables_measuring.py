@@ -26,7 +26,7 @@ from emotrack.training.reading import read_dialogues
 from emotrack.training.tables import NAMES
 from emotrack.training.tables.encoders import face_figures, voice_figures
 from emotrack.training.tables.evaluated import Evaluated
-from emotrack.training.tables.experiments import VARIANTS, experiments_of, recipe
+from emotrack.training.tables.experiments import MEMORY, VARIANTS, experiments_of, recipe
 from emotrack.training.tables.kept import once
 from emotrack.training.tables.main import main_tables
 from emotrack.training.tables.measuring import measure_bundle
@@ -229,12 +229,13 @@ def tiny(store: Path, tmp_path: Path) -> NetworkTraining:
 def test_experiments_on_parallel_modes_are_kept(tmp_path: Path) -> None:
     path = parallel_store(tmp_path / "mosi")
     store, settings, told = open_store(path), tiny(path, tmp_path), []
-    found = mosi_experiments(store, settings, tmp_path / "work", told.append, ("full", "equal fusion weights"), workers=1)
+    found = mosi_experiments(store, settings, tmp_path / "work", told.append, ("full", MEMORY), workers=1)
     assert found.utterances == 6 and found.seeds == [1, 2] and found.linear["T"].accuracy == 100
     assert [len(one.all) for one in found.variants.values()] == [2, 2]
     assert set(found.variants["full"].subsets) == {"T", "A", "V", "T+A", "T+V", "A+V", "T+A+V"}
+    assert set(found.variants[MEMORY].halfway) == {"T", "A", "V", "T+A", "T+V", "A+V"} and not found.variants["full"].halfway
     assert sorted(one.suffix for one in (tmp_path / "work").iterdir() if one.name != ".lock") == [".json"] * 4
-    again = mosi_experiments(store, settings, tmp_path / "work", told.append, ("full", "equal fusion weights"), workers=1)
+    again = mosi_experiments(store, settings, tmp_path / "work", told.append, ("full", MEMORY), workers=1)
     assert again == found and told[0] == "full, seed 1" and told[4:] == [f"{one} (kept)" for one in told[:4]]
 
 

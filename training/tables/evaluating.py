@@ -15,7 +15,7 @@ from emotrack.training.features.store import Store
 from emotrack.training.spoken.heard import HeardLine
 from emotrack.training.tables.drawn import CASES
 from emotrack.training.tables.evaluated import Evaluated
-from emotrack.training.tables.experiments import VARIANTS, experiments_of, recipe
+from emotrack.training.tables.experiments import FULL, MEMORY, VARIANTS, experiments_of, recipe
 from emotrack.training.tables.kept import R, once
 from emotrack.training.tables.records import (
     Drawn,
@@ -207,7 +207,7 @@ def _sources(tables: Sequence[str], stores: Mapping[str, Store]) -> Sources | No
 def _variants(tables: Sequence[str], stores: Mapping[str, Store]) -> tuple[str, ...]:
     if "mosi" not in stores:
         return ()
-    return tuple(VARIANTS) if "ablation" in tables else ("full",) if "missing" in tables else ()
+    return tuple(VARIANTS) if "ablation" in tables else (FULL, MEMORY) if "missing" in tables else ()
 
 
 def _mosi(

@@ -26,10 +26,11 @@ VARIANTS: dict[str, dict[str, dict[str, Any]]] = {
     "fusion test 1: constant α": {"network": {"fusion": "constant"}},
     "fusion test 2: concatenation": {"network": {"fusion": "concatenation"}},
     "fusion test 3: product": {"network": {"fusion": "product"}},
+    "JE with memory": {"network": {"memory": True}},
 }
 """What each experiment changes in the recipe, by the papers' names of the rows; the recipe itself has 4 layers and γ = 1."""
 
-FULL, ALL_MODES = "full", "T+A+V"
+FULL, MEMORY, ALL_MODES = "full", "JE with memory", "T+A+V"
 RECIPE = "mosi.yaml"
 
 

@@ -10,12 +10,12 @@ from emotrack.model.bundle import Bundle
 from emotrack.model.configuration import Stream
 from emotrack.model.errors import UserError
 from emotrack.model.network import EmotionNetwork
-from emotrack.training.evaluation import TEXT, DialogueSet, Outcome, measure, outcome
+from emotrack.training.evaluation import TEXT, Absence, DialogueSet, Outcome, measure, outcome
 from emotrack.training.matching import MatchSettings
 from emotrack.training.reading import read_dialogues, read_pool, with_held_out
 from emotrack.training.tables.bootstrap import Interval, Paired, difference
-from emotrack.training.tables.records import LOOK_AHEADS, Absent, Brief, DialogueFigures, Measured
-from emotrack.training.tables.sources import REGIONS, STREAMS_OF, WAYS, Advance, Sources, check_encoders
+from emotrack.training.tables.records import LOOK_AHEADS, Absent, Brief, DialogueFigures, Halfway, Measured
+from emotrack.training.tables.sources import GONE, REGIONS, STREAMS_OF, WAYS, Advance, Sources, check_encoders
 
 TEST_SEED = 2
 """Seed of what is drawn for the test dialogues, the same for every bundle."""
@@ -113,6 +113,19 @@ def by_subset(network: EmotionNetwork, held: DialogueSet, advance: Advance, name
             ways[way] = Brief.of(measure(network, result.live, result))
             advance(f"{name}, {way}")
         found[name] = Absent(**ways)
+    return found
+
+
+def by_loss(network: EmotionNetwork, held: DialogueSet) -> dict[str, Halfway]:
+    """Live figures of the second halves of dialogues in which the modes of `GONE` go missing half through."""
+
+    def brief(left: Sequence[Stream], way: Absence) -> Brief:
+        result = outcome(network, held, left, absent=way, halfway=True)
+        return Brief.of(measure(network, result.live, result))
+
+    found = {}
+    for name, left in GONE.items():
+        found[name] = Halfway(masked=brief(left, "masked"), line=brief(left, "line"), joint=brief(left, "joint"))
     return found
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, ValidationError
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score
 
@@ -27,12 +27,17 @@ from emotrack.training.network import NetworkTask, read_data
 from emotrack.training.network_settings import NetworkTraining
 from emotrack.training.reading import read_dialogues
 from emotrack.training.reliance import choose_reliance
-from emotrack.training.tables.experiments import ALL_MODES, FULL, VARIANTS, Experiment, experiments_of
-from emotrack.training.tables.measuring import by_subset
-from emotrack.training.tables.records import Absent, Brief, MosiFigures, Variant
-from emotrack.training.tables.sources import STREAMS_OF
+from emotrack.training.tables.experiments import ALL_MODES, FULL, MEMORY, VARIANTS, Experiment, experiments_of
+from emotrack.training.tables.measuring import by_loss, by_subset
+from emotrack.training.tables.records import Absent, Brief, Halfway, MosiFigures, Record, Variant
+from emotrack.training.tables.sources import GONE, STREAMS_OF
 
-FIGURES = TypeAdapter(dict[str, Absent])
+
+class Finished(Record):
+    """What is kept of one experiment."""
+
+    subsets: dict[str, Absent]
+    halfway: dict[str, Halfway] = Field(default_factory=dict)
 
 
 def mosi_experiments(
@@ -47,7 +52,7 @@ def mosi_experiments(
 
     `workers` trainings run at once, by default one for each processor; one alone runs in this process.
     """
-    results: dict[tuple[str, int], dict[str, Absent]] = {}
+    results: dict[tuple[str, int], Finished] = {}
     experiments = experiments_of(settings, store.manifest.key, variants)
     with alone_in(work):
         for one, standing in carry_out_all(experiments, work, workers or os.cpu_count() or 1):
@@ -59,7 +64,7 @@ def mosi_experiments(
     return MosiFigures(
         seeds=list(settings.seeds),
         utterances=sum(len(dialogue.labels) for dialogue in test),
-        variants={variant: _variant([results[variant, seed] for seed in settings.seeds], variant == FULL) for variant in variants},
+        variants={variant: _variant([results[variant, seed] for seed in settings.seeds], variant) for variant in variants},
         linear=linear(store),
     )
 
@@ -85,10 +90,11 @@ def carry_out_all(experiments: Sequence[Experiment], work: Path, workers: int) -
             yield waiting[done], ""
 
 
-def _variant(results: Sequence[Mapping[str, Absent]], subsets: bool) -> Variant:
+def _variant(results: Sequence[Finished], variant: str) -> Variant:
     return Variant(
-        all=[result[ALL_MODES].joint for result in results],
-        subsets={name: [result[name] for result in results] for name in STREAMS_OF} if subsets else {},
+        all=[result.subsets[ALL_MODES].joint for result in results],
+        subsets={name: [result.subsets[name] for result in results] for name in STREAMS_OF} if variant == FULL else {},
+        halfway={name: [result.halfway[name] for result in results] for name in GONE} if variant == MEMORY else {},
     )
 
 
@@ -103,15 +109,18 @@ def carry_out(experiment: Experiment, work: Path) -> None:
     test = read_dialogues(open_store(experiment.settings.store), "test")
     held = DialogueSet.draw(test, None, task.network.configuration.widths, 0)
     names = tuple(STREAMS_OF) if experiment.variant == FULL else (ALL_MODES,)
-    figures = by_subset(task.network, held, lambda _: None, names)
-    write_whole(work / f"{experiment.name}.json", FIGURES.dump_json(figures))
+    figures = Finished(
+        subsets=by_subset(task.network, held, lambda _: None, names),
+        halfway=by_loss(task.network, held) if experiment.variant == MEMORY else {},
+    )
+    write_whole(work / f"{experiment.name}.json", figures.model_dump_json().encode())
     checkpoint.unlink()
 
 
-def _read(path: Path) -> dict[str, Absent] | None:
+def _read(path: Path) -> Finished | None:
     """The figures in a file; None where there is none, or none that can be read: then they are made again."""
     try:
-        return FIGURES.validate_json(path.read_bytes())
+        return Finished.model_validate_json(path.read_bytes())
     except (OSError, ValidationError):
         return None
 

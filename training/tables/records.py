@@ -49,6 +49,17 @@ class Absent(Record):
     """Left out, and imputed by the joint embedding."""
 
 
+class Halfway(Record):
+    """The second halves of dialogues in which some modes go missing half through, with three ways to stand in for them."""
+
+    masked: Brief
+    """Nothing: fusion is renormalised over what is left."""
+    line: Brief
+    """JE as in the paper."""
+    joint: Brief
+    """JE with its memory of the speaker."""
+
+
 class DialogueFigures(Record):
     """A network on the test dialogues from some of their streams: live, revised after some utterances, and offline."""
 
@@ -137,6 +148,8 @@ class Variant(Record):
     """With all modes."""
     subsets: dict[str, list[Absent]] = Field(default_factory=dict)
     """By the papers' names of the modes; only of the full model."""
+    halfway: dict[str, list[Halfway]] = Field(default_factory=dict)
+    """By the papers' names of the modes that go missing; only of the model whose JE remembers."""
 
 
 class MosiFigures(Record):

@@ -26,6 +26,15 @@ STREAMS_OF: dict[str, tuple[Stream, ...]] = {
 """The streams of each subset of the modes, by the papers' names."""
 REGIONS: dict[str, tuple[Stream, ...]] = {"No Face": ("text", "audio", "body"), "No Body": ("text", "audio", "face")}
 """The streams of the papers' rows without one region of the picture."""
+GONE: dict[str, tuple[Stream, ...]] = {
+    "T": STREAMS_OF["A+V"],
+    "A": STREAMS_OF["T+V"],
+    "V": STREAMS_OF["T+A"],
+    "T+A": STREAMS_OF["V"],
+    "T+V": STREAMS_OF["A"],
+    "A+V": STREAMS_OF["T"],
+}
+"""The streams that are left where modes go missing, by the papers' names of these."""
 WAYS: "tuple[Absence, ...]" = ("zero", "masked", "joint")
 
 Advance = Callable[[str], None]

@@ -319,7 +319,10 @@ def evaluate(
         typer.Argument(metavar="BUNDLE", help="Folders of bundles, several seeds of one run; the shipped one unless given."),
     ] = None,
     table: Annotated[
-        str, typer.Option("--table", "-t", help="main, missing, ablation, streaming, per-class, words, drawn or all.", metavar="T")
+        str,
+        typer.Option(
+            "--table", "-t", help="main, missing, ablation, streaming, per-class, words, drawn, alone or all.", metavar="T"
+        ),
     ] = "main",
     data: Annotated[
         Optional[Path],  # noqa: UP045

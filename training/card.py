@@ -13,7 +13,7 @@ from emotrack.training.tables.render import Row, Table
 from emotrack.training.tables.tables import TABLES
 
 CARD = "MODEL_CARD.md"
-SHOWN = ("main", "words", "drawn", "missing", "streaming", "per-class")
+SHOWN = ("main", "words", "drawn", "alone", "missing", "streaming", "per-class")
 """The tables in the card; `ablation` is about the architecture, not about these weights."""
 POOR = 40.0
 """F1 in percent below which a class is named among the known failures."""
@@ -205,7 +205,7 @@ With the reference data in DIR (`text_dialogues.csv`, `ravdess/`, `speech_labels
 ```
 emotrack train --config text-first    # then text, voice and face: the encoders; --set gives each its data
 emotrack export runs/text/seed-2 runs/voice/seed-1 runs/face/seed-1 --out runs/encoders
-emotrack features meld DIR --out stores/meld --bundle runs/encoders
+emotrack features meld DIR --out stores/meld --bundle runs/encoders --disturbed 2
 emotrack features ravdess DIR/ravdess --out stores/ravdess --bundle runs/encoders --disturbed 3
 emotrack features nemo DIR --out stores/nemo --bundle runs/encoders --disturbed 1
 emotrack features ordinary DIR --out stores/ordinary --bundle runs/encoders --disturbed 1

@@ -52,9 +52,9 @@ def read_pool(voices: Sequence[Store], faces: Store, classes: tuple[str, ...], s
     spoken: list[dict[str, list[np.ndarray]]] = [{} for _ in classes]
     shown: list[list[np.ndarray]] = [[] for _ in classes]
     for store in voices:
-        for number, speaker, tokens in _of_classes(store, "audio", split, classes):
+        for number, speaker, tokens in of_classes(store, "audio", split, classes):
             spoken[number].setdefault(f"{store.manifest.corpus} {speaker}", []).append(tokens)
-    for number, _, tokens in _of_classes(faces, "face", split, classes):
+    for number, _, tokens in of_classes(faces, "face", split, classes):
         shown[number].append(tokens)
     for name, clips, pictures in zip(classes, spoken, shown, strict=True):
         if not clips or not pictures:
@@ -68,7 +68,7 @@ def read_pool(voices: Sequence[Store], faces: Store, classes: tuple[str, ...], s
     )
 
 
-def _of_classes(
+def of_classes(
     store: Store, stream: Stream, split: str, classes: tuple[str, ...]
 ) -> Iterator[tuple[int, str, NDArray[np.float32]]]:
     """Class, person and tokens of the rows of one split."""

@@ -12,6 +12,7 @@ from emotrack.training.tables.evaluated import SUBSETS
 from emotrack.training.tables.experiments import MEMORY, VARIANTS
 from emotrack.training.tables.records import (
     Absent,
+    Alone,
     BesideWords,
     Brief,
     DialogueFigures,
@@ -20,6 +21,7 @@ from emotrack.training.tables.records import (
     Halfway,
     Measured,
     MosiFigures,
+    OneMode,
     Reworded,
     Variant,
     VoiceFigures,
@@ -76,7 +78,13 @@ def measured(seed: int, matched: bool = True) -> Measured:
         matched=subsets(seed) if matched else None,
         words=words(seed),
         drawn=drawn(seed),
+        alone=alone(seed),
     )
+
+
+def alone(seed: int) -> Alone:
+    """Ordinary speech."""
+    return Alone(corpora={"ordinary": OneMode(clips=9, own={"neutral": 99}, whole={"neutral": 93 + seed}, calibration_error=0.04)})
 
 
 def words(seed: int) -> Words:

@@ -116,6 +116,13 @@ def test_a_mode_that_goes_missing_half_through(shipped: Evaluated) -> None:
     assert cells(markdown(shipped, ["missing"]), "T gone") == ["57.00 ± 0.00", "57.00 ± 0.00", "60.00 ± 1.00", "3.00 ± 1.00", "met"]
 
 
+def test_one_mode_alone(shipped: Evaluated) -> None:
+    text = markdown(shipped, ["alone"])
+    assert "One mode alone: readers" in text and "FER+" not in text
+    assert cells(text, "neutral") == ["99.00", "95.00 ± 1.00", "≥ 95: met"]
+    assert cells(text, "calibration error")[1:] == ["0.040 ± 0.000", "≤ 0.05: met"]
+
+
 def test_ablation(shipped: Evaluated) -> None:
     text = markdown(shipped, ["ablation"])
     assert cells(text, "full model")[:3] == ["75.20 ± 0.10", "–", "76.20 ± 0.10"]
@@ -183,7 +190,7 @@ def test_clips_of_ones_own_stand_beside_no_paper() -> None:
 
 def test_json_holds_all_tables_and_what_a_bundle_keeps(shipped: Evaluated) -> None:
     plain = json.loads(json.dumps(data(Evaluated(now=(measured(1), measured(2)), mosi=mosi_figures()), list(TABLES))))
-    assert list(plain["tables"]) == ["main", "missing", "ablation", "streaming", "per-class", "words", "drawn"]
+    assert list(plain["tables"]) == ["main", "missing", "ablation", "streaming", "per-class", "words", "drawn", "alone"]
     again = metrics_of(metrics() | plain["metrics"], "made up")
     assert again is not None and [one.seed for one in again.seeds] == [1, 2]
 

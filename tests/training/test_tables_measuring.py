@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from emotrack.commands.evaluate import prepare, store_of
-from emotrack.model.bundle import NewPart, load_bundle, network_part, save_bundle
+from emotrack.model.bundle import NewPart, default_directory, load_bundle, network_part, save_bundle
 from emotrack.model.configuration import MELD_CLASSES, STREAMS, Stream
 from emotrack.model.errors import UserError
 from emotrack.model.face import FaceNetwork
@@ -30,7 +30,9 @@ from emotrack.training.tables.experiments import MEMORY, VARIANTS, experiments_o
 from emotrack.training.tables.kept import once
 from emotrack.training.tables.main import main_tables
 from emotrack.training.tables.measuring import measure_bundle
+from emotrack.training.tables.measuring_alone import alone_figures
 from emotrack.training.tables.mosi import mosi_experiments
+from emotrack.training.tables.one_mode import CORPORA
 from emotrack.training.tables.records import Brief
 from emotrack.training.tables.sources import Sources
 from emotrack.training.tables.streaming import streaming_tables
@@ -131,6 +133,31 @@ def test_measuring_says_how_it_stands(bundle: Path, tmp_path: Path) -> None:
     assert whole.joint == whole.masked, "nothing is missing that could be imputed: body is masked in both"
     alone = measure_bundle(load_bundle(bundle), Sources(sources.dialogues), None, told.append)
     assert alone.matched is None and alone.dialogues == found.dialogues
+
+
+def test_one_mode_alone_is_measured_beside_its_encoders_own_head(tmp_path: Path) -> None:
+    """Voices and faces whose own heads are sure of them: each recall of the own head is what was put in."""
+    shipped, random = load_bundle(default_directory()), np.random.default_rng(0)
+    stores = {}
+    for corpus, stream, part, names in (("ordinary", "audio", "voice", VOICE_EMOTIONS), ("ferplus", "face", "face", EXPRESSIONS)):
+        weights = shipped.parts[part].tensors()["head.1.weight"].float().numpy()
+        labels = [name for name in MELD_CLASSES for _ in range(3)]
+        renamed = [{"joy": {"face": "happiness"}.get(stream, "joy")}.get(name, name) for name in labels]
+        meant = [name if place % 3 else "surprise" for place, name in enumerate(renamed)]
+        vectors = [4 * weights[names.index(name)] / np.linalg.norm(weights[names.index(name)]) for name in meant]
+        tokens: list[dict[Stream, np.ndarray]] = [
+            {stream: (one + random.normal(size=(2, 128)) * 0.01).astype(np.float32)}  # type: ignore[dict-item]
+            for one in vectors
+        ]
+        rows = [Row(f"{place}", f"{place}", 0, "test", "x", label=name) for place, name in enumerate(renamed)]
+        encoders = {stream: (part, shipped.parts[part].sha256)}
+        stores[corpus] = open_store(write_store_of(tmp_path / corpus, rows, tokens, names, corpus=corpus, encoders=encoders))
+    told: list[str] = []
+    found = alone_figures(shipped, stores, told.append).corpora
+    assert len(told) == len(CORPORA) and set(found) == {"ordinary", "ferplus"}
+    for one in found.values():
+        assert one.clips == 21 and set(one.own) == set(one.whole) == set(MELD_CLASSES) and 0 <= one.calibration_error <= 1
+        assert one.own == {name: 100.0 if name == "surprise" else pytest.approx(66.67) for name in MELD_CLASSES}
 
 
 def test_dialogues_with_sound_and_pictures_of_their_own(bundle: Path, tmp_path: Path) -> None:
@@ -286,7 +313,7 @@ def test_figures_that_cannot_be_read_are_measured_again(tmp_path: Path) -> None:
     [
         (
             ["--table", "nonsense"],
-            "There is no table 'nonsense'; choose one of main, missing, ablation, streaming, per-class, words, drawn, all.",
+            "There is no table 'nonsense'; choose one of main, missing, ablation, streaming, per-class, words, drawn, alone, all.",
         ),
         (["--format", "xml"], "There is no format 'xml'; choose markdown or json."),
         (

@@ -17,7 +17,9 @@ from emotrack.training.tables.drawn import CASES
 from emotrack.training.tables.evaluated import Evaluated
 from emotrack.training.tables.experiments import FULL, MEMORY, VARIANTS, experiments_of, recipe
 from emotrack.training.tables.kept import R, once
+from emotrack.training.tables.one_mode import CORPORA
 from emotrack.training.tables.records import (
+    Alone,
     Drawn,
     Encoders,
     FaceFigures,
@@ -44,6 +46,7 @@ NEEDED: dict[str, tuple[str, ...]] = {
     "per-class": ("meld", "ravdess", "emodb", "ferplus"),
     "words": ("meld",),
     "drawn": ("meld", "ravdess", "ordinary", "ferplus"),
+    "alone": ("meld", "ravdess", "emodb", "ordinary", "ferplus"),
 }
 """The corpora that each table is measured on; a store of `DIALOGUES` may take the place of meld's."""
 DIALOGUES = ("clips", "iemocap", "meld")
@@ -77,6 +80,8 @@ def steps(tables: Sequence[str], stores: Mapping[str, Store], bundles: Sequence[
         measured += len(CASES) * len(bundles)
     if sources is not None and "words" in tables:
         measured += spoken.ways * sum("text" in one.configuration.trained for one in bundles)
+    if sources is not None and "alone" in tables:
+        measured += len(CORPORA) * len(bundles)
     return measured + len(_variants(tables, stores)) * seeds + ("per-class" in tables)
 
 
@@ -105,6 +110,8 @@ def evaluate(
         now = tuple(_with_words(one, bundle, sources, work, advance, spoken) for one, bundle in zip(now, bundles, strict=True))
     if sources is not None and "drawn" in tables and "ferplus" in stores:
         now = tuple(_with_drawn(one, bundle, sources, stores, work, advance) for one, bundle in zip(now, bundles, strict=True))
+    if sources is not None and "alone" in tables:
+        now = tuple(_with_alone(one, bundle, stores, work, advance) for one, bundle in zip(now, bundles, strict=True))
     elsewhere = kept is not None and any(one.dialogues.corpus != kept.seeds[0].dialogues.corpus for one in now)
     return Evaluated(
         now=now,
@@ -161,6 +168,19 @@ def _with_drawn(
 
         keys = [None if one is None else one.manifest.key for one in (sources.dialogues, voices, faces, ordinary)]
         return measured.model_copy(update={"drawn": _kept_in(work, Drawn, ["drawn", bundle.identifier, keys], measure)})
+
+
+def _with_alone(measured: Measured, bundle: Bundle, stores: Mapping[str, Store], work: Path, advance: Advance) -> Measured:
+    """The same with the figures of the table `alone`."""
+    with announced(advance, len(CORPORA)) as step:
+
+        def measure() -> Alone:
+            from emotrack.training.tables.measuring_alone import alone_figures
+
+            return alone_figures(bundle, stores, step)
+
+        keys = {name: stores[name].manifest.key for name in CORPORA if name in stores}
+        return measured.model_copy(update={"alone": _kept_in(work, Alone, ["alone", bundle.identifier, keys], measure)})
 
 
 def _kept_in(work: Path, kind: type[R], decided_by: object, measure: Callable[[], R]) -> R:

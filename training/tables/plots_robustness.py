@@ -6,6 +6,7 @@ from pathlib import Path
 from emotrack.training.metrics import mean_and_deviation
 from emotrack.training.tables.drawing import BLUE, GREY, INK, drawing
 from emotrack.training.tables.evaluated import Evaluated
+from emotrack.training.tables.one_mode import CORPORA
 
 
 def plot_words(evaluated: Evaluated, folder: Path) -> list[Path]:
@@ -26,8 +27,21 @@ def plot_drawn(evaluated: Evaluated, folder: Path) -> list[Path]:
     return [bars(folder / "drawn.png", f"{evaluated.corpus} test, live, by what is beside the words", rows)]
 
 
-def bars(path: Path, title: str, rows: Mapping[str, Sequence[float]]) -> Path:
-    """A bar of the mean of each row's weighted F1, with its deviation and the seeds."""
+def plot_alone(evaluated: Evaluated, folder: Path) -> list[Path]:
+    """Recall of every class from a voice or a face alone, by the whole network."""
+    measured = [one.alone.corpora for one in evaluated.seeds if one.alone is not None]
+    if not measured:
+        return []
+    rows = {
+        f"{CORPORA[corpus]}: {label}": [one[corpus].whole[label] for one in measured if corpus in one]
+        for corpus, found in measured[0].items()
+        for label in found.whole
+    }
+    return [bars(folder / "alone.png", "One mode alone, the whole network", rows, "recall, %")]
+
+
+def bars(path: Path, title: str, rows: Mapping[str, Sequence[float]], unit: str = "weighted F1, %") -> Path:
+    """A bar of the mean of each row's figures, with its deviation and the seeds."""
     with drawing(path, 7.8, 0.8 + 0.5 * len(rows)) as (axes,):
         for place, values in enumerate(reversed(list(rows.values()))):
             mean, deviation = mean_and_deviation(values)
@@ -35,7 +49,7 @@ def bars(path: Path, title: str, rows: Mapping[str, Sequence[float]]) -> Path:
             axes.scatter(values, [place] * len(values), s=12, color=GREY, zorder=3)
             axes.text(mean + 1.5, place, f"{mean:.1f}", va="center", fontsize=9)
         axes.set_yticks(range(len(rows)), list(rows)[::-1])
-        axes.set_xlabel("weighted F1, %")
+        axes.set_xlabel(unit)
         axes.grid(visible=False, axis="y")
         axes.set_title(title)
     return path

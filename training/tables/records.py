@@ -120,6 +120,24 @@ class Drawn(Record):
     cases: dict[str, BesideWords]
 
 
+class OneMode(Record):
+    """Clips or pictures of one corpus by themselves; recall in percent by the bundle's classes."""
+
+    clips: int
+    own: dict[str, float]
+    """Of the encoder's own head."""
+    whole: dict[str, float]
+    """Of the whole network."""
+    calibration_error: float
+    """Of the whole network."""
+
+
+class Alone(Record):
+    """What is said of a voice or a face alone, by corpus."""
+
+    corpora: dict[str, OneMode]
+
+
 class Measured(Record):
     """One bundle on the test sets."""
 
@@ -139,6 +157,8 @@ class Measured(Record):
     """Only where the table `words` was asked for."""
     drawn: Drawn | None = None
     """Only where the table `drawn` was asked for."""
+    alone: Alone | None = None
+    """Only where the table `alone` was asked for."""
 
 
 class Variant(Record):

@@ -8,6 +8,7 @@ from emotrack.training.tables.drawn import drawn_tables
 from emotrack.training.tables.evaluated import Evaluated
 from emotrack.training.tables.main import main_tables
 from emotrack.training.tables.missing import missing_tables
+from emotrack.training.tables.one_mode import alone_tables
 from emotrack.training.tables.per_class import per_class_tables
 from emotrack.training.tables.render import Table
 from emotrack.training.tables.streaming import streaming_tables
@@ -21,6 +22,7 @@ TABLES: dict[str, Callable[[Evaluated], list[Table]]] = {
     "per-class": per_class_tables,
     "words": word_tables,
     "drawn": drawn_tables,
+    "alone": alone_tables,
 }
 
 

@@ -43,6 +43,8 @@ class LiveLabel:
     probabilities: Probabilities
     influences: NDArray[np.float64]
     """By how much the log-odds of the most probable label would change without each mode, [3]; 0 where it is read from A(u)."""
+    usual: Floats
+    """From how many utterances what is usual for the speaker was known, [k] (see `SpeakerMemory`)."""
 
 
 SEATS = 32
@@ -100,22 +102,24 @@ class Dialogue:
 
     def preview(self, row: Floats, speaker: str) -> LiveLabel:
         """The label that an utterance with this row [row_width] would get now; commits nothing."""
-        label, _ = self._network.step(row, self.memory(speaker))
-        return self._labelled(label, row)
+        memory = self.memory(speaker)
+        label, _ = self._network.step(row, memory)
+        return self._labelled(label, row, memory)
 
     def commit(self, utterance: str, row: Floats, speaker: str) -> LiveLabel:
         """Takes a finished utterance into the context, once, and gives its live label."""
         heard = Heard(utterance, speaker, row.copy())
         self._remember(heard)
         state, seat = self._seated(speaker)
-        label, after = self._network.step(row, state.memory(seat))
+        memory = state.memory(seat)
+        label, after = self._network.step(row, memory)
         self._state = state.commit(seat, label, after)
         if speaker not in self._taken and len(self._taken) == self._seats:
             self._taken.popitem(last=False)
         self._taken[speaker] = seat
         self._taken.move_to_end(speaker)
         self._history.append(heard)
-        return self._labelled(label, row)
+        return self._labelled(label, row, memory)
 
     def amend(self, utterance: str, row: Floats) -> LiveLabel:
         """Takes one of the last R + 1 utterances for one whose row was `row` [row_width] all along: the live label it gets.
@@ -183,9 +187,9 @@ class Dialogue:
         dialogue._history.extend(history)
         return dialogue
 
-    def _labelled(self, label: LabelLogits, row: Floats) -> LiveLabel:
+    def _labelled(self, label: LabelLogits, row: Floats, memory: SpeakerMemory) -> LiveLabel:
         values = probabilities(label.logits, row, self._network.configuration)
-        return LiveLabel(values, influences(label.logits, label.contributions))
+        return LiveLabel(values, influences(label.logits, label.contributions), memory.usual_count)
 
     def _remember(self, event: Heard | _Merge) -> None:
         self._steps.append(_Step(event, self._state, self._taken.copy(), tuple(self._history)))

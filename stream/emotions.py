@@ -30,6 +30,7 @@ def modalities(answer: Answer) -> dict[str, ModalityState]:
             imputed=answer.imputed[stream],
             weight=answer.weights[stream],
             reason=answer.evidence.reasons.get(stream),
+            usual=answer.usual.get(stream, 0),
         )
         for stream in STREAMS
     }

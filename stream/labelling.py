@@ -8,7 +8,7 @@ import numpy as np
 
 from emotrack.engines.heads import Heads
 from emotrack.model.bundle import Bundle
-from emotrack.model.configuration import STREAMS, Stream
+from emotrack.model.configuration import SIGNALS, STREAM_MODES, STREAMS, Stream
 from emotrack.model.dialogue import Dialogue, LiveLabel
 from emotrack.model.influence import stream_weights
 from emotrack.model.memory import SpeakerMemory
@@ -25,6 +25,8 @@ class Answer:
     weights: Mapping[Stream, float]
     """Share of each stream in the label, or in the fused vector while there is none; summing to 1."""
     imputed: Mapping[Stream, bool]
+    usual: Mapping[Stream, int]
+    """Utterances that tell what is usual of a stream for the speaker of a label; without any while there is none."""
     encode_ms: float
     head_ms: float
 
@@ -52,6 +54,7 @@ class Labeller:
             fused.row,
             {stream: round(min(max(fused.weights[stream], 0.0), 1.0), 4) for stream in STREAMS},
             {stream: fused.imputed[stream] and stream in self._trained and stream not in evidence.tokens for stream in STREAMS},
+            usual={},
             encode_ms=encode_ms,
             head_ms=(time.perf_counter() - began) * 1e3,
         )
@@ -84,9 +87,16 @@ class Labeller:
         self._dialogue.merge(speaker, into)
 
     def _weighed(self, answer: Answer, label: LiveLabel) -> Weighed:
-        """The answer with the weights to publish: by how much the odds would change without each stream, where that is known."""
+        """The answer with what to publish beside the label: by how much its odds would change without each stream, and how well the
+        speaker's usual is known, where the network weighs evidence."""
         if not self._weighs_evidence:
             return answer, label.probabilities
         tokens = {stream: len(found) for stream, found in answer.evidence.tokens.items()}
         weights = stream_weights(label.influences.tolist(), tokens)
-        return replace(answer, weights={stream: round(weight, 4) for stream, weight in weights.items()}), label.probabilities
+        counts = dict(zip(SIGNALS, label.usual.astype(int).tolist(), strict=True))
+        weighed = replace(
+            answer,
+            weights={stream: round(weight, 4) for stream, weight in weights.items()},
+            usual={stream: counts[mode] for stream in self._trained if (mode := STREAM_MODES[stream]) in counts},
+        )
+        return weighed, label.probabilities

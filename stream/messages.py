@@ -116,6 +116,8 @@ class ModalityState(Part, frozen=True, kw_only=True):
     a guess from the dialogue alone."""
     reason: Text | None
     """Why it is not present; null when it is."""
+    usual: Count = 0
+    """How many earlier utterances tell what is usual for this speaker, against which the label weighs it; 0 where nothing does."""
 
 
 class TranscriptInfo(Part, frozen=True, kw_only=True):

@@ -153,7 +153,7 @@ def test_topics_keep_speakers_apart() -> None:
 def test_the_json_is_what_the_readme_shows() -> None:
     payload = json.loads(encode(Outbox("s1").emit(sample.emotion())))
     assert list(payload)[:6] == ["type", "schema", "session", "seq", "topic_seq", "published_unix_ns"]
-    assert payload["modalities"]["body"] == {"present": False, "imputed": False, "weight": 0.0, "reason": "untrained"}
+    assert payload["modalities"]["body"] == {"present": False, "imputed": False, "weight": 0.0, "reason": "untrained", "usual": 0}
     assert set(payload["timing_ms"]) == {"endpoint", "transcribe", "encode", "head", "publish", "total"}
 
 

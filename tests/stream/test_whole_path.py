@@ -2,6 +2,7 @@
 
 import re
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -110,6 +111,16 @@ def test_the_muted_stretch_is_labelled_from_the_face_alone(messages: list[Messag
         assert final.modalities["audio"].reason == final.modalities["text"].reason == "muted"
         assert final.transcript is None
         assert final.label == MUTED_LABEL
+
+
+def test_what_is_usual_for_a_speaker_is_told_as_it_becomes_known(messages: list[Message]) -> None:
+    known: Counter[tuple[str, str]] = Counter()
+    for final in emotions(messages, "final"):
+        for name in ("audio", "face"):
+            assert final.modalities[name].usual == known[final.speaker.id, name]
+            known[final.speaker.id, name] += final.modalities[name].present
+        assert final.modalities["text"].usual == final.modalities["body"].usual == 0
+    assert known and max(known.values()) > 1
 
 
 def test_the_face_whose_mouth_moves_is_the_speakers(messages: list[Message]) -> None:

@@ -158,7 +158,7 @@ def best_temperature(logits: Tensor, labels: Tensor) -> float:
     def surprise(log_temperature: float) -> float:
         return float(cross_entropy(logits / float(np.exp(log_temperature)), labels))
 
-    return float(np.exp(minimize_scalar(surprise, bounds=(-1.5, 1.5), method="bounded").x))
+    return float(np.exp(minimize_scalar(surprise, bounds=(-3.0, 1.5), method="bounded").x))
 
 
 def calibrated(network: EmotionNetwork, held: DialogueSet, shown: DialogueSet) -> NetworkConfiguration:

@@ -1,12 +1,8 @@
 """What a bundle says of its part `text`: which sentence encoder it adapts, and how far that reads back."""
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from emotrack.engines.dialogue_text import WORDS, Window
-from emotrack.model.bundle import Part
-from emotrack.model.errors import UserError
-
-_REMEDY = "fetch or train the bundle again"
 
 
 class AdapterSettings(BaseModel):
@@ -27,13 +23,3 @@ class AdapterSettings(BaseModel):
     @property
     def window(self) -> Window:
         return Window(self.utterances, self.tokens)
-
-
-def read_settings(part: Part) -> AdapterSettings:
-    """What the manifest says of a part `text`; raises `UserError` where that is not as it should be."""
-    try:
-        return AdapterSettings.model_validate(part.settings)
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(step) for step in first["loc"])
-        raise UserError(f"The settings of {part.path} are wrong at {place!r} ({first['msg']}); {_REMEDY}.") from None

@@ -25,14 +25,27 @@ def aligned(image: np.ndarray, landmarks: np.ndarray, places: np.ndarray, side: 
     turn, shift = similarity(landmarks, places)
     height, width = image.shape[:2]
     corners = turn * np.array([0, side, side * 1j, side * (1 + 1j)]) + shift
-    # Further out there is nothing but border, however far the landmarks reach.
-    across = np.clip([corners.real.min() - 1, corners.real.max() + 2], -width, 2 * width).astype(int)
-    down = np.clip([corners.imag.min() - 1, corners.imag.max() + 2], -height, 2 * height).astype(int)
-    columns, rows = np.arange(across[0], max(across[1], across[0] + 1)), np.arange(down[0], max(down[1], down[0] + 1))
-    surroundings = image[rows.clip(0, height - 1)[:, None], columns.clip(0, width - 1)]
+    left, right = _within(corners.real, width)
+    top, bottom = _within(corners.imag, height)
     # A large face is shrunk first, or it would be sampled pixel by pixel.
     factor = max(1, int(abs(turn)))
-    grey = Image.fromarray(surroundings).convert("L").reduce(factor)
-    turn, shift = turn / factor, (shift - complex(across[0], down[0])) / factor
-    matrix = (turn.real, -turn.imag, shift.real, turn.imag, turn.real, shift.imag)
-    return np.asarray(grey.transform((side, side), Image.Transform.AFFINE, matrix, Image.Resampling.BILINEAR))
+    grey = np.asarray(Image.fromarray(image[top:bottom, left:right]).convert("L").reduce(factor), np.float32)
+    centres = np.arange(side) + 0.5
+    points = (turn * (centres + 1j * centres[:, None]) + shift - complex(left, top)) / factor - (0.5 + 0.5j)
+    return np.rint(_sampled(grey, points)).astype(np.uint8)
+
+
+def _within(reach: np.ndarray, length: int) -> tuple[int, int]:
+    """First and last-but-one pixel of what `reach` spans of a picture's side of `length` pixels; at least one."""
+    first = int(np.clip(reach.min() - 1, 0, length - 1))
+    return first, max(first + 1, int(np.clip(reach.max() + 2, 0, length)))
+
+
+def _sampled(grey: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """Brightness of `grey` float32 [height, width] at `points` complex [...], between pixels by bilinear interpolation."""
+    across, down = (np.clip(part, 0, length - 1) for part, length in zip((points.real, points.imag), grey.shape[::-1], strict=True))
+    x, y = across.astype(int), down.astype(int)
+    beyond_x, beyond_y = np.minimum(x + 1, grey.shape[1] - 1), np.minimum(y + 1, grey.shape[0] - 1)
+    above = grey[y, x] + (across - x) * (grey[y, beyond_x] - grey[y, x])
+    below = grey[beyond_y, x] + (across - x) * (grey[beyond_y, beyond_x] - grey[beyond_y, x])
+    return np.asarray(above + (down - y) * (below - above))

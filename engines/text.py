@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from emotrack.engines.adapter import read_settings
+from emotrack.engines.adapter import AdapterSettings
 from emotrack.engines.definition import Definition
 from emotrack.engines.dialogue_text import BEFORE, NOBODY, Line
+from emotrack.engines.part_settings import settings_of
 from emotrack.engines.pool import EnginePool
 from emotrack.engines.reading import MAXIMUM_TOKENS, DialogueReader, LineReader, Reader
 from emotrack.engines.spec import Arrays, Axis, Port, Sizes, Spec, batch_axis
@@ -50,7 +51,7 @@ class TextEncoder:
             engine = pool.engine(sentence_spec(directory, weights, shape, MAXIMUM_TOKENS + 2, None))
             self._reader: Reader = LineReader(engine, tokenizer)
             return
-        settings = read_settings(adapter)
+        settings = settings_of(adapter, AdapterSettings)
         self.languages = settings.languages
         if settings.base != model:
             raise UserError(

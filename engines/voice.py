@@ -6,9 +6,10 @@ import numpy as np
 
 from emotrack.engines.definition import Definition
 from emotrack.engines.engine import Runs, run_in_parts
+from emotrack.engines.part_settings import settings_of
 from emotrack.engines.pool import EnginePool
 from emotrack.engines.spec import Arrays, Port, Sizes, Spec, batch_axis
-from emotrack.engines.voice_base import VoiceSettings, find_base, read_voice_settings
+from emotrack.engines.voice_base import VoiceSettings, find_base
 from emotrack.model.bundle import Part
 from emotrack.model.formats import MEL_FILTERS, VOICE_DIM, VOICE_EMOTIONS, VOICE_HOP, VOICE_RATE, VOICE_WINDOW
 
@@ -18,7 +19,7 @@ _BATCH = batch_axis()
 
 def open_voice(pool: EnginePool, part: Part) -> "VoiceEncoder":
     """The encoder of a bundle's part `voice`; raises `UserError` where its base is not on this machine, or another one is."""
-    settings = read_voice_settings(part)
+    settings = settings_of(part, VoiceSettings)
     base = find_base(settings.base) if pool.pack is None else None
     return VoiceEncoder(pool.engine(voice_spec(part.path, settings, base)))
 

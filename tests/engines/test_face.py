@@ -64,14 +64,13 @@ def test_colours_become_grey_by_their_lightness() -> None:
     assert crop_face(image, placed(1, 5 + 5j)).mean() == pytest.approx(150, abs=1)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(st.lists(st.tuples(*[st.floats(-500, 500)] * 2), min_size=5, max_size=5))
 def test_any_landmarks_give_a_crop_of_the_picture_alone(landmarks: list[tuple[float, float]]) -> None:
     image = np.full((40, 70, 3), 77, np.uint8)
     crop = crop_face(image, np.array(landmarks, np.float32))
     assert crop.shape == (48, 48)
-    near = np.abs(np.array(landmarks)).max() < 100  # further out, the picture's continued border may end
-    assert not near or (crop == 77).all()
+    assert (crop == 77).all(), "however far out, the picture's border is continued"
 
 
 def test_batching_changes_nothing(encoder: FaceEncoder) -> None:

@@ -321,7 +321,10 @@ def evaluate(
     table: Annotated[
         str,
         typer.Option(
-            "--table", "-t", help="main, missing, ablation, streaming, per-class, words, drawn, alone or all.", metavar="T"
+            "--table",
+            "-t",
+            help="main, missing, ablation, streaming, per-class, words, drawn, alone, elsewhere or all.",
+            metavar="T",
         ),
     ] = "main",
     data: Annotated[

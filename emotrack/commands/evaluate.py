@@ -32,7 +32,13 @@ from emotrack.training.tables.tables import data, markdown
 if TYPE_CHECKING:
     from emotrack.training.tables.rewording import Encode
 
-PARTS: dict[str, PartName] = {"meld": "text", "ravdess": "voice", "emodb": "voice", "ordinary": "voice", "ferplus": "face"}
+PARTS: dict[str, PartName] = {
+    "ravdess": "voice",
+    "emodb": "voice",
+    "ordinary": "voice",
+    "ferplus": "face",
+    **dict.fromkeys(("meld", "emorynlp", "goemotions", "emobank"), "text"),
+}
 """The part of a bundle that describes each corpus."""
 SHARD_ROWS = 512
 ALL = "all"

@@ -12,16 +12,19 @@ from emotrack.training.tables.evaluated import SUBSETS
 from emotrack.training.tables.experiments import MEMORY, VARIANTS
 from emotrack.training.tables.records import (
     Absent,
+    Affect,
     Alone,
     BesideWords,
     Brief,
     DialogueFigures,
     Drawn,
+    Elsewhere,
     FaceFigures,
     Halfway,
     Measured,
     MosiFigures,
     OneMode,
+    OtherWords,
     Reworded,
     Variant,
     VoiceFigures,
@@ -79,12 +82,21 @@ def measured(seed: int, matched: bool = True) -> Measured:
         words=words(seed),
         drawn=drawn(seed),
         alone=alone(seed),
+        elsewhere=elsewhere(seed),
     )
 
 
 def alone(seed: int) -> Alone:
     """Ordinary speech."""
-    return Alone(corpora={"ordinary": OneMode(clips=9, own={"neutral": 99}, whole={"neutral": 93 + seed}, calibration_error=0.04)})
+    people = {"1": 80.0 + seed, "2": 90.0, "3": 95.0}
+    found = OneMode(clips=9, own={"neutral": 99}, whole={"neutral": 93 + seed}, calibration_error=0.04, people=people)
+    return Alone(corpora={"ordinary": found})
+
+
+def elsewhere(seed: int) -> Elsewhere:
+    """Scripts of another series, and sentences."""
+    labels = {"emorynlp": OtherWords(utterances=100, weighted_f1=46 + seed, macro_f1=40, neutral=50)}
+    return Elsewhere(labels=labels, affect={"valence": Affect(correlation=0.5, error=0.1 * seed, constant=0.2)})
 
 
 def words(seed: int) -> Words:

@@ -10,6 +10,7 @@ from sklearn.metrics import f1_score
 from emotrack.model.bundle import default_directory, load_bundle
 from emotrack.model.errors import UserError
 from emotrack.training.card import CARD, render
+from emotrack.training.tables import NAMES
 from emotrack.training.tables.bootstrap import Paired, difference, weighted_f1_of
 from emotrack.training.tables.evaluated import Evaluated
 from emotrack.training.tables.plots import PLOTS
@@ -120,7 +121,18 @@ def test_one_mode_alone(shipped: Evaluated) -> None:
     text = markdown(shipped, ["alone"])
     assert "One mode alone: readers" in text and "FER+" not in text
     assert cells(text, "neutral") == ["99.00", "95.00 ± 1.00", "≥ 95: met"]
+    assert cells(text, "the person it serves worst, all clips") == ["–", "82.00 ± 1.00", ""]
+    assert cells(text, "the person it serves best") == ["–", "95.00 ± 0.00", ""]
     assert cells(text, "calibration error")[1:] == ["0.040 ± 0.000", "≤ 0.05: met"]
+
+
+def test_words_from_elsewhere(shipped: Evaluated) -> None:
+    text = markdown(shipped, ["elsewhere"])
+    assert cells(text, "EmoryNLP test, the five classes that both have") == [
+        "48.00 ± 1.00", "40.00 ± 0.00", "50.0 ± 0.0", "100", "weighted F1 ≥ 47: met",
+    ]  # fmt: skip
+    assert cells(text, "GoEmotions test, comments with one emotion")[0] == "not measured"
+    assert cells(text, "valence") == ["0.500 ± 0.000", "0.200 ± 0.100", "0.200 ± 0.000"]
 
 
 def test_ablation(shipped: Evaluated) -> None:
@@ -190,7 +202,7 @@ def test_clips_of_ones_own_stand_beside_no_paper() -> None:
 
 def test_json_holds_all_tables_and_what_a_bundle_keeps(shipped: Evaluated) -> None:
     plain = json.loads(json.dumps(data(Evaluated(now=(measured(1), measured(2)), mosi=mosi_figures()), list(TABLES))))
-    assert list(plain["tables"]) == ["main", "missing", "ablation", "streaming", "per-class", "words", "drawn", "alone"]
+    assert list(plain["tables"]) == list(NAMES) == list(TABLES)
     again = metrics_of(metrics() | plain["metrics"], "made up")
     assert again is not None and [one.seed for one in again.seeds] == [1, 2]
 

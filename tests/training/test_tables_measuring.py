@@ -18,12 +18,14 @@ from emotrack.model.face import FaceNetwork
 from emotrack.model.formats import EXPRESSIONS, VOICE_DIM, VOICE_EMOTIONS
 from emotrack.model.manifest import PartName
 from emotrack.model.voice import VoiceTop
+from emotrack.training.corpora.dialogue_table import CLASSES
 from emotrack.training.corpora.records import Row
 from emotrack.training.evaluation import DialogueSet, only, outcome
 from emotrack.training.features.store import Store, open_store
 from emotrack.training.network_settings import NetworkTraining
 from emotrack.training.reading import read_dialogues
 from emotrack.training.tables import NAMES
+from emotrack.training.tables.elsewhere import WORDS
 from emotrack.training.tables.encoders import face_figures, voice_figures
 from emotrack.training.tables.evaluated import Evaluated
 from emotrack.training.tables.experiments import MEMORY, VARIANTS, experiments_of, recipe
@@ -31,6 +33,7 @@ from emotrack.training.tables.kept import once
 from emotrack.training.tables.main import main_tables
 from emotrack.training.tables.measuring import measure_bundle
 from emotrack.training.tables.measuring_alone import alone_figures
+from emotrack.training.tables.measuring_elsewhere import elsewhere_figures
 from emotrack.training.tables.mosi import mosi_experiments
 from emotrack.training.tables.one_mode import CORPORA
 from emotrack.training.tables.records import Brief
@@ -155,9 +158,30 @@ def test_one_mode_alone_is_measured_beside_its_encoders_own_head(tmp_path: Path)
     told: list[str] = []
     found = alone_figures(shipped, stores, told.append).corpora
     assert len(told) == len(CORPORA) and set(found) == {"ordinary", "ferplus"}
+    assert found["ordinary"].people == {"x": pytest.approx(np.average(list(found["ordinary"].whole.values())), abs=0.01)}
     for one in found.values():
         assert one.clips == 21 and set(one.own) == set(one.whole) == set(MELD_CLASSES) and 0 <= one.calibration_error <= 1
         assert one.own == {name: 100.0 if name == "surprise" else pytest.approx(66.67) for name in MELD_CLASSES}
+
+
+def test_words_from_elsewhere_are_judged_by_what_both_can_name(bundle: Path, tmp_path: Path) -> None:
+    random, names = np.random.default_rng(0), CLASSES["EmoryNLP"]
+
+    def store(corpus: str, rows: list[Row], classes: tuple[str, ...]) -> Store:
+        tokens: list[dict[Stream, np.ndarray]] = [{"text": random.normal(size=(2, 6)).astype(np.float32)} for _ in rows]
+        encoders = {"text": ("minilm", None)}
+        return open_store(write_store_of(tmp_path / corpus, rows, tokens, classes, corpus=corpus, encoders=encoders))
+
+    scripts = [Row(f"{place}", f"{place // 2}", place % 2, "test", "x", label=name) for place, name in enumerate(names)]
+    rated = [Row(f"{place}", f"{place}", 0, "test", "x", valence=place / 9, arousal=-place / 9) for place in range(9)]
+    told: list[str] = []
+    stores = {"emorynlp": store("emorynlp", scripts, names), "emobank": store("emobank", rated, ())}
+    found = elsewhere_figures(load_bundle(bundle), stores, told.append)
+    assert len(told) == len(WORDS) and set(found.labels) == {"emorynlp"}
+    assert found.labels["emorynlp"].utterances == 5, "peaceful and powerful are none of MELD's"
+    assert set(found.affect) == {"valence", "arousal"}
+    for one in found.affect.values():
+        assert -1 <= one.correlation <= 1 and one.error > 0 and one.constant == pytest.approx(20 / 81, abs=1e-3)
 
 
 def test_dialogues_with_sound_and_pictures_of_their_own(bundle: Path, tmp_path: Path) -> None:
@@ -313,7 +337,8 @@ def test_figures_that_cannot_be_read_are_measured_again(tmp_path: Path) -> None:
     [
         (
             ["--table", "nonsense"],
-            "There is no table 'nonsense'; choose one of main, missing, ablation, streaming, per-class, words, drawn, alone, all.",
+            "There is no table 'nonsense'; choose one of main, missing, ablation, streaming, per-class, words, drawn, alone, "
+            "elsewhere, all.",
         ),
         (["--format", "xml"], "There is no format 'xml'; choose markdown or json."),
         (

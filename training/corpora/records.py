@@ -38,6 +38,9 @@ class Row:
     """Of the speaker."""
     votes: tuple[int, ...] | None = None
     """People who named each of the ten answers of FER+."""
+    valence: float | None = None
+    """What people felt in it, -1 to 1; None where nobody was asked."""
+    arousal: float | None = None
     version: int = 0
     """0 as recorded; copies that are disturbed, mirrored or misheard count from 1."""
 

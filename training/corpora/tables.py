@@ -29,6 +29,16 @@ class TableRow:
         except ValueError:
             raise UserError(f"{self.where} has {self[column]!r} as {column}, which must be a whole number.") from None
 
+    def rating(self, column: str, least: float, most: float) -> float:
+        """A number from `least` to `most`; raises UserError for anything else."""
+        try:
+            found = float(self[column])
+        except ValueError:
+            found = float("nan")
+        if not least <= found <= most:
+            raise UserError(f"{self.where} has {self[column]!r} as {column}, which must be a number from {least:g} to {most:g}.")
+        return found
+
     def seconds(self, column: str) -> float | None:
         """A time in seconds, None where the table has no such column or it is empty; raises UserError for anything else."""
         text = self.values.get(column, "")

@@ -14,6 +14,7 @@ from emotrack.model.errors import UserError
 from emotrack.training.features.store import Store
 from emotrack.training.spoken.heard import HeardLine
 from emotrack.training.tables.drawn import CASES
+from emotrack.training.tables.elsewhere import WORDS
 from emotrack.training.tables.evaluated import Evaluated
 from emotrack.training.tables.experiments import FULL, MEMORY, VARIANTS, experiments_of, recipe
 from emotrack.training.tables.kept import R, once
@@ -21,6 +22,7 @@ from emotrack.training.tables.one_mode import CORPORA
 from emotrack.training.tables.records import (
     Alone,
     Drawn,
+    Elsewhere,
     Encoders,
     FaceFigures,
     Measured,
@@ -47,6 +49,7 @@ NEEDED: dict[str, tuple[str, ...]] = {
     "words": ("meld",),
     "drawn": ("meld", "ravdess", "ordinary", "ferplus"),
     "alone": ("meld", "ravdess", "emodb", "ordinary", "ferplus"),
+    "elsewhere": ("meld", "emorynlp", "goemotions", "emobank"),
 }
 """The corpora that each table is measured on; a store of `DIALOGUES` may take the place of meld's."""
 DIALOGUES = ("clips", "iemocap", "meld")
@@ -82,6 +85,8 @@ def steps(tables: Sequence[str], stores: Mapping[str, Store], bundles: Sequence[
         measured += spoken.ways * sum("text" in one.configuration.trained for one in bundles)
     if sources is not None and "alone" in tables:
         measured += len(CORPORA) * len(bundles)
+    if sources is not None and "elsewhere" in tables:
+        measured += len(WORDS) * sum("text" in one.configuration.trained for one in bundles)
     return measured + len(_variants(tables, stores)) * seeds + ("per-class" in tables)
 
 
@@ -112,10 +117,12 @@ def evaluate(
         now = tuple(_with_drawn(one, bundle, sources, stores, work, advance) for one, bundle in zip(now, bundles, strict=True))
     if sources is not None and "alone" in tables:
         now = tuple(_with_alone(one, bundle, stores, work, advance) for one, bundle in zip(now, bundles, strict=True))
-    elsewhere = kept is not None and any(one.dialogues.corpus != kept.seeds[0].dialogues.corpus for one in now)
+    if sources is not None and "elsewhere" in tables:
+        now = tuple(_with_elsewhere(one, bundle, stores, work, advance) for one, bundle in zip(now, bundles, strict=True))
+    foreign = kept is not None and any(one.dialogues.corpus != kept.seeds[0].dialogues.corpus for one in now)
     return Evaluated(
         now=now,
-        kept=None if elsewhere else kept,  # figures of other dialogues are no means for these
+        kept=None if foreign else kept,  # figures of other dialogues are no means for these
         mosi=_mosi(tables, stores, work, kept, advance),
         encoders=_encoders(bundles[0], tables, stores, work, kept, advance, voice_folds),
     )
@@ -181,6 +188,22 @@ def _with_alone(measured: Measured, bundle: Bundle, stores: Mapping[str, Store],
 
         keys = {name: stores[name].manifest.key for name in CORPORA if name in stores}
         return measured.model_copy(update={"alone": _kept_in(work, Alone, ["alone", bundle.identifier, keys], measure)})
+
+
+def _with_elsewhere(measured: Measured, bundle: Bundle, stores: Mapping[str, Store], work: Path, advance: Advance) -> Measured:
+    """The same with the figures of the table `elsewhere`, where the bundle reads words."""
+    if "text" not in bundle.configuration.trained:
+        return measured
+    with announced(advance, len(WORDS)) as step:
+
+        def measure() -> Elsewhere:
+            from emotrack.training.tables.measuring_elsewhere import elsewhere_figures
+
+            return elsewhere_figures(bundle, stores, step)
+
+        keys = {name: stores[name].manifest.key for name in WORDS if name in stores}
+        found = _kept_in(work, Elsewhere, ["elsewhere", bundle.identifier, keys], measure)
+        return measured.model_copy(update={"elsewhere": found})
 
 
 def _kept_in(work: Path, kind: type[R], decided_by: object, measure: Callable[[], R]) -> R:

@@ -16,7 +16,7 @@ from emotrack.model.voice import VoiceTop
 from emotrack.training.dialogues import ReadDialogue
 from emotrack.training.evaluation import DialogueSet, measure, outcome
 from emotrack.training.features.store import Store
-from emotrack.training.metrics import recall_by_class
+from emotrack.training.metrics import percent, recall_by_class
 from emotrack.training.reading import RENAMED, of_classes
 from emotrack.training.tables.measuring import TEST_SEED
 from emotrack.training.tables.one_mode import CORPORA, FACES
@@ -43,19 +43,22 @@ def alone_figures(bundle: Bundle, stores: Mapping[str, Store], advance: Advance)
 
 def _one_mode(bundle: Bundle, store: Store, stream: Stream) -> OneMode:
     classes = bundle.configuration.classes
-    read = [(label, tokens) for label, _, tokens in of_classes(store, stream, "test", classes)]
-    labels = np.array([label for label, _ in read])
+    read = list(of_classes(store, stream, "test", classes))
+    labels = np.array([label for label, _, _ in read])
     head, names = _own_head(bundle, stream)
     with torch.inference_mode():
-        answers = [names[int(head(torch.from_numpy(tokens)).softmax(1).mean(0).argmax())] for _, tokens in read]
+        answers = [names[int(head(torch.from_numpy(tokens)).softmax(1).mean(0).argmax())] for _, _, tokens in read]
     own = np.array([classes.index(name) if name in classes else -1 for name in answers])
-    dialogues = [ReadDialogue(({stream: tokens},), np.array([label]), np.zeros(1, np.int64)) for label, tokens in read]
+    dialogues = [ReadDialogue(({stream: tokens},), np.array([label]), np.zeros(1, np.int64)) for label, _, tokens in read]
     result = outcome(bundle.network, DialogueSet.draw(dialogues, None, bundle.configuration.widths, TEST_SEED), (stream,))
+    right = result.live.argmax(1).numpy() == labels
+    people = np.array([person for _, person, _ in read])
     return OneMode(
         clips=len(labels),
         own=dict(recall_by_class(labels, own, classes)),
         whole=dict(recall_by_class(labels, result.live.argmax(1).numpy(), classes)),
         calibration_error=measure(bundle.network, result.live, result).calibration_error,
+        people={one: percent(right[people == one].mean()) for one in np.unique(people).tolist() if one},
     )
 
 

@@ -3,7 +3,7 @@
 from emotrack.training.metrics import mean_and_deviation
 from emotrack.training.tables.evaluated import Evaluated, ceiling, goal
 from emotrack.training.tables.records import OneMode
-from emotrack.training.tables.render import Row, Spread, Table
+from emotrack.training.tables.render import NOT_GIVEN, Row, Spread, Table
 
 CORPORA = {
     "ravdess": "RAVDESS, actors not heard",
@@ -30,8 +30,12 @@ def _table(name: str, seeds: list[OneMode]) -> Table:
         own, whole = seeds[0].own[label], Spread(tuple(one.whole[label] for one in seeds))
         least = ORDINARY_GOAL if name == ORDINARY else own
         rows.append(Row(label, (own, whole, goal(mean_and_deviation(whole.values)[0], least))))
+    people = [tuple(one.people.values()) for one in seeds]
+    if all(len(one) > 1 for one in people):
+        for who, chosen in (("the person it serves worst, all clips", min), ("the person it serves best", max)):
+            rows.append(Row(who, (NOT_GIVEN, Spread(tuple(chosen(one) for one in people)), "")))
     errors = Spread(tuple(one.calibration_error for one in seeds), 3)
-    rows.append(Row("calibration error", ("–", errors, ceiling(mean_and_deviation(errors.values)[0], ERROR_GOAL))))
+    rows.append(Row("calibration error", (NOT_GIVEN, errors, ceiling(mean_and_deviation(errors.values)[0], ERROR_GOAL))))
     text = (
         f"{seeds[0].clips} test clips or pictures, each as a dialogue of its own: recall in percent, the encoder's own head beside "
         "the whole network, which is to lose nothing of it. Calm counts as neutral; contempt has no class."

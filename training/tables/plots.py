@@ -13,7 +13,7 @@ from emotrack.training.tables.evaluated import SUBSETS, Evaluated
 from emotrack.training.tables.main import CALIBRATION_GOAL, LIVE_GOAL
 from emotrack.training.tables.missing import WAYS, matched_subsets, mosi_subsets, spread
 from emotrack.training.tables.papers import ABLATIONS, AMUSE, MODES, OTHERS
-from emotrack.training.tables.plots_robustness import plot_alone, plot_drawn, plot_words
+from emotrack.training.tables.plots_robustness import plot_alone, plot_drawn, plot_elsewhere, plot_words
 from emotrack.training.tables.records import LOOK_AHEADS
 from emotrack.training.tables.streaming import GOALS, score
 
@@ -254,4 +254,5 @@ PLOTS: dict[str, Callable[[Evaluated, Path], Sequence[Path]]] = {
     "words": plot_words,
     "drawn": plot_drawn,
     "alone": plot_alone,
+    "elsewhere": plot_elsewhere,
 }

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from emotrack.training.metrics import mean_and_deviation
 from emotrack.training.tables.drawing import BLUE, GREY, INK, drawing
+from emotrack.training.tables.elsewhere import CORPORA as ELSEWHERE
 from emotrack.training.tables.evaluated import Evaluated
 from emotrack.training.tables.one_mode import CORPORA
 
@@ -38,6 +39,15 @@ def plot_alone(evaluated: Evaluated, folder: Path) -> list[Path]:
         for label in found.whole
     }
     return [bars(folder / "alone.png", "One mode alone, the whole network", rows, "recall, %")]
+
+
+def plot_elsewhere(evaluated: Evaluated, folder: Path) -> list[Path]:
+    """Weighted F1 by where the words are from."""
+    measured = [one.elsewhere.labels for one in evaluated.seeds if one.elsewhere is not None]
+    if not measured:
+        return []
+    rows = {ELSEWHERE[name]: [one[name].weighted_f1 for one in measured if name in one] for name in measured[0]}
+    return [bars(folder / "elsewhere.png", "Words from elsewhere, text alone, live", rows)]
 
 
 def bars(path: Path, title: str, rows: Mapping[str, Sequence[float]], unit: str = "weighted F1, %") -> Path:

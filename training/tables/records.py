@@ -130,12 +130,44 @@ class OneMode(Record):
     """Of the whole network."""
     calibration_error: float
     """Of the whole network."""
+    people: dict[str, float] = {}
+    """Percent of each person's clips that the whole network names rightly, where it is told whose they are."""
 
 
 class Alone(Record):
     """What is said of a voice or a face alone, by corpus."""
 
     corpora: dict[str, OneMode]
+
+
+class OtherWords(Record):
+    """Live labels from the words of another corpus, in percent; what its people named that is none of the bundle's is left out."""
+
+    utterances: int
+    weighted_f1: float
+    macro_f1: float
+    neutral: float
+    """Share of the lines that are named neutral."""
+
+
+class Affect(Record):
+    """Valence or arousal of single sentences, -1 to 1, beside what people said of them."""
+
+    correlation: float
+    """Pearson's."""
+    error: float
+    """Mean absolute error."""
+    constant: float
+    """That of always giving the mean of what people said."""
+
+
+class Elsewhere(Record):
+    """What is said of words from elsewhere."""
+
+    labels: dict[str, OtherWords]
+    """By corpus."""
+    affect: dict[str, Affect] = {}
+    """`valence` and `arousal` on EmoBank."""
 
 
 class Measured(Record):
@@ -159,6 +191,8 @@ class Measured(Record):
     """Only where the table `drawn` was asked for."""
     alone: Alone | None = None
     """Only where the table `alone` was asked for."""
+    elsewhere: Elsewhere | None = None
+    """Only where the table `elsewhere` was asked for."""
 
 
 class Variant(Record):

@@ -5,6 +5,7 @@ from typing import Any
 
 from emotrack.training.tables.ablation import ablation_tables
 from emotrack.training.tables.drawn import drawn_tables
+from emotrack.training.tables.elsewhere import elsewhere_tables
 from emotrack.training.tables.evaluated import Evaluated
 from emotrack.training.tables.main import main_tables
 from emotrack.training.tables.missing import missing_tables
@@ -23,6 +24,7 @@ TABLES: dict[str, Callable[[Evaluated], list[Table]]] = {
     "words": word_tables,
     "drawn": drawn_tables,
     "alone": alone_tables,
+    "elsewhere": elsewhere_tables,
 }
 
 

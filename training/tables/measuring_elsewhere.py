@@ -1,0 +1,82 @@
+"""Measures labels, valence and arousal of words from other places than MELD."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emotrack.model.affect import valence_and_arousal
+from emotrack.model.bundle import Bundle
+from emotrack.model.configuration import Stream
+from emotrack.training.dialogues import ReadDialogue
+from emotrack.training.evaluation import DialogueSet, measure, outcome
+from emotrack.training.features.store import Store
+from emotrack.training.losses import UNLABELLED
+from emotrack.training.metrics import percent
+from emotrack.training.reading import read_dialogues
+from emotrack.training.tables.elsewhere import AFFECT, NAMED, WORDS
+from emotrack.training.tables.measuring import TEST_SEED
+from emotrack.training.tables.records import Affect, Elsewhere, OtherWords
+from emotrack.training.tables.sources import Advance, check_encoders
+
+TEXT: tuple[Stream, ...] = ("text",)
+
+
+def elsewhere_figures(bundle: Bundle, stores: Mapping[str, Store], advance: Advance) -> Elsewhere:
+    """Live labels from text alone of those corpora that there is a store of.
+
+    Raises UserError where a store was made by another text encoder than the bundle's.
+    """
+    labels, affect = {}, {}
+    for name in WORDS:
+        if name in stores:
+            check_encoders(bundle, stores[name])
+            if name == AFFECT:
+                affect = _affect(bundle, stores[name])
+            else:
+                labels[name] = _labels(bundle, stores[name])
+        advance(f"{name}, words")
+    return Elsewhere(labels=labels, affect=affect)
+
+
+def _labels(bundle: Bundle, store: Store) -> OtherWords:
+    classes, names = bundle.configuration.classes, NAMED.get(store.manifest.corpus, {})
+    shared = [names.get(name, name) for name in store.manifest.classes]
+    numbers = np.array([*(classes.index(name) if name in classes else UNLABELLED for name in shared), UNLABELLED])
+    assert UNLABELLED == -1, "the last of `numbers` stands for lines without a label"
+    test = [
+        ReadDialogue(one.tokens, numbers[one.labels], one.speakers)
+        for one in read_dialogues(store, "test")
+        if (numbers[one.labels] != UNLABELLED).any()
+    ]
+    result = outcome(bundle.network, DialogueSet.draw(test, None, bundle.configuration.widths, TEST_SEED), TEXT)
+    found = measure(bundle.network, result.live, result)
+    named = np.array(found.confusion).sum(0)
+    return OtherWords(
+        utterances=found.utterances,
+        weighted_f1=found.weighted_f1,
+        macro_f1=percent(np.mean([found.by_class[name].f1 for name in dict.fromkeys(shared) if name in found.by_class]) / 100),
+        neutral=percent(named[classes.index("neutral")] / named.sum()),
+    )
+
+
+def _affect(bundle: Bundle, store: Store) -> dict[str, Affect]:
+    test = [
+        ReadDialogue(one.tokens, np.array([number]), one.speakers)  # no label, but which sentence it is
+        for number, one in enumerate(read_dialogues(store, "test"))
+    ]
+    result = outcome(bundle.network, DialogueSet.draw(test, None, bundle.configuration.widths, TEST_SEED), TEXT)
+    rows = [store.rows[index] for (index,) in store.dialogues("test")]
+    rated = np.array([(row.valence, row.arousal) for row in rows], np.float64)[result.labels.numpy()]
+    probabilities = bundle.network.probabilities(result.live, result.modes).tolist()
+    classes = bundle.configuration.classes
+    told = np.array([valence_and_arousal(dict(zip(classes, shares, strict=True))) for shares in probabilities], np.float64)
+    return {axis: _agreement(told[:, place], rated[:, place]) for place, axis in enumerate(("valence", "arousal"))}
+
+
+def _agreement(told: NDArray[np.float64], rated: NDArray[np.float64]) -> Affect:
+    return Affect(
+        correlation=round(float(np.corrcoef(told, rated)[0, 1]), 3),
+        error=round(float(np.abs(told - rated).mean()), 3),
+        constant=round(float(np.abs(rated - rated.mean()).mean()), 3),
+    )

@@ -19,12 +19,13 @@ class ReadDialogue:
     """T utterances in order.
 
     `tokens`: per utterance the token vectors [n, width] of the streams it has; `labels` int [T], -1 for none; `speakers` int [T],
-    numbered by first appearance.
+    numbered by first appearance; `corpus`: the number of the corpus that it is from, 0 for the one whose labels are to be told.
     """
 
     tokens: tuple[Tokens, ...]
     labels: NDArray[np.int64]
     speakers: NDArray[np.int64]
+    corpus: int = 0
 
     def cut(self, longest: int) -> "ReadDialogue":
         """The dialogue with at most `longest` tokens of each text: the last ones, whose end knows the whole."""
@@ -33,7 +34,7 @@ class ReadDialogue:
 
 @dataclass(frozen=True, slots=True)
 class DialogueBatch:
-    """Dialogues in one batch: utterances of all of them in a row, `labels` and `speakers` long [n], and their `lengths`.
+    """Dialogues in one batch: utterances of all of them in a row, `labels`, `speakers` and `corpora` long [n], and their `lengths`.
 
     `shown` long [n, 2]: what voice and face show by themselves, which for recordings is taken to be the label; -1 for what is not
     known.
@@ -44,11 +45,17 @@ class DialogueBatch:
     speakers: torch.Tensor
     lengths: tuple[int, ...]
     shown: torch.Tensor
+    corpora: torch.Tensor
 
     def to(self, device: torch.device | str) -> "DialogueBatch":
         """The batch on another device."""
         return DialogueBatch(
-            self.utterances.to(device), self.labels.to(device), self.speakers.to(device), self.lengths, self.shown.to(device)
+            self.utterances.to(device),
+            self.labels.to(device),
+            self.speakers.to(device),
+            self.lengths,
+            self.shown.to(device),
+            self.corpora.to(device),
         )
 
 
@@ -79,4 +86,5 @@ def batch_dialogues(
         speakers=torch.from_numpy(np.concatenate([dialogue.speakers for dialogue in dialogues])),
         lengths=tuple(len(dialogue.labels) for dialogue in dialogues),
         shown=torch.tensor(shown),
+        corpora=torch.tensor([one.corpus for one in dialogues for _ in one.labels]),
     )

@@ -51,6 +51,7 @@ def of_texts(auxiliary: Collection[str], teachers: int) -> str:
 CORPORA = {
     "meld": ("MELD train dialogues", "MELD (declare-lab/MELD, GPL-3.0)"),
     "emorynlp": ("EmoryNLP train dialogues", "EmoryNLP (declare-lab/MELD, GPL-3.0)"),
+    "goemotions": ("GoEmotions train comments", "GoEmotions (Google Research, Apache-2.0)"),
     "dailydialog": ("DailyDialog train dialogues", "DailyDialog (CC BY-NC-SA 4.0)"),
     "iemocap": ("IEMOCAP train dialogues", "IEMOCAP (under its own agreement with the University of Southern California)"),
     "clips": ("train clips of one's own", "clips of their owner (on the owner's terms)"),

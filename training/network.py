@@ -16,6 +16,7 @@ from emotrack.model.network import EmotionNetwork
 from emotrack.training.dialogues import DialogueBatch, ReadDialogue, batch_dialogues
 from emotrack.training.evaluation import TEXT, DialogueSet, score
 from emotrack.training.features.store import Store, open_store
+from emotrack.training.further import FurtherDialogues, open_further
 from emotrack.training.losses import UNLABELLED, class_shares, class_weights
 from emotrack.training.matching import CANDID, MatchedPool, MatchSettings
 from emotrack.training.network_settings import NetworkTraining
@@ -39,6 +40,7 @@ class NetworkData:
     shown: DialogueSet
     """Dev with voices and faces that always show the label; `dev` itself where none are drawn."""
     pool: MatchedPool | None
+    further: tuple[FurtherDialogues, ...] = ()
 
     @property
     def every_dev(self) -> DialogueSet:
@@ -48,7 +50,8 @@ class NetworkData:
 
 def stores_of(settings: NetworkTraining) -> list[Store]:
     """The stores that a network learns from, that of the dialogues first."""
-    return [open_store(path) for path in (settings.store, *settings.voices, settings.faces) if path is not None]
+    further = (one.store for one in settings.further)
+    return [open_store(path) for path in (settings.store, *settings.voices, settings.faces, *further) if path is not None]
 
 
 def fingerprint(settings: NetworkTraining, seed: int) -> str:
@@ -98,7 +101,8 @@ def read_data(settings: NetworkTraining) -> tuple[NetworkData, NetworkConfigurat
     drawn_dev = pool("dev")
     dev, *heard = (DialogueSet.draw(one, drawn_dev, configuration.widths, DEV_SEED) for one in read["dev"])
     shown = DialogueSet.draw(read["dev"][0], pool("dev", CANDID), configuration.widths, DEV_SEED) if drawn else dev
-    return NetworkData(list(zip(*read["train"], strict=True)), dev, tuple(heard), shown, pool("fusion")), configuration
+    further = tuple(open_further(one, number, store, configuration) for number, one in enumerate(settings.further, start=1))
+    return NetworkData(list(zip(*read["train"], strict=True)), dev, tuple(heard), shown, pool("fusion"), further), configuration
 
 
 class NetworkTask:
@@ -124,7 +128,8 @@ class NetworkTask:
         self._device = device
         labels = np.concatenate([written.labels for written, *_ in data.train])
         self._weights = class_weights(labels, len(configuration.classes), settings.objective.class_balance).to(device)
-        self._prior = class_shares(labels, len(configuration.classes)).to(device)
+        every = (labels, *(one.labels for one in data.further))
+        self._priors = torch.stack([class_shares(one, len(configuration.classes)) for one in every]).to(device)
 
     def batches(self, epoch: int) -> Iterator[tuple[DialogueBatch, Tensor, int | None]]:
         """All dialogues once in random order, the modes that each utterance may use, and the reviser's look-ahead."""
@@ -144,7 +149,7 @@ class NetworkTask:
         """The objective's terms."""
         dialogues, masks, look_ahead = batch
         with torch.autocast(self._device, torch.bfloat16, enabled=self._device == "cuda"):
-            return losses(self.network, dialogues, masks, look_ahead, self._weights, self._prior, self._settings.objective)
+            return losses(self.network, dialogues, masks, look_ahead, self._weights, self._priors, self._settings.objective)
 
     def groups(self, rate: float) -> list[dict[str, Any]]:
         """All parameters move alike."""
@@ -159,8 +164,8 @@ class NetworkTask:
             fit_joint_embedding(one, chosen)
 
     def score(self, network: nn.Module) -> Mapping[str, float]:
-        """Weighted F1 of the live labels on dev: from text alone where there is text, as written and as recognisers write it, from
-        all streams, and their mean."""
+        """Weighted F1 of the live labels on dev: from text alone where there is text, as written, as recognisers write it and on
+        average over the further corpora, from all streams, and the mean of these."""
         assert isinstance(network, EmotionNetwork)
         trained = network.configuration.trained
         figures = {}
@@ -168,6 +173,8 @@ class NetworkTask:
             figures["text"] = score(network, self._data.dev, TEXT)
             if self._data.heard:
                 figures["heard"] = float(np.mean([score(network, held, TEXT) for held in self._data.heard]))
+            if self._data.further:
+                figures["elsewhere"] = float(np.mean([score(network, one.dev, TEXT) for one in self._data.further]))
         if trained != ("text",):
             figures["all"] = score(network, self._data.dev, trained)
         return figures | {"score": float(np.mean(list(figures.values())))}
@@ -175,8 +182,10 @@ class NetworkTask:
     def _drawn(self, random: np.random.Generator) -> Iterator[DialogueBatch]:
         order = random.permutation(len(self._data.train))
         for chosen in np.array_split(order, self.steps):
-            together = [self._version(self._data.train[index], random).cut(self._settings.longest_text) for index in chosen]
-            yield batch_dialogues(together, self._data.pool, self.network.configuration.widths, random).to(self._device)
+            together = [self._version(self._data.train[index], random) for index in chosen]
+            together += [dialogue for further in self._data.further for dialogue in further.pick(random)]
+            cut = [one.cut(self._settings.longest_text) for one in together]
+            yield batch_dialogues(cut, self._data.pool, self.network.configuration.widths, random).to(self._device)
 
     def _version(self, dialogue: Sequence[ReadDialogue], random: np.random.Generator) -> ReadDialogue:
         """Half of the time as written, else as some recogniser writes it."""

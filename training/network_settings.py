@@ -50,6 +50,16 @@ class Objective(BaseModel):
         return self
 
 
+class Further(BaseModel):
+    """Dialogues of another corpus that are learnt beside the main ones, for their words."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    store: Path
+    dialogues: int = Field(16, ge=1)
+    """How many of them are in each batch."""
+
+
 def _several(given: Any) -> Any:
     """One path, several or none, as a list."""
     return given if isinstance(given, list | tuple) else [] if given is None else [given]
@@ -67,6 +77,9 @@ class NetworkTraining(Training):
     """Stores of acted and of ordinary speech to draw voices from by label, for dialogues without sound; one or several."""
     faces: Path | None = None
     """Photographs to draw faces from by label, for dialogues without pictures."""
+    further: tuple[Further, ...] = ()
+    """Other corpora to learn words from. What they name is renamed to the classes of `store`, or left out; how often they name
+    each is told apart from what their words mean."""
     encoders: Path | None = None
     """Bundle with the encoders that made the stores: its parts become parts of the new bundle."""
     network: NetworkConfiguration = NetworkConfiguration()

@@ -41,13 +41,15 @@ def losses(
     masks: Tensor,
     look_ahead: int | None,
     weights: Tensor,
-    prior: Tensor,
+    priors: Tensor,
     objective: Objective,
 ) -> dict[str, Tensor]:
     """The weighted terms of one batch, those that are switched off left out.
 
     `masks` [n, 3] bool: the modes that each utterance may use; `look_ahead`: later utterances that the reviser has seen;
-    `weights` [c]: class weights; `prior` [c]: the classes' shares.
+    `weights` [c]: class weights; `priors` [k, c]: the classes' shares in each corpus. Labels are told with the shares of the first:
+    of an utterance from another corpus, its logits plus what that corpus names more often are learnt (Menon et al., Long-tail
+    learning via logit adjustment, 2021).
 
     Where voice and vision are evidence, words and evidence are taught apart: what is fused by adding up must not have learnt to
     lean on the other. Then each mode's own head names what that mode shows, which need not be the label.
@@ -56,18 +58,20 @@ def losses(
     fusion = network.fuse_encoded(encoded.keep(masks))
     logits, valid = in_context(network, fusion, batch, look_ahead)
     terms: dict[str, Tensor] = {}
+    prior = priors.log()[batch.corpora]
+    shift = prior - priors[0].log()
     apart = network.configuration.weighs_evidence
     read = fusion.modes[:, 0] | fusion.context_only if apart else torch.ones_like(fusion.context_only)
     revised = logits.revised - logits.evidence if apart else logits.revised
     for name, weight, given in (("live", objective.live, logits.words), ("revised", objective.revised, revised)):
         if weight:
-            terms[name] = weight * _cross_entropy(given[valid][read], batch.labels[read], weights, objective.smoothing)
+            terms[name] = weight * _cross_entropy((given[valid] + shift)[read], batch.labels[read], weights, objective.smoothing)
     labelled = batch.labels != UNLABELLED
     if apart and objective.evidence:
         seen = fusion.modes[:, 1:].any(1)
-        terms["evidence"] = objective.evidence * _cross_entropy((logits.evidence[valid] + prior.log())[seen], batch.labels[seen])
+        terms["evidence"] = objective.evidence * _cross_entropy((logits.evidence[valid] + prior)[seen], batch.labels[seen])
     if objective.focal:
-        heads = {mode: given[labelled] for mode, given in fusion.mode_logits.items()}
+        heads = {mode: (given + shift)[labelled] for mode, given in fusion.mode_logits.items()}
         named = torch.cat([batch.labels[:, None], batch.shown], 1) if apart else batch.labels[:, None].expand(-1, len(MODES))
         modes = focal_over_modes(heads, fusion.modes[labelled], named[labelled], objective.gamma)
         terms["focal"] = objective.focal * modes

@@ -14,21 +14,36 @@ from emotrack.training.features.store import Store
 from emotrack.training.losses import UNLABELLED
 from emotrack.training.matching import MatchedPool, MatchSettings
 
-RENAMED = {"calm": "neutral", "happiness": "joy"}
-"""Labels of acted voices (RAVDESS) and of faces (FER+) that other corpora name otherwise; contempt has no counterpart."""
+RENAMED = {
+    "calm": "neutral",
+    "happiness": "joy",
+    "joyful": "joy",
+    "mad": "anger",
+    "sad": "sadness",
+    "scared": "fear",
+}
+"""What RAVDESS, FER+, DailyDialog and EmoryNLP name otherwise than MELD; contempt, peaceful and powerful have no counterpart."""
 
 
-def read_dialogues(store: Store, split: str, version: int = 0) -> list[ReadDialogue]:
-    """The dialogues of one split in one version; labels are numbered as the store's classes are."""
-    numbers = {name: number for number, name in enumerate(store.manifest.classes)}
-    return [
-        ReadDialogue(
-            tokens=tuple({stream: values.astype(np.float32) for stream, values in store.tokens(row).items()} for row in rows),
-            labels=np.array([numbers.get(store.rows[row].label or "", UNLABELLED) for row in rows]),
-            speakers=number_speakers([store.rows[row].speaker for row in rows]),
-        )
-        for rows in store.dialogues(split, version)
-    ]
+def read_dialogues(store: Store, split: str, version: int = 0, classes: Sequence[str] | None = None) -> list[ReadDialogue]:
+    """The dialogues of one split in one version; labels are numbered as the store's classes are, or as `classes` are."""
+    return [read_dialogue(store, rows, classes or store.manifest.classes) for rows in store.dialogues(split, version)]
+
+
+def read_dialogue(store: Store, rows: Sequence[int], classes: Sequence[str], corpus: int = 0) -> ReadDialogue:
+    """The rows as one dialogue."""
+    return ReadDialogue(
+        tokens=tuple({stream: values.astype(np.float32) for stream, values in store.tokens(row).items()} for row in rows),
+        labels=np.array([number_of(store.rows[row].label, classes) for row in rows]),
+        speakers=number_speakers([store.rows[row].speaker for row in rows]),
+        corpus=corpus,
+    )
+
+
+def number_of(label: str | None, classes: Sequence[str]) -> int:
+    """The place of a label among `classes`, by their name of it; `UNLABELLED` where they have none."""
+    name = label if label in classes else RENAMED.get(label or "")
+    return classes.index(name) if name in classes else UNLABELLED
 
 
 def with_held_out(store: Store, session: int | None) -> Store:

@@ -268,11 +268,14 @@ def test_comments_have_any_number_of_emotions_and_chats_one_for_the_last_turn(tm
         read_emocontext(table)
 
 
-def test_only_what_is_judged_is_taken_of_comments_and_sentences(tmp_path: Path) -> None:
+def test_comments_with_one_emotion_and_sentences_to_judge(tmp_path: Path) -> None:
     (tmp_path / "text").mkdir()
     (tmp_path / "text" / "goemotions_ekman.csv").write_text("split,emotions,text\ntrain,joy,a\ntest,joy|anger,b\ntest,fear,c\n")
     (tmp_path / "text" / "emobank.csv").write_text("id,split,V,A,D,text\nx,test,1.0,3.5,3,Oh\ny,dev,1,1,1,No\n")
-    assert [(one.row.text, one.row.label) for one in open_corpus("goemotions", tmp_path).utterances] == [("c", "fear")]
+    assert [(one.row.text, one.row.label) for one in open_corpus("goemotions", tmp_path).utterances] == [
+        ("a", "joy"),
+        ("c", "fear"),
+    ]
     (found,) = open_corpus("emobank", tmp_path / "text").utterances
     assert (found.row.text, found.row.label, found.row.valence, found.row.arousal) == ("Oh", None, -1.0, 0.25)
     for wrong in ("7", "nan", "much", ""):

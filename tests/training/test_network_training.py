@@ -21,7 +21,7 @@ from emotrack.training.evaluation import DialogueSet, calibrated, outcome, score
 from emotrack.training.features.store import open_store
 from emotrack.training.loop import train
 from emotrack.training.losses import UNLABELLED
-from emotrack.training.network import NetworkData, NetworkTask, read_data
+from emotrack.training.network import NetworkData, NetworkTask, read_data, stores_of
 from emotrack.training.network_bundle import check_encoders, encoder_parts, save_network
 from emotrack.training.network_settings import NetworkTraining
 from emotrack.training.reliance import choose_reliance
@@ -272,6 +272,40 @@ def test_dialogues_are_learnt_from_as_written_and_as_heard(stores: dict[str, str
     assert shares == pytest.approx([0.5, 0.25, 0.25], abs=0.1)
     scores = task.score(task.network)
     assert scores["score"] == pytest.approx(np.mean([scores["text"], scores["heard"], scores["all"]]))
+
+
+def test_further_corpora_are_learnt_for_their_words(stores: dict[str, str], tmp_path: Path) -> None:
+    """Some of their dialogues are in every batch, under the main store's names, but none that its dev or test knows."""
+    said = "and then he took the last of my sandwiches"
+    main = write_rows(tmp_path / "main", [("train", "a", "joy"), ("dev", said, "anger"), ("test", "c", "fear")], MELD_CLASSES)
+    others = [("train", f"x{n}", label) for n, label in enumerate(("joyful", "mad", "peaceful", "sad"))]
+    others += [("train", f"Well. {said}!", "scared"), ("dev", "d", "joyful")]
+    comments = write_rows(tmp_path / "comments", others, ("joyful", "mad", "peaceful", "sad", "scared"))
+    further = [{"store": str(comments), "dialogues": 2}]
+    settings = training({**stores, "store": str(main)}, tmp_path, further=further)
+    data, configuration = read_data(settings)
+    (found,) = data.further
+    names = [MELD_CLASSES[label] for label in found.labels]
+    assert names == ["joy", "anger", "sadness"], "peaceful has no counterpart, and the last is known to dev"
+    task = NetworkTask(data, configuration, settings, 1)
+    for epoch in range(3):
+        for batch, _, _ in task.batches(epoch):
+            assert batch.corpora.tolist() == [0, 1, 1] and len(set(batch.labels[1:].tolist())) == 2
+            assert all(torch.isfinite(term) for term in task.losses((batch, torch.ones(3, 3, dtype=torch.bool), None)).values())
+    scores = task.score(task.network)
+    assert scores["score"] == pytest.approx(np.mean([scores["text"], scores["elsewhere"], scores["all"]]))
+    assert {one.path for one in stores_of(settings)} >= {main, comments}
+    nothing = write_rows(tmp_path / "nothing", [("train", "a", "joyful"), ("dev", "b", "peaceful")], ("joyful", "peaceful"))
+    with pytest.raises(UserError, match=r"nothing has nothing in its split dev that is named as in the main one's: leave it out"):
+        read_data(training({**stores, "store": str(main)}, tmp_path, further=[{"store": str(nothing)}]))
+
+
+def write_rows(path: Path, lines: list[tuple[str, str, str]], classes: tuple[str, ...]) -> Path:
+    """A store of dialogues of one line: split, words and label."""
+    random = np.random.default_rng(0)
+    rows = [Row(f"{n}", f"{n}", 0, split, "x", text, label) for n, (split, text, label) in enumerate(lines)]
+    tokens: list[dict[Stream, np.ndarray]] = [{"text": random.normal(size=(2, WIDTH)).astype(np.float32)} for _ in rows]
+    return write_store_of(path, rows, tokens, classes)
 
 
 def test_what_is_shown_is_calibrated_by_what_is_shown(learnt: Fitted) -> None:

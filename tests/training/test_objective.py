@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 from torch import Tensor
+from torch.nn.functional import cross_entropy
 
 from emotrack.model.batch import TokenStream
 from emotrack.model.configuration import MODES
@@ -18,14 +19,14 @@ from emotrack.model.network import EmotionNetwork, Fusion
 from emotrack.training.dialogues import DialogueBatch
 from emotrack.training.losses import UNLABELLED
 from emotrack.training.network_settings import Objective
-from emotrack.training.objective import guided_nce, joint_losses, losses, mode_masks
+from emotrack.training.objective import guided_nce, in_context, joint_losses, losses, mode_masks
 from helpers.network import random_batch, small_network
 
 CLASSES = ("calm", "glad")
 HALVES, GLAD, CALM = (1 / 2, 1 / 2), (1 / 4, 3 / 4), (3 / 4, 1 / 4)
 TERMS = ("live", "revised", "focal", "nce", "joint")
 EQUAL = torch.ones(2)
-PRIOR = torch.tensor([0.25, 0.75])
+PRIORS = torch.tensor([[0.25, 0.75], [0.9, 0.1]])
 LN3 = math.log(3)
 
 
@@ -48,7 +49,8 @@ def dialogues(labels: list[int], lengths: tuple[int, ...], network: EmotionNetwo
     """Random utterances that have every stream, said by two people in turn."""
     utterances = random_batch(network.configuration, len(labels), seed)
     shown = torch.tensor(labels)[:, None].expand(-1, 2)
-    return DialogueBatch(utterances, torch.tensor(labels), torch.arange(len(labels)) % 2, lengths, shown)
+    numbers = torch.tensor(labels)
+    return DialogueBatch(utterances, numbers, torch.arange(len(labels)) % 2, lengths, shown, torch.zeros_like(numbers))
 
 
 def everything(batch: DialogueBatch) -> Tensor:
@@ -56,14 +58,14 @@ def everything(batch: DialogueBatch) -> Tensor:
 
 
 def terms_of(network: EmotionNetwork, batch: DialogueBatch, objective: Objective, masks: Tensor | None = None) -> dict[str, Tensor]:
-    return losses(network, batch, everything(batch) if masks is None else masks, 1, EQUAL, PRIOR, objective)
+    return losses(network, batch, everything(batch) if masks is None else masks, 1, EQUAL, PRIORS, objective)
 
 
 def test_cross_entropies_of_the_live_and_the_revised_labels() -> None:
     network = always_says(network_of())
     batch = dialogues([0, 1, 1, 1, UNLABELLED], (2, 3), network)
     weights = torch.tensor([3.0, 1.0])
-    terms = losses(network, batch, everything(batch), 1, weights, PRIOR, Objective(live=1.0, revised=0.5))
+    terms = losses(network, batch, everything(batch), 1, weights, PRIORS, Objective(live=1.0, revised=0.5))
     live = (3 * math.log(4) + 3 * math.log(4 / 3)) / (3 + 1 + 1 + 1)
     revised = (3 * math.log(4 / 3) + 3 * math.log(4)) / (3 + 1 + 1 + 1)
     assert terms["live"].item() == pytest.approx(live, abs=1e-5)
@@ -110,8 +112,28 @@ def test_evidence_is_what_is_known_beyond_the_shares_of_the_classes() -> None:
         for parameter in network.evidence.parameters():
             parameter.zero_()
     terms = terms_of(network, dialogues([0, 1, 1], (3,), network), Objective(evidence=2.0))
-    expected = -(math.log(PRIOR[0]) + 2 * math.log(PRIOR[1])) / 3
+    expected = -(math.log(PRIORS[0, 0]) + 2 * math.log(PRIORS[0, 1])) / 3
     assert terms["evidence"].item() == pytest.approx(2 * expected, abs=1e-5)
+
+
+@pytest.mark.parametrize("labelling", ["vector", "evidence"])
+def test_what_a_corpus_names_more_often_is_not_what_its_words_mean(labelling: str) -> None:
+    """A network that says nothing of the words is right about how often each corpus names what, and learns nothing of it."""
+    network = network_of(labelling=labelling)
+    batch = dialogues([0] * 9 + [1], (10,), network)
+    other = replace(batch, corpora=torch.ones_like(batch.corpora))
+
+    def live(one: DialogueBatch) -> Tensor:
+        return terms_of(network, one, Objective(live=1.0, revised=0, focal=0, nce=0, joint=0, evidence=0))["live"]
+
+    same = terms_of(network, other, Objective(), None)
+    assert any(same[name].item() != term.item() for name, term in terms_of(network, batch, Objective(), None).items())
+    with torch.no_grad():
+        logits = in_context(network, network.fuse(batch.utterances), batch, 1)[0]
+        told = (logits.words if labelling == "evidence" else logits.live)[0]
+    shift = (PRIORS[1] / PRIORS[0]).log()
+    for one, moved in ((batch, told), (other, told + shift)):
+        assert live(one).item() == pytest.approx(cross_entropy(moved, one.labels).item(), abs=1e-5)
 
 
 def fused(descriptors: Tensor, modes: list[bool], regions: Tensor | None = None) -> Fusion:
@@ -248,6 +270,7 @@ def test_dialogues_without_labels_teach_nothing() -> None:
         mixed.speakers[:3],
         (3,),
         mixed.shown[:3],
+        mixed.corpora[:3],
     )
     with_them, without = terms_of(network, mixed, Objective()), terms_of(network, taught, Objective())
     for name in TERMS:

@@ -14,7 +14,7 @@ from emotrack.training.corpora.meld import read_meld
 from emotrack.training.corpora.mosi import read_mosi
 from emotrack.training.corpora.ravdess import read_acted_speech
 from emotrack.training.corpora.records import Corpus
-from emotrack.training.corpora.short_texts import comments_to_judge, sentences_to_judge
+from emotrack.training.corpora.short_texts import comments, sentences
 from emotrack.training.corpora.spoken import SPOKEN, read_spoken
 
 
@@ -40,8 +40,8 @@ CORPORA: dict[str, Callable[[Path], Corpus]] = {
     "meld": _read_any_meld,
     "emorynlp": partial(_read_words_only, "emorynlp"),
     "dailydialog": partial(_read_words_only, "dailydialog"),
-    "goemotions": comments_to_judge,
-    "emobank": sentences_to_judge,
+    "goemotions": comments,
+    "emobank": sentences,
     "iemocap": read_iemocap,
     "ravdess": read_acted_speech,
     "emodb": read_emodb,

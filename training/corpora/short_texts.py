@@ -53,18 +53,18 @@ def read_emocontext(table: Path) -> list[Dialogue]:
     ]
 
 
-def comments_to_judge(path: Path) -> Corpus:
-    """GoEmotions' test comments in which people named one emotion; `path` is its table, or the folder of all data.
+def comments(path: Path) -> Corpus:
+    """GoEmotions' comments in which people named one emotion; `path` is its table, or the folder of all data.
 
     Raises `UserError` where it is not such a table.
     """
-    found = [one for one in read_goemotions(_found(path, COMMENTS)) if one.split == "test"]
+    found = read_goemotions(_found(path, COMMENTS))
     rows = [Row(one.number, one.number, 0, one.split, "a", one.lines[0].text, one.lines[0].emotion) for one in found]
-    alone = tuple(Utterance(row) for row in rows if row.label in CLASSES["GoEmotions"])
-    return Corpus("goemotions", CLASSES["GoEmotions"], ("text",), alone)
+    single = tuple(Utterance(row) for row in rows if row.label in CLASSES["GoEmotions"])
+    return Corpus("goemotions", CLASSES["GoEmotions"], ("text",), single, disturbed=("train", "dev"))
 
 
-def sentences_to_judge(path: Path) -> Corpus:
+def sentences(path: Path) -> Corpus:
     """EmoBank's test sentences, whose valence and arousal people rated; `path` is its table, or the folder of all data.
 
     Raises `UserError` where it is not such a table.

@@ -11,8 +11,6 @@ CORPORA = {"emorynlp": "EmoryNLP test, the five classes that both have", "goemot
 AFFECT = "emobank"
 WORDS = (*CORPORA, AFFECT)
 """All corpora of this table."""
-NAMED = {"emorynlp": {"joyful": "joy", "mad": "anger", "neutral": "neutral", "sad": "sadness", "scared": "fear"}}
-"""What a corpus calls emotions that it has in common with MELD, where not the same; its `peaceful` and `powerful` have no class."""
 WEIGHTED_GOAL, MACRO_GOAL = {"emorynlp": 47.0}, {"goemotions": 58.0}
 
 

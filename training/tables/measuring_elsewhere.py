@@ -13,8 +13,8 @@ from emotrack.training.evaluation import DialogueSet, measure, outcome
 from emotrack.training.features.store import Store
 from emotrack.training.losses import UNLABELLED
 from emotrack.training.metrics import percent
-from emotrack.training.reading import read_dialogues
-from emotrack.training.tables.elsewhere import AFFECT, NAMED, WORDS
+from emotrack.training.reading import number_of, read_dialogues
+from emotrack.training.tables.elsewhere import AFFECT, WORDS
 from emotrack.training.tables.measuring import TEST_SEED
 from emotrack.training.tables.records import Affect, Elsewhere, OtherWords
 from emotrack.training.tables.sources import Advance, check_encoders
@@ -40,22 +40,17 @@ def elsewhere_figures(bundle: Bundle, stores: Mapping[str, Store], advance: Adva
 
 
 def _labels(bundle: Bundle, store: Store) -> OtherWords:
-    classes, names = bundle.configuration.classes, NAMED.get(store.manifest.corpus, {})
-    shared = [names.get(name, name) for name in store.manifest.classes]
-    numbers = np.array([*(classes.index(name) if name in classes else UNLABELLED for name in shared), UNLABELLED])
-    assert UNLABELLED == -1, "the last of `numbers` stands for lines without a label"
-    test = [
-        ReadDialogue(one.tokens, numbers[one.labels], one.speakers)
-        for one in read_dialogues(store, "test")
-        if (numbers[one.labels] != UNLABELLED).any()
-    ]
+    classes = bundle.configuration.classes
+    test = [one for one in read_dialogues(store, "test", classes=classes) if (one.labels != UNLABELLED).any()]
     result = outcome(bundle.network, DialogueSet.draw(test, None, bundle.configuration.widths, TEST_SEED), TEXT)
     found = measure(bundle.network, result.live, result)
     named = np.array(found.confusion).sum(0)
+    known = {number_of(label, classes) for label in store.manifest.classes}
+    shared = [name for number, name in enumerate(classes) if number in known]
     return OtherWords(
         utterances=found.utterances,
         weighted_f1=found.weighted_f1,
-        macro_f1=percent(np.mean([found.by_class[name].f1 for name in dict.fromkeys(shared) if name in found.by_class]) / 100),
+        macro_f1=percent(np.mean([found.by_class[name].f1 for name in shared]) / 100),
         neutral=percent(named[classes.index("neutral")] / named.sum()),
     )
 

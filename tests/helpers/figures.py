@@ -28,6 +28,7 @@ from emotrack.training.tables.records import (
     Reworded,
     Variant,
     VoiceFigures,
+    Weights,
     Words,
 )
 from emotrack.training.tables.words import FULL_STOPS, PLAIN, WRITTEN
@@ -115,7 +116,8 @@ def drawn(seed: int) -> Drawn:
         case: BesideWords(weighted_f1=66 - place + seed, macro_f1=40, calibration_error=0.05, joy=20, kept=96)
         for place, case in enumerate(CASES)
     }
-    return Drawn(utterances=400, clear=25, cases=cases)
+    weights = Weights(utterances=90, correlation=0.6 + 0.1 * seed, top=80, deviation=0.2)
+    return Drawn(utterances=400, clear=25, cases=cases, weights=weights)
 
 
 def mosi_figures() -> MosiFigures:

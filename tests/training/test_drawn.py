@@ -12,8 +12,10 @@ from emotrack.training.corpora.records import Row
 from emotrack.training.dialogues import ReadDialogue
 from emotrack.training.drawn import HAPPY, ORDINARY, Repertoire, Shown, beside_words, cases_of
 from emotrack.training.features.store import Store, open_store
+from emotrack.training.reading import read_dialogues
 from emotrack.training.tables.drawn import CASES
 from emotrack.training.tables.measuring_drawn import drawn_figures
+from emotrack.training.tables.measuring_weights import agreement, weight_figures
 from helpers.corpora import write_store_of
 from helpers.network import small_network
 from helpers.stores import WIDTH, token, write_talk
@@ -118,3 +120,13 @@ def test_cases_are_measured_as_far_as_there_is_something_to_draw(tmp_path: Path)
         told.append,
     )
     assert tuple(with_voices.cases) == CASES
+    assert found.weights is None, "no case with voices"
+    assert with_voices.weights is not None and 0 < with_voices.weights.utterances <= len(dialogues)
+    assert with_voices.weights.correlation > 0.5, "a weight is how far the odds would move"
+    assert weight_figures(bundle, read_dialogues(dialogues, "test")) is None, "words alone have no rival"
+
+
+def test_weights_agree_with_what_leaving_out_does_in_order_and_in_the_first_place() -> None:
+    same = agreement([[0.7, 0.3], [0.2, 0.8]], [[1.4, 0.6], [0.1, 0.4]])
+    assert (same.utterances, same.correlation, same.top, same.deviation) == (2, 1.0, 100.0, 0.25)
+    assert agreement([[0.7, 0.3], [0.2, 0.8]], [[0.3, 0.7], [2.0, 0.0]]).top == 0.0

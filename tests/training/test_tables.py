@@ -188,6 +188,7 @@ def test_what_is_beside_the_words(shipped: Evaluated) -> None:
     assert cells(text, "nothing")[:2] == ["68.00 ± 1.00", "68.00"]
     assert cells(text, "happy face, every line")[-2:] == ["96.0 ± 0.0", "≥ 60: met; kept ≥ 95: met"]
     assert cells(text, "a person who smiles in half of the lines, else drawn")[-1] == "≥ 62.5: met"
+    assert cells(text, "rank correlation") == ["0.800 ± 0.100", "≥ 0.6: met"]
     unmeasured = markdown(Evaluated(now=(measured(1).model_copy(update={"drawn": None}),)), ["drawn"])
     assert cells(unmeasured, "nothing")[0] == "not measured"
 

@@ -8,8 +8,9 @@ from emotrack.training.evaluation import DialogueSet, Outcome, measure, outcome
 from emotrack.training.features.store import Store
 from emotrack.training.metrics import percent
 from emotrack.training.reading import read_dialogues
-from emotrack.training.tables.drawn import CLEAR, NEGATIVE, NOTHING
+from emotrack.training.tables.drawn import BOTH_DRAWN, CLEAR, NEGATIVE, NOTHING
 from emotrack.training.tables.measuring import TEST_SEED
+from emotrack.training.tables.measuring_weights import weight_figures
 from emotrack.training.tables.records import BesideWords, Drawn
 from emotrack.training.tables.sources import Advance, check_encoders
 
@@ -26,7 +27,7 @@ def drawn_figures(
             check_encoders(bundle, store)
     classes, repertoire = bundle.configuration.classes, read_repertoire(voices, faces, ordinary)
     read, found = read_dialogues(dialogues, "test"), dict[str, BesideWords]()
-    clear = np.zeros(0, bool)
+    clear, weights = np.zeros(0, bool), None
     for name, case in cases_of(classes).items():
         changed = beside_words(read, classes, case, repertoire, TEST_SEED)
         if changed is not None:
@@ -35,8 +36,10 @@ def drawn_figures(
             if name == NOTHING:
                 clear = clear_negatives(bundle, result)
             found[name] = _figures(bundle, result, clear)
+            if name == BOTH_DRAWN:
+                weights = weight_figures(bundle, changed)
         advance(name)
-    return Drawn(utterances=len(clear), clear=int(clear.sum()), cases=found)
+    return Drawn(utterances=len(clear), clear=int(clear.sum()), cases=found, weights=weights)
 
 
 def probabilities_of(bundle: Bundle, result: Outcome) -> np.ndarray:

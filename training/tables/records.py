@@ -111,6 +111,18 @@ class BesideWords(Record):
     """Share of the clear negative lines that are still named rightly; see `drawing_beside.clear_negatives`."""
 
 
+class Weights(Record):
+    """Published weights beside what leaving each stream out does to the odds of the label."""
+
+    utterances: int
+    correlation: float
+    """Spearman's, of the weights with each stream's share in what was measured."""
+    top: float
+    """Percent of the utterances in which the stream of the highest weight moves the odds most."""
+    deviation: float
+    """Standard deviation of the words' weight over utterances."""
+
+
 class Drawn(Record):
     """The test dialogues by what was drawn beside their words, by the names of `drawn.cases_of`."""
 
@@ -118,6 +130,8 @@ class Drawn(Record):
     clear: int
     """Clear negative lines."""
     cases: dict[str, BesideWords]
+    weights: Weights | None = None
+    """With voice and face drawn by label."""
 
 
 class OneMode(Record):

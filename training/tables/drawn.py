@@ -49,10 +49,8 @@ def drawn_tables(evaluated: Evaluated) -> list[Table]:
 
 def weight_tables(evaluated: Evaluated) -> list[Table]:
     """Whether `weight` in the messages says what made the label, where that was measured."""
-    kept, now = (
-        [one.drawn.weights for one in group if one.drawn and one.drawn.weights] for group in (evaluated.seeds, evaluated.now)
-    )
-    if not (measured := kept or now):
+    kept, now = ([one.drawn for one in group if one.drawn is not None] for group in (evaluated.seeds, evaluated.now))
+    if not (measured := [one.weights for one in kept or now if one.weights is not None]):
         return []
     correlation = Spread(tuple(one.correlation for one in measured), 3)
     rows = (

@@ -298,6 +298,8 @@ def test_further_corpora_are_learnt_for_their_words(stores: dict[str, str], tmp_
     nothing = write_rows(tmp_path / "nothing", [("train", "a", "joyful"), ("dev", "b", "peaceful")], ("joyful", "peaceful"))
     with pytest.raises(UserError, match=r"nothing has nothing in its split dev that is named as in the main one's: leave it out"):
         read_data(training({**stores, "store": str(main)}, tmp_path, further=[{"store": str(nothing)}]))
+    with pytest.raises(ValueError, match=r"set objective.smoothing to 0 beside further"):
+        training(stores, tmp_path, further=further, objective={"smoothing": 0.1})
 
 
 def write_rows(path: Path, lines: list[tuple[str, str, str]], classes: tuple[str, ...]) -> Path:

@@ -26,8 +26,10 @@ def weight_figures(bundle: Bundle, dialogues: Sequence[ReadDialogue]) -> Weights
     """Published weights of utterances with several streams, beside how far the label's odds move without each of these.
 
     What is left out is left out of the utterance before it is fused, with the dialogue before it as it was. None where no
-    utterance has several streams.
+    utterance has several streams, and for networks that do not weigh evidence: those publish the weights of their fusion.
     """
+    if not bundle.configuration.weighs_evidence:
+        return None
     context, trained = PlainContext(bundle.network), bundle.configuration.trained
 
     def said(tokens: Tokens) -> Floats:

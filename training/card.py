@@ -13,7 +13,7 @@ from emotrack.training.tables.render import Row, Table
 from emotrack.training.tables.tables import TABLES
 
 CARD = "MODEL_CARD.md"
-SHOWN = ("main", "words", "drawn", "alone", "missing", "streaming", "per-class")
+SHOWN = ("main", "words", "elsewhere", "drawn", "alone", "missing", "streaming", "per-class")
 """The tables in the card; `ablation` is about the architecture, not about these weights."""
 POOR = 40.0
 """F1 in percent below which a class is named among the known failures."""
@@ -199,8 +199,8 @@ def reproduce(kept: Metrics) -> str:
 
 REPRODUCE = """## Reproduce
 
-With the reference data in DIR (`text_dialogues.csv`, `ravdess/`, `speech_labels.csv` and its clips,
-`fer2013plus_48x48_webp.npz` and its labels, the MOSI features):
+With the reference data in DIR (`text_dialogues.csv`, `text/goemotions_ekman.csv`, `text/emobank.csv`, `ravdess/`,
+`speech_labels.csv` and its clips, `fer2013plus_48x48_webp.npz` and its labels, the MOSI features):
 
 ```
 emotrack train --config text-first    # then text, voice and face: the encoders; --set gives each its data

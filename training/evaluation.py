@@ -139,10 +139,9 @@ def score(
     streams: Collection[Stream],
     shuffled: Stream | None = None,
     absent: Absence = "joint",
-    halfway: bool = False,
 ) -> float:
     """Weighted F1 of the live labels in percent."""
-    result = outcome(network, held, streams, shuffled=shuffled, absent=absent, halfway=halfway)
+    result = outcome(network, held, streams, shuffled=shuffled, absent=absent)
     return weighted_f1(result.labels.numpy(), result.live.argmax(1).numpy())
 
 

@@ -1,6 +1,5 @@
 """Dialogues of other corpora that the network learns words from, a few in each batch of the main ones."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,8 +7,6 @@ from numpy.typing import NDArray
 
 from emotrack.model.configuration import NetworkConfiguration
 from emotrack.model.errors import UserError
-from emotrack.training.corpora.dialogue_table import Dialogue, Line
-from emotrack.training.corpora.overlap import shared_dialogues
 from emotrack.training.dialogues import ReadDialogue
 from emotrack.training.evaluation import DialogueSet
 from emotrack.training.features.store import Store, open_store
@@ -40,20 +37,21 @@ class FurtherDialogues:
 
 
 def open_further(settings: Further, number: int, main: Store, configuration: NetworkConfiguration) -> FurtherDialogues:
-    """A further corpus for such a network, without the dialogues that share sentences with dev or test of `main`.
+    """A further corpus for such a network.
 
-    Raises `UserError` where the store is missing or damaged, or has nothing to learn or to choose by.
+    Raises `UserError` where the store is missing or damaged, was not described by the text encoder of `main`, or has nothing to
+    learn or to choose by.
     """
     store, classes = open_store(settings.store), configuration.classes
+    if store.manifest.streams.get("text") != main.manifest.streams.get("text"):
+        raise UserError(
+            f"The words in {settings.store} were not described by the text encoder of {main.path}: make both with the same "
+            "`emotrack features --bundle`."
+        )
     versions = sorted({row.version for row in store.rows})
     numbers = np.array([number_of(row.label, classes) for row in store.rows])
-    told = [_told(main, rows) for split in ("dev", "test") for rows in main.dialogues(split)]
-    shared = shared_dialogues([_told(store, rows) for rows in store.dialogues("train")], told)
     train = tuple(
-        tuple(rows)
-        for version in versions
-        for rows in store.dialogues("train", version)
-        if ("train", store.rows[rows[0]].dialogue) not in shared and (numbers[rows] != UNLABELLED).any()
+        tuple(rows) for version in versions for rows in store.dialogues("train", version) if (numbers[rows] != UNLABELLED).any()
     )
     dev = [rows for rows in store.dialogues("dev") if (numbers[rows] != UNLABELLED).any()]
     if not train or not dev:
@@ -65,8 +63,3 @@ def open_further(settings: Further, number: int, main: Store, configuration: Net
     read = [read_dialogue(store, rows, classes, number) for rows in dev]
     held = DialogueSet.draw(read, None, configuration.widths, 0)
     return FurtherDialogues(store, number, classes, settings.dialogues, train, labels, held)
-
-
-def _told(store: Store, rows: Sequence[int]) -> Dialogue:
-    found = [store.rows[row] for row in rows]
-    return Dialogue(found[0].split, found[0].dialogue, tuple(Line(row.speaker, row.text, "") for row in found))

@@ -92,3 +92,11 @@ class NetworkTraining(Training):
     """Tokens after which a text is cut in training."""
     fitting_batches: int = Field(8, ge=1)
     """Batches that JE's lines are fitted on after each epoch."""
+
+    @model_validator(mode="after")
+    def _shares_are_told_apart(self) -> Self:
+        if self.further and self.objective.smoothing:
+            raise ValueError(
+                "label smoothing would teach classes that a further corpus never names: set objective.smoothing to 0 beside further"
+            )
+        return self

@@ -88,11 +88,11 @@ def of_classes(
 ) -> Iterator[tuple[int, str, NDArray[np.float32]]]:
     """Class, person and tokens of the rows of one split."""
     for index, row in enumerate(store.rows):
-        name = RENAMED.get(row.label or "", row.label)
-        if row.split == split and name in classes:
+        number = number_of(row.label, classes)
+        if row.split == split and number != UNLABELLED:
             tokens = store.tokens(index).get(stream)
             if tokens is not None:
-                yield classes.index(name), row.speaker, tokens.astype(np.float32)
+                yield number, row.speaker, tokens.astype(np.float32)
 
 
 def widths_of(store: Store, *others: Store) -> StreamWidths:

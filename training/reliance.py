@@ -10,7 +10,10 @@ from emotrack.training.evaluation import DialogueSet, score
 
 @torch.no_grad()
 def choose_reliance(network: EmotionNetwork, dev: DialogueSet) -> None:
-    """Set ρ to 0 for every set of present modes with which the live labels of `dev` are no better by JE than by fusion alone."""
+    """Set ρ to 0 for every set of present modes with which the live labels of `dev` are no better by JE than by fusion alone.
+
+    This is of JE as the paper has it; how much is made of what a speaker showed before, where JE remembers, is learnt alone.
+    """
     trained = network.configuration.trained
     for present in sorted({subset for _, subset in PAIRS}):
         streams = [stream for stream in trained if present >> MODES.index(STREAM_MODES[stream]) & 1]

@@ -95,7 +95,7 @@ def alone(seed: int) -> Alone:
 
 
 def elsewhere(seed: int) -> Elsewhere:
-    """Scripts of another series, and sentences."""
+    """Scripts of EmoryNLP, and sentences."""
     labels = {"emorynlp": OtherWords(utterances=100, weighted_f1=46 + seed, macro_f1=40, neutral=50)}
     return Elsewhere(labels=labels, affect={"valence": Affect(correlation=0.5, error=0.1 * seed, constant=0.2)})
 

@@ -268,6 +268,23 @@ def test_comments_have_any_number_of_emotions_and_chats_one_for_the_last_turn(tm
         read_emocontext(table)
 
 
+def test_scenes_that_meld_has_in_another_split_are_left_out_of_emorynlp(tmp_path: Path) -> None:
+    lines = [
+        "MELD,train,0,Ross,You ate the last of my sandwiches!,anger", "MELD,dev,0,Ross,And now we go to the moon.,joy",
+        "MELD,test,0,Ross,There is nothing left to say.,sadness", "EmoryNLP,train,1,a,Well. And now we go to the moon!,joyful",
+        "EmoryNLP,train,2,a,You ate the last of my sandwiches.,mad", "EmoryNLP,dev,3,a,There is nothing left to say,sad",
+        "EmoryNLP,dev,4,a,You ate the last of my sandwiches,mad", "EmoryNLP,test,5,a,You ate the last of my sandwiches,mad",
+        "EmoryNLP,test,6,a,Hello.,neutral",
+    ]  # fmt: skip
+    table = tmp_path / "table.csv"
+    table.write_text("\n".join(["dataset,split,dialogue,speaker,text,emotion", *lines]))
+    found = open_corpus("emorynlp", table)
+    assert [one.row.dialogue for one in found.utterances] == ["2", "6"]
+    assert [one.name for one in found.skipped] == ["4 dialogues"]
+    table.write_text("\n".join(["dataset,split,dialogue,speaker,text,emotion", *(one for one in lines if one.startswith("Em"))]))
+    assert len(open_corpus("emorynlp", table).utterances) == 6 and not open_corpus("emorynlp", table).skipped
+
+
 def test_comments_with_one_emotion_and_sentences_to_judge(tmp_path: Path) -> None:
     (tmp_path / "text").mkdir()
     (tmp_path / "text" / "goemotions_ekman.csv").write_text("split,emotions,text\ntrain,joy,a\ntest,joy|anger,b\ntest,fear,c\n")

@@ -127,6 +127,6 @@ def test_cases_are_measured_as_far_as_there_is_something_to_draw(tmp_path: Path)
 
 
 def test_weights_agree_with_what_leaving_out_does_in_order_and_in_the_first_place() -> None:
-    same = agreement([[0.7, 0.3], [0.2, 0.8]], [[1.4, 0.6], [0.1, 0.4]])
+    same = agreement([[0.7, 0.3], [0.2, 0.8]], [[1.4, 0.6], [0.1, 0.4]], [0.7, 0.2])
     assert (same.utterances, same.correlation, same.top, same.deviation) == (2, 1.0, 100.0, 0.25)
-    assert agreement([[0.7, 0.3], [0.2, 0.8]], [[0.3, 0.7], [2.0, 0.0]]).top == 0.0
+    assert agreement([[0.7, 0.3], [0.2, 0.8]], [[0.3, 0.7], [2.0, 0.0]], [0.7, 0.2]).top == 0.0

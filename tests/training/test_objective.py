@@ -118,7 +118,7 @@ def test_evidence_is_what_is_known_beyond_the_shares_of_the_classes() -> None:
 
 @pytest.mark.parametrize("labelling", ["vector", "evidence"])
 def test_what_a_corpus_names_more_often_is_not_what_its_words_mean(labelling: str) -> None:
-    """A network that says nothing of the words is right about how often each corpus names what, and learns nothing of it."""
+    """Of another corpus, the logits are learnt with what it names more often added to them."""
     network = network_of(labelling=labelling)
     batch = dialogues([0] * 9 + [1], (10,), network)
     other = replace(batch, corpora=torch.ones_like(batch.corpora))
@@ -126,8 +126,6 @@ def test_what_a_corpus_names_more_often_is_not_what_its_words_mean(labelling: st
     def live(one: DialogueBatch) -> Tensor:
         return terms_of(network, one, Objective(live=1.0, revised=0, focal=0, nce=0, joint=0, evidence=0))["live"]
 
-    same = terms_of(network, other, Objective(), None)
-    assert any(same[name].item() != term.item() for name, term in terms_of(network, batch, Objective(), None).items())
     with torch.no_grad():
         logits = in_context(network, network.fuse(batch.utterances), batch, 1)[0]
         told = (logits.words if labelling == "evidence" else logits.live)[0]

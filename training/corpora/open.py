@@ -12,6 +12,7 @@ from emotrack.training.corpora.ferplus import read_ferplus
 from emotrack.training.corpora.iemocap import read_iemocap
 from emotrack.training.corpora.meld import read_meld
 from emotrack.training.corpora.mosi import read_mosi
+from emotrack.training.corpora.overlap import read_emorynlp
 from emotrack.training.corpora.ravdess import read_acted_speech
 from emotrack.training.corpora.records import Corpus
 from emotrack.training.corpora.short_texts import comments, sentences
@@ -27,8 +28,12 @@ def open_corpus(name: str, root: Path) -> Corpus:
     return CORPORA[name](root)
 
 
+def _table_of(root: Path) -> Path:
+    return root / TABLE if root.is_dir() else root
+
+
 def _read_words_only(corpus: str, root: Path) -> Corpus:
-    return read_table(root / TABLE if root.is_dir() else root, corpus)
+    return read_table(_table_of(root), corpus)
 
 
 def _read_any_meld(root: Path) -> Corpus:
@@ -38,7 +43,7 @@ def _read_any_meld(root: Path) -> Corpus:
 
 CORPORA: dict[str, Callable[[Path], Corpus]] = {
     "meld": _read_any_meld,
-    "emorynlp": partial(_read_words_only, "emorynlp"),
+    "emorynlp": lambda root: read_emorynlp(_table_of(root)),
     "dailydialog": partial(_read_words_only, "dailydialog"),
     "goemotions": comments,
     "emobank": sentences,

@@ -49,8 +49,9 @@ def drawn_tables(evaluated: Evaluated) -> list[Table]:
 
 def weight_tables(evaluated: Evaluated) -> list[Table]:
     """Whether `weight` in the messages says what made the label, where that was measured."""
-    kept, now = ([one.drawn for one in group if one.drawn is not None] for group in (evaluated.seeds, evaluated.now))
-    if not (measured := [one.weights for one in kept or now if one.weights is not None]):
+    groups = ([one.drawn for one in group if one.drawn is not None] for group in (evaluated.now, evaluated.seeds))
+    now, kept = ([one.weights for one in group if one.weights is not None] for group in groups)
+    if not (measured := now or kept):
         return []
     correlation = Spread(tuple(one.correlation for one in measured), 3)
     rows = (

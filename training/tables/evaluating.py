@@ -166,44 +166,51 @@ def _with_drawn(
 ) -> Measured:
     """The same with the figures of the table `drawn`."""
     voices, ordinary, faces = stores.get("ravdess"), stores.get("ordinary"), stores["ferplus"]
-    with announced(advance, len(CASES)) as step:
 
-        def measure() -> Drawn:
-            from emotrack.training.tables.measuring_drawn import drawn_figures
+    def measure(step: Advance) -> Drawn:
+        from emotrack.training.tables.measuring_drawn import drawn_figures
 
-            return drawn_figures(bundle, sources.dialogues, voices, faces, ordinary, step)
+        return drawn_figures(bundle, sources.dialogues, voices, faces, ordinary, step)
 
-        keys = [None if one is None else one.manifest.key for one in (sources.dialogues, voices, faces, ordinary)]
-        return measured.model_copy(update={"drawn": _kept_in(work, Drawn, ["drawn", bundle.identifier, keys], measure)})
+    keys = [None if one is None else one.manifest.key for one in (sources.dialogues, voices, faces, ordinary)]
+    found = _kept_counting(work, Drawn, ["drawn", bundle.identifier, keys], measure, advance, len(CASES))
+    return measured.model_copy(update={"drawn": found})
 
 
 def _with_alone(measured: Measured, bundle: Bundle, stores: Mapping[str, Store], work: Path, advance: Advance) -> Measured:
     """The same with the figures of the table `alone`."""
-    with announced(advance, len(CORPORA)) as step:
 
-        def measure() -> Alone:
-            from emotrack.training.tables.measuring_alone import alone_figures
+    def measure(step: Advance) -> Alone:
+        from emotrack.training.tables.measuring_alone import alone_figures
 
-            return alone_figures(bundle, stores, step)
+        return alone_figures(bundle, stores, step)
 
-        keys = {name: stores[name].manifest.key for name in CORPORA if name in stores}
-        return measured.model_copy(update={"alone": _kept_in(work, Alone, ["alone", bundle.identifier, keys], measure)})
+    keys = {name: stores[name].manifest.key for name in CORPORA if name in stores}
+    found = _kept_counting(work, Alone, ["alone", bundle.identifier, keys], measure, advance, len(CORPORA))
+    return measured.model_copy(update={"alone": found})
 
 
 def _with_elsewhere(measured: Measured, bundle: Bundle, stores: Mapping[str, Store], work: Path, advance: Advance) -> Measured:
     """The same with the figures of the table `elsewhere`, where the bundle reads words."""
     if "text" not in bundle.configuration.trained:
         return measured
-    with announced(advance, len(WORDS)) as step:
 
-        def measure() -> Elsewhere:
-            from emotrack.training.tables.measuring_elsewhere import elsewhere_figures
+    def measure(step: Advance) -> Elsewhere:
+        from emotrack.training.tables.measuring_elsewhere import elsewhere_figures
 
-            return elsewhere_figures(bundle, stores, step)
+        return elsewhere_figures(bundle, stores, step)
 
-        keys = {name: stores[name].manifest.key for name in WORDS if name in stores}
-        found = _kept_in(work, Elsewhere, ["elsewhere", bundle.identifier, keys], measure)
-        return measured.model_copy(update={"elsewhere": found})
+    keys = {name: stores[name].manifest.key for name in WORDS if name in stores}
+    found = _kept_counting(work, Elsewhere, ["elsewhere", bundle.identifier, keys], measure, advance, len(WORDS))
+    return measured.model_copy(update={"elsewhere": found})
+
+
+def _kept_counting(
+    work: Path, kind: type[R], decided_by: object, measure: Callable[[Advance], R], advance: Advance, count: int
+) -> R:
+    """`_kept_in` of what tells `count` times how it stands."""
+    with announced(advance, count) as step:
+        return _kept_in(work, kind, decided_by, lambda: measure(step))
 
 
 def _kept_in(work: Path, kind: type[R], decided_by: object, measure: Callable[[], R]) -> R:

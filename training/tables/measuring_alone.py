@@ -26,6 +26,10 @@ from emotrack.training.tables.sources import Advance, check_encoders
 PARTS: dict[Stream, PartName] = {"audio": "voice", "face": "face"}
 
 
+LEAST_CLIPS = 20
+"""Of one person, for a share of them to mean anything."""
+
+
 def alone_figures(bundle: Bundle, stores: Mapping[str, Store], advance: Advance) -> Alone:
     """Live labels of the test clips and pictures of those corpora that there is a store of, each as a dialogue of its own.
 
@@ -53,12 +57,13 @@ def _one_mode(bundle: Bundle, store: Store, stream: Stream) -> OneMode:
     result = outcome(bundle.network, DialogueSet.draw(dialogues, None, bundle.configuration.widths, TEST_SEED), (stream,))
     right = result.live.argmax(1).numpy() == labels
     people = np.array([person for _, person, _ in read])
+    known = [] if stream == "face" else np.unique(people).tolist()  # nobody says whose the pictures are
     return OneMode(
         clips=len(labels),
         own=dict(recall_by_class(labels, own, classes)),
         whole=dict(recall_by_class(labels, result.live.argmax(1).numpy(), classes)),
         calibration_error=measure(bundle.network, result.live, result).calibration_error,
-        people={one: percent(right[people == one].mean()) for one in np.unique(people).tolist() if one},
+        people={one: percent(right[people == one].mean()) for one in known if (people == one).sum() >= LEAST_CLIPS},
     )
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from emotrack.model.affect import valence_and_arousal
+from emotrack.model.affect import COORDINATES, valence_and_arousal
 from emotrack.model.bundle import Bundle
 from emotrack.model.configuration import Stream
 from emotrack.training.dialogues import ReadDialogue
@@ -19,6 +19,7 @@ from emotrack.training.tables.measuring import TEST_SEED
 from emotrack.training.tables.records import Affect, Elsewhere, OtherWords
 from emotrack.training.tables.sources import Advance, check_encoders
 
+NEUTRAL = "neutral"
 TEXT: tuple[Stream, ...] = ("text",)
 
 
@@ -33,7 +34,7 @@ def elsewhere_figures(bundle: Bundle, stores: Mapping[str, Store], advance: Adva
             check_encoders(bundle, stores[name])
             if name == AFFECT:
                 affect = _affect(bundle, stores[name])
-            else:
+            elif any(number_of(label, bundle.configuration.classes) >= 0 for label in stores[name].manifest.classes):
                 labels[name] = _labels(bundle, stores[name])
         advance(f"{name}, words")
     return Elsewhere(labels=labels, affect=affect)
@@ -51,11 +52,13 @@ def _labels(bundle: Bundle, store: Store) -> OtherWords:
         utterances=found.utterances,
         weighted_f1=found.weighted_f1,
         macro_f1=percent(np.mean([found.by_class[name].f1 for name in shared]) / 100),
-        neutral=percent(named[classes.index("neutral")] / named.sum()),
+        neutral=percent(named[classes.index(NEUTRAL)] / named.sum()) if NEUTRAL in classes else 0.0,
     )
 
 
 def _affect(bundle: Bundle, store: Store) -> dict[str, Affect]:
+    if not set(bundle.configuration.classes) <= COORDINATES.keys():
+        return {}
     test = [
         ReadDialogue(one.tokens, np.array([number]), one.speakers)  # no label, but which sentence it is
         for number, one in enumerate(read_dialogues(store, "test"))

@@ -26,15 +26,17 @@ def weight_figures(bundle: Bundle, dialogues: Sequence[ReadDialogue]) -> Weights
     """Published weights of utterances with several streams, beside how far the label's odds move without each of these.
 
     What is left out is left out of the utterance before it is fused, with the dialogue before it as it was. None where no
-    utterance has several streams.
+    utterance has several streams, and for networks that do not weigh evidence: those publish the weights of their fusion.
     """
+    if not bundle.configuration.weighs_evidence:
+        return None
     context, trained = PlainContext(bundle.network), bundle.configuration.trained
 
     def said(tokens: Tokens) -> Floats:
         row: Floats = bundle.network.fuse(collate([dict(tokens)], bundle.configuration.widths)).said[0].cpu().numpy()
         return row
 
-    published, measured = list[list[float]](), list[list[float]]()
+    published, measured, words = list[list[float]](), list[list[float]](), list[float]()
     for dialogue in dialogues[:DIALOGUES]:
         live = Dialogue(context)
         for number, (tokens, speaker) in enumerate(zip(dialogue.tokens, dialogue.speakers.tolist(), strict=True)):
@@ -49,17 +51,17 @@ def weight_figures(bundle: Bundle, dialogues: Sequence[ReadDialogue]) -> Weights
             weights = stream_weights(label.influences.tolist(), present)
             published.append([weights[one] for one in present])
             measured.append([float(influences(whole, one[None])[0]) for one in lost])
-    return agreement(published, measured) if published else None
+            words.append(weights["text"])
+    return agreement(published, measured, words) if published else None
 
 
-def agreement(published: Sequence[Sequence[float]], measured: Sequence[Sequence[float]]) -> Weights:
-    """Of weights, an utterance each, with what was measured of the same streams."""
+def agreement(published: Sequence[Sequence[float]], measured: Sequence[Sequence[float]], words: Sequence[float]) -> Weights:
+    """Of weights, an utterance each, with what was measured of the same streams; `words`: their weight in each."""
     shares = [[one / max(sum(row), 1e-9) for one in row] for row in measured]
     agrees = [int(np.argmax(weights)) == int(np.argmax(moved)) for weights, moved in zip(published, measured, strict=True)]
-    first = [weights[0] for weights in published]
     return Weights(
         utterances=len(published),
         correlation=round(float(spearmanr(np.concatenate(published), np.concatenate(shares)).statistic), 3),
         top=percent(float(np.mean(agrees))),
-        deviation=round(float(np.std(first)), 3),
+        deviation=round(float(np.std(words)), 3),
     )

@@ -20,7 +20,7 @@ ORDINARY_GOAL, ERROR_GOAL = 95.0, 0.05
 def alone_tables(evaluated: Evaluated) -> list[Table]:
     """One table for each corpus that any of the bundles was measured on."""
     kept, now = ([one.alone.corpora for one in group if one.alone is not None] for group in (evaluated.seeds, evaluated.now))
-    measured = kept or now
+    measured = now or kept
     return [_table(name, [one[name] for one in measured]) for name in CORPORA if measured and all(name in one for one in measured)]
 
 

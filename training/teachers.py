@@ -55,7 +55,7 @@ def _answers(
             for index, first, last in zip(together, ends[:-1].tolist(), ends[1:].tolist(), strict=True)
         ]
         batch = packer.batch(corpus, numbered)
-        with torch.autocast(device, torch.bfloat16):
+        with torch.autocast(device, torch.bfloat16, enabled=device != "cpu"):  # few processors have it of their own
             probabilities = network(batch).softmax(1).cpu().numpy()
         for number, answer in zip(batch.labels.tolist(), probabilities, strict=True):
             index, line = places[number]

@@ -80,9 +80,7 @@ class TextTask:
             if not found:
                 raise UserError(f"{settings.table} has no dialogues of {wanted} to use.")
         if settings.teachers:
-            self._train = {
-                name: taught(found, settings.teachers, HEADLINE, CLASSES[HEADLINE], device) for name, found in self._train.items()
-            }
+            self._train = {name: self._taught(name) for name in self._train}
         self._weights = {name: self._class_weights(name) for name in self._train}
         self.steps = sum(math.ceil(self._count(name) / self._together(name)) for name in self._train)
         self._recogniser = Recogniser(
@@ -95,9 +93,8 @@ class TextTask:
         random = np.random.default_rng((self.seed, epoch))
         batches: list[tuple[str, list[LabelledLines]]] = []
         for name, dialogues in self._train.items():
-            count = self._count(name)
-            order = np.random.default_rng((self.seed, len(dialogues))).permutation(len(dialogues))
-            chosen = np.take(order, np.arange(epoch * count, (epoch + 1) * count), mode="wrap")
+            chosen = self._chosen(name, epoch)
+            count = len(chosen)
             lengths = np.array([letters(dialogues[index]) for index in chosen])
             alike = chosen[np.argsort(lengths * random.uniform(0.8, 1.25, count), kind="stable")]
             for part in np.array_split(alike, math.ceil(count / self._together(name))):
@@ -105,6 +102,21 @@ class TextTask:
         for index in random.permutation(len(batches)):
             name, together = batches[index]
             yield self._batch(name, together, random)
+
+    def _chosen(self, name: str, epoch: int) -> np.ndarray:
+        """Which of a corpus' dialogues an epoch takes: the next ones of an order that only the seed decides."""
+        count, dialogues = self._count(name), len(self._train[name])
+        order = np.random.default_rng((self.seed, dialogues)).permutation(dialogues)
+        return np.take(order, np.arange(epoch * count, (epoch + 1) * count), mode="wrap")
+
+    def _taught(self, name: str) -> list[LabelledLines]:
+        """A corpus' dialogues, with the teachers' answers beside those that any epoch takes."""
+        dialogues, settings = list(self._train[name]), self._settings
+        taken = np.unique(np.concatenate([self._chosen(name, epoch) for epoch in range(settings.optimisation.epochs)]))
+        answered = taught([dialogues[index] for index in taken], settings.teachers, HEADLINE, CLASSES[HEADLINE], self._device)
+        for index, one in zip(taken, answered, strict=True):
+            dialogues[index] = one
+        return dialogues
 
     def _batch(self, name: str, together: list[LabelledLines], random: np.random.Generator) -> LineBatch:
         """The dialogues as written, or as a recogniser writes them with what is written beside it."""

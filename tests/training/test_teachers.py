@@ -71,6 +71,15 @@ def test_the_teachers_mean_answer_stands_beside_every_line(teachers: TextTrainin
     assert not np.allclose(alone[0][0].shares, alone[1][0].shares)
 
 
+def test_teachers_answer_only_what_an_epoch_takes(teachers: TextTraining) -> None:
+    for epochs, expected in ((1, 1), (2, 2), (5, 3)):
+        changes = {"auxiliary": {"EmoryNLP": Further(share=1 / 3)}, "optimisation": Optimisation(epochs=epochs, rate=1e-2)}
+        task = student(teachers, **changes)
+        assert sum(one.shares is not None for one in task._train["EmoryNLP"]) == expected
+        for epoch in range(epochs):
+            assert all(batch.shares is not None for batch in task.batches(epoch))
+
+
 def test_further_corpora_are_learnt_from_the_teachers_alone(teachers: TextTraining) -> None:
     task = student(teachers, dropout=0.0, forget=0.0)
     assert list(task.network.heads) == ["MELD"]

@@ -313,6 +313,21 @@ def export(
 
 
 @app.command()
+def calibrate(
+    store: Annotated[Path, typer.Argument(metavar="STORE", help="Store of labelled utterances that `emotrack features` made.")],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder of the new bundle.")],
+    bundle: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option("--bundle", metavar="DIR", help="Bundle to calibrate; the shipped one unless given."),
+    ] = None,
+) -> None:
+    """Fit how sure a bundle is of its labels to utterances of your own; the labels stay as they are."""
+    from emotrack.commands.calibrate import calibrate_command
+
+    calibrate_command(bundle, store, out)
+
+
+@app.command()
 def evaluate(
     bundles: Annotated[
         Optional[list[Path]],  # noqa: UP045

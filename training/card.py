@@ -206,7 +206,7 @@ With the reference data in DIR (`text_dialogues.csv`, `text/goemotions_ekman.csv
 emotrack train --config text-first    # then text, voice and face: the encoders; --set gives each its data
 emotrack export runs/text/seed-2 runs/voice/seed-1 runs/face/seed-1 --out runs/encoders
 emotrack features meld DIR --out stores/meld --bundle runs/encoders --disturbed 2
-emotrack features emorynlp DIR --out stores/emorynlp --bundle runs/encoders --disturbed 2
+emotrack features emorynlp DIR --out stores/emorynlp --bundle runs/encoders --disturbed 1
 emotrack features goemotions DIR --out stores/goemotions --bundle runs/encoders --disturbed 1
 emotrack features ravdess DIR/ravdess --out stores/ravdess --bundle runs/encoders --disturbed 3
 emotrack features nemo DIR --out stores/nemo --bundle runs/encoders --disturbed 1

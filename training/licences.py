@@ -40,12 +40,13 @@ def of_voices(actors: Collection[int], others: Collection[str]) -> str:
     return "; ".join([*told, *(_SPEECH[name] for name in others)])
 
 
-def of_texts(auxiliary: Collection[str], teachers: int) -> str:
-    """What a text adapter learns from beside MELD, and from how many adapters trained before."""
-    names = ["MELD", *auxiliary]
-    told = f"{', '.join(names[:-1])} and {names[-1]}" if auxiliary else names[0]
-    kept = ", but for those of EmoryNLP that MELD's dev and test know" if "EmoryNLP" in auxiliary else ""
-    return f"{told} train dialogues{kept}{f', as {teachers} adapters answer them' if teachers else ''}"
+def of_texts(further: Collection[str], teachers: int) -> str:
+    """What a text adapter learns from beside MELD, by itself or through so many adapters trained before."""
+    names = ["MELD", *further]
+    told = f"{', '.join(names[:-1])} and {names[-1]}" if further else names[0]
+    kept = ", but for those of EmoryNLP that MELD's dev and test know" if "EmoryNLP" in further else ""
+    taught = {0: "", 1: ", as another adapter answers them"}.get(teachers, f", as {teachers} adapters answer them")
+    return f"{told} train dialogues{kept}{taught}"
 
 
 CORPORA = {

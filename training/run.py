@@ -3,7 +3,7 @@
 import os
 import platform
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import torch
 
@@ -19,8 +19,9 @@ from emotrack.training.network import NetworkTask, read_data
 from emotrack.training.network_bundle import check_encoders, save_network
 from emotrack.training.network_settings import NetworkTraining
 from emotrack.training.task import EncoderTask, Task
+from emotrack.training.teachers import settings_of
 from emotrack.training.text import TextTask
-from emotrack.training.text_settings import TextTraining
+from emotrack.training.text_settings import FurtherName, TextTraining
 from emotrack.training.voice import VoiceTask, VoiceTraining
 from emotrack.training.watcher import TrainingWatcher
 
@@ -84,7 +85,8 @@ def learnt_from(settings: TextTraining | VoiceTraining | FaceTraining) -> str:
     """What an encoder is trained on, in words."""
     match settings:
         case TextTraining():
-            return of_texts(settings.auxiliary, len(settings.teachers))
+            known = set(settings.auxiliary).union(*(settings_of(teacher)["auxiliary"] for teacher in settings.teachers))
+            return of_texts([name for name in get_args(FurtherName) if name in known], len(settings.teachers))
         case VoiceTraining():
             return of_voices(settings.actors()[0], [name for name in settings.copies() if name != "ravdess"])
         case FaceTraining():

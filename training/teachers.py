@@ -1,8 +1,9 @@
 """What adapters trained before say of dialogue lines, for a new one to learn from (noisy student, Xie et al., arXiv 1911.04252)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -32,14 +33,20 @@ def taught(
     return [replace(one, shares=answer) for one, answer in zip(dialogues, answers, strict=True)]
 
 
+def settings_of(teacher: Path) -> Mapping[str, Any]:
+    """How the adapter in the folder `teacher` was trained. Raises `UserError` where that holds none."""
+    trained = load_manifest(teacher)[0].metrics.get("training", {}).get("text")
+    if trained is None:
+        raise UserError(f"{teacher} holds no trained text adapter to learn from: name the folder of a finished one.")
+    settings: Mapping[str, Any] = trained["settings"]
+    return settings
+
+
 @torch.no_grad()
 def _answers(
     dialogues: Sequence[LabelledLines], teacher: Path, corpus: str, classes: Sequence[str], device: str
 ) -> list[np.ndarray]:
-    trained = load_manifest(teacher)[0].metrics.get("training", {}).get("text")
-    if trained is None:
-        raise UserError(f"{teacher} holds no trained text adapter to learn from: name the folder of a finished one.")
-    settings = trained["settings"]
+    settings = settings_of(teacher)
     network = LineClassifier(settings["base"], settings["rank"], 0.0, {corpus: classes}).to(device).eval()
     network.load_state_dict(load_checkpoint(teacher / CHECKPOINT)[0]["kept"], strict=False)
     packer = LinePacker(network.tokenizer, Window(**settings["window"]), device)

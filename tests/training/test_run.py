@@ -14,7 +14,8 @@ import yaml
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from emotrack.commands.train import read_recipe
-from emotrack.model.bundle import load_bundle, load_manifest
+from emotrack.model.bundle import NewPart, load_bundle, load_manifest, save_bundle
+from emotrack.model.errors import UserError
 from emotrack.training.alone import alone_in
 from emotrack.training.checkpoint import load_checkpoint
 from emotrack.training.run import CHECKPOINT, TRAININGS, learnt_from
@@ -191,8 +192,14 @@ def test_a_run_is_written_by_one_process_at_a_time(recipe: dict[str, Any], run: 
 def test_what_an_encoder_learnt_from_follows_its_settings(tmp_path: Path) -> None:
     text = TextTraining(out=tmp_path, table=tmp_path)
     assert learnt_from(text) == "MELD train dialogues"
-    helped = text.model_copy(update={"auxiliary": {"DailyDialog": Further()}, "teachers": (tmp_path, tmp_path)})
-    assert learnt_from(helped) == "MELD and DailyDialog train dialogues, as 2 adapters answer them"
+    part = NewPart({"weight": torch.zeros(1)}, "free for tests", "EmoContext", {})
+    taught = {"training": {"text": {"settings": {"auxiliary": {"EmoContext": {}}}}}}
+    save_bundle(tmp_path / "teacher", {"text": part}, configuration=None, encoders={}, metrics=taught)
+    helped = text.model_copy(update={"auxiliary": {"DailyDialog": Further()}, "teachers": (tmp_path / "teacher",)})
+    assert learnt_from(helped) == "MELD, DailyDialog and EmoContext train dialogues, as another adapter answers them"
+    with pytest.raises(UserError, match="no trained text adapter"):
+        save_bundle(tmp_path / "blank", {"text": part}, configuration=None, encoders={}, metrics={})
+        learnt_from(text.model_copy(update={"teachers": (tmp_path / "blank",)}))
     assert learnt_from(text.model_copy(update={"auxiliary": {"EmoryNLP": Further()}})).endswith(
         "but for those of EmoryNLP that MELD's dev and test know"
     )

@@ -56,8 +56,9 @@ def utterance_spec(bundle: Bundle) -> Spec:
 
 
 def network_arguments(bundle: Bundle) -> dict[str, object]:
-    """What the functions that build a bundle's network take."""
-    return {"weights": bundle.parts["network"].path, "configuration": bundle.configuration.model_dump_json()}
+    """What the functions that build a bundle's network take. Temperatures divide what engines give, so none is made for others."""
+    configuration = bundle.configuration.model_dump_json(exclude={"temperatures"})
+    return {"weights": bundle.parts["network"].path, "configuration": configuration}
 
 
 @dataclass(frozen=True, slots=True)

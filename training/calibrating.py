@@ -3,7 +3,7 @@
 Nothing else of the bundle changes: the labels stay the same, only how sure they are (Guo et al., arXiv 1706.04599).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from emotrack.model.bundle import NewPart, load_bundle, load_manifest, save_bundle
-from emotrack.model.configuration import MODE_SETS, MODES, STREAM_MODES, Stream
+from emotrack.model.configuration import MODE_SETS, MODES, STREAM_MODES
 from emotrack.model.errors import UserError
 from emotrack.model.network import EmotionNetwork, mode_set
 from emotrack.training.evaluation import DialogueSet, best_temperature, outcome
@@ -30,11 +30,12 @@ FIGURES = ("seeds", "mosi", "encoders")
 @dataclass(frozen=True, slots=True)
 class Fit:
     """One set of modes: how many labelled utterances of dev have it, and its temperature and the calibration error, each before and
-    after. The error is of test where `judged` utterances of test have the set; None where none has."""
+    after; no temperature where it is kept. The error is of the `judged` utterances of test that have the set; None where none has.
+    """
 
     modes: str
     utterances: int
-    temperatures: tuple[float, float]
+    temperatures: tuple[float, float] | None
     judged: int
     errors: tuple[float, float] | None
 
@@ -54,24 +55,28 @@ def calibrate(directory: Path, store: Store, out: Path) -> tuple[str, list[Fit]]
     network, configuration = bundle.network, bundle.configuration
     dev, test = (_sets_of(network, store, split) for split in ("dev", "test"))
     temperatures, fits = list(configuration.temperatures), []
-    for number, (logits, labels) in dev.items():
+    for number in _usable(network):
+        logits, labels = dev.get(number, (torch.empty(0), torch.empty(0)))
         if len(labels) < LEAST:
+            fits.append(Fit(_name(number), len(labels), None, 0, None))
             continue
         before, after = temperatures[number], round(best_temperature(logits, labels), 4)
         judged = test.get(number)
         errors = None if judged is None else (_error(*judged, before), _error(*judged, after))
         fits.append(Fit(_name(number), len(labels), (before, after), 0 if judged is None else len(judged[1]), errors))
         temperatures[number] = after
-    if not fits:
-        most = max((len(labels) for _, labels in dev.values()), default=0)
+    if all(fit.temperatures is None for fit in fits):
+        most = max((fit.utterances for fit in fits), default=0)
         raise UserError(
-            f"{store.path} has {most} utterances of the split dev with a label that the bundle knows, and {LEAST} are needed: "
-            "label more."
+            f"{LEAST} utterances of the split dev that have the same modes and one of the labels "
+            f"{', '.join(configuration.classes)} are needed, and {store.path} has {most}: label more, by these names."
         )
     manifest, files = load_manifest(directory)
     parts = {name: NewPart(file.tensors(), file.licence, file.trained_on, file.settings) for name, file in files.items()}
     metrics: dict[str, Any] = {name: value for name, value in manifest.metrics.items() if name not in FIGURES}
     metrics["calibrated_on"] = {"corpus": store.manifest.corpus, "store": store.manifest.key, "bundle": manifest.identifier}
+    if "dev" in metrics:
+        metrics["dev"] = {**metrics["dev"], "temperatures": temperatures}
     changed = configuration.model_copy(update={"temperatures": tuple(temperatures)})
     return save_bundle(out, parts, configuration=changed, encoders=manifest.encoders, metrics=metrics), fits
 
@@ -84,22 +89,22 @@ def _sets_of(network: EmotionNetwork, store: Store, split: str) -> Mapping[int, 
         return {}
     held = DialogueSet.draw(dialogues, None, configuration.widths, 0)
     found = {}
-    for number in range(1, MODE_SETS):
-        streams = _streams(number, configuration.trained)
-        if {STREAM_MODES[stream] for stream in streams} == _modes(number):
-            result = outcome(network, held, streams)
-            whole = mode_set(result.modes) == number
-            if whole.any():
-                found[number] = result.live[whole], result.labels[whole]
+    for number in _usable(network):
+        result = outcome(network, held, [stream for stream in configuration.trained if STREAM_MODES[stream] in _modes(number)])
+        whole = mode_set(result.modes) == number
+        if whole.any():
+            found[number] = result.live[whole], result.labels[whole]
     return found
+
+
+def _usable(network: EmotionNetwork) -> list[int]:
+    """The numbers of the sets of modes that the network was trained for; not of the empty one."""
+    trained = {STREAM_MODES[stream] for stream in network.configuration.trained}
+    return [number for number in range(1, MODE_SETS) if _modes(number) <= trained]
 
 
 def _modes(number: int) -> set[str]:
     return {mode for index, mode in enumerate(MODES) if number >> index & 1}
-
-
-def _streams(number: int, trained: Sequence[Stream]) -> list[Stream]:
-    return [stream for stream in trained if STREAM_MODES[stream] in _modes(number)]
 
 
 def _name(number: int) -> str:

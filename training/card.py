@@ -8,7 +8,7 @@ from emotrack.model.manifest import PartName
 from emotrack.training.matching import MatchSettings
 from emotrack.training.metrics import Figures, mean_and_deviation
 from emotrack.training.tables.evaluated import Evaluated
-from emotrack.training.tables.records import Encoders, Metrics, OnDev, metrics_of
+from emotrack.training.tables.records import CalibratedOn, Encoders, Metrics, OnDev, metrics_of
 from emotrack.training.tables.render import Row, Table
 from emotrack.training.tables.tables import TABLES
 
@@ -32,7 +32,7 @@ def render(metrics: Mapping[str, Any], trained_on: Mapping[PartName, str]) -> st
     evaluated = Evaluated(now=(), kept=kept, mosi=kept.mosi, encoders=kept.encoders)
     sections = [introduction(kept), parts(trained_on, kept), training(kept).markdown(), splits(kept, trained_on)]
     sections += [table.markdown() for name in SHOWN for table in TABLES[name](evaluated)]
-    sections += [on_dev(kept.dev)] if kept.dev else []
+    sections += [on_dev(kept.dev, kept.calibrated_on)] if kept.dev else []
     sections += [failures(kept), *([reproduce(kept)] if kept.matching else [])]
     return "\n".join(sections)
 
@@ -117,8 +117,9 @@ def drawn(matching: MatchSettings) -> str:
   These shares are a judgement, not a measurement."""
 
 
-def on_dev(dev: OnDev) -> str:
+def on_dev(dev: OnDev, calibrated: CalibratedOn | None) -> str:
     """What was seen on dev of the streams, of JE and of calibration."""
+    fitted = "dev" if calibrated is None else f"dev of {calibrated.corpus}"
     costs = ", ".join(f"{name} {cost:+.2f}" for name, cost in dev.weighted_f1_lost_when_shuffled.items())
     shuffled = (
         f"Weighted F1 lost on dev when one stream's rows change places among the utterances: {costs}. A stream that loses nothing "
@@ -128,7 +129,7 @@ def on_dev(dev: OnDev) -> str:
     )
     return f"""## On dev
 
-Weighted F1 {dev.weighted_f1:.2f}. {shuffled}Temperatures of the labels, fitted on dev for each set of modes
+Weighted F1 {dev.weighted_f1:.2f}. {shuffled}Temperatures of the labels, fitted on {fitted} for each set of modes
 (nothing, T, A, T+A, V, T+V, A+V, T+A+V): {", ".join(f"{one:.2f}" for one in dev.temperatures)}. The joint
 embedding adds no information; its reliance on what it reconstructs, for each missing mode and subset present, is
 {", ".join(f"{one:.3f}" for one in dev.reliance)} (0: not at all).
@@ -203,8 +204,9 @@ With the reference data in DIR (`text_dialogues.csv`, `text/goemotions_ekman.csv
 `speech_labels.csv` and its clips, `fer2013plus_48x48_webp.npz` and its labels, the MOSI features):
 
 ```
-emotrack train --config text-first    # then text, voice and face: the encoders; --set gives each its data
-emotrack export runs/text/seed-2 runs/voice/seed-1 runs/face/seed-1 --out runs/encoders
+make mpnet && emotrack train --config text-first && emotrack train --config teacher    # --set gives each its data
+emotrack train --config text --set start=runs/text-first/seed-1                        # then voice and face
+emotrack export runs/text/seed-2 runs/voice/seed-3 runs/face/seed-1 --out runs/encoders
 emotrack features meld DIR --out stores/meld --bundle runs/encoders --disturbed 2
 emotrack features emorynlp DIR --out stores/emorynlp --bundle runs/encoders --disturbed 1
 emotrack features goemotions DIR --out stores/goemotions --bundle runs/encoders --disturbed 1
@@ -213,7 +215,8 @@ emotrack features nemo DIR --out stores/nemo --bundle runs/encoders --disturbed 
 emotrack features ordinary DIR --out stores/ordinary --bundle runs/encoders --disturbed 1
 emotrack features ferplus DIR --out stores/ferplus --bundle runs/encoders --disturbed 1
 emotrack train --config network
-for n in 1 2 3 4 5; do emotrack train --config voice --set out=runs/folds/$n --set fold=$n --set optimisation.keep=last; done
+for n in 1 2 3 4 5; do emotrack train --config voice --set out=runs/folds/$n --set fold=$n --set seeds=[1] \
+  --set optimisation.keep=last; done
 emotrack evaluate runs/network/seed-* --table all --data DIR --folds runs/folds --format json > figures.json
 emotrack export runs/network/seed-{seed} --out bundle --figures figures.json
 emotrack evaluate bundle --table all --data DIR

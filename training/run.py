@@ -85,7 +85,8 @@ def learnt_from(settings: TextTraining | VoiceTraining | FaceTraining) -> str:
     """What an encoder is trained on, in words."""
     match settings:
         case TextTraining():
-            known = set(settings.auxiliary).union(*(settings_of(teacher)["auxiliary"] for teacher in settings.teachers))
+            earlier = [*settings.teachers, *([] if settings.start is None else [settings.start])]
+            known = set(settings.auxiliary).union(*(settings_of(run)["auxiliary"] for run in earlier))
             return of_texts([name for name in get_args(FurtherName) if name in known], len(settings.teachers))
         case VoiceTraining():
             return of_voices(settings.actors()[0], [name for name in settings.copies() if name != "ravdess"])

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 import torch
 
+from emotrack.engines.context import reviser_spec, step_spec
+from emotrack.engines.utterance import utterance_spec
 from emotrack.model.bundle import load_bundle, load_manifest
 from emotrack.model.configuration import MELD_CLASSES, Stream
 from emotrack.model.errors import UserError
@@ -14,6 +16,8 @@ from emotrack.training.corpora.records import Row
 from emotrack.training.evaluation import DialogueSet, outcome
 from emotrack.training.features.store import open_store
 from emotrack.training.reading import read_dialogues
+from emotrack.training.tables.records import metrics_of
+from helpers import figures
 from helpers.commands import emotrack
 from helpers.corpora import write_store_of
 from helpers.network import save_small_bundle
@@ -57,7 +61,7 @@ def test_the_temperature_that_labels_were_drawn_at_is_found(bundle: Path, tmp_pa
     _, fits = calibrate(bundle, open_store(store), tmp_path / "new")
     (both,) = [fit for fit in fits if fit.modes == "text+audio"]
     assert (both.utterances, both.judged, both.errors) == (count, 0, None)
-    assert both.temperatures[1] == pytest.approx(true, rel=0.2)
+    assert both.temperatures is not None and both.temperatures[1] == pytest.approx(true, rel=0.2)
 
 
 def test_nothing_but_the_confidence_changes(bundle: Path, tmp_path: Path) -> None:
@@ -78,7 +82,10 @@ def test_nothing_but_the_confidence_changes(bundle: Path, tmp_path: Path) -> Non
 def test_modes_that_too_few_utterances_have_keep_their_temperature(bundle: Path, tmp_path: Path) -> None:
     store = store_of(tmp_path / "store", {"dev": [0, 1] * LEAST}, silent=True)
     _, fits = calibrate(bundle, open_store(store), tmp_path / "new")
-    assert [fit.modes for fit in fits] == ["text"]
+    assert [fit.modes for fit in fits if fit.temperatures is not None] == ["text"]
+    assert [(fit.modes, fit.utterances) for fit in fits if fit.temperatures is None] == [("audio", 0), ("text+audio", 0)]
+    kept, fitted = (load_bundle(one).configuration.temperatures for one in (bundle, tmp_path / "new"))
+    assert [number for number, (one, other) in enumerate(zip(kept, fitted, strict=True)) if one != other] == [1]
 
 
 def test_a_bundle_tells_what_it_was_calibrated_on_and_keeps_no_figures_of_another_confidence(bundle: Path, tmp_path: Path) -> None:
@@ -86,12 +93,20 @@ def test_a_bundle_tells_what_it_was_calibrated_on_and_keeps_no_figures_of_anothe
     calibrate(bundle, store, tmp_path / "new")
     metrics = load_manifest(tmp_path / "new")[0].metrics
     assert metrics["calibrated_on"]["store"] == store.manifest.key
+    assert metrics_of({**figures.metrics(), "calibrated_on": metrics["calibrated_on"]}, "new") is not None
     assert not metrics.keys() & {"seeds", "mosi", "encoders"}
+
+
+def test_a_calibrated_bundle_runs_with_the_engines_that_there_are(bundle: Path, tmp_path: Path) -> None:
+    calibrate(bundle, open_store(store_of(tmp_path / "store", {"dev": [0, 1] * LEAST})), tmp_path / "new")
+    before, after = load_bundle(bundle), load_bundle(tmp_path / "new")
+    for spec in (utterance_spec, step_spec, reviser_spec):
+        assert spec(before).definition.given() == spec(after).definition.given()
 
 
 def test_too_few_labels_are_refused(bundle: Path, tmp_path: Path) -> None:
     for name, labels in (("few", {"dev": [0] * (LEAST - 1)}), ("none", {"train": [0] * LEAST})):
-        with pytest.raises(UserError, match=rf"has {len(labels.get('dev', ()))} utterances of the split dev .* {LEAST} are needed"):
+        with pytest.raises(UserError, match=rf"^{LEAST} utterances .* has {len(labels.get('dev', ()))}: label more"):
             calibrate(bundle, open_store(store_of(tmp_path / name, labels)), tmp_path / "new")
     assert not (tmp_path / "new").exists()
 

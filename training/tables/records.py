@@ -288,6 +288,14 @@ class OnDev(Record):
     temperatures: tuple[float, ...]
 
 
+class CalibratedOn(Record):
+    """The store that a bundle's temperatures were fitted on afterwards, and the bundle that it was before."""
+
+    corpus: str
+    store: str
+    bundle: str
+
+
 class Metrics(Record):
     """What a bundle says of its own figures."""
 
@@ -299,6 +307,7 @@ class Metrics(Record):
     training: dict[PartName, PartTraining] = Field(default_factory=dict)
     """By part."""
     dev: OnDev | None = None
+    calibrated_on: CalibratedOn | None = None
     matching: MatchSettings | None = None
 
 

@@ -54,7 +54,7 @@ class Explanation:
             "label": self.label,
             "probability": _rounded(self.probability),
             "scores": {name: _rounded(score) for name, score in self.scores.items()},
-            "unit": "log2 odds of the label lost without it; of a region, its Shapley value",
+            "unit": "log2 odds of the label lost without it; of a region or a word, its Shapley value",
             "streams": {
                 stream: {
                     "weight": _rounded(self.weights[stream]),

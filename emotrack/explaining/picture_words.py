@@ -33,7 +33,7 @@ def draw_words(axes: Axes, explanation: Explanation, palette: Palette) -> None:
     words = _words(explanation)
     total = rows_of_words(explanation)
     axes.set(xlim=(0, LETTERS), ylim=(total, 0))
-    title(axes, "words", "left out of the text one at a time, and the text read again")
+    title(axes, "words", "left out of the text one after the other, and the text read again")
     row = 0.0
     for line in _lines(explanation):
         _chip(axes, (0, row + 0.04, 7, 0.48), signed(line.contribution), palette.ground(line.contribution), 9)

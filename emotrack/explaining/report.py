@@ -47,7 +47,7 @@ def render(explanation: Explanation) -> RenderableType:
         Text(),
         Text(
             f"What {explanation.label} loses without each part, given the same dialogue before: log₂ of its odds "
-            "(+1: the part doubles them; contributions need not add up); of a region, averaged over what else is hidden.",
+            "(+1: the part doubles them; not all add up); of a region or a word, averaged over what else of it is left out.",
             style="dim",
         ),
         Text(),

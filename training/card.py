@@ -215,7 +215,7 @@ emotrack features nemo DIR --out stores/nemo --bundle runs/encoders --disturbed 
 emotrack features ordinary DIR --out stores/ordinary --bundle runs/encoders --disturbed 1
 emotrack features ferplus DIR --out stores/ferplus --bundle runs/encoders --disturbed 1
 emotrack train --config network
-for n in 1 2 3 4 5; do emotrack train --config voice --set out=runs/folds/$n --set fold=$n --set seeds=[1] \
+for n in 1 2 3 4 5; do emotrack train --config voice --set out=runs/folds/$n --set fold=$n --set 'seeds=[1]' \
   --set optimisation.keep=last; done
 emotrack evaluate runs/network/seed-* --table all --data DIR --folds runs/folds --format json > figures.json
 emotrack export runs/network/seed-{seed} --out bundle --figures figures.json

@@ -66,6 +66,7 @@ def _train_network(settings: NetworkTraining, seed: int, folder: Path, device: s
 
 
 def _train_encoder(settings: TextTraining | VoiceTraining | FaceTraining, seed: int, folder: Path, device: str) -> None:
+    trained_on = learnt_from(settings)  # before hours are spent: it reads what earlier runs say of themselves
     task: EncoderTask
     match settings:
         case TextTraining():
@@ -76,7 +77,7 @@ def _train_encoder(settings: TextTraining | VoiceTraining | FaceTraining, seed: 
             task = FaceTask(settings, seed, device)
     with alone_in(folder), TrainingWatcher(f"{task.part}, seed {seed}", folder / "plots") as watcher:
         progress = train(task, settings.optimisation, folder / CHECKPOINT, watcher)
-        part = NewPart(task.tensors(), LICENCES[task.part], learnt_from(settings), dict(task.notes()))
+        part = NewPart(task.tensors(), LICENCES[task.part], trained_on, dict(task.notes()))
         metrics = {"training": {task.part: facts(settings, task, progress, device)}}
         save_bundle(folder, {task.part: part}, configuration=None, encoders={}, metrics=metrics)
 

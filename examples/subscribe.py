@@ -3,8 +3,6 @@
 It starts in any order with the tracker, and goes on when that is started again.
 """
 
-# ruff: noqa: T201
-
 import sys
 from datetime import datetime
 
@@ -25,9 +23,9 @@ with subscribe(sys.argv[1] if len(sys.argv) > 1 else "tcp://127.0.0.1:5556") as 
                 print(message.speaker, "is new")
             case Emotion(state="partial"):
                 pass  # about two a second while somebody speaks
-            case Emotion():
-                spoken = datetime.fromtimestamp(message.start_unix_ns / 1e9 + message.start)
-                print(f"{spoken:%H:%M:%S} {message.speaker.id}: {message.label} {message.confidence:.0%} ({message.state})")
+            case Emotion() as said:
+                when = datetime.fromtimestamp(said.start_unix_ns / 1e9 + said.start)
+                print(f"{when:%H:%M:%S} {said.speaker.id}: {said.label} {said.confidence:.0%} ({said.state})")
             case Heartbeat():
                 if message.lag > 2:
                     print(f"the tracker is {message.lag:.1f} s behind")

@@ -1,8 +1,5 @@
-"""A trained bundle on disk: one safetensors file per part, and the manifest that says how to build and trust them.
-
-Every file is checked against its SHA-256 before it is parsed; what does not fit is refused in one sentence. Nothing is
-unpickled.
-"""
+"""A trained bundle on disk: one safetensors file per part, and the manifest that says how to build and trust
+them."""
 
 import hashlib
 from collections.abc import Mapping
@@ -10,19 +7,22 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from pydantic import BaseModel, ValidationError
 from safetensors import SafetensorError
 
-from emotrack.model.configuration import NetworkConfiguration, Stream
-from emotrack.model.errors import UserError
-from emotrack.model.manifest import REMEDY, EncoderNote, Manifest, PartName, PartNote, parse_manifest
-from emotrack.model.whole_file import write_whole
+from emotrack.errors import UserError
+from emotrack.files import write_whole
+from emotrack.modalities import Modality
+from emotrack.model.configuration import NetworkConfiguration
+from emotrack.model.manifest import REMEDY, BundleManifest, EncoderNote, PartName, PartNote, parse_manifest
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from emotrack.model.network import EmotionNetwork
+
 
 MANIFEST = "bundle.json"
 
@@ -38,7 +38,7 @@ class NewPart:
 
 
 @dataclass(frozen=True)
-class Part:
+class BundlePart:
     """A part of a loaded bundle, its file checked."""
 
     name: PartName
@@ -55,18 +55,20 @@ class Part:
 
 @dataclass(frozen=True)
 class Bundle:
-    """A trained network and the parts beside it, all files checked. `identifier` names exactly these bytes."""
+    """A trained network and the parts beside it, all files checked. `identifier` names exactly these
+    bytes."""
 
     configuration: NetworkConfiguration
     identifier: str
-    encoders: dict[str, dict[Stream, EncoderNote]]
-    parts: dict[PartName, Part]
+    encoders: dict[str, dict[Modality, EncoderNote]]
+    parts: dict[PartName, BundlePart]
     metrics: dict[str, Any]
 
     @cached_property
     def network(self) -> "EmotionNetwork":
-        """The network in evaluation mode, built when it is first asked for; raises `UserError` where its weights do not fit."""
-        from emotrack.model.building import build_network  # imports torch, which live tracking does without
+        """The network in evaluation mode, built when it is first asked for; raises `UserError` where its
+        weights do not fit."""
+        from emotrack.model.network import build_network  # imports torch, which live tracking does without
 
         part = self.parts["network"]
         return build_network(self.configuration, part.tensors(), part.path)
@@ -88,23 +90,28 @@ def save_bundle(
     parts: Mapping[PartName, NewPart],
     *,
     configuration: NetworkConfiguration | None,
-    encoders: Mapping[str, Mapping[Stream, EncoderNote]],
+    encoders: Mapping[str, Mapping[Modality, EncoderNote]],
     metrics: Mapping[str, Any],
 ) -> str:
-    """Writes a bundle and gives its identifier; `configuration` is that of the part `network`, None where there is none.
+    """Writes a bundle and gives its identifier; `configuration` is that of the part `network`, None where
+    there is none.
 
-    Each file replaces its predecessor whole; the manifest comes last, so that an interrupted save is refused rather
-    than believed.
+    Each file replaces its predecessor whole; the manifest comes last, so that an interrupted save is refused
+    rather than believed.
     """
     try:
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UserError(f"The folder {directory} cannot be made ({error.strerror}): choose another.") from None
+        raise UserError(
+            f"The folder {directory} cannot be made ({error.strerror}): choose another."
+        ) from None
     import safetensors.torch
 
     notes: dict[PartName, PartNote] = {}
     for name, part in parts.items():
-        data = safetensors.torch.save({key: tensor.detach().cpu().contiguous().clone() for key, tensor in part.tensors.items()})
+        data = safetensors.torch.save(
+            {key: tensor.detach().cpu().contiguous().clone() for key, tensor in part.tensors.items()}
+        )
         write_whole(directory / f"{name}.safetensors", data)
         notes[name] = PartNote(
             sha256=hashlib.sha256(data).hexdigest(),
@@ -112,21 +119,23 @@ def save_bundle(
             trained_on=part.trained_on,
             settings=part.settings,
         )
-    manifest = Manifest.model_validate(
+    manifest = BundleManifest.model_validate(
         {"configuration": configuration, "encoders": encoders, "parts": notes, "metrics": metrics}
     ).sealed()
     write_whole(directory / MANIFEST, (manifest.model_dump_json(indent=2) + "\n").encode())
     return manifest.identifier
 
 
-def load_manifest(directory: Path) -> tuple[Manifest, dict[PartName, Part]]:
+def load_manifest(directory: Path) -> tuple[BundleManifest, dict[PartName, BundlePart]]:
     """What a bundle of any parts says of itself, and its files, checked.
 
     Raises `UserError` where a file is missing, cut or changed, or the version is another.
     """
     manifest = parse_manifest(_read(directory / MANIFEST), directory / MANIFEST)
     parts = {
-        name: Part(name, directory / f"{name}.safetensors", note.sha256, note.licence, note.trained_on, note.settings)
+        name: BundlePart(
+            name, directory / f"{name}.safetensors", note.sha256, note.licence, note.trained_on, note.settings
+        )
         for name, note in manifest.parts.items()
     }
     for part in parts.values():
@@ -143,12 +152,14 @@ def load_bundle(directory: Path | None = None) -> Bundle:
     manifest, parts = load_manifest(directory)
     if manifest.configuration is None or "network" not in parts:
         raise UserError(
-            f"The bundle in {directory} has no network: train one with `encoders: {directory}`, or fetch a whole bundle."
+            f"The bundle in {directory} has no network: train one with `encoders: {directory}`, or fetch a "
+            "whole bundle."
         )
     return Bundle(manifest.configuration, manifest.identifier, manifest.encoders, parts, manifest.metrics)
 
 
 def _tensors(path: Path, sha256: str) -> "dict[str, Tensor]":
+
     import safetensors.torch
 
     try:
@@ -169,3 +180,19 @@ def _read(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise UserError(f"The bundle's {path} cannot be read ({error.strerror}): {REMEDY}.") from None
+
+
+Settings = TypeVar("Settings", bound=BaseModel)
+
+
+def settings_of(part: BundlePart, kind: type[Settings]) -> Settings:
+    """The settings of a part, which are to be of this kind; raises `UserError` where they are not as they
+    should be."""
+    try:
+        return kind.model_validate(part.settings)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(step) for step in first["loc"])
+        raise UserError(
+            f"The settings of {part.path} are wrong at {place!r} ({first['msg']}); {REMEDY}."
+        ) from None

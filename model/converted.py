@@ -1,4 +1,5 @@
-"""Models in CTranslate2's files: Whisper's weights as faster-whisper and its packages carry them, read without that library."""
+"""Models in CTranslate2's files: Whisper's weights as faster-whisper and its packages carry them, read
+without that library."""
 
 import struct
 from pathlib import Path
@@ -6,7 +7,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from emotrack.model.errors import UserError
+from emotrack.errors import UserError
 
 _VERSION = 6
 _KINDS: dict[int, "np.dtype[Any]"] = {
@@ -22,8 +23,8 @@ _KINDS: dict[int, "np.dtype[Any]"] = {
 def read_converted(path: Path, prefix: str) -> dict[str, np.ndarray]:
     """The variables of a model.bin whose names begin with `prefix`, by the rest of their names.
 
-    Floating-point ones are float32, the others as they are; weights in eight bits are not scaled. Raises `UserError` where the
-    file cannot be read or is none of CTranslate2's.
+    Floating-point ones are float32, the others as they are; weights in eight bits are not scaled. Raises
+    `UserError` where the file cannot be read or is none of CTranslate2's.
     """
     try:
         with path.open("rb") as file:
@@ -33,16 +34,23 @@ def read_converted(path: Path, prefix: str) -> dict[str, np.ndarray]:
             _text(file)
             _number(file, "<I")
             return {
-                name.removeprefix(prefix): _values(file, *place) for name, place in _places(file).items() if name.startswith(prefix)
+                name.removeprefix(prefix): _values(file, *place)
+                for name, place in _places(file).items()
+                if name.startswith(prefix)
             }
     except OSError as error:
-        raise UserError(f"{path} cannot be read ({error.strerror}): install the package that carries it again.") from None
+        raise UserError(
+            f"{path} cannot be read ({error.strerror}): install the package that carries it again."
+        ) from None
     except (ValueError, KeyError, struct.error) as error:
-        raise UserError(f"{path} is no model of CTranslate2's version {_VERSION} ({error}): install its package again.") from None
+        raise UserError(
+            f"{path} is no model of CTranslate2's version {_VERSION} ({error}): install its package again."
+        ) from None
 
 
 def _places(file: BinaryIO) -> dict[str, tuple[list[int], np.dtype, int, int]]:
-    """Shape, kind, first byte and bytes of every variable; of those that are alike only one is in the file."""
+    """Shape, kind, first byte and bytes of every variable; of those that are alike only one is in the
+    file."""
     found: dict[str, tuple[list[int], np.dtype, int, int]] = {}
     for _ in range(_number(file, "<I")):
         name = _text(file)

@@ -7,8 +7,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from emotrack.model.configuration import NetworkConfiguration, Stream
-from emotrack.model.errors import UserError
+from emotrack.errors import UserError
+from emotrack.modalities import Modality
+from emotrack.model.configuration import NetworkConfiguration
 
 REMEDY = "fetch or train the bundle again"
 
@@ -16,7 +17,7 @@ PartName = Literal["network", "voice", "face", "text"]
 
 
 class EncoderNote(BaseModel):
-    """Which encoder a stream was trained on, and the width of its tokens."""
+    """Which encoder a modality was trained on, and the width of its tokens."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -32,18 +33,25 @@ class PartNote(BaseModel):
     sha256: str = Field(pattern="^[0-9a-f]{64}$")
     licence: str
     trained_on: str
-    settings: dict[str, Any] = Field(default_factory=dict, description="what the part's own network is built from")
+    settings: dict[str, Any] = Field(
+        default_factory=dict, description="what the part's own network is built from"
+    )
 
 
-class Manifest(BaseModel):
-    """`bundle.json`. `seal` is the SHA-256 of everything else in it, so that no byte of it can change unseen."""
+class BundleManifest(BaseModel):
+    """`bundle.json`. `seal` is the SHA-256 of everything else in it, so that no byte of it can change
+    unseen."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     format: Literal["emotrack bundle"] = "emotrack bundle"
     version: Literal[1] = 1
-    configuration: NetworkConfiguration | None = Field(default=None, description="of the part `network`, where there is one")
-    encoders: dict[str, dict[Stream, EncoderNote]] = Field(description="per profile, the encoder of each stream")
+    configuration: NetworkConfiguration | None = Field(
+        default=None, description="of the part `network`, where there is one"
+    )
+    encoders: dict[str, dict[Modality, EncoderNote]] = Field(
+        description="per profile, the encoder of each modality"
+    )
     parts: dict[PartName, PartNote]
     metrics: dict[str, Any] = Field(default_factory=dict)
     seal: str = ""
@@ -53,18 +61,21 @@ class Manifest(BaseModel):
         """A short name of exactly these bytes."""
         return self.seal[:12]
 
-    def sealed(self) -> "Manifest":
+    def sealed(self) -> "BundleManifest":
         """The manifest with its seal."""
         return self.model_copy(update={"seal": seal_of(self.model_dump(mode="json"))})
 
 
 def seal_of(content: dict[str, Any]) -> str:
-    """The SHA-256 of a manifest as it is written, without its seal; a field that a later version adds leaves it as it was."""
+    """The SHA-256 of a manifest as it is written, without its seal; a field that a later version adds leaves
+    it as it was."""
     text = json.dumps({name: value for name, value in content.items() if name != "seal"}, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def parse_manifest(text: bytes, path: Path) -> Manifest:
+def parse_manifest(text: bytes, path: Path) -> BundleManifest:
+    """The manifest in a text; raises `UserError`, which names `path`, where it is none or its seal is
+    broken."""
     try:
         content = json.loads(text)
     except ValueError:
@@ -73,10 +84,11 @@ def parse_manifest(text: bytes, path: Path) -> Manifest:
         raise UserError(f"{path} is not a bundle of emotrack: give the directory of one.")
     if content.get("version") != 1:
         raise UserError(
-            f"The bundle in {path.parent} has version {content.get('version')!r}, this emotrack reads version 1: {REMEDY}."
+            f"The bundle in {path.parent} has version {content.get('version')!r}, this emotrack reads "
+            f"version 1: {REMEDY}."
         )
     try:
-        manifest = Manifest.model_validate(content)
+        manifest = BundleManifest.model_validate(content)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])

@@ -3,20 +3,107 @@
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field, model_validator
 
-from emotrack.model.configuration import STREAMS, Stream
-from emotrack.stream.hearing.segmentation import SegmentationSettings
-from emotrack.stream.sources.settings import SourceSettings
-from emotrack.stream.speakers.settings import SpeakerSettings
-from emotrack.stream.transcription.settings import TranscriptionSettings
-from emotrack.stream.wire.addresses import DEFAULT_ENDPOINT
+from emotrack.modalities import MODALITIES, Modality
+from emotrack.section import Section
+from emotrack.stream.wire.protocol.endpoints import DEFAULT_ENDPOINT
 
 
-class Section(BaseModel):
-    """A group of settings: unknown keys are refused, values never change after reading."""
+class SourceSettings(Section):
+    """What is taken of a source, and how long is waited for one."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    max_frame_rate: float = Field(default=10.0, gt=0, le=120)
+    """Pictures a second that are converted; of the others only the compressed form is looked at."""
+    max_frame_side: int = Field(default=1280, ge=64)
+    """Pictures whose longer side has more pixels are scaled down to it."""
+    connect_timeout: float = Field(default=5.0, gt=0)
+    """Seconds until an address that does not answer counts as unreachable, and one that falls silent as
+    lost."""
+    start_seconds: float = Field(default=20.0, ge=0)
+    """Seconds for which a start waits where nothing at all is there yet: no live source, or nothing in a
+    pipe."""
+    retry_first: float = Field(default=0.5, gt=0)
+    """Seconds until a lost device or address is tried again; the wait doubles up to `retry_longest`."""
+    retry_longest: float = Field(default=15.0, gt=0)
+    """The longest wait between two tries, in seconds."""
+
+
+class SegmentationSettings(Section):
+    """How speech is cut into utterances, in seconds; rounded to whole blocks (32 ms) upwards, the maximum
+    downwards."""
+
+    start_threshold: float = Field(0.5, gt=0, lt=1)
+    """Speech begins at this probability."""
+    end_threshold: float = Field(0.35, gt=0, lt=1)
+    """Speech goes on down to this probability."""
+    minimum_speech: float = Field(0.2, gt=0)
+    """Less speech than this opens no utterance."""
+    pre_roll: float = Field(0.2, ge=0)
+    """Audio kept before the first speech."""
+    post_roll: float = Field(0.16, gt=0)
+    """Audio kept after the last speech."""
+    hangover: float = Field(0.5, gt=0)
+    """Silence that ends an utterance."""
+    maximum: float = Field(15.0, gt=0, le=90)
+    """A longer utterance is split at the weakest point of its later half."""
+    window: float = Field(4.0, gt=0)
+    """Length of an utterance of a feed without audio."""
+    absence: float = Field(1.0, gt=0)
+    """Seeing nobody for so long closes the window of a feed without audio."""
+
+    @model_validator(mode="after")
+    def _fit_together(self) -> "SegmentationSettings":
+        if self.end_threshold > self.start_threshold:
+            raise ValueError("end_threshold must not be above start_threshold")
+        if self.hangover < self.post_roll:
+            raise ValueError("hangover must be at least post_roll, which is part of it")
+        if self.maximum < 2 * (self.pre_roll + self.minimum_speech + self.hangover):
+            raise ValueError("maximum must be at least twice pre_roll + minimum_speech + hangover")
+        if self.window < 2 * self.absence:
+            raise ValueError("window must be at least twice absence")
+        return self
+
+
+class TranscriptionSettings(Section):
+    """Which recogniser turns speech into text, and how."""
+
+    recogniser: Literal["whisper", "none"] = Field("whisper")
+    """`none`: no text, as where Whisper's weights are not at hand."""
+    model: str = Field("tiny.en", min_length=1)
+    """A size (tiny.en and base travel in packages), a hub id, or a directory converted to CTranslate2."""
+    download: bool = Field(False)
+    """Fetch weights that are not on this machine from the model hub."""
+    language: str | None = Field(None)
+    """Language spoken, such as en; detected by a model of many when not set."""
+    device: Literal["auto", "cpu", "cuda"] = Field("auto")
+    """Where Whisper runs."""
+    compute_type: str = Field("auto")
+    """Auto is int8 on cpu and float16 on cuda, else float32."""
+    threads: int | None = Field(None, ge=1)
+    """Processor threads of a worker; as many as tracking leaves, at most 4, when not set."""
+    workers: int = Field(1, ge=1)
+    """Utterances transcribed at once, of all sessions with the same model."""
+
+
+class SpeakerSettings(Section):
+    """How utterances are given to speakers."""
+
+    mode: Literal["single", "feed", "voice"] = "feed"
+    """`single`: everybody is one speaker; `feed`: one speaker per feed; `voice`: told apart by voice (extra
+    `voices`)."""
+    conversations: Literal["together", "apart"] = "together"
+    """`together`: the feeds of a session are one conversation, in which each turn is heard in the light of
+    the others; `apart`: each feed is a conversation of its own, with the labels that it has alone."""
+    same_voice: float = Field(0.86, gt=0, lt=1)
+    """Cosine of two voices, both heard for long, from which on they are one speaker's."""
+    founding_speech: float = Field(2.0, gt=0)
+    """Seconds that an utterance must last for a new speaker to be told from it; a shorter one goes to the
+    nearest speaker."""
+    enough_speech: float = Field(3.0, gt=0)
+    """Seconds heard of a speaker before their voice counts as known."""
+    maximum_speakers: int = Field(8, ge=1)
+    """Further voices go to the nearest speaker."""
 
 
 class VisionSettings(Section):
@@ -34,8 +121,9 @@ class LabelSettings(Section):
     partial_interval: float = Field(0.5, ge=0.1)
     """Seconds between two partial labels of one open utterance."""
     text_deadline: float = Field(5.0, ge=0)
-    """Seconds after an endpoint for which a final label waits for its transcript; then text is masked as late, and the label is
-    revised when the words come. It waits less where it keeps another feed's label waiting."""
+    """Seconds after an endpoint for which a final label waits for its transcript; then text is masked as
+    late, and the label is revised when the words come. It waits less where it keeps another feed's label
+    waiting."""
     vision_deadline: float = Field(0.3, ge=0)
     """Seconds after an endpoint for which a final label waits for frames already taken to be looked at."""
     revision_threshold: float = Field(0.1, ge=0, le=1)
@@ -50,6 +138,7 @@ class PublishSettings(Section):
     snapshot_endpoint: str | None = None
     """Endpoint for catching up; the port after `endpoint`'s unless set."""
     encoding: Literal["json", "msgpack"] = "json"
+    """Form of the payload of every message."""
     keys: Path | None = None
     """Folder made by `emotrack keys`: turns encryption and the allow-list of clients on."""
     insecure: bool = False
@@ -68,5 +157,5 @@ class StreamSettings(Section):
     publish: PublishSettings = PublishSettings()
     speech_detector: Path | None = None
     """Silero's network as an .onnx file; the one in the package silero-vad unless set."""
-    modes: tuple[Stream, ...] = STREAMS
-    """The streams that may be used; the others are masked with the reason `user`."""
+    modalities: tuple[Modality, ...] = MODALITIES
+    """The modalities that may be used; the others are masked with the reason `user`."""

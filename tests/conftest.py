@@ -14,14 +14,15 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch is imported,
 import pytest
 
 if TYPE_CHECKING:
-    from helpers.tracking import Workbench
+    from helpers.sessions.tracking import Workbench
 
 REFERENCE_DATA = Path(__file__).parents[2] / "shared" / "data"
 
 
 @pytest.fixture(scope="session")
 def reference_data() -> Path:
-    """The reference clips and corpora that may lie beside the checkout; tests that need them skip where they do not."""
+    """The reference clips and corpora that may lie beside the checkout; tests that need them skip where they
+    do not."""
     if not REFERENCE_DATA.is_dir():
         pytest.skip("reference data is not beside the checkout")
     return REFERENCE_DATA
@@ -30,7 +31,7 @@ def reference_data() -> Path:
 @pytest.fixture(scope="session")
 def workbench() -> Iterator["Workbench"]:
     """The shipped bundle, the encoders and the recogniser, opened once for all sessions of a test process."""
-    from helpers.tracking import Workbench  # imports everything that tracks
+    from helpers.sessions.tracking import Workbench  # imports everything that tracks
 
     opened = Workbench()
     yield opened
@@ -40,28 +41,60 @@ def workbench() -> Iterator["Workbench"]:
 @pytest.fixture
 def without_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine without a GPU, also where there is one."""
-    from emotrack.engines import hardware, policy
-    from emotrack.engines.backends import cuda_graph, eager, tensorrt
+    from emotrack.engines.backends import cuda_graph, eager, machine, tensorrt
+    from emotrack.engines.running import policy
 
-    for module in (hardware, policy, cuda_graph, eager, tensorrt):
-        monkeypatch.setattr(module, "gpu_obstacle", lambda: hardware.NO_GPU)
+    for module in (machine, policy, cuda_graph, eager, tensorrt):
+        monkeypatch.setattr(module, "gpu_obstacle", lambda: machine.NO_GPU)
 
 
 @pytest.fixture
 def nothing_ships(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A machine on which every network has to be compiled, as those of other bundles have."""
-    monkeypatch.setattr("emotrack.engines.shipped.FOLDER", tmp_path / "no engines")
+    monkeypatch.setattr("emotrack.engines.cache.entry.FOLDER", tmp_path / "no engines")
 
 
 _OPENERS = (
-    *("emotrack.cli", "emotrack.tracker", "emotrack.model.bundle", "emotrack.stream.hearing.vad", "emotrack.stream.transcription"),
-    *("emotrack.engines.backends", "emotrack.engines.catalogue", "emotrack.engines.encoders", "emotrack.engines.face_detection"),
-    *("emotrack.engines.heads", "emotrack.engines.loading", "emotrack.engines.passt", "emotrack.engines.pool"),
-    *("emotrack.training", "helpers.commands", "helpers.converting", "helpers.engines", "helpers.explaining"),
+    *(
+        "emotrack.cli",
+        "emotrack.tracker",
+        "emotrack.model.bundle",
+        "emotrack.stream.hearing.vad",
+        "emotrack.stream.transcription",
+    ),
+    *(
+        "emotrack.engines.backends",
+        "emotrack.engines.catalogue",
+        "emotrack.engines.open",
+        "emotrack.engines.encoders.face.detection",
+    ),
+    *(
+        "emotrack.engines.heads",
+        "emotrack.engines.running.loading",
+        "emotrack.engines.encoders.sound.passt",
+        "emotrack.engines.running.pool",
+    ),
+    *(
+        "emotrack.training",
+        "helpers.sessions.commands",
+        "helpers.networks.converting",
+        "helpers.networks.engines",
+        "helpers.sessions.explaining",
+    ),
     *("torch.export", "subprocess"),
 )
-"""What opens, compiles or trains networks, or starts the program, which does: modules of which a test module imports something."""
-_OPENED = {"workbench", "live", "detector", "face_engines", "text_encoder", "trained_yolo", "random_yolo", "exported_yolo"}
+"""What opens, compiles or trains networks, or starts the program, which does: modules of which a test module
+imports something."""
+_OPENED = {
+    "workbench",
+    "live",
+    "detector",
+    "face_engines",
+    "text_encoder",
+    "trained_yolo",
+    "random_yolo",
+    "exported_yolo",
+}
 """Fixtures that give an open network."""
 
 
@@ -82,7 +115,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @functools.cache
 def _opens_networks(module: ModuleType) -> bool:
-    homes = {getattr(value, "__name__" if isinstance(value, ModuleType) else "__module__", "") for value in vars(module).values()}
+    homes = {
+        getattr(value, "__name__" if isinstance(value, ModuleType) else "__module__", "")
+        for value in vars(module).values()
+    }
     return any(home == opener or str(home).startswith(f"{opener}.") for home in homes for opener in _OPENERS)
 
 
@@ -95,11 +131,14 @@ _OWN_CACHE = pytest.StashKey[str]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """All processes of a run share one folder of compiled networks, which is not the user's and goes when they are done.
+    """All processes of a run share one folder of compiled networks, which is not the user's and goes when
+    they are done.
 
     One named by EMOTRACK_TEST_CACHE stays, so that the next run need not compile again.
     """
-    config.addinivalue_line("markers", "networks: opens, compiles or trains networks or starts the program; set by imports")
+    config.addinivalue_line(
+        "markers", "networks: opens, compiles or trains networks or starts the program; set by imports"
+    )
     if hasattr(config, "workerinput"):
         return
     if kept := os.environ.get("EMOTRACK_TEST_CACHE"):
@@ -114,7 +153,8 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """In CI a skip whose reason nobody has reviewed fails the run: a test that quietly stops running protects nothing."""
+    """In CI a skip whose reason nobody has reviewed fails the run: a test that quietly stops running protects
+    nothing."""
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     if reporter is None or not os.environ.get("CI"):
         return
@@ -123,5 +163,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     for report in reporter.stats.get("skipped", []):
         reason = str(report.longrepr[-1] if isinstance(report.longrepr, tuple) else report.longrepr)
         if not any(part in reason for part in reviewed):
-            reporter.write_line(f"skipped for a reason that is not in reviewed_skips.txt: {report.nodeid}: {reason}", red=True)
+            reporter.write_line(
+                f"skipped for a reason that is not in reviewed_skips.txt: {report.nodeid}: {reason}", red=True
+            )
             session.exitstatus = pytest.ExitCode.TESTS_FAILED

@@ -1,42 +1,54 @@
-"""A training run from its configuration: for each seed a folder that is a bundle of what was trained, and can be gone on with."""
+"""A training run from its configuration: for each seed a folder that is a bundle of what was trained, and can
+be gone on with."""
 
 import os
 import platform
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Generic, TypeVar, get_args
 
 import torch
 
+from emotrack.errors import UserError
+from emotrack.files import alone_in
 from emotrack.model.bundle import NewPart, load_manifest, save_bundle
-from emotrack.model.errors import UserError
-from emotrack.training import face, network, text, voice
-from emotrack.training.alone import alone_in
-from emotrack.training.checkpoint import CHECKPOINT
-from emotrack.training.face import FaceTask, FaceTraining
-from emotrack.training.licences import FACES, LICENCES, of_texts, of_voices
-from emotrack.training.loop import Progress, finished, train
-from emotrack.training.network import NetworkTask, read_data
-from emotrack.training.network_bundle import check_encoders, save_network
-from emotrack.training.network_settings import NetworkTraining
-from emotrack.training.task import EncoderTask, Task
-from emotrack.training.teachers import settings_of
-from emotrack.training.text import TextTask
-from emotrack.training.text_settings import FurtherName, TextTraining
-from emotrack.training.voice import VoiceTask, VoiceTraining
-from emotrack.training.watcher import TrainingWatcher
+from emotrack.training.bundles.export import FACES, LICENCES, of_texts, of_voices
+from emotrack.training.bundles.network import check_encoders, save_network
+from emotrack.training.loop.loop import RunProgress, TrainingWatcher, finished, train
+from emotrack.training.loop.task import CHECKPOINT, EncoderTask, Task
+from emotrack.training.tasks import face, voice
+from emotrack.training.tasks.face import FaceTask, FaceTraining
+from emotrack.training.tasks.network import task as network
+from emotrack.training.tasks.network.settings import NetworkTraining
+from emotrack.training.tasks.network.task import NetworkTask, read_data
+from emotrack.training.tasks.text import task as text
+from emotrack.training.tasks.text.settings import FurtherName, TextTraining
+from emotrack.training.tasks.text.task import TextTask
+from emotrack.training.tasks.text.teachers import settings_of
+from emotrack.training.tasks.voice import VoiceTask, VoiceTraining
 
 AnyTraining = NetworkTraining | TextTraining | VoiceTraining | FaceTraining
-TRAININGS: dict[str, type[AnyTraining]] = {
-    "network": NetworkTraining,
-    "text": TextTraining,
-    "voice": VoiceTraining,
-    "face": FaceTraining,
-}
-"""What can be trained, by its name in a configuration (`train`)."""
+EncoderTraining = TextTraining | VoiceTraining | FaceTraining
+Chosen = TypeVar("Chosen")
+
+
+@dataclass(frozen=True, slots=True)
+class Kind(Generic[Chosen]):
+    """A kind of training."""
+
+    settings: type[Chosen]
+    fingerprint: Callable[[Chosen, int], str]
+    """The `Task.fingerprint` of one seed, for which the data are hashed and not read."""
+    train: Callable[[Chosen, int, Path, str], None]
+    """Train a seed into its folder, on a torch device."""
+    learnt_from: Callable[[Chosen], str] | None = None
+    """What it is trained on, in words; the network says so of its stores."""
 
 
 def run(settings: AnyTraining) -> list[Path]:
-    """Train every seed of `settings`, going on where an earlier run was interrupted; gives the folders of the bundles.
+    """Train every seed of `settings`, going on where an earlier run was interrupted; gives the folders of the
+    bundles.
 
     Raises `UserError` where data are missing or damaged, or a folder holds another run.
     """
@@ -47,12 +59,8 @@ def run(settings: AnyTraining) -> list[Path]:
     device = settings.choose_device()
     folders = [folder_of(settings, seed) for seed in settings.seeds]
     for seed, folder in zip(settings.seeds, folders, strict=True):
-        if is_done(settings, seed):
-            continue
-        if isinstance(settings, NetworkTraining):
-            _train_network(settings, seed, folder, device)
-        else:
-            _train_encoder(settings, seed, folder, device)
+        if not is_done(settings, seed):
+            KINDS[settings.train].train(settings, seed, folder, device)
     return folders
 
 
@@ -65,38 +73,52 @@ def _train_network(settings: NetworkTraining, seed: int, folder: Path, device: s
         save_network(folder, task.network.cpu(), data, settings, facts(settings, task, progress, device))
 
 
-def _train_encoder(settings: TextTraining | VoiceTraining | FaceTraining, seed: int, folder: Path, device: str) -> None:
-    trained_on = learnt_from(settings)  # before hours are spent: it reads what earlier runs say of themselves
-    task: EncoderTask
-    match settings:
-        case TextTraining():
-            task = TextTask(settings, seed, device)
-        case VoiceTraining():
-            task = VoiceTask(settings, seed, device)
-        case FaceTraining():
-            task = FaceTask(settings, seed, device)
-    with alone_in(folder), TrainingWatcher(f"{task.part}, seed {seed}", folder / "plots") as watcher:
-        progress = train(task, settings.optimisation, folder / CHECKPOINT, watcher)
-        part = NewPart(task.tensors(), LICENCES[task.part], trained_on, dict(task.notes()))
-        metrics = {"training": {task.part: facts(settings, task, progress, device)}}
-        save_bundle(folder, {task.part: part}, configuration=None, encoders={}, metrics=metrics)
+def _encoder_trainer(make: Callable[[Any, int, str], EncoderTask]) -> Callable[[Any, int, Path, str], None]:
+    """What trains a seed of an encoder, whose task `make` makes."""
+
+    def train_encoder(settings: EncoderTraining, seed: int, folder: Path, device: str) -> None:
+        trained_on = learnt_from(
+            settings
+        )  # before hours are spent: it reads what earlier runs say of themselves
+        task = make(settings, seed, device)
+        with alone_in(folder), TrainingWatcher(f"{task.part}, seed {seed}", folder / "plots") as watcher:
+            progress = train(task, settings.optimisation, folder / CHECKPOINT, watcher)
+            part = NewPart(task.tensors(), LICENCES[task.part], trained_on, dict(task.notes()))
+            metrics = {"training": {task.part: facts(settings, task, progress, device)}}
+            save_bundle(folder, {task.part: part}, configuration=None, encoders={}, metrics=metrics)
+
+    return train_encoder
 
 
-def learnt_from(settings: TextTraining | VoiceTraining | FaceTraining) -> str:
+def _texts_of(settings: TextTraining) -> str:
+    earlier = [*settings.teachers, *([] if settings.start is None else [settings.start])]
+    known = set(settings.auxiliary).union(*(settings_of(run)["auxiliary"] for run in earlier))
+    return of_texts([name for name in get_args(FurtherName) if name in known], len(settings.teachers))
+
+
+def _voices_of(settings: VoiceTraining) -> str:
+    return of_voices(settings.actors()[0], [name for name in settings.copies() if name != "ravdess"])
+
+
+KINDS: dict[str, Kind[Any]] = {
+    "network": Kind(NetworkTraining, network.fingerprint, _train_network),
+    "text": Kind(TextTraining, text.fingerprint, _encoder_trainer(TextTask), _texts_of),
+    "voice": Kind(VoiceTraining, voice.fingerprint, _encoder_trainer(VoiceTask), _voices_of),
+    "face": Kind(FaceTraining, face.fingerprint, _encoder_trainer(FaceTask), lambda _: FACES),
+}
+"""What can be trained, by its name in a configuration (`train`)."""
+
+
+def learnt_from(settings: EncoderTraining) -> str:
     """What an encoder is trained on, in words."""
-    match settings:
-        case TextTraining():
-            earlier = [*settings.teachers, *([] if settings.start is None else [settings.start])]
-            known = set(settings.auxiliary).union(*(settings_of(run)["auxiliary"] for run in earlier))
-            return of_texts([name for name in get_args(FurtherName) if name in known], len(settings.teachers))
-        case VoiceTraining():
-            return of_voices(settings.actors()[0], [name for name in settings.copies() if name != "ravdess"])
-        case FaceTraining():
-            return FACES
+    told = KINDS[settings.train].learnt_from
+    assert told is not None
+    return told(settings)
 
 
 def is_done(settings: AnyTraining, seed: int) -> bool:
-    """Whether this very training is over and its bundle is whole: then there is nothing to read, and nothing is touched.
+    """Whether this very training is over and its bundle is whole: then there is nothing to read, and nothing
+    is touched.
 
     Raises `UserError` where data are missing or the checkpoint is damaged.
     """
@@ -118,18 +140,10 @@ def folder_of(settings: AnyTraining, seed: int) -> Path:
 
 def fingerprint(settings: AnyTraining, seed: int) -> str:
     """The `Task.fingerprint` of one seed, for which the data are hashed and not read."""
-    match settings:
-        case NetworkTraining():
-            return network.fingerprint(settings, seed)
-        case TextTraining():
-            return text.fingerprint(settings, seed)
-        case VoiceTraining():
-            return voice.fingerprint(settings, seed)
-        case FaceTraining():
-            return face.fingerprint(settings, seed)
+    return KINDS[settings.train].fingerprint(settings, seed)
 
 
-def facts(settings: AnyTraining, task: Task, progress: Progress, device: str) -> dict[str, Any]:
+def facts(settings: AnyTraining, task: Task, progress: RunProgress, device: str) -> dict[str, Any]:
     """What a bundle keeps of how a part of it was trained."""
     return {
         "settings": settings.recipe(),

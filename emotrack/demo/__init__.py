@@ -1,4 +1,8 @@
-"""The bundled demonstration clip: where it lies, and the script that renders it."""
+"""The bundled demonstration clip: where it lies, what renders it, and the README's picture of it.
+
+render   the clip, from two portraits and synthesised speech
+picture  the monitor on it, as monitor.svg
+"""
 
 from importlib.resources import as_file, files
 from pathlib import Path

@@ -1,4 +1,5 @@
-"""Draws the README's picture: the demonstration clip tracked for real, and what the monitor shows when its last line is labelled.
+"""Draws the README's picture: the demonstration clip tracked for real, and what the monitor shows when its
+last line is labelled.
 
 `python -m emotrack.demo.picture emotrack/demo/monitor.svg`, on a machine that has little else to do.
 """
@@ -11,18 +12,26 @@ from pathlib import Path
 from rich.console import Console
 
 from emotrack.demo import clip_path
-from emotrack.stream.messages import Feed, Message, Session
 from emotrack.stream.monitor.state import MonitorState, fold
 from emotrack.stream.monitor.view import render
+from emotrack.stream.wire.protocol.messages import Feed, Message, Session
 
 WIDTH, HEIGHT = 80, 19
 CHARACTER = 0.602
-"""Width of a character by its height: that of DejaVu Sans Mono, for renderers that do not stretch text to the width asked for."""
+"""Width of a character by its height: that of DejaVu Sans Mono, for renderers that do not stretch text to the
+width asked for."""
 
 
 def picture(messages: Iterable[Message]) -> str:
     """What the monitor shows of a session just before its sources end, as SVG."""
-    console = Console(record=True, width=WIDTH, height=HEIGHT, file=io.StringIO(), force_terminal=True, color_system="truecolor")
+    console = Console(
+        record=True,
+        width=WIDTH,
+        height=HEIGHT,
+        file=io.StringIO(),
+        force_terminal=True,
+        color_system="truecolor",
+    )
     state = MonitorState()
     for message in messages:
         if not (isinstance(message, Session) and message.state == "ended") and not (

@@ -1,11 +1,4 @@
-"""Renders the demonstration clip: two portraits that move their mouths to synthesised speech.
-
-Needs `flite` (Debian package of that name) and the extra `dev`; the rendered clip is part of the package, so only those who
-change it run this: `python -m emotrack.demo.render emotrack/demo/clip.mp4`. Everything in the clip is free: the portraits are
-scikit-image's `astronaut` (Eileen Collins, NASA) and matplotlib's `grace_hopper.jpg` (Grace Hopper, U.S. Navy), both works of
-the United States government in the public domain; the voices are Flite's `slt` and `rms` (Carnegie Mellon University, free for
-any use). Neither of the two women ever said these words.
-"""
+"""The demonstration clip: what happens in it, and its rendering from two portraits and synthesised speech."""
 
 import subprocess
 import sys
@@ -22,7 +15,34 @@ from PIL import Image
 from scipy.ndimage import map_coordinates
 from skimage import data, transform
 
-from emotrack.demo.script import CAMERA_COVERED, DURATION, LINES, MICROPHONE_MUTED
+
+@dataclass(frozen=True, slots=True)
+class ScriptLine:
+    """One spoken line: who says it (0 left, 1 right), when it starts, the words, and the emotion that anybody
+    hears in them."""
+
+    speaker: int
+    start: float
+    words: str
+    label: str
+
+
+LINES = (
+    ScriptLine(0, 0.6, "I am so happy to see you. This is wonderful.", "joy"),
+    ScriptLine(1, 4.9, "The meeting starts at ten in the small room.", "neutral"),
+    ScriptLine(1, 9.1, "How could you lose the keys? I am so angry with you.", "anger"),
+    ScriptLine(0, 14.1, "I am so sorry. I feel sad and alone.", "sadness"),
+    ScriptLine(1, 23.3, "The keys are on the table in the kitchen.", "neutral"),
+    ScriptLine(0, 27.3, "Really? Oh my god, I cannot believe it.", "surprise"),
+)
+CAMERA_COVERED = (8.6, 18.0)
+"""The picture is black while one speaker is angry and the other sad: their portraits are not."""
+MICROPHONE_MUTED = (18.5, 22.7)
+"""The sound is digital silence; the left mouth goes on moving."""
+MUTED_LABEL = "joy"
+"""What the left portrait shows meanwhile."""
+DURATION = 31.2
+
 
 RATE = 16_000
 FRAMES_PER_SECOND = 25
@@ -35,7 +55,8 @@ VOICES = (("slt", 185), ("rms", 150))
 
 @dataclass(frozen=True, slots=True)
 class Portrait:
-    """A square picture, float [side, side, 3] in 0 to 1, and its mouth (row, column) as fractions of the side."""
+    """A square picture, float [side, side, 3] in 0 to 1, and its mouth (row, column) as fractions of the
+    side."""
 
     picture: np.ndarray
     mouth: tuple[float, float]
@@ -48,7 +69,17 @@ def synthesise(words: str, speaker: int) -> np.ndarray:
     voice, pitch = VOICES[speaker]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "line.wav"
-        command = ["flite", "-voice", voice, "--setf", f"int_f0_target_mean={pitch}", "-t", words, "-o", str(path)]
+        command = [
+            "flite",
+            "-voice",
+            voice,
+            "--setf",
+            f"int_f0_target_mean={pitch}",
+            "-t",
+            words,
+            "-o",
+            str(path),
+        ]
         subprocess.run(command, check=True)
         with wave.open(str(path)) as file:
             assert file.getframerate() == RATE
@@ -86,9 +117,14 @@ def with_open_mouth(portrait: Portrait, opening: float) -> np.ndarray:
     """The picture with its mouth stretched downwards by `opening` (0 to 1) of a mouth's height."""
     (row, column), (half_height, half_width) = portrait.mouth, portrait.half_size
     rows, columns = np.mgrid[0:SIDE, 0:SIDE] / SIDE
-    near = np.exp(-(((columns - column) / half_width) ** 2) - (((rows - row - 0.02) / (2 * half_height)) ** 2))
+    near = np.exp(
+        -(((columns - column) / half_width) ** 2) - (((rows - row - 0.02) / (2 * half_height)) ** 2)
+    )
     source = (rows - near * opening * half_height * np.clip((rows - row) / half_height, -0.3, 1.0)) * SIDE
-    layers = [map_coordinates(portrait.picture[..., c], [source, columns * SIDE], order=1, mode="nearest") for c in range(3)]
+    layers = [
+        map_coordinates(portrait.picture[..., c], [source, columns * SIDE], order=1, mode="nearest")
+        for c in range(3)
+    ]
     return np.stack(layers, -1)
 
 
@@ -97,7 +133,9 @@ def render(target: Path) -> None:
     sound, opening = soundtrack()
     faces = portraits()
     with av.open(str(target), "w") as container:
-        video = container.add_stream("libx264", rate=FRAMES_PER_SECOND, options={"crf": "30", "preset": "slow"})
+        video = container.add_stream(
+            "libx264", rate=FRAMES_PER_SECOND, options={"crf": "30", "preset": "slow"}
+        )
         video.width, video.height, video.pix_fmt = WIDTH, HEIGHT, "yuv420p"
         audio = container.add_stream("aac", rate=RATE, layout="mono", bit_rate=48_000)
         for index in range(round(DURATION * FRAMES_PER_SECOND)):

@@ -1,32 +1,78 @@
-"""How much each part of an utterance did for its label: what the label loses when that part is left out.
+"""How much each part of an utterance did for its label: what the label loses when that part is left out."""
 
-Leaving out is what the network itself was trained to live with (model/batch.py masks by leaving out, JE covers for a missing mode),
-so every question put to it is one that could have been put live. Contributions are in log₂ of the odds of the label against all
-others, in the live head, given the same dialogue: unlike a difference of probabilities that measure does not flatten out where
-the label is nearly certain, and one more means that the part doubles the odds. Those of segments, bodies and lines need not add
-up: each is left out alone.
-
-The regions of a face nearly always say the same: eyes and mouth both smile, and hiding either changes nothing. So do words: who is
-sorry, sad and alone stays sad without any one of them. What a region or a word contributes is therefore its Shapley value: what it
-gives, averaged over the orders in which those of its kind could be left out; over all orders where they are few, else over some
-that are drawn (Castro et al. 2009, "Polynomial calculation of the Shapley value based on sampling"), each with its reverse. These
-add up to what all of the kind give.
-
-captum's FeatureAblation is the same few lines, but for tensors under feature masks; a text that is read again with a word less, and
-tokens that are left out and not zeroed, have no place in it.
-"""
-
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from itertools import pairwise, permutations
 
 import numpy as np
+import torch
 
-from emotrack.explaining.judging import Judge, forgotten, log_odds
-from emotrack.explaining.parts import Kind, Part, Subject
-from emotrack.explaining.regions import PLACES
-from emotrack.explaining.utterance import TrackedUtterance
-from emotrack.model.configuration import Stream
+from emotrack.explaining.parts import PLACES, Kind, Subject, UtterancePart
+from emotrack.explaining.utterances import TrackedUtterance
+from emotrack.modalities import MODALITIES, Modality
+from emotrack.model.batch import collate
+from emotrack.model.bundle import Bundle
+from emotrack.model.dialogue.plain_context import remembered
+from emotrack.model.dialogue.state import SpeakerMemory, influences, modality_weights
+
+BATCH = 64
+Tokens = Mapping[Modality, np.ndarray]
+
+
+class LiveHead:
+    """The network from tokens to calibrated probabilities: the same arithmetic as a live label's."""
+
+    def __init__(self, bundle: Bundle) -> None:
+        self.labels = bundle.configuration.classes
+        self.identifier = bundle.identifier
+        self._network = bundle.network.eval()
+        self._widths = bundle.configuration.widths
+
+    @torch.inference_mode()
+    def probabilities(self, cases: Sequence[Tokens], memory: SpeakerMemory) -> np.ndarray:
+        """The live label's probabilities, float64 [n, C], of `cases` said by the speaker of `memory`.
+
+        Streams that a case lacks are masked, which leaves their modes out of attention and fusion; JE covers
+        for them as it does live.
+        """
+        found = [self._step(cases[first : first + BATCH], memory) for first in range(0, len(cases), BATCH)]
+        return np.concatenate(found) if found else np.zeros((0, len(self.labels)))
+
+    @torch.inference_mode()
+    def weights(self, tokens: Tokens, memory: SpeakerMemory) -> dict[Modality, float]:
+        """What each modality did for the live label, as shares that sum to 1.
+
+        By how much its odds would change without the modality; its share in the fused vector (QAF) where
+        labels are read from that.
+        """
+        fusion = self._network.fuse(collate([tokens], self._widths))
+        if not self._network.configuration.weighs_evidence:
+            return dict(zip(MODALITIES, fusion.weights[0].tolist(), strict=True))
+        label, _ = self._network.step(fusion.said, remembered(memory, 1, fusion.said.device))
+        influence = influences(label.logits[0].numpy(), label.contributions[0].numpy())
+        return modality_weights(
+            influence.tolist(), {modality: len(found) for modality, found in tokens.items()}
+        )
+
+    def _step(self, cases: Sequence[Tokens], memory: SpeakerMemory) -> np.ndarray:
+        fusion = self._network.fuse(collate(cases, self._widths))
+        label, _ = self._network.step(fusion.said, remembered(memory, len(cases), fusion.said.device))
+        return self._network.probabilities(label.logits, fusion.modes).numpy()
+
+
+def forgotten(memory: SpeakerMemory) -> SpeakerMemory:
+    """The dialogue before its first utterance."""
+    return replace(
+        memory, **{field.name: np.zeros_like(getattr(memory, field.name)) for field in fields(memory)}
+    )
+
+
+def log_odds(probability: np.ndarray | float) -> np.ndarray:
+    """log₂(p / (1 − p)): one more means that the odds have doubled."""
+    share = np.clip(probability, 1e-12, 1 - 1e-12)
+    found: np.ndarray = np.log2(share / (1 - share))
+    return found
+
 
 SHARED: tuple[Kind, ...] = ("region", "word")
 """Kinds of parts of which several often say the same."""
@@ -50,12 +96,13 @@ class Loss:
 class Contribution(Loss):
     """What the label is without one part; the `contribution` of a `SHARED` kind is its Shapley value."""
 
-    part: Part
+    part: UtterancePart
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What the label is without the dialogue before it: its memory (the running state), the lines read along, and both."""
+    """What the label is without the dialogue before it: its memory (the running state), the lines read along,
+    and both."""
 
     memory: Loss
     lines: Loss | None
@@ -66,18 +113,18 @@ class Context:
 class Explainer:
     """Puts the questions to the network about one label of one utterance."""
 
-    def __init__(self, subject: Subject, judge: Judge) -> None:
+    def __init__(self, subject: Subject, live_head: LiveHead) -> None:
         self.subject = subject
-        self._judge = judge
+        self._live_head = live_head
         self.tokens = subject.without(())
-        self.probabilities = judge.probabilities([self.tokens], subject.memory)[0]
+        self.probabilities = live_head.probabilities([self.tokens], subject.memory)[0]
         self.label = int(self.probabilities.argmax())
         self.probability = float(self.probabilities[self.label])
 
-    def of_parts(self, parts: Sequence[Part]) -> list[Contribution]:
+    def of_parts(self, parts: Sequence[UtterancePart]) -> list[Contribution]:
         """What each of `parts` did, in their order."""
         losses = self._losses([self.subject.without((part,)) for part in parts])
-        values: dict[Part, float] = {}
+        values: dict[UtterancePart, float] = {}
         for kind in SHARED:
             if together := [part for part in parts if part.kind == kind]:
                 values |= self._shapley(together)
@@ -86,31 +133,36 @@ class Explainer:
             for part, loss in zip(parts, losses, strict=True)
         ]
 
-    def of_streams(self) -> dict[Stream, Loss]:
-        """What each stream that is present did, all of its tokens left out."""
-        others = [{name: tokens for name, tokens in self.tokens.items() if name != stream} for stream in self.tokens]
+    def of_modalities(self) -> dict[Modality, Loss]:
+        """What each modality that is present did, all of its tokens left out."""
+        others = [
+            {name: tokens for name, tokens in self.tokens.items() if name != modality}
+            for modality in self.tokens
+        ]
         return dict(zip(self.tokens, self._losses(others), strict=True))
 
     def of_context(self) -> Context:
         """What the dialogue before did."""
         alone = self.subject.without(self.subject.lines)
         blank = forgotten(self.subject.memory)
-        memory = self._judge.probabilities([self.tokens, alone], blank)[:, self.label]
+        memory = self._live_head.probabilities([self.tokens, alone], blank)[:, self.label]
         lines = self._losses([alone])[0] if self.subject.lines else None
         return Context(self._loss(memory[0]), lines, self._loss(memory[1]))
 
-    def without(self, removals: Sequence[Sequence[Part]]) -> np.ndarray:
+    def without(self, removals: Sequence[Sequence[UtterancePart]]) -> np.ndarray:
         """The label's probability without each of these sets of parts, float64 [n]."""
         cases = [self.subject.without(removed) for removed in removals]
-        return self._judge.probabilities(cases, self.subject.memory)[:, self.label]
+        return self._live_head.probabilities(cases, self.subject.memory)[:, self.label]
 
     def heat(self, subject: TrackedUtterance) -> np.ndarray:
-        """What was done by what the heat map's window hides at each of its places, float64 [PLACES, PLACES]."""
+        """What was done by what the heat map's window hides at each of its places, float64 [PLACES,
+        PLACES]."""
         losses = self._losses([subject.without_window(*place) for place in np.ndindex(PLACES, PLACES)])
         return np.array([loss.contribution for loss in losses]).reshape(PLACES, PLACES)
 
-    def _shapley(self, parts: Sequence[Part]) -> dict[Part, float]:
-        """What each of `parts` gives in log₂ of the odds, averaged over orders in which they are left out one after the other."""
+    def _shapley(self, parts: Sequence[UtterancePart]) -> dict[UtterancePart, float]:
+        """What each of `parts` gives in log₂ of the odds, averaged over orders in which they are left out one
+        after the other."""
         orders = list(permutations(range(len(parts)))) if len(parts) <= FEW else drawn_orders(len(parts))
         hidden = {frozenset(order[:count]) for order in orders for count in range(len(parts) + 1)}
         removals = [tuple(parts[index] for index in sorted(one)) for one in hidden]
@@ -121,8 +173,11 @@ class Explainer:
             lost[list(order)] += [before - after for before, after in pairwise(left)]
         return dict(zip(parts, (lost / len(orders)).tolist(), strict=True))
 
-    def _losses(self, cases: Sequence[dict[Stream, np.ndarray]]) -> list[Loss]:
-        return [self._loss(left) for left in self._judge.probabilities(cases, self.subject.memory)[:, self.label]]
+    def _losses(self, cases: Sequence[dict[Modality, np.ndarray]]) -> list[Loss]:
+        return [
+            self._loss(left)
+            for left in self._live_head.probabilities(cases, self.subject.memory)[:, self.label]
+        ]
 
     def _loss(self, left: float) -> Loss:
         return Loss(float(left), float(log_odds(self.probability) - log_odds(left)))

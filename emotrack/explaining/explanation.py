@@ -6,31 +6,30 @@ from typing import Any
 
 import numpy as np
 
-from emotrack.engines.encoders import Encoders
-from emotrack.explaining.contributions import Context, Contribution, Explainer, Loss
+from emotrack.engines.open import Encoders
+from emotrack.errors import UserError
+from emotrack.explaining.contributions import Context, Contribution, Explainer, LiveHead, Loss
 from emotrack.explaining.deletion import DRAWS, Deletion, delete
-from emotrack.explaining.judging import Judge
-from emotrack.explaining.parts import Part
-from emotrack.explaining.utterance import TrackedUtterance
-from emotrack.model.configuration import STREAMS, Stream
-from emotrack.model.errors import UserError
-from emotrack.stream.observing import Conclusion
+from emotrack.explaining.parts import UtterancePart
+from emotrack.explaining.utterances import TrackedUtterance
+from emotrack.modalities import MODALITIES, Modality
+from emotrack.stream.labels.evidence import LabelledUtterance
 
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
     """Why an utterance got its label."""
 
-    conclusion: Conclusion
+    labelled: LabelledUtterance
     bundle: str
     label: str
     probability: float
     scores: Mapping[str, float]
     """Of every label, summing to 1."""
-    streams: Mapping[Stream, Loss]
+    modalities: Mapping[Modality, Loss]
     """Of those that are present."""
-    weights: Mapping[Stream, float]
-    """The exact share of each stream in the fused vector (QAF)."""
+    weights: Mapping[Modality, float]
+    """The exact share of each modality in the fused vector (QAF)."""
     context: Context
     lines: tuple[Contribution, ...]
     """Of what was said before, oldest first."""
@@ -42,7 +41,7 @@ class Explanation:
 
     def as_json(self) -> dict[str, Any]:
         """Plain data; contributions are in log₂ of the odds of `label`."""
-        told, deletion = self.conclusion, self.deletion
+        told, deletion = self.labelled, self.deletion
         return {
             "utterance": told.utterance,
             "source": told.source,
@@ -55,13 +54,17 @@ class Explanation:
             "probability": _rounded(self.probability),
             "scores": {name: _rounded(score) for name, score in self.scores.items()},
             "unit": "log2 odds of the label lost without it; of a region or a word, its Shapley value",
-            "streams": {
-                stream: {
-                    "weight": _rounded(self.weights[stream]),
-                    "reason": told.evidence.reasons.get(stream),
-                    **(_loss(self.streams[stream]) if stream in self.streams else {"contribution": None, "without": None}),
+            "modalities": {
+                modality: {
+                    "weight": _rounded(self.weights[modality]),
+                    "reason": told.evidence.reasons.get(modality),
+                    **(
+                        _loss(self.modalities[modality])
+                        if modality in self.modalities
+                        else {"contribution": None, "without": None}
+                    ),
                 }
-                for stream in STREAMS
+                for modality in MODALITIES
             },
             "context": {
                 "both": _loss(self.context.both),
@@ -83,30 +86,35 @@ class Explanation:
         }
 
 
-def explain(conclusion: Conclusion, encoders: Encoders, judge: Judge, draws: int = DRAWS) -> Explanation:
-    """Explain one final label. Raises `UserError` where nothing of the utterance is present, or the settings do not go with it."""
-    if conclusion.bundle != judge.identifier:
+def explain(
+    labelled: LabelledUtterance, encoders: Encoders, live_head: LiveHead, draws: int = DRAWS
+) -> Explanation:
+    """Explain one final label. Raises `UserError` where nothing of the utterance is present, or the settings
+    do not go with it."""
+    if labelled.bundle != live_head.identifier:
         raise UserError(
-            f"Utterance {conclusion.utterance} was labelled by the bundle {conclusion.bundle} and these settings name "
-            f"{judge.identifier}: give --set bundle=DIRECTORY of the one it was tracked with."
+            f"Utterance {labelled.utterance} was labelled by the bundle {labelled.bundle} and these "
+            f"settings name {live_head.identifier}: give --set bundle=DIRECTORY of the one it was tracked "
+            "with."
         )
-    if not conclusion.evidence.tokens:
-        why = ", ".join(f"{stream}: {reason}" for stream, reason in conclusion.evidence.reasons.items())
+    if not labelled.evidence.tokens:
+        why = ", ".join(f"{modality}: {reason}" for modality, reason in labelled.evidence.reasons.items())
         raise UserError(
-            f"Nothing of utterance {conclusion.utterance} is present ({why}): its label follows from the dialogue before it alone."
+            f"Nothing of utterance {labelled.utterance} is present ({why}): its label follows from the "
+            "dialogue before it alone."
         )
-    subject = TrackedUtterance(conclusion, encoders)
+    subject = TrackedUtterance(labelled, encoders)
     subject.check()
-    explainer = Explainer(subject, judge)
+    explainer = Explainer(subject, live_head)
     parts = explainer.of_parts(subject.parts)
     return Explanation(
-        conclusion=conclusion,
-        bundle=judge.identifier,
-        label=judge.labels[explainer.label],
+        labelled=labelled,
+        bundle=live_head.identifier,
+        label=live_head.labels[explainer.label],
         probability=explainer.probability,
-        scores=dict(zip(judge.labels, explainer.probabilities.tolist(), strict=True)),
-        streams=explainer.of_streams(),
-        weights=judge.weights(explainer.tokens, explainer.subject.memory),
+        scores=dict(zip(live_head.labels, explainer.probabilities.tolist(), strict=True)),
+        modalities=explainer.of_modalities(),
+        weights=live_head.weights(explainer.tokens, explainer.subject.memory),
         context=explainer.of_context(),
         lines=tuple(explainer.of_parts(subject.lines)),
         parts=tuple(parts),
@@ -124,6 +132,6 @@ def _loss(loss: Loss) -> dict[str, Any]:
 
 
 def _part(found: Contribution) -> dict[str, Any]:
-    part: Part = found.part
+    part: UtterancePart = found.part
     span = {} if part.span is None else {"from": round(part.span[0], 3), "to": round(part.span[1], 3)}
     return {"kind": part.kind, "index": part.index, "name": part.name, **span, **_loss(found)}

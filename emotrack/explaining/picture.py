@@ -1,4 +1,5 @@
-"""An explanation as one picture: words on coloured ground, sound over time, a heat map over the face, bars for the streams."""
+"""An explanation as one picture: words on coloured ground, sound over time, a heat map over the face, bars
+for the modalities."""
 
 from pathlib import Path
 
@@ -6,15 +7,25 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.gridspec import GridSpec
 
+from emotrack.errors import UserError
 from emotrack.explaining.explanation import Explanation
-from emotrack.explaining.picture_panels import draw_deletion, draw_face, draw_sound, draw_streams
-from emotrack.explaining.picture_style import FAINT, INK, SCALE_NAME, Palette, bare
-from emotrack.explaining.picture_words import draw_words, rows_of_words
+from emotrack.explaining.panels import (
+    FAINT,
+    INK,
+    SCALE_NAME,
+    Palette,
+    bare,
+    draw_deletion,
+    draw_face,
+    draw_modalities,
+    draw_sound,
+    draw_words,
+    rows_of_words,
+)
 from emotrack.explaining.report import signed
-from emotrack.model.errors import UserError
-from emotrack.private import owner_only
+from emotrack.files import owner_only
+from emotrack.notify import clock
 from emotrack.stream.monitor.view import colour
-from emotrack.stream.wire.printable import clock
 
 WIDTH = 12.0
 """Inches; the height follows from how much was said."""
@@ -22,11 +33,12 @@ DOTS = 150
 _TOP, _GAP, _BOTTOM = 0.3, 0.55, 0.95
 """Inches above, between and below the panels."""
 _COLUMNS = (2.7, 0.15, 1.1, 1.3, 2.8, 0.7, 2.35)
-"""Inches of the lowest panels and of what is between them: face, its regions, streams, deletion."""
+"""Inches of the lowest panels and of what is between them: face, its regions, modalities, deletion."""
 
 
 def save_picture(explanation: Explanation, path: Path) -> None:
-    """Write the picture in the format of the suffix, for its owner's eyes only; raises `UserError` where it cannot be written."""
+    """Write the picture in the format of the suffix, for its owner's eyes only; raises `UserError` where it
+    cannot be written."""
     figure = draw(explanation)
     try:
         with open(path, "wb", opener=owner_only) as file:
@@ -50,7 +62,7 @@ def draw(explanation: Explanation) -> Figure:
     draw_sound(figure.add_subplot(grid[2]), explanation, palette)
     below = grid[3].subgridspec(1, 7, width_ratios=_COLUMNS, wspace=0)
     draw_face(bare(figure.add_subplot(below[0])), bare(figure.add_subplot(below[2])), explanation, palette)
-    draw_streams(figure.add_subplot(below[4]), explanation)
+    draw_modalities(figure.add_subplot(below[4]), explanation)
     draw_deletion(figure.add_subplot(below[6]), explanation)
     _legend(figure, explanation, palette)
     return figure
@@ -58,7 +70,7 @@ def draw(explanation: Explanation) -> Figure:
 
 def _head(axes: Axes, explanation: Explanation) -> None:
     """The label, whose it is, and the probabilities of all labels as one strip."""
-    told = explanation.conclusion
+    told = explanation.labelled
     axes.set(xlim=(0, 1), ylim=(0, 1))
     axes.scatter([0.008], [0.78], s=190, color=colour(explanation.label), clip_on=False)
     title = f"{explanation.label}  {100 * explanation.probability:.0f} %"
@@ -69,7 +81,15 @@ def _head(axes: Axes, explanation: Explanation) -> None:
     for name, share in sorted(explanation.scores.items(), key=lambda score: -score[1]):
         axes.barh(0.12, share, 0.36, left, color=colour(name), edgecolor="white", linewidth=1.5)
         if share > 0.07:
-            axes.text(left + share / 2, 0.12, f"{name} {100 * share:.0f}", fontsize=9, color=INK, ha="center", va="center")
+            axes.text(
+                left + share / 2,
+                0.12,
+                f"{name} {100 * share:.0f}",
+                fontsize=9,
+                color=INK,
+                ha="center",
+                va="center",
+            )
         left += share
 
 
@@ -77,9 +97,14 @@ def _legend(figure: Figure, explanation: Explanation, palette: Palette) -> None:
     """What the colours mean."""
     height = figure.get_figheight()
     axes = figure.add_axes((0.045, 0.3 / height, 0.18, 0.11 / height))
-    bar = figure.colorbar(palette.mappable, cax=axes, orientation="horizontal", ticks=[-palette.reach, 0, palette.reach])
+    bar = figure.colorbar(
+        palette.mappable, cax=axes, orientation="horizontal", ticks=[-palette.reach, 0, palette.reach]
+    )
     bar.outline.set_visible(False)
     axes.set_xticklabels([signed(-palette.reach, 1), "0", signed(palette.reach, 1)], fontsize=8, color=FAINT)
     axes.tick_params(length=0, pad=2)
-    note = f"{SCALE_NAME}: blue speaks for {explanation.label}, orange against; +1 doubles its odds. Contributions need not add up."
+    note = (
+        f"{SCALE_NAME}: blue speaks for {explanation.label}, orange against; +1 doubles its odds. "
+        "Contributions need not add up."
+    )
     figure.text(0.25, 0.355 / height, note, fontsize=8.5, color=FAINT, va="center")

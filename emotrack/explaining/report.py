@@ -10,9 +10,9 @@ from rich.text import Text
 from emotrack.explaining.contributions import Contribution, Loss
 from emotrack.explaining.deletion import Deletion, DeletionSummary
 from emotrack.explaining.explanation import Explanation
-from emotrack.model.configuration import STREAMS
+from emotrack.modalities import MODALITIES
+from emotrack.notify import clock, plain
 from emotrack.stream.monitor.view import bar, colour
-from emotrack.stream.wire.printable import clock, plain
 
 FOR, AGAINST = "#3f8fd2", "#e07b29"
 """Blue and orange: told apart by every kind of colour vision, and on dark and light grounds."""
@@ -30,7 +30,10 @@ def render(explanation: Explanation) -> RenderableType:
     """Everything, the strongest parts of each kind first."""
     largest = max(
         1.0,
-        *(abs(found.contribution) for found in (*explanation.streams.values(), *explanation.parts, *explanation.lines)),
+        *(
+            abs(found.contribution)
+            for found in (*explanation.modalities.values(), *explanation.parts, *explanation.lines)
+        ),
         abs(explanation.context.both.contribution),
     )
     table = Table.grid(padding=(0, 1))
@@ -38,7 +41,7 @@ def render(explanation: Explanation) -> RenderableType:
     table.add_column(width=7, justify="right")
     table.add_column(width=2 * WIDTH + 1, no_wrap=True)
     table.add_column(justify="right")
-    _streams(table, explanation, largest)
+    _modalities(table, explanation, largest)
     for kind, title in (("line", "said before"), *((kind, title) for kind, title in KINDS.items())):
         found = [part for part in (*explanation.lines, *explanation.parts) if part.part.kind == kind]
         _parts(table, title, found, largest)
@@ -46,8 +49,9 @@ def render(explanation: Explanation) -> RenderableType:
         *_heading(explanation),
         Text(),
         Text(
-            f"What {explanation.label} loses without each part, given the same dialogue before: log₂ of its odds "
-            "(+1: the part doubles them; not all add up); of a region or a word, averaged over what else of it is left out.",
+            f"What {explanation.label} loses without each part, given the same dialogue before: log₂ of "
+            "its odds (+1: the part doubles them; not all add up); of a region or a word, averaged over "
+            "what else of it is left out.",
             style="dim",
         ),
         Text(),
@@ -58,10 +62,11 @@ def render(explanation: Explanation) -> RenderableType:
 
 
 def render_row(explanation: Explanation) -> RenderableType:
-    """One utterance among many: its label, its words, and the parts that did most for the label or against it."""
+    """One utterance among many: its label, its words, and the parts that did most for the label or against
+    it."""
     strongest = sorted(explanation.parts, key=lambda found: -abs(found.contribution))[:4]
     row = Text.assemble(
-        (f"{explanation.conclusion.utterance:>4}  ", "dim"),
+        (f"{explanation.labelled.utterance:>4}  ", "dim"),
         ("● ", colour(explanation.label)),
         (f"{plain(explanation.label):<9}{100 * explanation.probability:3.0f} %  ", "bold"),
     )
@@ -76,8 +81,8 @@ def deletion_sentence(label: str, deletion: Deletion | None) -> str:
     if deletion is None:
         return f"No part by itself speaks for {label}, so there is nothing to check by deletion."
     return (
-        f"Check by deletion: without its top 1–{len(deletion.top)} parts the probability of {label} changes by "
-        f"{signed(-100 * deletion.drop, 1)} points on average, without as many random ones by "
+        f"Check by deletion: without its top 1–{len(deletion.top)} parts the probability of {label} "
+        f"changes by {signed(-100 * deletion.drop, 1)} points on average, without as many random ones by "
         f"{signed(-100 * deletion.random_drop, 1)} ({len(deletion.random)} random orders)."
     )
 
@@ -85,18 +90,22 @@ def deletion_sentence(label: str, deletion: Deletion | None) -> str:
 def summary_sentence(summary: DeletionSummary, total: int) -> str:
     """The check by deletion of many utterances, of `total` that there are."""
     low, high = (100 * end for end in summary.interval)
-    left_out = "" if total == summary.utterances else f" of {total} (the others have no part that speaks for their label)"
+    left_out = (
+        ""
+        if total == summary.utterances
+        else f" of {total} (the others have no part that speaks for their label)"
+    )
     return (
-        f"Check by deletion over {summary.utterances} utterances{left_out}: without the top parts the probability of the label "
-        f"changes by {signed(-100 * summary.drop, 1)} points on average, without as many random ones by "
-        f"{signed(-100 * summary.random_drop, 1)}; the top parts weigh {100 * summary.difference:.1f} points more "
-        f"(95 % interval {low:.1f} to {high:.1f}, bootstrap over utterances), and more than random ones in "
-        f"{100 * summary.better:.1f} % of the utterances."
+        f"Check by deletion over {summary.utterances} utterances{left_out}: without the top parts the "
+        f"probability of the label changes by {signed(-100 * summary.drop, 1)} points on average, without "
+        f"as many random ones by {signed(-100 * summary.random_drop, 1)}; the top parts weigh "
+        f"{100 * summary.difference:.1f} points more (95 % interval {low:.1f} to {high:.1f}, bootstrap "
+        f"over utterances), and more than random ones in {100 * summary.better:.1f} % of the utterances."
     )
 
 
 def _heading(explanation: Explanation) -> list[RenderableType]:
-    told, transcript = explanation.conclusion, explanation.conclusion.evidence.transcript
+    told, transcript = explanation.labelled, explanation.labelled.evidence.transcript
     others = sorted(explanation.scores.items(), key=lambda score: -score[1])[1:4]
     title = Text.assemble(
         (f"utterance {told.utterance} ", "bold"),
@@ -109,7 +118,11 @@ def _heading(explanation: Explanation) -> list[RenderableType]:
         return [title]
     words = [found for found in explanation.parts if found.part.kind == "word"]
     strongest = max((abs(found.contribution) for found in words), default=0.0)
-    said = Text(" ").join([_tinted(found, strongest) for found in words]) if words else Text(plain(transcript.text), style="dim")
+    said = (
+        Text(" ").join([_tinted(found, strongest) for found in words])
+        if words
+        else Text(plain(transcript.text), style="dim")
+    )
     return [title, Padding(Text.assemble("“", said, "”"), (1, 0, 0, 2))]
 
 
@@ -120,17 +133,19 @@ def _tinted(found: Contribution, strongest: float) -> Text:
     return Text(plain(found.part.name), style=f"bold {tint}" if weighs else "")
 
 
-def _streams(table: Table, explanation: Explanation, largest: float) -> None:
-    table.add_row(Text("streams", style="bold"), "", "", Text("fusion weight", style="dim"))
-    for stream in STREAMS:
-        weight = explanation.weights[stream]
+def _modalities(table: Table, explanation: Explanation, largest: float) -> None:
+    table.add_row(Text("modalities", style="bold"), "", "", Text("fusion weight", style="dim"))
+    for modality in MODALITIES:
+        weight = explanation.weights[modality]
         share = Text(f"{100 * weight:.0f} %")
-        if stream in explanation.streams:
-            _row(table, stream, explanation.streams[stream], largest, share)
+        if modality in explanation.modalities:
+            _row(table, modality, explanation.modalities[modality], largest, share)
         else:
-            reason = plain(explanation.conclusion.evidence.reasons.get(stream, ""))
+            reason = plain(explanation.labelled.evidence.reasons.get(modality, ""))
             state = "imputed" if weight > 0 else "masked"
-            table.add_row(Text(f"  {stream}", style="dim"), "", Text(f"{state}: {reason}", style="dim italic"), share)
+            table.add_row(
+                Text(f"  {modality}", style="dim"), "", Text(f"{state}: {reason}", style="dim italic"), share
+            )
     _row(table, "the dialogue before", explanation.context.both, largest)
     if explanation.context.lines is not None:
         _row(table, "  its memory", explanation.context.memory, largest)

@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Literal, Protocol
 
-from emotrack.engines.engine import Runner
-from emotrack.engines.spec import Precision, Spec
+from emotrack.engines.contract.engine import Runner
+from emotrack.engines.contract.spec import Precision, Spec
 
 ENGINE_FILE = "engine.bin"
 
@@ -20,7 +20,8 @@ class _Common(Protocol):
     """Those of them that are only taken where they are asked for."""
 
     def obstacle(self, spec: Spec) -> str | None:
-        """Why it cannot run this network on this machine, in plain words without a full stop; None where it can."""
+        """Why it cannot run this network on this machine, in plain words without a full stop; None where it
+        can."""
         ...
 
 

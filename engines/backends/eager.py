@@ -1,16 +1,17 @@
-"""torch itself, running the network as it is written: there is always this one, and the others are measured by it."""
+"""torch itself, running the network as it is written: there is always this one, and the others are measured
+by it."""
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from emotrack.engines.definition import OnnxFile
-from emotrack.engines.engine import NoRoom, Runner
-from emotrack.engines.hardware import gpu_obstacle
-from emotrack.engines.spec import Arrays, Precision, Sizes, Spec
+from emotrack.engines.backends.machine import gpu_obstacle
+from emotrack.engines.contract.definition import OnnxFile
+from emotrack.engines.contract.engine import NoRoom, Runner
+from emotrack.engines.contract.spec import Arrays, Precision, Sizes, Spec
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from emotrack.engines.device_worker import DeviceWorker
+    from emotrack.engines.backends.device_worker import DeviceWorker
 
 
 class Eager:
@@ -29,13 +30,15 @@ class Eager:
         self._device = device
 
     def obstacle(self, spec: Spec) -> str | None:
+        """See `Backend.obstacle`."""
         if isinstance(spec.definition, OnnxFile):
             return "the network is given as ONNX"
         return gpu_obstacle() if self.on_gpu else None
 
     def start(self, spec: Spec) -> Runner:
+        """See `DirectBackend.start`."""
         if self.on_gpu:
-            from emotrack.engines.device_worker import device_worker
+            from emotrack.engines.backends.device_worker import device_worker
 
             return OnWorker(spec, device_worker(self._device))
         import torch
@@ -57,16 +60,21 @@ class EagerRunner:
         self._network = placed(spec.definition.build(), device)
 
     def run(self, inputs: Arrays, sizes: Sizes) -> Arrays:
+        """See `Runner.run`."""
         import torch
 
         with torch.inference_mode():
             given = [torch.from_numpy(inputs[port.name]).to(self._device) for port in self._spec.inputs]
             found = self._network(*given)
-        return {port.name: tensor.cpu().numpy().copy() for port, tensor in zip(self._spec.outputs, as_tuple(found), strict=True)}
+        return {
+            port.name: tensor.cpu().numpy().copy()
+            for port, tensor in zip(self._spec.outputs, as_tuple(found), strict=True)
+        }
 
 
 class OnWorker:
-    """The same on the one thread that owns the device: nothing else may touch it while graphs are captured there."""
+    """The same on the one thread that owns the device: nothing else may touch it while graphs are captured
+    there."""
 
     memory_bytes = None
 
@@ -76,6 +84,7 @@ class OnWorker:
         worker.drop_with(self, self._held)
 
     def run(self, inputs: Arrays, sizes: Sizes) -> Arrays:
+        """See `Runner.run`."""
         return self._worker.call(lambda: self._held[0].run(inputs, sizes))
 
 
@@ -90,13 +99,14 @@ def placed(network: "nn.Module", device: str) -> "nn.Module":
 
 
 def exact_arithmetic() -> None:
-    """Keep torch from rounding fp32 to ten bits on a GPU, as it does in convolutions unless told otherwise."""
+    """Keep torch from rounding fp32 to ten bits on a GPU, as it does in convolutions unless told
+    otherwise."""
     import torch
 
     torch.backends.cudnn.allow_tf32 = False
     torch.backends.cuda.matmul.allow_tf32 = False
 
 
-def as_tuple(outputs: object) -> tuple:
+def as_tuple(outputs: object) -> tuple[Any, ...]:
     """What a network gives, as a tuple also where it gives one tensor."""
     return outputs if isinstance(outputs, tuple) else (outputs,)

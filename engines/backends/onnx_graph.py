@@ -9,10 +9,10 @@ import torch
 from onnxscript import opset20
 from torch.export import ExportedProgram
 
-from emotrack.engines.engine import EngineRefused
-from emotrack.engines.networks import recurrence
-from emotrack.engines.spec import Spec
-from emotrack.model.errors import first_line
+from emotrack.engines.contract import exporting
+from emotrack.engines.contract.engine import EngineRefused
+from emotrack.engines.contract.spec import Spec
+from emotrack.errors import first_line
 
 OPSET = 20
 op: Any = opset20
@@ -20,7 +20,8 @@ op: Any = opset20
 
 
 def to_onnx(spec: Spec, program: ExportedProgram) -> bytes:
-    """The exported graph in ONNX, with the names of the spec; raises `EngineRefused` where ONNX lacks an operation."""
+    """The exported graph in ONNX, with the names of the spec; raises `EngineRefused` where ONNX lacks an
+    operation."""
     logging.getLogger("onnxscript").setLevel(logging.ERROR)
     try:
         with warnings.catch_warnings():
@@ -38,7 +39,8 @@ def to_onnx(spec: Spec, program: ExportedProgram) -> bytes:
         # The exporter raises many kinds; each of them means that this network stays as it is.
         raise EngineRefused(f"it cannot be put in ONNX: {first_line(error)}") from error
     assert found is not None
-    return found.model_proto.SerializeToString()
+    result: bytes = found.model_proto.SerializeToString()
+    return result
 
 
 def _lstm(
@@ -48,11 +50,14 @@ def _lstm(
     input_bias: onnxscript.FLOAT,
     state_bias: onnxscript.FLOAT,
 ) -> onnxscript.FLOAT:
-    """`recurrence.lstm` in ONNX, which has the time axis first and the gates in another order (input, output, forget, content)."""
-    assert recurrence.lstm is not None
+    """`exporting.lstm` in ONNX, which has the time axis first and the gates in another order (input, output,
+    forget, content)."""
+    assert exporting.lstm is not None
     assert state_weight.shape is not None
     hidden = int(state_weight.shape[1])
-    order = op.Constant(value_ints=[*range(hidden), *range(3 * hidden, 4 * hidden), *range(hidden, 3 * hidden)])
+    order = op.Constant(
+        value_ints=[*range(hidden), *range(3 * hidden, 4 * hidden), *range(hidden, 3 * hidden)]
+    )
     first, second = op.Constant(value_ints=[0]), op.Constant(value_ints=[1])
     bias = op.Concat(op.Gather(input_bias, order), op.Gather(state_bias, order), axis=0)
     states, _, _ = op.LSTM(

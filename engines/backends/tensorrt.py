@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Literal
 
 from emotrack.engines.backends.backend import ENGINE_FILE
-from emotrack.engines.definition import OnnxFile
-from emotrack.engines.engine import EngineRefused, Runner
-from emotrack.engines.hardware import gpu_obstacle
-from emotrack.engines.spec import Precision, Spec
+from emotrack.engines.backends.machine import gpu_obstacle
+from emotrack.engines.contract.definition import OnnxFile
+from emotrack.engines.contract.engine import EngineRefused, Runner
+from emotrack.engines.contract.spec import Precision, Spec
 
 _INSTALL = "pip install 'emotrack[gpu]'"
 
@@ -31,6 +31,7 @@ class TensorRT:
         self._device = device
 
     def obstacle(self, spec: Spec) -> str | None:
+        """See `Backend.obstacle`."""
         if isinstance(spec.definition, OnnxFile):
             return "the network is given as ONNX"
         if (reason := gpu_obstacle()) is not None:
@@ -40,10 +41,14 @@ class TensorRT:
         try:
             import tensorrt  # noqa: F401
         except (ImportError, OSError) as error:
-            return f"TensorRT cannot be imported ({error}): its libraries are missing or do not go with the driver"
+            return (
+                f"TensorRT cannot be imported ({error}): its libraries are missing or do not go with the "
+                "driver"
+            )
         return None
 
     def hardware(self) -> dict[str, str]:
+        """See `CompilingBackend.hardware`."""
         import tensorrt
         import torch
 
@@ -61,10 +66,13 @@ class TensorRT:
         }
 
     def build(self, spec: Spec, precision: Precision, folder: Path) -> None:
+        """See `CompilingBackend.build`."""
         if find_spec("torch_tensorrt") is None:
-            raise EngineRefused(f"torch-tensorrt, which builds its engines, is not installed ({_INSTALL} brings it)")
+            raise EngineRefused(
+                f"torch-tensorrt, which builds its engines, is not installed ({_INSTALL} brings it)"
+            )
+        from emotrack.engines.backends.device_worker import device_worker
         from emotrack.engines.backends.tensorrt_build import programs, serialized
-        from emotrack.engines.device_worker import device_worker
 
         worker = device_worker(self._device)
         for place, (shapes, program) in enumerate(programs(spec, precision)):
@@ -72,8 +80,9 @@ class TensorRT:
             (folder / f"{place}-{ENGINE_FILE}").write_bytes(engine)
 
     def open(self, spec: Spec, folder: Path) -> Runner:
+        """See `CompilingBackend.open`."""
+        from emotrack.engines.backends.device_worker import device_worker
         from emotrack.engines.backends.tensorrt_run import TensorRTRunner
-        from emotrack.engines.device_worker import device_worker
 
         engines = [path.read_bytes() for path in sorted(folder.glob(f"*{ENGINE_FILE}"))]
         return TensorRTRunner(spec, engines, device_worker(self._device))

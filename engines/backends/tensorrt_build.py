@@ -1,8 +1,10 @@
-"""From a network to serialized TensorRT engines: exported in the wanted precision, its LSTMs unrolled, converted by torch-tensorrt.
+"""From a network to serialized TensorRT engines: exported in the wanted precision, its LSTMs unrolled,
+converted by torch-tensorrt.
 
-torch-tensorrt's own function for this goes on with operations that it cannot convert and hides why it failed, so its parts are
-called here: the decompositions, the lowering, the partitioner for what it says of the graph, the conversion. Its cache of engines
-has no part in it (it leaves weights, arguments and the GPU out of its keys and unpickles what it finds in the temporary folder).
+torch-tensorrt's own function for this goes on with operations that it cannot convert and hides why it failed,
+so its parts are called here: the decompositions, the lowering, the partitioner for what it says of the graph,
+the conversion. Its cache of engines has no part in it (it leaves weights, arguments and the GPU out of its
+keys and unpickles what it finds in the temporary folder).
 """
 
 import contextlib
@@ -21,10 +23,9 @@ from torch import Tensor, nn
 from torch.export import ExportedProgram
 
 from emotrack.engines.backends.eager import as_tuple
-from emotrack.engines.engine import EngineRefused
-from emotrack.engines.exporting import exported
-from emotrack.engines.networks.recurrence import BothWays, lstm_by_steps
-from emotrack.engines.spec import Axis, Port, Precision, Shorter, Sizes, Spec
+from emotrack.engines.contract.engine import EngineRefused
+from emotrack.engines.contract.exporting import BothWays, exported, lstm_by_steps
+from emotrack.engines.contract.spec import Axis, Port, Precision, Shorter, Sizes, Spec
 
 SETTINGS: dict[str, Any] = {
     "attn_bias_is_causal": False,  # the default drops padding masks
@@ -32,7 +33,8 @@ SETTINGS: dict[str, Any] = {
     "require_full_compilation": True,
     "disable_tf32": True,  # ten bits of mantissa are not fp32, and the gate would say so
 }
-"""What is never left to torch-tensorrt's defaults. Precisions are not enabled but chosen by the types in the graph."""
+"""What is never left to torch-tensorrt's defaults. Precisions are not enabled but chosen by the types in the
+graph."""
 
 _TYPES: dict[Precision, torch.dtype] = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 _TENSORRT = "torch_tensorrt [TensorRT Conversion Context]"
@@ -42,11 +44,13 @@ _DECOMPOSITIONS = {torch.ops.aten.unsafe_split.Tensor: torch.ops.aten.split.Tens
 
 
 def programs(spec: Spec, precision: Precision) -> list[tuple[Spec, ExportedProgram]]:
-    """The network as graphs to be converted, each with the shapes that it takes; raises `EngineRefused` where it has none.
+    """The network as graphs to be converted, each with the shapes that it takes; raises `EngineRefused` where
+    it has none.
 
-    Most networks are one graph with every axis open. TensorRT has no LSTM, and the steps of one can only be laid out for a length
-    that is known: a network with LSTMs becomes two graphs, for the usual lengths and for the greatest, their batch open.
-    So a sequence longer than usual costs as much as the longest; a graph for each combination of buckets would take hours to build.
+    Most networks are one graph with every axis open. TensorRT has no LSTM, and the steps of one can only be
+    laid out for a length that is known: a network with LSTMs becomes two graphs, for the usual lengths and
+    for the greatest, their batch open. So a sequence longer than usual costs as much as the longest; a graph
+    for each combination of buckets would take hours to build.
     """
     network = in_precision(spec.definition.build(), _TYPES[precision])
     if not any(isinstance(module, BothWays) for module in network.modules()):
@@ -57,9 +61,11 @@ def programs(spec: Spec, precision: Precision) -> list[tuple[Spec, ExportedProgr
 
 
 def in_precision(network: nn.Module, kind: torch.dtype) -> nn.Module:
-    """`network` with weights of `kind`, to which it casts the numbers that come in, and from which to fp32 those that go out.
+    """`network` with weights of `kind`, to which it casts the numbers that come in, and from which to fp32
+    those that go out.
 
-    Modules that say `exact = True` keep their weights in fp32, and cast what they are given themselves. Integers stay as they are.
+    Modules that say `exact = True` keep their weights in fp32, and cast what they are given themselves.
+    Integers stay as they are.
     """
     if kind is torch.float32:
         return network
@@ -72,7 +78,9 @@ def in_precision(network: nn.Module, kind: torch.dtype) -> nn.Module:
             setattr(module, name, _cast(buffer, kind))
     # Hooks leave the signature as it is, by which torch.export tells the inputs apart.
     network.register_forward_pre_hook(lambda _, inputs: tuple(_cast(value, kind) for value in inputs))
-    network.register_forward_hook(lambda _, __, outputs: tuple(_cast(value, torch.float32) for value in as_tuple(outputs)))
+    network.register_forward_hook(
+        lambda _, __, outputs: tuple(_cast(value, torch.float32) for value in as_tuple(outputs))
+    )
     return network
 
 
@@ -93,21 +101,27 @@ def at_lengths(spec: Spec, lengths: Sizes) -> Spec:
 
 
 def serialized(spec: Spec, program: ExportedProgram) -> bytes:
-    """One engine that takes the shapes of `spec`; raises `EngineRefused` where torch-tensorrt or TensorRT cannot make it."""
+    """One engine that takes the shapes of `spec`; raises `EngineRefused` where torch-tensorrt or TensorRT
+    cannot make it."""
     with _listening() as complaints, tempfile.TemporaryDirectory() as folder:
         try:
             from torch_tensorrt.dynamo.conversion import interpret_module_to_result
 
-            # Kernel timings would else be kept, and read back, in a place that all users of the machine can write to.
+            # Kernel timings would else be kept, and read back, in a place that all users of the machine can
+            # write to.
             settings = compilation_settings(timing_cache_path=str(Path(folder) / "timings"))
             graph = lowered(spec, program, settings)
-            found = interpret_module_to_result(graph, inputs=[_profile(spec, port) for port in spec.inputs], settings=settings)
+            found = interpret_module_to_result(
+                graph, inputs=[_profile(spec, port) for port in spec.inputs], settings=settings
+            )
         except EngineRefused:
             raise
         except Exception as error:
             # The two libraries raise many kinds, some without a word.
             reason = complaints[-1] if complaints else str(error) or type(error).__name__
-            raise EngineRefused(f"TensorRT cannot build it: {reason.strip().splitlines()[0].rstrip('.')}") from error
+            raise EngineRefused(
+                f"TensorRT cannot build it: {reason.strip().splitlines()[0].rstrip('.')}"
+            ) from error
     if found.requires_output_allocator:
         raise EngineRefused("the lengths of its outputs depend on the numbers given to it")
     return bytes(found.serialized_engine)
@@ -121,14 +135,17 @@ def compilation_settings(**more: Any) -> Any:
 
 
 def lowered(spec: Spec, program: ExportedProgram, settings: Any) -> torch.fx.GraphModule:
-    """The graph in operations that have converters, inputs named as in the spec; raises `EngineRefused` where some have none."""
+    """The graph in operations that have converters, inputs named as in the spec; raises `EngineRefused` where
+    some have none."""
     from torch_tensorrt.dynamo.conversion import DYNAMO_CONVERTERS
     from torch_tensorrt.dynamo.lowering import get_decompositions, post_lowering, pre_export_lowering
     from torch_tensorrt.dynamo.partitioning import fast_partition
 
     _open_gather()
     program = pre_export_lowering(program, settings)
-    program = program.run_decompositions({**get_decompositions(False, settings.decompose_attention), **_DECOMPOSITIONS})
+    program = program.run_decompositions(
+        {**get_decompositions(False, settings.decompose_attention), **_DECOMPOSITIONS}
+    )
     graph: torch.fx.GraphModule = post_lowering(program.module(), settings)
     places = [node for node in graph.graph.nodes if node.op == "placeholder"]
     for node, port in zip(places, spec.inputs, strict=True):
@@ -137,7 +154,9 @@ def lowered(spec: Spec, program: ExportedProgram, settings: Any) -> torch.fx.Gra
     DYNAMO_CONVERTERS.set_compilation_settings(settings)
     parts, support = fast_partition(graph, require_full_compilation=False, min_block_size=1, skip_fusion=True)
     if support.unsupported_operators:
-        raise EngineRefused(f"torch-tensorrt cannot convert {', '.join(sorted(support.unsupported_operators))}")
+        raise EngineRefused(
+            f"torch-tensorrt cannot convert {', '.join(sorted(support.unsupported_operators))}"
+        )
     engines = sum("_run_on_acc_" in name for name, _ in parts.named_children())
     if engines != 1:
         raise EngineRefused(f"torch-tensorrt would make {engines} engines of it")
@@ -169,7 +188,8 @@ def _cast(value: Tensor, kind: torch.dtype) -> Tensor:
 
 
 class _Listener(logging.Handler):
-    """Keeps what TensorRT complains of, to which torch-tensorrt gives a name of its own; of torch-tensorrt's much is no cause."""
+    """Keeps what TensorRT complains of, to which torch-tensorrt gives a name of its own; of torch-tensorrt's
+    much is no cause."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -182,7 +202,8 @@ class _Listener(logging.Handler):
 
 @contextlib.contextmanager
 def _listening() -> Iterator[list[str]]:
-    """Have messages collected instead of printed: torch-tensorrt sends Python's warnings to the root logger, and prints itself."""
+    """Have messages collected instead of printed: torch-tensorrt sends Python's warnings to the root logger,
+    and prints itself."""
     listener, root = _Listener(), logging.getLogger()
     root.addHandler(listener)
     try:

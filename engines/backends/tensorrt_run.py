@@ -1,4 +1,5 @@
-"""Serialized TensorRT engines, run by TensorRT's own runtime, which says of every step whether it was taken."""
+"""Serialized TensorRT engines, run by TensorRT's own runtime, which says of every step whether it was
+taken."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -6,9 +7,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from emotrack.engines.device_worker import DeviceWorker
-from emotrack.engines.engine import EngineRefused, NoRoom
-from emotrack.engines.spec import Arrays, Axis, Port, Sizes, Spec
+from emotrack.engines.backends.device_worker import DeviceWorker
+from emotrack.engines.contract.engine import EngineRefused, NoRoom
+from emotrack.engines.contract.spec import Arrays, Axis, Port, Sizes, Spec
 
 _OPEN = -1
 """How TensorRT writes the length of an axis that varies."""
@@ -39,18 +40,23 @@ class TensorRTRunner:
 
 
 class _Plan:
-    """One engine with its context, and with buffers for its greatest shapes; used on the worker's thread alone."""
+    """One engine with its context, and with buffers for its greatest shapes; used on the worker's thread
+    alone."""
 
     def __init__(self, spec: Spec, serialized: bytes, worker: DeviceWorker) -> None:
         import tensorrt
 
         self._spec = spec
         self._worker = worker
-        self._outputs = {f"output{place}": port for place, port in enumerate(spec.outputs)}  # torch-tensorrt's names
+        self._outputs = {
+            f"output{place}": port for place, port in enumerate(spec.outputs)
+        }  # torch-tensorrt's names
         self._runtime = tensorrt.Runtime(tensorrt.Logger(tensorrt.Logger.ERROR))
         self._engine: Any = self._runtime.deserialize_cuda_engine(serialized)
         if self._engine is None:
-            raise EngineRefused("TensorRT cannot read it: it was built for another GPU, or by another version")
+            raise EngineRefused(
+                "TensorRT cannot read it: it was built for another GPU, or by another version"
+            )
         ports = {**{port.name: port for port in spec.inputs}, **self._outputs}
         self._closed = _closed_axes(spec, self._engine, ports)
         self._context: Any = self._engine.create_execution_context()
@@ -86,14 +92,18 @@ class _Plan:
             self._buffers[port.name][:count].copy_(staged, non_blocking=True)
             self._require(self._context.set_input_shape(port.name, shape))
         self._require(self._context.execute_async_v3(self._worker.stream))
-        return {port.name: port.cut(self._fetch(name, port.lengths(padded)), sizes) for name, port in self._outputs.items()}
+        return {
+            port.name: port.cut(self._fetch(name, port.lengths(padded)), sizes)
+            for name, port in self._outputs.items()
+        }
 
     def _fetch(self, name: str, shape: tuple[int, ...]) -> np.ndarray:
         """An output, waited for, in memory of its own."""
         given = tuple(self._context.get_tensor_shape(name))
         if given != shape:
             raise self._refusal(f"gave {name} of shape {given} where {shape} was due")
-        return self._buffers[name][: int(np.prod(shape))].cpu().numpy().reshape(shape).copy()
+        found: np.ndarray = self._buffers[name][: int(np.prod(shape))].cpu().numpy().reshape(shape).copy()
+        return found
 
     def _require(self, taken: bool) -> None:
         if not taken:
@@ -104,7 +114,8 @@ class _Plan:
 
 
 def _closed_axes(spec: Spec, engine: Any, ports: Mapping[str, Port]) -> dict[str, int]:
-    """The axes that an engine takes at one length only; raises `EngineRefused` where it is not one of this network."""
+    """The axes that an engine takes at one length only; raises `EngineRefused` where it is not one of this
+    network."""
     import tensorrt
 
     names = {engine.get_tensor_name(place) for place in range(engine.num_io_tensors)}

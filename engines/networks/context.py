@@ -4,11 +4,9 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
-from emotrack.model.building import load_network
-from emotrack.model.context import Turns
-from emotrack.model.network import EmotionNetwork, Remembered
-from emotrack.model.said import Said
-from emotrack.model.usual import Usual
+from emotrack.model.modules.context import PaddedTurns, Said
+from emotrack.model.modules.evidence import Usual
+from emotrack.model.network import EmotionNetwork, Remembered, load_network
 
 
 def step(weights: Path, configuration: str) -> nn.Module:
@@ -42,12 +40,23 @@ class EvidenceStep(nn.Module):
         usual: Tensor,
         usual_count: Tensor,
     ) -> tuple[Tensor, ...]:
-        """A row [B, row_width], four states [B, h] and the speaker's usual [B, 2, C] and [B, 2] to the label's logits [B, C],
-        evidence [B, C] and contributions [B, 3, C], and what is remembered after it."""
-        before = Remembered((speaker_hidden, speaker_cell), (dialogue_hidden, dialogue_cell), Usual(usual, usual_count))
+        """A row [B, row_width], four states [B, h] and the speaker's usual [B, 2, C] and [B, 2] to the
+        label's logits [B, C], evidence [B, C] and contributions [B, 3, C], and what is remembered after
+        it."""
+        before = Remembered(
+            (speaker_hidden, speaker_cell), (dialogue_hidden, dialogue_cell), Usual(usual, usual_count)
+        )
         label, after = self.network.step(row, before)
         usual = after.usual.mean
-        return label.logits, label.evidence, label.contributions, *after.speaker, *after.dialogue, usual, after.usual.count
+        return (
+            label.logits,
+            label.evidence,
+            label.contributions,
+            *after.speaker,
+            *after.dialogue,
+            usual,
+            after.usual.count,
+        )
 
 
 class RecallingStep(nn.Module):
@@ -67,9 +76,11 @@ class RecallingStep(nn.Module):
         usual: Tensor,
         usual_count: Tensor,
     ) -> tuple[Tensor, ...]:
-        """A row [B, row_width], four states [B, h] and the speaker's usual [B, 3, d] and [B, 3] to logits [B, C], the row as it is
-        remembered, and what is remembered after it."""
-        before = Remembered((speaker_hidden, speaker_cell), (dialogue_hidden, dialogue_cell), Usual(usual, usual_count))
+        """A row [B, row_width], four states [B, h] and the speaker's usual [B, 3, d] and [B, 3] to logits [B,
+        C], the row as it is remembered, and what is remembered after it."""
+        before = Remembered(
+            (speaker_hidden, speaker_cell), (dialogue_hidden, dialogue_cell), Usual(usual, usual_count)
+        )
         label, after = self.network.step(row, before)
         return label.logits, label.row, *after.speaker, *after.dialogue, after.usual.mean, after.usual.count
 
@@ -82,11 +93,20 @@ class ContextStep(nn.Module):
         self.network = network
 
     def forward(
-        self, row: Tensor, speaker_hidden: Tensor, speaker_cell: Tensor, dialogue_hidden: Tensor, dialogue_cell: Tensor
+        self,
+        row: Tensor,
+        speaker_hidden: Tensor,
+        speaker_cell: Tensor,
+        dialogue_hidden: Tensor,
+        dialogue_cell: Tensor,
     ) -> tuple[Tensor, ...]:
         """A row [B, row_width] and four states [B, h] to logits [B, C] and the four states after it."""
         nothing = row[:, None, :0]
-        before = Remembered((speaker_hidden, speaker_cell), (dialogue_hidden, dialogue_cell), Usual(nothing, nothing[..., 0, :]))
+        before = Remembered(
+            (speaker_hidden, speaker_cell),
+            (dialogue_hidden, dialogue_cell),
+            Usual(nothing, nothing[..., 0, :]),
+        )
         label, after = self.network.step(row, before)
         return label.logits, *after.speaker, *after.dialogue
 
@@ -98,10 +118,12 @@ class WindowReviser(nn.Module):
         super().__init__()
         self.network = network
 
-    def forward(self, rows: Tensor, speakers: Tensor, valid: Tensor, speaking: Tensor, dialogue: Tensor) -> Tensor:
-        """Newest last: `rows` [B, W, row_width], `speakers` int64 [B, W] in 0..W−1, `valid` [B, W] bool, states [B, W, h]; gives
-        [B, W, C]."""
-        turns = Turns(Said.of(rows, self.network.configuration).vector, speakers, valid, rows.shape[1])
+    def forward(
+        self, rows: Tensor, speakers: Tensor, valid: Tensor, speaking: Tensor, dialogue: Tensor
+    ) -> Tensor:
+        """Newest last: `rows` [B, W, row_width], `speakers` int64 [B, W] in 0..W−1, `valid` [B, W] bool,
+        states [B, W, h]; gives [B, W, C]."""
+        turns = PaddedTurns(Said.of(rows, self.network.configuration).vector, speakers, valid, rows.shape[1])
         return self.network.revise(turns, rows, speaking, dialogue, speaking[..., :0])
 
 
@@ -113,8 +135,14 @@ class EvidenceReviser(nn.Module):
         self.network = network
 
     def forward(
-        self, rows: Tensor, speakers: Tensor, valid: Tensor, speaking: Tensor, dialogue: Tensor, evidence: Tensor
+        self,
+        rows: Tensor,
+        speakers: Tensor,
+        valid: Tensor,
+        speaking: Tensor,
+        dialogue: Tensor,
+        evidence: Tensor,
     ) -> Tensor:
         """The same with the evidence [B, W, C] in the live labels."""
-        turns = Turns(Said.of(rows, self.network.configuration).vector, speakers, valid, rows.shape[1])
+        turns = PaddedTurns(Said.of(rows, self.network.configuration).vector, speakers, valid, rows.shape[1])
         return self.network.revise(turns, rows, speaking, dialogue, evidence)

@@ -1,4 +1,5 @@
-"""A YOLO network in ultralytics' own format (AGPL-3.0, optional), with a last layer that takes pictures of several heights."""
+"""A YOLO network in ultralytics' own format (AGPL-3.0, optional), with a last layer that takes pictures of
+several heights."""
 
 import logging
 import os
@@ -9,8 +10,8 @@ import torch
 from platformdirs import user_cache_path
 from torch import Tensor, nn
 
-from emotrack.engines.yolo import CLASSES, KIND, STRIDES, STRIP, STRIP_ANCHORS
-from emotrack.model.errors import UserError, first_line
+from emotrack.engines.networks.yolo import CLASSES, KIND, STRIDES, STRIP, STRIP_ANCHORS
+from emotrack.errors import UserError, first_line
 
 
 def network(weights: Path) -> "PersonNetwork":
@@ -60,7 +61,10 @@ class DetectionHead(nn.Module):
         super().__init__()
         if head.nc != CLASSES or tuple(head.stride.tolist()) != STRIDES or len(head.cv2) != len(head.cv3):
             raise ValueError("not of COCO's classes, or with other strides")
-        self.f, self.i = head.f, head.i  # where its inputs come from and which layer it is, as the network looks it up
+        self.f, self.i = (
+            head.f,
+            head.i,
+        )  # where its inputs come from and which layer it is, as the network looks it up
         self.boxes: nn.ModuleList = head.cv2
         self.classes: nn.ModuleList = head.cv3
         self.expected: nn.Module = head.dfl
@@ -68,8 +72,8 @@ class DetectionHead(nn.Module):
     def forward(self, levels: list[Tensor]) -> tuple[Tensor, Tensor]:
         """Features of each level to distances and probabilities for each anchor (see `strip_anchors`).
 
-        Distances from the anchor to the left, top, right and bottom in strides [B, 4, s, STRIP_ANCHORS]; probabilities of
-        the classes [B, CLASSES, s, STRIP_ANCHORS].
+        Distances from the anchor to the left, top, right and bottom in strides [B, 4, s, STRIP_ANCHORS];
+        probabilities of the classes [B, CLASSES, s, STRIP_ANCHORS].
         """
         distances = self.expected(_in_strips(self.boxes, levels).flatten(2)).unflatten(2, (-1, STRIP_ANCHORS))
         return distances, _in_strips(self.classes, levels).sigmoid()
@@ -78,7 +82,9 @@ class DetectionHead(nn.Module):
 def _in_strips(branches: nn.ModuleList, levels: list[Tensor]) -> Tensor:
     """What the branches make of their levels, [B, C, s, STRIP_ANCHORS]."""
     found = [branch(level) for branch, level in zip(branches, levels, strict=True)]
-    cut = [one.unflatten(2, (-1, STRIP // stride)).flatten(3) for one, stride in zip(found, STRIDES, strict=True)]
+    cut = [
+        one.unflatten(2, (-1, STRIP // stride)).flatten(3) for one, stride in zip(found, STRIDES, strict=True)
+    ]
     return torch.cat(cut, -1)
 
 
@@ -89,11 +95,11 @@ def _import_yolo() -> Any:
     os.environ.setdefault("YOLO_VERBOSE", "false")
     os.environ.setdefault("YOLO_CONFIG_DIR", str(user_cache_path("emotrack")))
     try:
-        from ultralytics import YOLO
+        from ultralytics import YOLO  # type: ignore[attr-defined] # which it loads when it is asked for
     except ImportError as error:
         raise UserError(
-            f"YOLO weights in a .pt file need a package that is missing ({error}): pip install 'emotrack[body]' brings it, or give "
-            "an .onnx file."
+            f"YOLO weights in a .pt file need a package that is missing ({error}): pip install "
+            "'emotrack[body]' brings it, or give an .onnx file."
         ) from error
     logging.getLogger("ultralytics").setLevel(logging.ERROR)
     return YOLO

@@ -1,4 +1,5 @@
-"""ACN, JE and QAF: all of the network that looks at one utterance by itself, on named tensors instead of batches with masks."""
+"""ACN, JE and QAF: all of the network that looks at one utterance by itself, on named tensors instead of
+batches with masks."""
 
 from pathlib import Path
 from typing import cast
@@ -6,12 +7,11 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from emotrack.engines.networks.recurrence import BothWays
-from emotrack.model.attention import masked_mean
-from emotrack.model.building import load_network
-from emotrack.model.configuration import STREAMS
-from emotrack.model.network import EmotionNetwork
-from emotrack.model.unimodal import EncodedModes, StreamEncoder
+from emotrack.engines.contract.exporting import BothWays
+from emotrack.modalities import MODALITIES
+from emotrack.model.modules.attention import masked_mean
+from emotrack.model.modules.unimodal import EncodedModes, ModalityEncoder
+from emotrack.model.network import EmotionNetwork, load_network
 
 
 def network(weights: Path, configuration: str) -> "UtteranceNetwork":
@@ -26,20 +26,27 @@ class UtteranceNetwork(nn.Module):
         super().__init__()
         self.network = network
         encoders = network.encoders.encoders
-        self.streams = nn.ModuleList(_Stream(cast(StreamEncoder, encoders[name])) for name in STREAMS)
+        self.modalities = nn.ModuleList(
+            _Modality(cast(ModalityEncoder, encoders[name])) for name in MODALITIES
+        )
 
-    def forward(self, text: Tensor, audio: Tensor, face: Tensor, body: Tensor, counts: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Tokens [B, n, width] per stream, valid up to `counts` int64 [B, 4].
+    def forward(
+        self, text: Tensor, audio: Tensor, face: Tensor, body: Tensor, counts: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Tokens [B, n, width] per modality, valid up to `counts` int64 [B, 4].
 
-        Its row [B, row_width], the weight of each stream in A(u) [B, 4], and which modes are imputed [B, 3] bool.
+        Its row [B, row_width], the weight of each modality in A(u) [B, 4], and which modes are imputed [B, 3]
+        bool.
         """
-        fusion = self.network.fuse_encoded(self.encode((text, audio, face, body), counts * self.network.trained_streams))
+        fusion = self.network.fuse_encoded(
+            self.encode((text, audio, face, body), counts * self.network.trained_modalities)
+        )
         return fusion.said, fusion.weights, fusion.imputed
 
     def encode(self, tokens: tuple[Tensor, ...], counts: Tensor) -> EncodedModes:
-        """What `UnimodalEncoders` makes of the same streams."""
-        given = zip(self.streams, tokens, counts.unbind(1), strict=True)
-        encoded, masks = zip(*(stream(values, count) for stream, values, count in given), strict=True)
+        """What `UnimodalEncoders` makes of the same modalities."""
+        given = zip(self.modalities, tokens, counts.unbind(1), strict=True)
+        encoded, masks = zip(*(modality(values, count) for modality, values, count in given), strict=True)
         text, audio, face, body = encoded
         encoders = self.network.encoders
         seen = torch.cat([masks[2], masks[3]], 1)
@@ -54,10 +61,10 @@ class UtteranceNetwork(nn.Module):
         )
 
 
-class _Stream(nn.Module):
-    """`StreamEncoder` over padded sequences."""
+class _Modality(nn.Module):
+    """`ModalityEncoder` over padded sequences."""
 
-    def __init__(self, encoder: StreamEncoder) -> None:
+    def __init__(self, encoder: ModalityEncoder) -> None:
         super().__init__()
         self.both_ways = BothWays(encoder.lstm)
         self.project = encoder.project

@@ -1,18 +1,27 @@
-"""Describes an utterance's audio while it is spoken: each segment is encoded once, as soon as it is complete."""
+"""Describes an utterance's audio while it is spoken: each segment is encoded once, as soon as it is
+complete."""
 
 import numpy as np
 
-from emotrack.engines.segments import AudioEncoder, SegmentRule
+from emotrack.engines.encoders.sound.segments import AudioEncoder, SegmentRule
 from emotrack.stream.hearing.audio import AudioBlock
-from emotrack.stream.media import AUDIO_RATE
+from emotrack.stream.sources.media import AUDIO_RATE
+from emotrack.streaming import StreamingAttributes
 
 
-class AudioDescription:
+class AudioDescription(StreamingAttributes):
     """The audio descriptors of one utterance, growing with it."""
+
+    STATE = ("samples", "described")
+    WHOSE = "sound"
 
     def __init__(self, encoder: AudioEncoder) -> None:
         self._encoder = encoder
         self._rule = SegmentRule.of(encoder)
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the utterance."""
         self._samples = np.zeros(0, np.float32)
         self._described: list[np.ndarray] = []
 
@@ -34,7 +43,8 @@ class AudioDescription:
         return np.stack(self._described) if self._described else self.finished()
 
     def finished(self) -> np.ndarray:
-        """Descriptors of all segments with the padded tail, were the utterance to end here: float32 [k, dim]."""
+        """Descriptors of all segments with the padded tail, were the utterance to end here: float32 [k,
+        dim]."""
         tail = self._rule.tail(self._samples)
         described = [*self._described, *(self._encoder.encode(tail) if len(tail) else [])]
         return np.stack(described) if described else np.zeros((0, self._encoder.dim), np.float32)

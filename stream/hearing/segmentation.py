@@ -1,7 +1,8 @@
-"""From the speech probability of each block to utterances: a state machine that knows nothing of audio or of the clock.
+"""From the speech probability of each block to utterances: a state machine that knows nothing of audio or of
+the clock.
 
-Everything is counted in blocks from the first probability ever given, so it lines up with `AudioBlock.index` when each
-block of a feed is given once.
+Everything is counted in blocks from the first probability ever given, so it lines up with `AudioBlock.index`
+when each block of a feed is given once.
 """
 
 import math
@@ -9,49 +10,23 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
-
 from emotrack.stream.hearing.audio import BLOCK_SECONDS
-
-
-class SegmentationSettings(BaseModel):
-    """How speech is cut into utterances, in seconds; rounded to whole blocks (32 ms) upwards, the maximum downwards."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    start_threshold: float = Field(0.5, gt=0, lt=1, description="Speech begins at this probability")
-    end_threshold: float = Field(0.35, gt=0, lt=1, description="Speech goes on down to this probability")
-    minimum_speech: float = Field(0.2, gt=0, description="Less speech than this opens no utterance")
-    pre_roll: float = Field(0.2, ge=0, description="Audio kept before the first speech")
-    post_roll: float = Field(0.16, gt=0, description="Audio kept after the last speech")
-    hangover: float = Field(0.5, gt=0, description="Silence that ends an utterance")
-    maximum: float = Field(15.0, gt=0, le=90, description="A longer utterance is split at the weakest point of its later half")
-    window: float = Field(4.0, gt=0, description="Length of an utterance of a feed without audio")
-    absence: float = Field(1.0, gt=0, description="Seeing nobody for so long closes the window of a feed without audio")
-
-    @model_validator(mode="after")
-    def _fit_together(self) -> "SegmentationSettings":
-        if self.end_threshold > self.start_threshold:
-            raise ValueError("end_threshold must not be above start_threshold")
-        if self.hangover < self.post_roll:
-            raise ValueError("hangover must be at least post_roll, which is part of it")
-        if self.maximum < 2 * (self.pre_roll + self.minimum_speech + self.hangover):
-            raise ValueError("maximum must be at least twice pre_roll + minimum_speech + hangover")
-        if self.window < 2 * self.absence:
-            raise ValueError("window must be at least twice absence")
-        return self
+from emotrack.stream.settings import SegmentationSettings
+from emotrack.streaming import StreamingAttributes
 
 
 @dataclass(frozen=True, slots=True)
 class SpeechStarted:
-    """An utterance is open from block `start` on (pre-roll included); told when the minimum of speech is reached."""
+    """An utterance is open from block `start` on (pre-roll included); told when the minimum of speech is
+    reached."""
 
     start: int
 
 
 @dataclass(frozen=True, slots=True)
 class SpeechPaused:
-    """The post-roll has passed in silence: without more speech the utterance ends before block `end`, the next one."""
+    """The post-roll has passed in silence: without more speech the utterance ends before block `end`, the
+    next one."""
 
     end: int
 
@@ -63,7 +38,8 @@ class SpeechResumed:
 
 @dataclass(frozen=True, slots=True)
 class SpeechEnded:
-    """The utterance is the blocks `start` to `end` (exclusive); `endpoint` is the block that made it known."""
+    """The utterance is the blocks `start` to `end` (exclusive); `endpoint` is the block that made it
+    known."""
 
     start: int
     end: int
@@ -74,12 +50,16 @@ class SpeechEnded:
 SegmentEvent = SpeechStarted | SpeechPaused | SpeechResumed | SpeechEnded
 
 
-class Segmenter:
+class Segmenter(StreamingAttributes):
     """Turns one feed's speech probabilities into events, in order; see the events for their meaning.
 
-    Speech begins at the start threshold and goes on while the end threshold is met. Speech opens an utterance once it
-    adds up to the minimum with no silence of post-roll length inside. A pause within the hangover is part of it.
+    Speech begins at the start threshold and goes on while the end threshold is met. Speech opens an utterance
+    once it adds up to the minimum with no silence of post-roll length inside. A pause within the hangover is
+    part of it.
     """
+
+    STATE = ("recent", "count", "free", "voiced", "candidate", "spoken", "start", "speech_end")
+    WHOSE = "segmentation"
 
     def __init__(self, settings: SegmentationSettings) -> None:
         self._start_threshold, self._end_threshold = settings.start_threshold, settings.end_threshold
@@ -90,6 +70,10 @@ class Segmenter:
         self._maximum = math.floor(round(settings.maximum / BLOCK_SECONDS, 6))
         self.reach = self._maximum + self._hangover + self._pre_roll + self._minimum * self._post_roll
         """Blocks, the latest included, within which the start of any open utterance lies."""
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everything, and count blocks from 0 again."""
         self._recent: deque[float] = deque(maxlen=self.reach)  # probabilities
         self._count = 0  # blocks taken
         self._free = 0  # first block that no utterance has claimed
@@ -110,7 +94,8 @@ class Segmenter:
         return self._speech() if self._voiced else self._silence()
 
     def flush(self) -> list[SegmentEvent]:
-        """The feed ended or broke off: an open utterance ends with its post-roll, or the last block if sooner.
+        """The feed ended or broke off: an open utterance ends with its post-roll, or the last block if
+        sooner.
 
         What follows is a new beginning: no later utterance reaches back before it.
         """
@@ -152,7 +137,8 @@ class Segmenter:
         return events
 
     def _splits(self) -> list[SegmentEvent]:
-        """Split while the utterance is too long; asked at speech only, for silence at the end may yet be cut off."""
+        """Split while the utterance is too long; asked at speech only, for silence at the end may yet be cut
+        off."""
         events: list[SegmentEvent] = []
         while self._start is not None and self._count - self._start >= self._maximum:
             base = self._count - len(self._recent)

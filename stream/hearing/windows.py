@@ -3,12 +3,14 @@
 import math
 from dataclasses import dataclass
 
-from emotrack.stream.hearing.segmentation import SegmentationSettings
+from emotrack.stream.settings import SegmentationSettings
+from emotrack.streaming import StreamingAttributes
 
 
 @dataclass(frozen=True, slots=True)
 class WindowStarted:
-    """A window is open since session time `start` (seconds); told once it has lasted as long as a sighting counts."""
+    """A window is open since session time `start` (seconds); told once it has lasted as long as a sighting
+    counts."""
 
     start: float
 
@@ -24,18 +26,26 @@ class WindowEnded:
 WindowEvent = WindowStarted | WindowEnded
 
 
-class WindowSegmenter:
+class WindowSegmenter(StreamingAttributes):
     """Cuts time into windows on a grid laid from the first sighting, while a face or body is seen.
 
-    A sighting counts for `absence` seconds: a window in which nothing was seen for so long closes at that moment. The
-    sighting that follows opens the next one, at the end of the last if that is no further back, else where it is; it
-    closes on the next line of the grid that leaves it at least `absence` seconds. One that something cuts short before
-    is none: it would be labelled by a glimpse. So no window is empty, and none overlaps another.
+    A sighting counts for `absence` seconds: a window in which nothing was seen for so long closes at that
+    moment. The sighting that follows opens the next one, at the end of the last if that is no further back,
+    else where it is; it closes on the next line of the grid that leaves it at least `absence` seconds. One
+    that something cuts short before is none: it would be labelled by a glimpse. So no window is empty, and
+    none overlaps another.
     """
+
+    STATE = ("origin", "start", "told", "line", "end", "seen", "now")
+    WHOSE = "windows"
 
     def __init__(self, settings: SegmentationSettings) -> None:
         self._window = settings.window
         self._absence = settings.absence
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everything: the next sighting is the first."""
         self._origin: float | None = None  # the first sighting
         self._start: float | None = None  # of the open window
         self._told = False  # whether its start was
@@ -52,7 +62,8 @@ class WindowSegmenter:
     def step(self, time: float, seen: bool, since: float = math.inf) -> list[WindowEvent]:
         """A frame of session time `time` (seconds, never going back); `seen` when a person was in it.
 
-        `since` when it only shows now that somebody has been there for longer: a window that opens reaches back so far.
+        `since` when it only shows now that somebody has been there for longer: a window that opens reaches
+        back so far.
         """
         self._now = time
         events: list[WindowEvent] = []

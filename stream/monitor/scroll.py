@@ -1,4 +1,5 @@
-"""What the terminal that tracks shows: labels below each other, wrapped by words, and under them what is heard right now."""
+"""What the terminal that tracks shows: labels below each other, wrapped by words, and under them what is
+heard right now."""
 
 import sys
 from collections.abc import Callable, Mapping
@@ -9,14 +10,12 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from emotrack.stream.messages import Emotion, Error, Feed, Message, Session, Speaker
-from emotrack.stream.monitor.header import FEED_MARKS, feed_state
-from emotrack.stream.monitor.remarks import warnings_shown
+from emotrack.notify import clock, plain, shorten
 from emotrack.stream.monitor.state import MonitorState, fold, is_news, tell
-from emotrack.stream.monitor.terminal import FRAMES_PER_SECOND, describe_masked
-from emotrack.stream.monitor.view import bar, colour
-from emotrack.stream.wire.outbox import Outgoing, SinkFailed
-from emotrack.stream.wire.printable import clock, plain, shorten
+from emotrack.stream.monitor.terminal import FRAMES_PER_SECOND, describe_masked, warnings_shown
+from emotrack.stream.monitor.view import FEED_MARKS, bar, colour, feed_state
+from emotrack.stream.wire.protocol.messages import Emotion, Error, Feed, Message, Session, Speaker
+from emotrack.stream.wire.publish.outbox import Outgoing, SinkFailed
 
 NAME_WIDTH = 12
 """Columns of a speaker's or a source's name."""
@@ -30,7 +29,8 @@ MOST_ROWS = 8
 
 
 class LiveLines:
-    """A sink: labels and events scroll by above; one row a feed below shows its level and the label so far."""
+    """A sink: labels and events scroll by above; one row a feed below shows its level and the label so
+    far."""
 
     def __init__(self, console: Console, state: MonitorState) -> None:
         """`state`: what is known before the first message."""
@@ -74,7 +74,10 @@ class LiveLines:
                 return label_line(message, self._names if named else 0)
             case Feed() | Speaker() | Error() if is_news(before, message):
                 bad = isinstance(message, Error) or (isinstance(message, Feed) and message.state != "up")
-                return _row(Text(clock(message.time), style="dim"), Text(plain(tell(message)), style="yellow" if bad else "dim"))
+                return _row(
+                    Text(clock(message.time), style="dim"),
+                    Text(plain(tell(message)), style="yellow" if bad else "dim"),
+                )
             case Session(state="ended"):
                 return Text(plain(f"ended: {message.reason or 'no reason given'}"), style="dim")
         return None
@@ -93,14 +96,18 @@ class LiveLines:
         levels = self.levels()
         for source in self._sources:
             self._held[source] = max(levels.get(source, FLOOR), self._held.get(source, FLOOR) - FALL, FLOOR)
-        rows = [feed_row(self._state, source, self._held[source], self._names) for source in self._sources[:MOST_ROWS]]
+        rows = [
+            feed_row(self._state, source, self._held[source], self._names)
+            for source in self._sources[:MOST_ROWS]
+        ]
         for row in rows:
             row.truncate(self._console.width - 1, overflow="ellipsis")
         return Group(*rows)
 
 
 def label_line(emotion: Emotion, name_width: int = 0) -> RenderableType:
-    """When, who (in so many columns, if any), what, and the words; missing streams worth knowing of stand behind them."""
+    """When, who (in so many columns, if any), what, and the words; missing modalities worth knowing of stand
+    behind them."""
     tint = colour(emotion.label)
     label = Text(f"{plain(emotion.label):<9.9}{emotion.confidence * 100:4.0f} %", style=f"bold {tint}")
     said = emotion.transcript.text if emotion.transcript else ""
@@ -109,7 +116,9 @@ def label_line(emotion: Emotion, name_width: int = 0) -> RenderableType:
         words = Text.assemble(("now so: ", "dim"), words)
     if masked := describe_masked(emotion.modalities):
         words.append(f"  {plain(masked)}" if said else plain(masked), style="dim italic")
-    name = [Text(f"{shorten(emotion.speaker.id, name_width):<{name_width}}", style="bold")] if name_width else []
+    name = (
+        [Text(f"{shorten(emotion.speaker.id, name_width):<{name_width}}", style="bold")] if name_width else []
+    )
     return _row(Text(clock(emotion.start), style="dim"), *name, label, words)
 
 
@@ -118,12 +127,22 @@ def feed_row(state: MonitorState, source: str, level: float, name_width: int) ->
     how, reason = feed_state(state, source)
     mark, style = FEED_MARKS[how]
     row = Text.assemble((mark, style), f"{shorten(source, name_width):<{name_width}} ")
-    row.append(bar(1 - level / FLOOR, METER_WIDTH), style="red" if level > -1 else "yellow" if level > -9 else "green")
-    speaking = [one.emotion for one in state.speakers.values() if one.emotion.source == source and one.emotion.state == "partial"]
+    row.append(
+        bar(1 - level / FLOOR, METER_WIDTH),
+        style="red" if level > -1 else "yellow" if level > -9 else "green",
+    )
+    speaking = [
+        one.emotion
+        for one in state.speakers.values()
+        if one.emotion.source == source and one.emotion.state == "partial"
+    ]
     if speaking:
         now = speaking[-1]
         row.append(f"  {plain(now.label)} {now.confidence * 100:.0f} %", style=colour(now.label))
-        row.append(f"  {now.end - now.start:.1f} s  {plain(now.transcript.text) if now.transcript else ''}", style="dim")
+        row.append(
+            f"  {now.end - now.start:.1f} s  {plain(now.transcript.text) if now.transcript else ''}",
+            style="dim",
+        )
     else:
         row.append(f"  {plain(reason or 'listening')}", style="dim italic" if how == "up" else style)
     return row

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 
-from emotrack.stream.messages import Emotion, Error, Feed, Heartbeat, Message, Session, Speaker
+from emotrack.stream.wire.protocol.messages import Emotion, Error, Feed, Heartbeat, Message, Session, Speaker
 
 TREND = 40
 """Utterances in a speaker's trend."""
@@ -10,8 +10,8 @@ KEPT_NOTICES = 40
 """Last events; as many are shown as there are rows."""
 KEPT_SPEAKERS = 64
 LASTING = ("untrained", "user", "switched off", "no video", "no audio")
-"""Reasons of a masked stream that hold all session long, that the user gave or that were told when a medium went down: not worth
-a word at each label."""
+"""Reasons of a masked modality that hold all session long, that the user gave or that were told when a medium
+went down: not worth a word at each label."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,8 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class SpeakerState:
-    """The latest of one speaker: the label shown, the words of the utterance before, and how it went so far."""
+    """The latest of one speaker: the label shown, the words of the utterance before, and how it went so
+    far."""
 
     emotion: Emotion
     before: str
@@ -74,7 +75,9 @@ def fold(state: MonitorState, message: Message) -> MonitorState:
         case Feed():
             before = state
             state = replace(state, feeds={**state.feeds, (message.source, message.medium or ""): message})
-            return _with_notice(state, message, bad=message.state != "up") if is_news(before, message) else state
+            return (
+                _with_notice(state, message, bad=message.state != "up") if is_news(before, message) else state
+            )
         case Speaker():
             after = _with_alias(state, message) if message.event == "alias" else state
             return _with_notice(after, message) if is_news(state, message) else after
@@ -86,8 +89,9 @@ def fold(state: MonitorState, message: Message) -> MonitorState:
 def is_news(state: MonitorState, event: Feed | Speaker | Error) -> bool:
     """Whether an event is worth a line after `state`.
 
-    No news is a feed that opened well, or lacks from the start what every feed so far does, what was told of another feed at the
-    same moment, and a speaker who is named after a feed: its one participant, as everybody knows who started it.
+    No news is a feed that opened well, or lacks from the start what every feed so far does, what was told of
+    another feed at the same moment, and a speaker who is named after a feed: its one participant, as
+    everybody knows who started it.
     """
     if isinstance(event, Speaker):
         known = () if state.session is None else (feed.source for feed in state.session.feeds)
@@ -98,11 +102,18 @@ def is_news(state: MonitorState, event: Feed | Speaker | Error) -> bool:
         return False
     before = state.feeds.get((event.source, event.medium or ""))
     if before is None and event.state == "down" and event.medium is not None:
-        others = [feed for (source, medium), feed in state.feeds.items() if source != event.source and medium == event.medium]
+        others = [
+            feed
+            for (source, medium), feed in state.feeds.items()
+            if source != event.source and medium == event.medium
+        ]
         return not others or any((feed.state, feed.reason) != (event.state, event.reason) for feed in others)
     if event.state == "up" and (before is None or before.state == "up"):
         return False
-    return not (_befalls_all(event) and any(notice.time == event.time and notice.text == tell(event) for notice in state.notices))
+    return not (
+        _befalls_all(event)
+        and any(notice.time == event.time and notice.text == tell(event) for notice in state.notices)
+    )
 
 
 def tell(message: Feed | Speaker | Error) -> str:
@@ -122,7 +133,8 @@ def tell(message: Feed | Speaker | Error) -> str:
 
 
 def _befalls_all(event: Feed) -> bool:
-    """Whether a feed is told of what every feed of the session is told at that moment: that work is left out under load."""
+    """Whether a feed is told of what every feed of the session is told at that moment: that work is left out
+    under load."""
     return event.medium is None and event.state != "down"
 
 

@@ -1,18 +1,52 @@
 """Watching a session in a terminal: a live picture, or where there is no terminal one line for each event."""
 
+import logging
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 
 from rich.console import Console, RenderableType
 from rich.live import Live
 
-from emotrack.stream.messages import Emotion, Error, Feed, Message, ModalityState, Session, Speaker
-from emotrack.stream.monitor.remarks import warnings_shown
+from emotrack.notify import clock, shorten
+from emotrack.notify import plain as printable
 from emotrack.stream.monitor.state import LASTING, MonitorState, fold, is_news, tell
 from emotrack.stream.monitor.view import render
-from emotrack.stream.wire.printable import clock, shorten
-from emotrack.stream.wire.printable import plain as printable
+from emotrack.stream.wire.protocol.messages import (
+    Emotion,
+    Error,
+    Feed,
+    Message,
+    ModalityState,
+    Session,
+    Speaker,
+)
+
+
+@contextmanager
+def warnings_shown(show: Callable[[str], object]) -> Iterator[None]:
+    """Give each warning that our own code logs to `show`, one sentence at a time, and to nobody else."""
+    handler = _Shown(show)
+    ours = logging.getLogger("emotrack")
+    propagated, ours.propagate = ours.propagate, False
+    ours.addHandler(handler)
+    try:
+        yield
+    finally:
+        ours.removeHandler(handler)
+        ours.propagate = propagated
+
+
+class _Shown(logging.Handler):
+    def __init__(self, show: Callable[[str], object]) -> None:
+        super().__init__(logging.WARNING)
+        self._show = show
+
+    def emit(self, record: logging.LogRecord) -> None:
+        with suppress(OSError):  # the terminal is gone, which whoever logs cannot mend
+            self._show(record.getMessage())
+
 
 FRAMES_PER_SECOND = 8
 REMARKED_FOR = 30.0
@@ -20,7 +54,9 @@ REMARKED_FOR = 30.0
 NAME_WIDTH = 14
 
 
-def run_monitor(messages: Iterable[Message], console: Console, *, plain: bool, waiting: str | None = None) -> None:
+def run_monitor(
+    messages: Iterable[Message], console: Console, *, plain: bool, waiting: str | None = None
+) -> None:
     """Show `messages` until they end or Ctrl-C; `plain`: one line for each, for logs and pipes.
 
     `waiting` is shown until the first message; with `plain` it goes to stderr.
@@ -65,32 +101,43 @@ def describe(message: Message) -> str | None:
             said = f"“{message.transcript.text}”" if message.transcript else ""
             name = shorten(message.speaker.id, NAME_WIDTH)
             when = f"{clock(message.start)}–{clock(message.end)}"
-            line = f"{when}  {name:<{NAME_WIDTH}}  {label:<23}  {_describe_modes(message.modalities):<32}  {said}".rstrip()
+            line = (
+                f"{when}  "
+                f"{name:<{NAME_WIDTH}}  {label:<23}  {_describe_modalities(message.modalities):<32}  {said}"
+            ).rstrip()
         case Feed() | Speaker() | Error():
             failed = "error: " if isinstance(message, Error) else ""
             line = f"{clock(message.time)}  {failed}{tell(message)}"
         case Session():
-            line = f"session {message.session} {message.state}" + (f": {message.reason}" if message.reason else "")
+            line = f"session {message.session} {message.state}" + (
+                f": {message.reason}" if message.reason else ""
+            )
         case _:
             return None
     return printable(line)
 
 
-def describe_masked(modes: dict[str, ModalityState]) -> str:
-    """The streams that a label was made without, and why, where that is worth saying."""
-    return ", ".join(_describe_mode(name, mode) for name, mode in modes.items() if not mode.present and mode.reason not in LASTING)
+def describe_masked(modalities: dict[str, ModalityState]) -> str:
+    """The modalities that a label was made without, and why, where that is worth saying."""
+    return ", ".join(
+        _describe_modality(name, modality)
+        for name, modality in modalities.items()
+        if not modality.present and modality.reason not in LASTING
+    )
 
 
-def _describe_modes(modes: dict[str, ModalityState]) -> str:
-    present = ", ".join(_describe_mode(name, mode) for name, mode in modes.items() if mode.present)
-    return ", ".join(part for part in (present, describe_masked(modes)) if part)
+def _describe_modalities(modalities: dict[str, ModalityState]) -> str:
+    present = ", ".join(
+        _describe_modality(name, modality) for name, modality in modalities.items() if modality.present
+    )
+    return ", ".join(part for part in (present, describe_masked(modalities)) if part)
 
 
-def _describe_mode(name: str, mode: ModalityState) -> str:
-    if mode.present:
-        return f"{name} {mode.weight:.2f}"
-    how = f"imputed {mode.weight:.2f}" if mode.imputed and mode.weight else "masked"
-    return f"{name} {how} ({mode.reason})" if mode.reason else f"{name} {how}"
+def _describe_modality(name: str, modality: ModalityState) -> str:
+    if modality.present:
+        return f"{name} {modality.weight:.2f}"
+    how = f"imputed {modality.weight:.2f}" if modality.imputed and modality.weight else "masked"
+    return f"{name} {how} ({modality.reason})" if modality.reason else f"{name} {how}"
 
 
 def _run_live(messages: Iterable[Message], console: Console, waiting: str) -> None:
@@ -102,10 +149,26 @@ def _run_live(messages: Iterable[Message], console: Console, waiting: str) -> No
         def picture() -> RenderableType:
             now = time.monotonic()
             silence = now - heard
-            said = [sentence for told, sentence in tuple(remarks) if not state.session_id or now - told < REMARKED_FOR]
-            return render(state, width=console.width, height=console.height, silence=silence, waiting=waiting, remarks=said)
+            said = [
+                sentence
+                for told, sentence in tuple(remarks)
+                if not state.session_id or now - told < REMARKED_FOR
+            ]
+            return render(
+                state,
+                width=console.width,
+                height=console.height,
+                silence=silence,
+                waiting=waiting,
+                remarks=said,
+            )
 
-        with Live(get_renderable=picture, console=console, refresh_per_second=FRAMES_PER_SECOND, vertical_overflow="crop"):
+        with Live(
+            get_renderable=picture,
+            console=console,
+            refresh_per_second=FRAMES_PER_SECOND,
+            vertical_overflow="crop",
+        ):
             for message in messages:
                 if not state.session_id:
                     remarks.clear()  # why nothing came

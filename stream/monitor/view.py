@@ -1,7 +1,9 @@
-"""The monitor's picture of a `MonitorState`, made of rich renderables; below 80 columns a speaker is one line."""
+"""The monitor's picture of a `MonitorState`, made of rich renderables; below 80 columns a speaker is one
+line."""
 
 from collections.abc import Sequence
 from itertools import zip_longest
+from typing import Literal
 
 from rich.box import ROUNDED
 from rich.console import Group, RenderableType
@@ -9,11 +11,86 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from emotrack.stream.messages import Emotion, ModalityState
-from emotrack.stream.monitor.header import header
+from emotrack.notify import clock, plain, shorten
 from emotrack.stream.monitor.state import LASTING, MonitorState, Notice, SpeakerState
-from emotrack.stream.wire.printable import clock, plain, shorten
-from emotrack.stream.wire.vocabulary import LABELS
+from emotrack.stream.wire.protocol.messages import Emotion, ModalityState
+from emotrack.stream.wire.protocol.vocabulary import LABELS
+
+STALE_AFTER = 3.0
+"""Seconds without any message after which the picture says so (heartbeats come every second)."""
+LATE_AFTER = 1.0
+"""Seconds of lag worth a warning."""
+FEED_WIDTH = 20
+"""Columns of a feed's name where several feeds have a row each."""
+FEED_MARKS = {"up": ("● ", "green"), "degraded": ("◐ ", "yellow"), "down": ("○ ", "red")}
+
+
+def header(state: MonitorState, width: int, silence: float, most: int) -> list[RenderableType]:
+    """The rows, each of `width` columns: one feed stands in the first, several have `most` rows of their own
+    at most.
+
+    `silence`: seconds since the last message.
+    """
+    right = _condition(state, silence)
+    right.truncate(width // 2, overflow="ellipsis")
+    left = Text.assemble((" emotrack ", "bold reverse"), f" {clock(state.time)}  ")
+    sources = list(dict.fromkeys(source for source, _ in state.feeds))
+    below: list[RenderableType] = []
+    if len(sources) == 1:
+        left.append_text(_feed(state, sources[0], width - right.cell_len - left.cell_len))
+    elif sources:
+        rows = sources if len(sources) <= most else sources[: most - 1]
+        names = min(FEED_WIDTH, max(map(len, rows), default=0))
+        below = [Text.assemble(" ", _feed(state, source, width - 1, names)) for source in rows]
+        if len(rows) < len(sources):
+            below.append(Text(f" and {len(sources) - len(rows)} more feeds", style="dim"))
+    table = Table.grid(padding=0)
+    table.add_column(width=width - right.cell_len, no_wrap=True, overflow="ellipsis")
+    table.add_column(width=right.cell_len, no_wrap=True, justify="right")
+    table.add_row(left, right)
+    return [table, *below]
+
+
+def feed_state(state: MonitorState, source: str) -> tuple[Literal["up", "degraded", "down"], str | None]:
+    """How the sound of a source is, or where it has none its picture; and why, where it is not as it should
+    be."""
+    feed = state.feeds.get((source, "audio")) or state.feeds.get((source, "video"))
+    return ("up", None) if feed is None else (feed.state, None if feed.state == "up" else feed.reason)
+
+
+def _feed(state: MonitorState, source: str, width: int, name_width: int = 0) -> Text:
+    """A feed's name and its media with their marks; where it has a row of its own, of names so wide, what is
+    wrong with them."""
+    media = {
+        medium: state.feeds[source, medium]
+        for medium in ("audio", "video")
+        if (source, medium) in state.feeds
+    }
+    row = Text()
+    for medium, feed in media.items():
+        row.append(*FEED_MARKS[feed.state])
+        row.append(f"{medium}  ", style="default" if feed.state == "up" else "dim")
+    reasons = [
+        f"{medium}: {feed.reason}" for medium, feed in media.items() if feed.state != "up" and feed.reason
+    ]
+    if name_width and reasons:
+        row.append(plain(", ".join(reasons)), style="dim italic")
+    name = shorten(source, name_width or max(1, width - row.cell_len - 2))
+    row = Text.assemble(f"{name:<{name_width}}  ", row)
+    row.truncate(max(1, width), overflow="ellipsis")
+    return row
+
+
+def _condition(state: MonitorState, silence: float) -> Text:
+    if state.session and state.session.state == "ended":
+        return Text(plain(f"ended: {state.session.reason or 'no reason given'} "), style="bold")
+    if silence > STALE_AFTER:
+        return Text(f"silent for {silence:.0f} s ", style="bold red")
+    if state.heartbeat is None:
+        return Text()
+    busy, lag = "machine busy  " if state.heartbeat.shedding else "", state.heartbeat.lag
+    return Text.assemble((busy, "yellow"), (f"lag {lag:.2f} s ", "dim" if lag < LATE_AFTER else "yellow"))
+
 
 COLOURS = {
     "neutral": "#9aa7b5",
@@ -29,7 +106,7 @@ MODALITIES = ("text", "audio", "face", "body")
 WIDEST = 100
 """Columns; beyond, bars only get longer, not clearer."""
 NARROW = 80
-"""Columns below which there is no room for bars beside the streams."""
+"""Columns below which there is no room for bars beside the modalities."""
 NAME_WIDTH = 12
 NOTICES = 3
 """Rows kept for the last events; a tall terminal has more."""
@@ -41,12 +118,18 @@ _LEVELS = "▁▂▃▄▅▆▇█"
 
 
 def render(
-    state: MonitorState, *, width: int, height: int, silence: float = 0.0, waiting: str = "", remarks: Sequence[str] = ()
+    state: MonitorState,
+    *,
+    width: int,
+    height: int,
+    silence: float = 0.0,
+    waiting: str = "",
+    remarks: Sequence[str] = (),
 ) -> RenderableType:
     """The whole picture for a terminal of `width` × `height`.
 
-    `silence`: seconds since the last message; `waiting`: shown before the first; `remarks`: problems of this side, one
-    sentence each.
+    `silence`: seconds since the last message; `waiting`: shown before the first; `remarks`: problems of this
+    side, one sentence each.
     """
     width = min(width, WIDEST)
     said = [Text(plain(remark), style="yellow") for remark in remarks]
@@ -58,7 +141,9 @@ def render(
     panel_height = 1 if narrow else max(len(labels), len(MODALITIES) + 3) + 3
     room = max(1, (height - len(head) - NOTICES) // panel_height)
     latest = sorted(state.speakers, key=lambda name: state.speakers[name].emotion.end)[-room:]
-    shown = [name for name in state.speakers if name in latest]  # by first appearance, so that nobody jumps about
+    shown = [
+        name for name in state.speakers if name in latest
+    ]  # by first appearance, so that nobody jumps about
     parts = [*head]
     if narrow:
         parts += [_speaker_line(name, state.speakers[name], width) for name in shown]
@@ -72,7 +157,9 @@ def render(
     for line in lines[:-1]:
         line.truncate(width, overflow="ellipsis")
     hidden = len(state.speakers) - len(shown)
-    return Group(*parts, *lines[:-1], _footer(lines[-1], f"and {hidden} who spoke earlier · " if hidden else "", width))
+    return Group(
+        *parts, *lines[:-1], _footer(lines[-1], f"and {hidden} who spoke earlier · " if hidden else "", width)
+    )
 
 
 def colour(label: str) -> str:
@@ -97,7 +184,7 @@ def _footer(line: Text, more: str, width: int) -> RenderableType:
 
 
 def _speaker(name: str, speaker: SpeakerState, labels: tuple[str, ...], width: int) -> RenderableType:
-    """One panel: bars of all labels, which modes are present, the trend and what was said."""
+    """One panel: bars of all labels, which modalities are present, the trend and what was said."""
     emotion = speaker.emotion
     tint = colour(emotion.label)
     title = Text.assemble(
@@ -108,11 +195,17 @@ def _speaker(name: str, speaker: SpeakerState, labels: tuple[str, ...], width: i
     )
     speaking = emotion.state == "partial"
     said = "speaking" if speaking else emotion.state
-    subtitle = Text(f" {emotion.source} · {clock(emotion.start)}–{clock(emotion.end)} · {said} ", style="not dim default")
+    subtitle = Text(
+        f" {emotion.source} · {clock(emotion.start)}–{clock(emotion.end)} · {said} ", style="not dim default"
+    )
     inner = width - 4
     bars_width = inner - MODES_WIDTH - GAP
-    modes = [(mode, emotion.modalities.get(mode)) for mode in MODALITIES]
-    facts = [_mode(name, mode) for name, mode in modes if mode is None or mode.present or mode.reason not in LASTING]
+    modalities = [(modality, emotion.modalities.get(modality)) for modality in MODALITIES]
+    facts = [
+        _modality(name, modality)
+        for name, modality in modalities
+        if modality is None or modality.present or modality.reason not in LASTING
+    ]
     facts += [Text(), _trend(speaker), _delay(emotion)]
     bars = [_bar(label, emotion, bars_width) for label in labels]
     body = Table.grid(padding=0)
@@ -158,13 +251,15 @@ def _bar(label: str, emotion: Emotion, width: int) -> Text:
     )
 
 
-def _mode(name: str, mode: ModalityState | None) -> Text:
+def _modality(name: str, modality: ModalityState | None) -> Text:
     """Present: its weight in the fusion. Imputed or masked: why."""
-    reason = plain(mode.reason or "") if mode else ""
-    if mode is None or not (mode.present or (mode.imputed and mode.weight)):
-        return Text.assemble((f"{name:<6}○ ", "dim"), ("masked: " if reason else "masked", "dim"), (reason, "dim italic"))
-    weight = f"{mode.weight * 100:3.0f} % "
-    if mode.present:
+    reason = plain(modality.reason or "") if modality else ""
+    if modality is None or not (modality.present or (modality.imputed and modality.weight)):
+        return Text.assemble(
+            (f"{name:<6}○ ", "dim"), ("masked: " if reason else "masked", "dim"), (reason, "dim italic")
+        )
+    weight = f"{modality.weight * 100:3.0f} % "
+    if modality.present:
         return Text.assemble(f"{name:<6}", ("● ", "green"), weight, (reason, "dim"))
     return Text.assemble(
         f"{name:<6}",
@@ -192,20 +287,23 @@ def _delay(emotion: Emotion) -> Text:
 
 
 def _words(speaker: SpeakerState, width: int) -> Text:
-    """What was said; while the words are still to come those of the utterance before, marked so; else why there are none."""
+    """What was said; while the words are still to come those of the utterance before, marked so; else why
+    there are none."""
     emotion = speaker.emotion
-    mode = emotion.modalities.get("text")
+    modality = emotion.modalities.get("text")
     if emotion.transcript and emotion.transcript.text:
         line = Text(f"“{plain(emotion.transcript.text)}”", style="italic")
     elif emotion.state == "partial" and speaker.before:
         line = Text(f"before: “{plain(speaker.before)}”", style="dim italic")
-    elif mode is None or mode.reason in (None, "no words"):
+    elif modality is None or modality.reason in (None, "no words"):
         line = Text("no words", style="dim italic")
     else:
-        line = Text(f"words: {plain(mode.reason or '')}", style="dim italic")
+        line = Text(f"words: {plain(modality.reason or '')}", style="dim italic")
     line.truncate(width, overflow="ellipsis")
     return line
 
 
 def _notice(notice: Notice) -> Text:
-    return Text.assemble((f" {clock(notice.time)}  ", "dim"), (plain(notice.text), "yellow" if notice.bad else "dim"))
+    return Text.assemble(
+        (f" {clock(notice.time)}  ", "dim"), (plain(notice.text), "yellow" if notice.bad else "dim")
+    )

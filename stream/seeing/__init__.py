@@ -1,1 +1,8 @@
-"""What is seen of a feed: faces, their tracks and mouths, bodies."""
+"""What is seen of a feed: faces, their tracks and mouths, bodies.
+
+vision     one thread looks at the frames of every feed
+faces      which face is whose from frame to frame, and which mouth moves
+liveness   a person's face, or only the picture of one
+quality    whether a face can be read, and why not
+sightings  what was seen, frame by frame, and the memory of it
+"""

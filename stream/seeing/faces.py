@@ -1,19 +1,73 @@
-"""Faces of one feed over time: which detection is whom, and whose mouth moves.
-
-A detection joins the track that it overlaps most and resembles. After a cut (the whole picture changed) a face in the same place
-is somebody else unless it looks the same, so two people are never glued into one track.
-"""
+"""Faces of one feed over time: which detection is whom, and whose mouth moves."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from PIL import Image
 
-from emotrack.engines.face_detection import DetectedFace
-from emotrack.stream.seeing.assignment import best_pairs
+from emotrack.engines.encoders.face.detection import DetectedFace
+from emotrack.engines.encoders.face.expression import aligned
 from emotrack.stream.seeing.liveness import Liveness
-from emotrack.stream.seeing.mouth import aligned_face, mouth_motion
+
+
+def best_pairs(values: np.ndarray, allowed: np.ndarray) -> list[tuple[int, int]]:
+    """Rows and columns of the pairs with the greatest sum of `values` [rows, columns], all above 0, of those
+    that are `allowed`.
+
+    Rows rise; of choices of the same sum the one with the first columns for the first rows is taken.
+    """
+    columns = [np.flatnonzero(row).tolist() for row in allowed]
+    wanted = [0]
+    """Bits of the columns that any of the rows from one on can have, last row first: what else is taken makes
+    no difference."""
+    for row in reversed(columns):
+        wanted.append(wanted[-1] | sum(1 << column for column in row))
+    wanted.reverse()
+
+    @cache
+    def best(row: int, taken: int) -> tuple[float, tuple[tuple[int, int], ...]]:
+        if row == len(columns):
+            return 0.0, ()
+        found = best(row + 1, taken & wanted[row + 1])
+        for column in reversed(columns[row]):
+            if not taken >> column & 1:
+                total, pairs = best(row + 1, (taken | 1 << column) & wanted[row + 1])
+                if (with_this := total + float(values[row, column])) >= found[0]:
+                    found = with_this, ((row, column), *pairs)
+        return found
+
+    return list(best(0, 0)[1])
+
+
+_SIZE = 48
+# Where the eyes, the nose and the corners of the mouth come to lie, in pixels of the aligned face.
+_PLACES = np.array([[15, 16], [33, 16], [24, 26], [17, 35], [31, 35]], np.float64)
+_MOUTH = (slice(30, 44), slice(13, 35))
+_REST = (slice(8, 28), slice(9, 39))
+
+
+def aligned_face(image: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
+    """The face with `landmarks` [5, 2] in `image` (uint8 [height, width, 3]), its brightness normalised:
+    float32 [48, 48]."""
+    face = aligned(image, landmarks, _PLACES, _SIZE).astype(np.float32)
+    found: np.ndarray = (face - face.mean()) / max(float(face.std()), 1.0)
+    return found
+
+
+def mouth_motion(before: np.ndarray, after: np.ndarray) -> float:
+    """How far, in pixels of the aligned face, the mouth moved between two aligned faces beyond what the rest
+    did; at least 0."""
+    return max(0.0, _motion(before, after, _MOUTH) - _motion(before, after, _REST))
+
+
+def _motion(before: np.ndarray, after: np.ndarray, part: tuple[slice, slice]) -> float:
+    """Change of brightness over its slope: what a shift of so many pixels would bring about."""
+    down, across = np.gradient((before + after) / 2)
+    slope = np.hypot(down, across)[part].mean()
+    return float(np.abs(after - before)[part].mean() / max(slope, 1e-3))
+
 
 _LIFE = 1.5
 """Seconds that a track lives on unseen."""
@@ -22,13 +76,15 @@ _COMPARABLE = 1.0
 _OVERLAP = 0.15
 """Least intersection over union with the face's last place."""
 _LIKENESS = 0.1
-"""Least correlation of two looks at one head while the picture goes on; between two people's heads it is around zero."""
+"""Least correlation of two looks at one head while the picture goes on; between two people's heads it is
+around zero."""
 _SAME_LOOK = 0.75
 """Least correlation of two looks at one head across a cut."""
 _CUT = 0.6
 """Correlation of two whole pictures below which there was a cut between them."""
 _SURROUNDINGS = 1.6
-"""Side of the look at a head, in sides of the face: hair and background tell people apart better than features do."""
+"""Side of the look at a head, in sides of the face: hair and background tell people apart better than
+features do."""
 _LOOK = 12
 _MAXIMUM_TRACKS = 32
 
@@ -46,11 +102,13 @@ class FaceObservation:
     landmarks: np.ndarray
     """float32 [5, 2]: eyes, nose, mouth corners, as in `DetectedFace`."""
     mouth_motion: float
-    """Motion of the mouth beyond that of the head since the last look at this face, in aligned pixels; 0 at the first look."""
+    """Motion of the mouth beyond that of the head since the last look at this face, in aligned pixels; 0 at
+    the first look."""
     since: float | None = None
     """Session time from which on this is known to be a person's face; None where it is not, or not yet."""
     motionless: bool = False
-    """Whether it has not changed for so long that it is a picture: a poster, a drawing, a still photograph."""
+    """Whether it has not changed for so long that it is a picture: a poster, a drawing, a still
+    photograph."""
 
 
 @dataclass(slots=True)
@@ -71,8 +129,11 @@ class FaceTracker:
         self._last_number = 0
         self._picture: np.ndarray | None = None
 
-    def update(self, time: float, image: np.ndarray, detections: Sequence[DetectedFace]) -> list[FaceObservation]:
-        """Name the faces found in the frame `image` (uint8 [height, width, 3], RGB) taken at `time`, in the order given."""
+    def update(
+        self, time: float, image: np.ndarray, detections: Sequence[DetectedFace]
+    ) -> list[FaceObservation]:
+        """Name the faces found in the frame `image` (uint8 [height, width, 3], RGB) taken at `time`, in the
+        order given."""
         picture = _look(image, np.array([0, 0, image.shape[1], image.shape[0]]))
         cut = self._picture is not None and float(np.vdot(picture, self._picture)) < _CUT
         self._picture = picture
@@ -85,7 +146,9 @@ class FaceTracker:
             motion = 0.0
             if track is None:
                 self._last_number += 1
-                track = _Track(self._last_number, time, face.box, look, aligned, Liveness(time, image, face.box))
+                track = _Track(
+                    self._last_number, time, face.box, look, aligned, Liveness(time, image, face.box)
+                )
                 self._tracks.append(track)
             else:
                 track.liveness.step(time, image, face.box)
@@ -94,13 +157,24 @@ class FaceTracker:
             track.time, track.box, track.look, track.face = time, face.box, look, aligned
             life = track.liveness
             observations.append(
-                FaceObservation(time, track.number, face.box, face.probability, face.landmarks, motion, life.since, life.motionless)
+                FaceObservation(
+                    time,
+                    track.number,
+                    face.box,
+                    face.probability,
+                    face.landmarks,
+                    motion,
+                    life.since,
+                    life.motionless,
+                )
             )
         self._tracks.sort(key=lambda track: (-track.time, track.number))
         del self._tracks[_MAXIMUM_TRACKS:]
         return observations
 
-    def _match(self, detections: Sequence[DetectedFace], looks: Sequence[np.ndarray], likeness: float) -> list[_Track | None]:
+    def _match(
+        self, detections: Sequence[DetectedFace], looks: Sequence[np.ndarray], likeness: float
+    ) -> list[_Track | None]:
         owners: list[_Track | None] = [None] * len(detections)
         if not detections or not self._tracks:
             return owners
@@ -119,12 +193,14 @@ def _square(box: np.ndarray) -> np.ndarray:
 
 
 def _look(image: np.ndarray, box: np.ndarray) -> np.ndarray:
-    """A tiny colour picture of `box`, without its mean and of length 1, so that the dot product of two is their correlation."""
+    """A tiny colour picture of `box`, without its mean and of length 1, so that the dot product of two is
+    their correlation."""
     left, top, right, bottom = (int(value) for value in box)
     crop = Image.fromarray(image).crop((left, top, max(right, left + 1), max(bottom, top + 1)))
     values = np.asarray(crop.resize((_LOOK, _LOOK), Image.Resampling.BOX), np.float32).ravel()
     values = values - values.mean()
-    return values / max(float(np.linalg.norm(values)), 1e-6)
+    found: np.ndarray = values / max(float(np.linalg.norm(values)), 1e-6)
+    return found
 
 
 def _overlap(one: np.ndarray, other: np.ndarray) -> float:

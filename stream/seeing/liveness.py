@@ -1,9 +1,11 @@
-"""Whether a face is a person's or only the picture of one: a live face changes, if ever so little; a poster or a drawing does not.
+"""Whether a face is a person's or only the picture of one: a live face changes, if ever so little; a poster
+or a drawing does not.
 
-What is looked for is change within the face. A camera that shakes or zooms takes the whole face along, light brightens or darkens
-it as a whole, noise and compression are everywhere and small. So an earlier look at the face is laid over the present one by
-an affine motion and a linear change of brightness, found by least squares (Lucas and Kanade 1981), and what is left over is
-compared part by part, for a blink or a smile changes one part only.
+What is looked for is change within the face. A camera that shakes or zooms takes the whole face along, light
+brightens or darkens it as a whole, noise and compression are everywhere and small. So an earlier look at the
+face is laid over the present one by an affine motion and a linear change of brightness, found by least
+squares (Lucas and Kanade 1981), and what is left over is compared part by part, for a blink or a smile
+changes one part only.
 """
 
 import numpy as np
@@ -12,13 +14,15 @@ from PIL import Image
 PATIENCE = 3.0
 """Seconds without any change after which a face is a picture."""
 _CHANGE = 4.0
-"""Grey levels (of 255, root mean square over one part) by which a part of a face changes when it moves. Measured on six pictures,
-filmed with noise of up to 8 grey levels, by H.264 at a rate factor of 32, in a shaking hand and in changing light: only light that
-saturated on faces of 31 pixels and less reached it. Every live face seen for a second in five clips of people did within 0.6 s."""
+"""Grey levels (of 255, root mean square over one part) by which a part of a face changes when it moves.
+Measured on six pictures, filmed with noise of up to 8 grey levels, by H.264 at a rate factor of 32, in a
+shaking hand and in changing light: only light that saturated on faces of 31 pixels and less reached it. Every
+live face seen for a second in five clips of people did within 0.6 s."""
 _CLEAR = 48.0
 """Pixels across a face from which on that holds. A smaller face is enlarged, and with it all noise."""
 _TOLERANCE = 0.25
-"""Pixels of the look by which registration may be off: the change that such a shift would bring about does not count."""
+"""Pixels of the look by which registration may be off: the change that such a shift would bring about does
+not count."""
 _SIZE = 32
 _FINE = 2
 _PART = 8
@@ -27,7 +31,8 @@ _SHIFTS, _MOTIONS = 2, 4
 """Steps of the registration: first shifts alone, which converge from further off, then all motions."""
 
 _rows, _columns = (np.mgrid[:_SIZE, :_SIZE] + 0.5) / _SIZE - 0.5
-# Each row takes the samples about one pixel of the look together, by a bell two pixels wide: noise goes, expression stays.
+# Each row takes the samples about one pixel of the look together, by a bell two pixels wide: noise goes,
+# expression stays.
 _SMOOTHING = np.exp(-((np.arange(_SIZE)[:, None] - (np.arange(_SIZE * _FINE) + 0.5) / _FINE + 0.5) ** 2) / 2)
 _SMOOTHING /= _SMOOTHING.sum(1, keepdims=True)
 
@@ -36,9 +41,11 @@ class Liveness:
     """One face over time: `since` when it is a person's, and whether it is `motionless`."""
 
     def __init__(self, time: float, image: np.ndarray, box: np.ndarray) -> None:
-        """The first look at a face: `box` (left, top, right, bottom in pixels) in `image` (uint8 [height, width, 3]) at `time`."""
+        """The first look at a face: `box` (left, top, right, bottom in pixels) in `image` (uint8 [height,
+        width, 3]) at `time`."""
         self.since: float | None = None
-        """Session time from which on this is known to be a person; None as long as nothing moved, or not for long."""
+        """Session time from which on this is known to be a person; None as long as nothing moved, or not for
+        long."""
         self.motionless = False
         """Whether it is a picture: nothing of it has moved for `PATIENCE` seconds."""
         self._first = self._moved = time
@@ -76,7 +83,8 @@ class _Look:
         self._enough = _CHANGE * max(1.0, _CLEAR / max(side, 1.0))
 
     def changed(self, image: np.ndarray, box: np.ndarray) -> bool:
-        """Whether the face in `box` of a later `image` differs from this look by more than a picture of it would."""
+        """Whether the face in `box` of a later `image` differs from this look by more than a picture of it
+        would."""
         view = _View(image, box.astype(np.float64))
         corners = self._box[2:] - self._box[:2]
         moved = ((box[:2] + box[2:]) - (self._box[:2] + self._box[2:])) / 2 / corners
@@ -92,16 +100,21 @@ class _Look:
         return self._differs(difference)
 
     def _difference(self, view: "_View", place: np.ndarray) -> np.ndarray:
-        return view.sampled(self._box, place) - self._face
+        found: np.ndarray = view.sampled(self._box, place) - self._face
+        return found
 
     def _left_over(self, difference: np.ndarray) -> np.ndarray:
         """Of a difference, what no change of light explains, nor a registration that is slightly off."""
         rest = difference.ravel() - self._light @ (self._light_of @ difference.ravel())
-        return np.maximum(0.0, np.abs(rest.reshape(difference.shape)) - _TOLERANCE * self._slope)
+        found: np.ndarray = np.maximum(0.0, np.abs(rest.reshape(difference.shape)) - _TOLERANCE * self._slope)
+        return found
 
     def _differs(self, difference: np.ndarray) -> bool:
-        parts = np.lib.stride_tricks.sliding_window_view(self._left_over(difference) ** 2, (_PART, _PART))[::4, ::4]
-        return float(np.sqrt(parts.mean((2, 3)).max())) > self._enough
+        parts = np.lib.stride_tricks.sliding_window_view(self._left_over(difference) ** 2, (_PART, _PART))[
+            ::4, ::4
+        ]
+        found: bool = float(np.sqrt(parts.mean((2, 3)).max())) > self._enough
+        return found
 
 
 class _View:
@@ -124,18 +137,22 @@ class _View:
         scale[:2, 2] = (middle - self._corner) / self._factor
         unit = np.array([[1 / fine, 0, -0.5], [0, 1 / fine, -0.5], [0, 0, 1]])
         matrix = tuple((scale @ place @ unit)[:2].ravel())
-        samples = self._grey.transform((fine, fine), Image.Transform.AFFINE, matrix, Image.Resampling.BILINEAR)
+        samples = self._grey.transform(
+            (fine, fine), Image.Transform.AFFINE, matrix, Image.Resampling.BILINEAR
+        )
         smoothed: np.ndarray = _SMOOTHING @ np.asarray(samples, np.float64) @ _SMOOTHING.T
         return smoothed
 
 
 def _solver(basis: np.ndarray) -> np.ndarray:
-    """What takes a difference to its least-squares coefficients in `basis` [n, k]; directions that hardly show are left alone."""
+    """What takes a difference to its least-squares coefficients in `basis` [n, k]; directions that hardly
+    show are left alone."""
     solver: np.ndarray = np.linalg.pinv(basis, rcond=1e-3)
     return solver
 
 
 def _motion(found: np.ndarray) -> np.ndarray:
-    """float64 [3, 3] of the shift, and of the linear part where that was solved for, in coefficients after those of light."""
+    """float64 [3, 3] of the shift, and of the linear part where that was solved for, in coefficients after
+    those of light."""
     linear = np.eye(2) + (found[4:].reshape(2, 2) if len(found) == 8 else 0.0)
     return np.block([[linear, found[2:4, None]], [np.zeros(2), np.ones(1)]])

@@ -1,27 +1,29 @@
 """How well a face can be read: how large it is, how sharp, how far it is turned, and how much of it shows.
 
-A face that the expression network was measured to misread is left out, and the message says why. Measured with the shipped network
-on pictures of FER+ valid that a majority names and MTCNN finds (89 % named rightly, 200 pictures), degraded by drawing.
+A face that the expression network was measured to misread is left out, and the message says why. Measured
+with the shipped network on pictures of FER+ valid that a majority names and MTCNN finds (89 % named rightly,
+200 pictures), degraded by drawing.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from emotrack.engines.alignment import similarity
-from emotrack.engines.face import PLACES
+from emotrack.engines.encoders.face.expression import PLACES, similarity
 from emotrack.model.formats import FACE_SIZE
 
 SMALLEST = 16.0
 """Of faces of 20 pixels 78 % are named rightly, of 16 pixels 68 %, of 12 pixels 51 %."""
 BLURRED = 0.05
-"""Faces enlarged from 14 pixels have it (61 % named rightly), those blurred by 1.5 pixels of the crop less (66 %); of those that
-nobody degraded, one in a hundred has under 0.07."""
+"""Faces enlarged from 14 pixels have it (61 % named rightly), those blurred by 1.5 pixels of the crop less
+(66 %); of those that nobody degraded, one in a hundred has under 0.07."""
 TURNED = 0.35
-"""Beyond it 24 % of posed faces are named rightly; of those in FER+ that turn as far and are found, still 86 % of 59."""
+"""Beyond it 24 % of posed faces are named rightly; of those in FER+ that turn as far and are found, still 86
+% of 59."""
 COVERED = 0.15
-"""With something plain below the nose 50 % are named rightly, before the mouth alone 62 %, before the eyes alone 69 %; of 680 faces
-that show all but the least have 0.24. Hands and scarves, which are not plain, are not told from faces."""
+"""With something plain below the nose 50 % are named rightly, before the mouth alone 62 %, before the eyes
+alone 69 %; of 680 faces that show all but the least have 0.24. Hands and scarves, which are not plain, are
+not told from faces."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +31,16 @@ class FaceQuality:
     """One face in one picture."""
 
     size: float
-    """Pixels of the picture that a side of its crop takes: of a grown person about 1.2 times the width of the face."""
+    """Pixels of the picture that a side of its crop takes: of a grown person about 1.2 times the width of the
+    face."""
     sharpness: float
     """Spread of what a blur by three pixels takes from the crop, over the spread of the crop."""
     turn: float
-    """How far the tip of the nose is off the middle between the eyes, along their line, in distances between the eyes."""
+    """How far the tip of the nose is off the middle between the eyes, along their line, in distances between
+    the eyes."""
     shown: float
-    """The spread of the part that shows least (eyes or mouth) over that of the crop; 0 where something plain is before it."""
+    """The spread of the part that shows least (eyes or mouth) over that of the crop; 0 where something plain
+    is before it."""
 
     @property
     def obstacle(self) -> str | None:
@@ -50,7 +55,8 @@ class FaceQuality:
 
 
 def quality_of(crop: np.ndarray, landmarks: np.ndarray) -> FaceQuality:
-    """The quality of a face with `landmarks` (float32 [5, 2], pixels of its picture) that was cut out as `crop`, uint8 [48, 48]."""
+    """The quality of a face with `landmarks` (float32 [5, 2], pixels of its picture) that was cut out as
+    `crop`, uint8 [48, 48]."""
     grey = crop.astype(np.float32)
     spread = max(float(grey.std()), 1.0)
     fine = grey[1:-1, 1:-1] - _blurred(grey)

@@ -1,73 +1,68 @@
-"""Looks at the sampled frames of every feed on one thread: faces with their tracks and descriptors, and bodies.
-
-Live feeds are latest-wins: a frame that has not been looked at is replaced by the next one of its feed. In an ordered run the
-caller waits instead.
-"""
+"""Looks at the sampled frames of every feed on one thread: faces with their tracks and descriptors, and
+bodies."""
 
 import threading
 from collections import deque
-from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
-from emotrack.engines.encoders import Encoders
-from emotrack.engines.face import crop_face
-from emotrack.stream.media import VideoFrame
-from emotrack.stream.sampling import RateGrid
-from emotrack.stream.seeing.face_finding import FaceFinder
-from emotrack.stream.seeing.faces import FaceObservation, FaceTracker
-from emotrack.stream.seeing.quality import FaceQuality, quality_of
+from emotrack.engines.encoders.face.detection import DetectedFace
+from emotrack.engines.encoders.face.expression import crop_face
+from emotrack.engines.open import Encoders
+from emotrack.stream.seeing.faces import FaceTracker
+from emotrack.stream.seeing.quality import quality_of
+from emotrack.stream.seeing.sightings import SeenBody, SeenFace, Sighting
 from emotrack.stream.settings import VisionSettings
+from emotrack.stream.sources.media import VideoFrame, due
+from emotrack.stream.sources.timing.clock import RateGrid
+from emotrack.stream.sources.timing.delivery import LOOKED_AT, LOOKED_AT_ALL, MEDIA_TRAITS, Delivery
 
-ORDERED_BACKLOG = 8
+
+class Detector(Protocol):
+    """What finds faces anywhere in a picture (dear), and follows known ones into the next (cheap)."""
+
+    def detect(self, image: np.ndarray) -> list[DetectedFace]:
+        """The faces in a picture, uint8 [height, width, 3], RGB, the largest first."""
+        ...
+
+    def follow(self, image: np.ndarray, faces: list[DetectedFace]) -> list[DetectedFace]:
+        """Those of the faces of the picture before that are in this one."""
+        ...
+
+
+class FaceFinder:
+    """Decides by stream time alone, so the same frames always give the same faces."""
+
+    def __init__(self, detector: Detector, *, interval: float = 1.0, soonest: float = 0.4) -> None:
+        """Look everywhere each `interval` seconds; where a face was lost or none is known, already after
+        `soonest`."""
+        self._detector = detector
+        self._interval = interval
+        self._soonest = soonest
+        self._looked = -np.inf
+        self._expected = 0
+        self._faces: list[DetectedFace] = []
+
+    def find(self, time: float, image: np.ndarray) -> list[DetectedFace]:
+        """The faces in the frame `image` (uint8 [height, width, 3], RGB) taken at `time`, the largest
+        first."""
+        # The margin keeps a grid of frame times that divides the interval from slipping by a rounding error.
+        waited = time - self._looked + 1e-6
+        if waited < self._interval:
+            self._faces = self._detector.follow(image, self._faces)
+        known = self._expected > 0 and len(self._faces) == self._expected
+        if waited >= (self._interval if known else self._soonest):
+            self._faces = self._detector.detect(image)
+            self._looked, self._expected = time, len(self._faces)
+        return self._faces
+
+
+IDLE_SECONDS = 1.0
+"""How long the thread sleeps at most where there is nothing to look at."""
 DARK_DEVIATION = 2.0
-"""Standard deviation of the grey levels (of 255) under which there is no picture: a covered lens, or a black frame."""
-
-
-@dataclass(frozen=True, slots=True)
-class SeenFace:
-    """A face in one frame: its crop uint8 [48, 48], how well that can be read, and its descriptor float32 [dim] (of no numbers
-    without an encoder)."""
-
-    observation: FaceObservation
-    crop: np.ndarray
-    quality: FaceQuality
-    descriptor: np.ndarray
-
-
-@dataclass(frozen=True, slots=True)
-class SeenBody:
-    """A person's box (x1, y1, x2, y2 in pixels) in one frame, with its descriptor float32 [dim]."""
-
-    box: np.ndarray
-    descriptor: np.ndarray
-
-    def carries(self, face: np.ndarray) -> bool:
-        """Whether the middle of a face's box (x1, y1, x2, y2) lies within."""
-        x, y = (face[0] + face[2]) / 2, (face[1] + face[3]) / 2
-        return bool(self.box[0] <= x <= self.box[2] and self.box[1] <= y <= self.box[3])
-
-
-@dataclass(frozen=True, slots=True)
-class Sighting:
-    """What was seen in one frame; `dark` when there was no picture to see anything in."""
-
-    feed: int
-    time: float
-    faces: tuple[SeenFace, ...]
-    bodies: tuple[SeenBody, ...] | None
-    """None when bodies were not looked for in this frame."""
-    dark: bool
-
-    @property
-    def person_since(self) -> float | None:
-        """Session time from which on somebody seen here is known to be a person; None where nobody is, or not yet.
-
-        A body is one, unless it carries a face that is a picture.
-        """
-        pictures = [face.observation.box for face in self.faces if face.observation.motionless]
-        bodies = [self.time for body in self.bodies or () if not any(body.carries(face) for face in pictures)]
-        return min([*bodies, *(face.observation.since for face in self.faces if face.observation.since is not None)], default=None)
+"""Standard deviation of the grey levels (of 255) under which there is no picture: a covered lens, or a black
+frame."""
 
 
 class Vision:
@@ -83,13 +78,16 @@ class Vision:
         """Whether bodies are not looked for at the moment, to save time."""
         self._settings = settings
         self._encoders = encoders
-        self._ordered = ordered
         self._trackers = [FaceTracker() for _ in range(feeds)]
-        self._finders = [FaceFinder(encoders.face_detector) if encoders.face_detector else None for _ in range(feeds)]
+        self._finders = [
+            FaceFinder(encoders.face_detector) if encoders.face_detector else None for _ in range(feeds)
+        ]
         self._grids = [RateGrid() for _ in range(feeds)]
         self._body_grids = [RateGrid() for _ in range(feeds)]
-        self._waiting: deque[tuple[int, VideoFrame]] = deque()
-        self._busy: tuple[int, float] | None = None
+        self._waiting = Delivery(LOOKED_AT_ALL if ordered else LOOKED_AT, MEDIA_TRAITS, feeds)
+        self._owed: list[list[float]] = [
+            [] for _ in range(feeds)
+        ]  # times of frames that are yet to be looked at
         self._found: deque[Sighting] = deque()
         self._condition = threading.Condition()
         self._closed = False
@@ -106,7 +104,8 @@ class Vision:
         return self._encoders.face_detector is not None or self._encoders.body is not None
 
     def wants(self, feed: int, time: float) -> bool:
-        """Whether a frame at `time` is the one of its feed at a point of the sampling grid; asked once for each, by its reader."""
+        """Whether a frame at `time` is the one of its feed at a point of the sampling grid; asked once for
+        each, by its reader."""
         return self._grids[feed].takes(time, self.face_rate)
 
     def offer(self, feed: int, frame: VideoFrame) -> None:
@@ -114,16 +113,10 @@ class Vision:
         if not self.able:
             return
         with self._condition:
-            place = next((place for place, (other, _) in enumerate(self._waiting) if other == feed), None)
-            if self._ordered:
-                self._condition.wait_for(lambda: len(self._waiting) < ORDERED_BACKLOG or self._hurried or self._closed)
-                self._waiting.append((feed, frame))
-            elif place is None:
-                self._waiting.append((feed, frame))
-            else:
-                self._waiting[place] = (feed, frame)  # where the old one was, or feeds could take each other's turn for ever
-                self.replaced += 1
-            self._condition.notify_all()
+            self._owed[feed].append(frame.time)
+        for lost in self._waiting.put(feed, frame):
+            self.replaced += 1
+            self._settle(feed, due(lost))
 
     def collect(self) -> list[Sighting]:
         """The sightings finished since the last call, in the order of the frames."""
@@ -138,7 +131,8 @@ class Vision:
             return self._behind(feed, time)
 
     def wait_for(self, feed: int, time: float) -> None:
-        """Return when every frame of this feed stamped at `time` or before has been looked at, or there is no time for that."""
+        """Return when every frame of this feed stamped at `time` or before has been looked at, or there is no
+        time for that."""
         with self._condition:
             self._condition.wait_for(lambda: self._closed or self._hurried or not self._behind(feed, time))
 
@@ -147,33 +141,38 @@ class Vision:
         with self._condition:
             self._hurried = True
             self._condition.notify_all()
+        self._waiting.hurry()
 
     def depth(self) -> int:
         """How many frames wait."""
-        with self._condition:
-            return len(self._waiting)
+        return self._waiting.depths()["video"]
 
     def close(self) -> None:
         """Stop the thread; frames that wait are given up."""
         with self._condition:
             self._closed = True
             self._condition.notify_all()
+        self._waiting.abandon()
+        self._waiting.wake()
         if self._thread.is_alive():
             self._thread.join(1.0)
 
     def _behind(self, feed: int, time: float) -> bool:
-        busy = self._busy is not None and self._busy[0] == feed and self._busy[1] <= time
-        return busy or any(index == feed and frame.time <= time for index, frame in self._waiting)
+        return any(owed <= time for owed in self._owed[feed])
+
+    def _settle(self, feed: int, time: float) -> None:
+        """The frame of this time has been looked at, or never will be."""
+        with self._condition:
+            self._owed[feed].remove(time)
+            self._condition.notify_all()
 
     def _run(self) -> None:
-        while True:
-            with self._condition:
-                self._condition.wait_for(lambda: self._closed or self._waiting)
-                if self._closed:
-                    return
-                feed, frame = self._waiting.popleft()
-                self._busy = (feed, frame.time)
-                self._condition.notify_all()
+        while not self._closed:
+            arrival = self._waiting.get(IDLE_SECONDS)
+            if arrival is None or self._closed:
+                continue
+            feed, frame = arrival.feed, arrival.item
+            assert isinstance(frame, VideoFrame)
             try:
                 sighting = self._look(feed, frame)
             except BaseException as failure:  # noqa: BLE001 - handed to the loop, which raises it on the caller's thread
@@ -181,12 +180,12 @@ class Vision:
                     self.failure = failure
                     self._closed = True
                     self._condition.notify_all()
+                self._waiting.abandon()
                 return
             with self._condition:
                 self._found.append(sighting)
-                self._busy = None
                 self.looked += 1
-                self._condition.notify_all()
+            self._settle(feed, frame.time)
 
     def _look(self, feed: int, frame: VideoFrame) -> Sighting:
         dark = float(frame.image[::4, ::4].std()) < DARK_DEVIATION
@@ -197,16 +196,25 @@ class Vision:
         finder = self._finders[feed]
         if finder is None:
             return ()
-        observations = self._trackers[feed].update(frame.time, frame.image, finder.find(frame.time, frame.image))
+        observations = self._trackers[feed].update(
+            frame.time, frame.image, finder.find(frame.time, frame.image)
+        )
         if not observations:
             return ()
         crops = np.stack([crop_face(frame.image, observation.landmarks) for observation in observations])
-        qualities = [quality_of(crop, observation.landmarks) for crop, observation in zip(crops, observations, strict=True)]
+        qualities = [
+            quality_of(crop, observation.landmarks)
+            for crop, observation in zip(crops, observations, strict=True)
+        ]
         encoder = self._encoders.face
         descriptors = np.zeros((len(crops), 0), np.float32) if encoder is None else encoder.encode(crops)
-        return tuple(SeenFace(*face) for face in zip(observations, crops, qualities, descriptors, strict=True))
+        return tuple(
+            SeenFace(*face) for face in zip(observations, crops, qualities, descriptors, strict=True)
+        )
 
-    def _bodies(self, feed: int, frame: VideoFrame, faces: tuple[SeenFace, ...]) -> tuple[SeenBody, ...] | None:
+    def _bodies(
+        self, feed: int, frame: VideoFrame, faces: tuple[SeenFace, ...]
+    ) -> tuple[SeenBody, ...] | None:
         if self._encoders.body is None or self.sheds_bodies:
             return None
         if not self._body_grids[feed].takes(frame.time, self._settings.body_rate):

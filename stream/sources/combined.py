@@ -5,19 +5,19 @@ import threading
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack, closing
 
-from emotrack.model.errors import UserError
-from emotrack.stream.clock import SessionClock
-from emotrack.stream.media import AudioChunk, MediaItem, Medium, VideoFrame, release
-from emotrack.stream.pacing import due
+from emotrack.errors import UserError
 from emotrack.stream.sources.file import FileSource
 from emotrack.stream.sources.live import Capture, Captured, LiveSource, captured
+from emotrack.stream.sources.media import AudioChunk, MediaItem, Medium, VideoFrame, due, release
 from emotrack.stream.sources.pipe import PipeSource
+from emotrack.stream.sources.timing.clock import SessionClock
 
 FiniteSource = FileSource | PipeSource
 
 
 class CombinedSource:
-    """One feed of parts that each give other media; finite parts merged by time, live ones captured side by side.
+    """One feed of parts that each give other media; finite parts merged by time, live ones captured side by
+    side.
 
     A part whose media are not known, since it is not there yet, gives what no other part gives.
     """
@@ -33,7 +33,9 @@ class CombinedSource:
             raise UserError(f"{self.description} joins a live source with a file; give them as two sources.")
         for medium in sorted(self.media):
             if sum(medium in part.media for part in parts) > 1:
-                raise UserError(f"{self.description} joins two sources of {medium}; give them as two sources.")
+                raise UserError(
+                    f"{self.description} joins two sources of {medium}; give them as two sources."
+                )
 
     def items(self, clock: SessionClock, stop: threading.Event) -> Iterator[MediaItem]:
         """See `Source.items`."""
@@ -57,7 +59,9 @@ class CombinedSource:
 
         return capture
 
-    def _own(self, part: FiniteSource | LiveSource, items: Iterator[MediaItem]) -> Generator[MediaItem, None, None]:
+    def _own(
+        self, part: FiniteSource | LiveSource, items: Iterator[MediaItem]
+    ) -> Generator[MediaItem, None, None]:
         """Without items and word of media that another part gives."""
         others = self.media - part.media
         for item in items:

@@ -1,7 +1,8 @@
-"""A file (or a finite one behind a URL): read as fast as is asked for, each medium by its own reader, merged by time.
+"""A file (or a finite one behind a URL): read as fast as is asked for, each medium by its own reader, merged
+by time.
 
-Two readers cost reading the file twice, and make the order of items independent of how the file is interleaved, with no
-more in memory than one item of each.
+Two readers cost reading the file twice, and make the order of items independent of how the file is
+interleaved, with no more in memory than one item of each.
 """
 
 import heapq
@@ -12,16 +13,14 @@ from dataclasses import dataclass, field
 
 from av.error import FFmpegError
 
-from emotrack.model.errors import UserError
-from emotrack.stream.clock import SessionClock
-from emotrack.stream.media import MEDIA, MediaItem, Medium, MediumChange
-from emotrack.stream.pacing import due
-from emotrack.stream.sources.container import open_container, read_packets, reason_of
-from emotrack.stream.sources.decoding import MediumDecoder
-from emotrack.stream.sources.ending import Extent, ending
-from emotrack.stream.sources.probe import probe
-from emotrack.stream.sources.settings import SourceSettings
-from emotrack.stream.sources.timeline import timeline_of
+from emotrack.errors import UserError
+from emotrack.stream.settings import SourceSettings
+from emotrack.stream.sources.decoding.container import open_container, read_packets, reason_of
+from emotrack.stream.sources.decoding.decode import MediumDecoder
+from emotrack.stream.sources.decoding.probe import probe
+from emotrack.stream.sources.media import MEDIA, MediaItem, Medium, MediumChange, due
+from emotrack.stream.sources.timing.clock import SessionClock
+from emotrack.stream.sources.timing.timeline import Extent, ending, timeline_of
 
 STAMP_ROUNDING = 0.015
 """Seconds: containers round stamps to milliseconds or more; a lost frame of a codec is longer."""
@@ -47,10 +46,13 @@ class FileSource:
     live: bool = False
 
     def items(self, clock: SessionClock, stop: threading.Event) -> Iterator[MediaItem]:
-        """Everything up to the end, or up to the damage that ends it, unpaced; the file begins with the session."""
+        """Everything up to the end, or up to the damage that ends it, unpaced; the file begins with the
+        session."""
         yield from start_changes(self.media, "file")
         with ExitStack() as readers:
-            media = [readers.enter_context(closing(self._read(medium))) for medium in MEDIA if medium in self.media]
+            media = [
+                readers.enter_context(closing(self._read(medium))) for medium in MEDIA if medium in self.media
+            ]
             for item in heapq.merge(*media, key=due):
                 if stop.is_set():
                     return
@@ -113,7 +115,10 @@ def probe_file(
         raise
     except Exception as error:  # noqa: BLE001 - what PyAV raises of damaged files need not be FFmpeg's
         raise UserError(
-            f"{description} cannot be read as audio or video ({reason_of(error)}); is it complete, and a media file?"
+            f"{description} cannot be read as audio or video ({reason_of(error)}); is it complete, and a "
+            "media file?"
         ) from None
     media = frozenset(contents.tracks)
-    return FileSource(name, description, address, media, contents.tracks, contents.origin, settings, timeout, options or {})
+    return FileSource(
+        name, description, address, media, contents.tracks, contents.origin, settings, timeout, options or {}
+    )

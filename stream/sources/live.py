@@ -2,19 +2,16 @@
 
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import Protocol, TypeVar
 
-from emotrack.model.errors import UserError
-from emotrack.stream.clock import SessionClock
-from emotrack.stream.media import AudioChunk, MediaItem, Medium, MediumChange, VideoFrame
-from emotrack.stream.pacing import due
-from emotrack.stream.sources.container import reason_of
-from emotrack.stream.sources.settings import SourceSettings
+from emotrack.errors import UserError
+from emotrack.stream.settings import SourceSettings
+from emotrack.stream.sources.decoding.container import reason_of
+from emotrack.stream.sources.media import MediaItem, Medium, MediumChange, due
+from emotrack.stream.sources.timing.clock import SessionClock
+from emotrack.stream.sources.timing.delivery import CAPTURED, MEDIA_TRAITS, Delivery
 
-AUDIO_BACKLOG = 60.0
-"""Seconds of audio that may wait for the consumer."""
 CLOSING = 1.5
 """Seconds in which a device must let go; a thread that hangs in a driver is left behind."""
 
@@ -32,64 +29,27 @@ class LiveSource(Protocol):
     media: frozenset[Medium]
 
     def check(self) -> None:
-        """Open it once to see that it can be; raises `Absent` when it cannot now, `UserError` when it never will."""
+        """Open it once to see that it can be; raises `Absent` when it cannot now, `UserError` when it never
+        will."""
         ...
 
     def capture(self, clock: SessionClock, stop: threading.Event) -> Captured:
-        """Items as they are captured, on the calling thread, which owns the device; may block for some seconds."""
+        """Items as they are captured, on the calling thread, which owns the device; may block for some
+        seconds."""
         ...
 
-    def items(self, clock: SessionClock, stop: threading.Event) -> Iterator[MediaItem]: ...
-
-
-class LiveBuffer:
-    """Between capturing and consuming threads: audio up to a limit, the latest picture, every change."""
-
-    def __init__(self, audio_limit: float = AUDIO_BACKLOG) -> None:
-        self._limit = audio_limit
-        self._queue: deque[AudioChunk | MediumChange] = deque()
-        self._picture: VideoFrame | None = None
-        self._condition = threading.Condition()
-
-    def put(self, item: MediaItem) -> None:
-        """Never waits: an unread picture is replaced, audio over the limit is cut and its gap reported."""
-        with self._condition:
-            if isinstance(item, VideoFrame):
-                self._picture = item
-            else:
-                self._queue.append(item)
-                if isinstance(item, AudioChunk) and item.end - self._oldest_audio() > self._limit:
-                    self._cut(item.end)
-            self._condition.notify()
-
-    def get(self, timeout: float) -> MediaItem | None:
-        """The item that is due first, or None when there was none for `timeout` seconds."""
-        with self._condition:
-            self._condition.wait_for(lambda: self._queue or self._picture, timeout)
-            picture = self._picture
-            if picture is not None and (not self._queue or picture.time <= due(self._queue[0])):
-                self._picture = None
-                return picture
-            return self._queue.popleft() if self._queue else None
-
-    def _oldest_audio(self) -> float:
-        return next(item.start for item in self._queue if isinstance(item, AudioChunk))
-
-    def _cut(self, end: float) -> None:
-        start = self._oldest_audio()
-        lost = f"{end - start:.1f} s of audio were dropped, since they were not processed in time"
-        kept = [item for item in self._queue if isinstance(item, MediumChange)]
-        self._queue = deque(kept)
-        self._queue.append(MediumChange(start, "audio", "degraded", lost))
-        self._queue.append(MediumChange(end, "audio", "up", "nothing waits any more"))
+    def items(self, clock: SessionClock, stop: threading.Event) -> Iterator[MediaItem]:
+        """See `Source.items`."""
+        ...
 
 
 def captured(captures: Sequence[Capture], clock: SessionClock, stop: threading.Event) -> Iterator[MediaItem]:
-    """Items of all `captures`, each run on its own thread, in order of arrival; ends with the last one or at `stop`.
+    """Items of all `captures`, each run on its own thread, in order of arrival; ends with the last one or at
+    `stop`.
 
     Raises at once what one of them raised: captures that can go on see to that themselves, see `kept_up`.
     """
-    buffer = LiveBuffer()
+    buffer = Delivery(CAPTURED, MEDIA_TRAITS, feeds=1)
     ending = threading.Event()
     failures: list[BaseException] = []
 
@@ -97,7 +57,7 @@ def captured(captures: Sequence[Capture], clock: SessionClock, stop: threading.E
         items = capture(clock, ending)
         try:
             for item in items:
-                buffer.put(item)
+                buffer.put(0, item)
                 if ending.is_set():
                     break
         except BaseException as failure:  # noqa: BLE001 - raised again on the consumer's thread
@@ -111,9 +71,9 @@ def captured(captures: Sequence[Capture], clock: SessionClock, stop: threading.E
     try:
         while not stop.is_set():
             running = not failures and any(thread.is_alive() for thread in threads)
-            item = buffer.get(0.05 if running else 0.0)
-            if item is not None:
-                yield item
+            arrival = buffer.get(0.05 if running else 0.0)
+            if arrival is not None:
+                yield arrival.item
             elif not running:
                 break
         if failures:
@@ -137,10 +97,12 @@ def kept_up(
     clock: SessionClock,
     stop: threading.Event,
 ) -> Captured:
-    """Items of a connection that is made again each time it is lost, whatever it was lost of; ends when `read` does.
+    """Items of a connection that is made again each time it is lost, whatever it was lost of; ends when
+    `read` does.
 
-    `connect` raises `UserError` while there is nothing to connect to; `read` raises `Lost`, closes what it was given,
-    and says itself that its media are up. The wait grows until a connection has lasted longer than it.
+    `connect` raises `UserError` while there is nothing to connect to; `read` raises `Lost`, closes what it
+    was given, and says itself that its media are up. The wait grows until a connection has lasted longer than
+    it.
     """
     wait = settings.retry_first
     down = False
@@ -157,7 +119,9 @@ def kept_up(
         except Exception as lost:  # noqa: BLE001 - a driver's or a decoder's failure is this source's alone
             if not down:
                 down = True
-                reason = str(lost) if isinstance(lost, Lost | UserError) else f"reading failed: {reason_of(lost)}"
+                reason = (
+                    str(lost) if isinstance(lost, Lost | UserError) else f"reading failed: {reason_of(lost)}"
+                )
                 for medium in sorted(media):
                     yield MediumChange(max(reached, clock.now()), medium, "down", reason)
         stop.wait(wait)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection
 from urllib.parse import SplitResult, urlsplit
 
-from emotrack.model.errors import UserError
+from emotrack.errors import UserError
 
 LONGEST_NAME = 40
 """Characters; a speaker's name is made of it and something behind."""
@@ -15,8 +15,8 @@ LONGEST_NAME = 40
 def feed_name(text: str) -> str:
     """`text` with everything but `[A-Za-z0-9_-]` made underscores, at most 40 characters.
 
-    Names without a Latin letter, of which nothing to tell them by would be left, are `feed-` and six hexadecimal digits,
-    always the same for a name.
+    Names without a Latin letter, of which nothing to tell them by would be left, are `feed-` and six
+    hexadecimal digits, always the same for a name.
     """
     kept = re.sub(r"[^A-Za-z0-9_-]+", "_", text).strip("_-")[:LONGEST_NAME]
     if not re.search("[A-Za-z]", kept) and not text.isascii():
@@ -25,29 +25,30 @@ def feed_name(text: str) -> str:
 
 
 def shown(path: str) -> str:
-    """A path for people to read, also where its bytes are not UTF-8: those are written as `\\xe9`."""
+    r"""A path for people to read, also where its bytes are not UTF-8: those are written as `\xe9`."""
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def participant(text: str) -> tuple[str | None, str]:
     """`alice=FILE` as the participant's name and the source; a source alone has no name.
 
-    A source that contains `=` itself is one where another character than those of a name stands before it, as in a URL. Raises
-    `UserError` where what stands before it can only be meant as a name, and is none.
+    A source that contains `=` itself is one where another character than those of a name stands before it, as
+    in a URL. Raises `UserError` where what stands before it can only be meant as a name, and is none.
     """
     name, equals, source = text.partition("=")
     if not equals or re.search(r"[:/\\+]", name):
         return None, text
     if len(name) > LONGEST_NAME or not re.fullmatch(r"[A-Za-z0-9_-]*[A-Za-z0-9][A-Za-z0-9_-]*", name):
         raise UserError(
-            f"{name!r} is no name for a participant, and there is no file {text!r}; "
-            f"write NAME=SOURCE with a name of a to z, A to Z, digits, _ and -, of {LONGEST_NAME} letters at most."
+            f"{name!r} is no name for a participant, and there is no file {text!r}; write NAME=SOURCE with "
+            f"a name of a to z, A to Z, digits, _ and -, of {LONGEST_NAME} letters at most."
         )
     return name, source
 
 
 def unique_names(names: list[str], given: Collection[str] = ()) -> list[str]:
-    """The same names, the second of a kind with `-2` behind it and so on; those `given` to others are taken."""
+    """The same names, the second of a kind with `-2` behind it and so on; those `given` to others are
+    taken."""
     taken = set(given)
     result = []
     for name in names:
@@ -68,7 +69,9 @@ def split_url(text: str) -> SplitResult:
         (parts.hostname or "").encode("idna")
         _ = parts.port  # looked at only when asked for
     except ValueError as error:
-        cause = "it has letters or labels that no address can have" if isinstance(error, UnicodeError) else error
+        cause = (
+            "it has letters or labels that no address can have" if isinstance(error, UnicodeError) else error
+        )
         raise UserError(f"the address cannot be read ({cause}); write scheme://host:port/path.") from None
     return parts
 

@@ -1,8 +1,10 @@
-"""Streams behind an address (RTSP, RTMP, HTTP, MPEG-TS over UDP or TCP): live, and connected to again when lost.
+"""Streams behind an address (RTSP, RTMP, HTTP, MPEG-TS over UDP or TCP): live, and connected to again when
+lost.
 
-What HTTP gives may be a recording instead. It is one where its length in bytes or in seconds is stated (playlists have
-the former and are judged by the latter), and is read as a file then. Where nothing is stated it is followed like a live
-stream; that it was a recording shows when it has ended in order and the server begins it again.
+What HTTP gives may be a recording instead. It is one where its length in bytes or in seconds is stated
+(playlists have the former and are judged by the latter), and is read as a file then. Where nothing is stated
+it is followed like a live stream; that it was a recording shows when it has ended in order and the server
+begins it again.
 """
 
 import errno
@@ -12,17 +14,15 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import av
 from av.container import InputContainer
 from av.error import FFmpegError
 from av.stream import Stream
 
-from emotrack.stream.clock import SessionClock
-from emotrack.stream.media import MEDIA, Absent, MediaItem, Medium, MediumChange
-from emotrack.stream.pacing import begin, due
-from emotrack.stream.sources.arrival import BURST, ArrivalClock
-from emotrack.stream.sources.container import (
+from emotrack.stream.settings import SourceSettings
+from emotrack.stream.sources.decoding.container import (
     choose_streams,
     medium_of,
     open_container,
@@ -31,13 +31,15 @@ from emotrack.stream.sources.container import (
     usable_streams,
     within,
 )
-from emotrack.stream.sources.decoding import MediumDecoder
-from emotrack.stream.sources.ending import duration_of
+from emotrack.stream.sources.decoding.decode import MediumDecoder
+from emotrack.stream.sources.decoding.probe import SoundingTrack
 from emotrack.stream.sources.file import FileSource, probe_file
-from emotrack.stream.sources.listening import SoundingTrack
 from emotrack.stream.sources.live import Captured, Lost, captured, kept_up
+from emotrack.stream.sources.media import MEDIA, Absent, MediaItem, Medium, MediumChange, begin, due
 from emotrack.stream.sources.names import split_url
-from emotrack.stream.sources.settings import SourceSettings
+from emotrack.stream.sources.timing.arrival import BURST, ArrivalClock
+from emotrack.stream.sources.timing.clock import SessionClock
+from emotrack.stream.sources.timing.timeline import duration_of
 
 HOSTED = ("http", "https", "rtmp", "rtmps", "rtsp", "rtsps")
 """Schemes whose addresses name a host."""
@@ -54,7 +56,8 @@ BEGINNING = 8
 RESUMING = {"reconnect": "1"}
 """FFmpeg's options to ask for the rest of a file whose connection breaks, where the server can give it."""
 STAMP_JITTER = 0.06
-"""Seconds that stamps may wander from the count of samples, so that drift is mended in steps nobody hears often."""
+"""Seconds that stamps may wander from the count of samples, so that drift is mended in steps nobody hears
+often."""
 
 
 Fingerprint = tuple[int, int | None, bytes]
@@ -74,7 +77,14 @@ class NetworkSource:
 
     live = True
 
-    def __init__(self, name: str, description: str, address: str, settings: SourceSettings, connection: Connection | None) -> None:
+    def __init__(
+        self,
+        name: str,
+        description: str,
+        address: str,
+        settings: SourceSettings,
+        connection: Connection | None,
+    ) -> None:
         """`connection`: None where the sender is not there yet; then `media` is empty."""
         self.name = name
         self.description = description
@@ -115,7 +125,9 @@ class NetworkSource:
         connection, self._waiting = self._waiting, None
         return connection or connect(self._address, self.description, self._settings)
 
-    def _read(self, connection: Connection, clock: SessionClock, stop: threading.Event) -> Iterator[MediaItem]:
+    def _read(
+        self, connection: Connection, clock: SessionClock, stop: threading.Event
+    ) -> Iterator[MediaItem]:
         joined = clock.now()
         failures: list[Exception] = []
         with connection.container as container:
@@ -131,10 +143,16 @@ class NetworkSource:
 
             def decoder_of(stream: Stream) -> MediumDecoder:
                 return MediumDecoder(
-                    stream, self._settings, lambda stamp, _: sender.at(stamp), tolerance=STAMP_JITTER, begun=joined
+                    stream,
+                    self._settings,
+                    lambda stamp, _: sender.at(stamp),
+                    tolerance=STAMP_JITTER,
+                    begun=joined,
                 )
 
-            decoders: dict[Medium, MediumDecoder | SoundingTrack] = {medium: decoder_of(one) for medium, one in streams.items()}
+            decoders: dict[Medium, MediumDecoder | SoundingTrack] = {
+                medium: decoder_of(one) for medium, one in streams.items()
+            }
             if len(audios) > 1:
                 decoders["audio"] = SoundingTrack({stream.index: decoder_of(stream) for stream in audios})
             for packet, arrival in itertools.chain(first, arrivals):
@@ -156,7 +174,7 @@ class NetworkSource:
         if not finite:
             raise Lost("the sender ended the stream")
 
-    def _begins_again(self, first: list[tuple[av.Packet, float]]) -> bool:
+    def _begins_again(self, first: "list[tuple[av.Packet[Any], float]]") -> bool:
         """Whether what ended in order is now given from its beginning: it was a recording."""
         beginning = [(packet.stream_index, packet.pts, bytes(packet)) for packet, _ in first[:BEGINNING]]
         again = self._ended and beginning == self._beginning
@@ -164,8 +182,11 @@ class NetworkSource:
         return again
 
 
-def _arrivals(packets: Iterator[av.Packet], clock: SessionClock, failures: list[Exception]) -> Iterator[tuple[av.Packet, float]]:
-    """Packets with the session time of their arrival; what ends them before their end is put into `failures`."""
+def _arrivals(
+    packets: "Iterator[av.Packet[Any]]", clock: SessionClock, failures: list[Exception]
+) -> "Iterator[tuple[av.Packet[Any], float]]":
+    """Packets with the session time of their arrival; what ends them before their end is put into
+    `failures`."""
     try:
         for packet in packets:
             yield packet, clock.now()
@@ -178,8 +199,8 @@ def _is_end(error: Exception) -> bool:
     return isinstance(error, OSError) and error.errno == errno.EIO
 
 
-def _settled(arrivals: Iterator[tuple[av.Packet, float]]) -> list[tuple[av.Packet, float]]:
-    first: list[tuple[av.Packet, float]] = []
+def _settled(arrivals: "Iterator[tuple[av.Packet[Any], float]]") -> "list[tuple[av.Packet[Any], float]]":
+    first: list[tuple[av.Packet[Any], float]] = []
     for packet, arrival in arrivals:
         first.append((packet, arrival))
         if arrival - first[0][1] >= SETTLING or len(first) >= SETTLING_PACKETS:
@@ -187,7 +208,7 @@ def _settled(arrivals: Iterator[tuple[av.Packet, float]]) -> list[tuple[av.Packe
     return first
 
 
-def _stamps(arrivals: list[tuple[av.Packet, float]]) -> list[tuple[float, float]]:
+def _stamps(arrivals: "list[tuple[av.Packet[Any], float]]") -> list[tuple[float, float]]:
     return [
         (float(packet.pts * packet.time_base), arrival)
         for packet, arrival in arrivals
@@ -234,8 +255,11 @@ def has_end(container: InputContainer, address: str) -> bool:
     return address.startswith("http") and container.format.name not in PLAYLISTS and container.size > 0
 
 
-def open_url(address: str, *, name: str, description: str, settings: SourceSettings) -> NetworkSource | FileSource:
-    """A live stream, or a file where the address is HTTP and what is behind it has an end; raises `UserError`."""
+def open_url(
+    address: str, *, name: str, description: str, settings: SourceSettings
+) -> NetworkSource | FileSource:
+    """A live stream, or a file where the address is HTTP and what is behind it has an end; raises
+    `UserError`."""
     connection = connect(address, description, settings)
     if address.startswith("http") and has_end(connection.container, address):
         connection.container.close()
@@ -243,8 +267,17 @@ def open_url(address: str, *, name: str, description: str, settings: SourceSetti
         try:
             return within(
                 2 * limit + 0.5,
-                lambda: probe_file(address, name=name, description=description, settings=settings, timeout=limit, options=RESUMING),
+                lambda: probe_file(
+                    address,
+                    name=name,
+                    description=description,
+                    settings=settings,
+                    timeout=limit,
+                    options=RESUMING,
+                ),
             )
         except TimeoutError:
-            raise Absent(f"{description} cannot be reached (no answer within {limit:g} s); try again.") from None
+            raise Absent(
+                f"{description} cannot be reached (no answer within {limit:g} s); try again."
+            ) from None
     return NetworkSource(name, description, address, settings, connection)

@@ -1,6 +1,9 @@
 """From what the user writes to sources that are known to open, or waited for."""
 
+import errno
+import os
 import re
+import stat
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -10,29 +13,114 @@ from functools import partial
 from pathlib import Path
 from urllib.parse import unquote
 
-from emotrack.model.errors import UserError
-from emotrack.stream.media import Absent, Source, release
-from emotrack.stream.sources.camera import open_camera
+from emotrack.errors import UserError
+from emotrack.notify import Notify
+from emotrack.stream.settings import SourceSettings
 from emotrack.stream.sources.combined import CombinedSource, FiniteSource
+from emotrack.stream.sources.decoding.riff import wav_options
+from emotrack.stream.sources.devices.camera import open_camera
+from emotrack.stream.sources.devices.microphone import open_microphone
+from emotrack.stream.sources.file import FileSource, probe_file
 from emotrack.stream.sources.live import LiveSource
-from emotrack.stream.sources.local import DESCRIPTOR, exists, open_path, shared_pipe
-from emotrack.stream.sources.microphone import open_microphone
-from emotrack.stream.sources.names import feed_name, participant, shown, split_url, unique_names, without_credentials
+from emotrack.stream.sources.media import Absent, Source, release
+from emotrack.stream.sources.names import (
+    feed_name,
+    participant,
+    shown,
+    split_url,
+    unique_names,
+    without_credentials,
+)
 from emotrack.stream.sources.network import HOSTED, PORTED, SCHEMES, NetworkSource, open_url
-from emotrack.stream.sources.settings import SourceSettings
+from emotrack.stream.sources.pipe import PipeSource, open_pipe
+
+STANDARD_INPUT = "-"
+DESCRIPTOR = re.compile(r"-|/dev/stdin|/(?:dev|proc/self)/fd/(?P<number>\d{1,9})")
+"""Names of what the shell has opened already; a pipe among them must not be opened once more."""
+
+
+def open_path(text: str, *, name: str, settings: SourceSettings, notify: Notify) -> FileSource | PipeSource:
+    """The media at a path, or on stdin where it is `-`; raises `UserError`. `notify` is told what is waited
+    for."""
+    description = "standard input" if text == STANDARD_INPUT else shown(text)
+    number = _descriptor(text)
+    if number is None and (not text or not exists(text)):
+        raise UserError(
+            f"there is no file {description!r}; check the path, or see `emotrack run --help` for what a "
+            "source may be."
+        )
+    path = Path(text).expanduser() if number is None else Path(f"/dev/fd/{number}")
+    try:
+        mode = os.stat(path if number is None else number).st_mode
+        if stat.S_ISDIR(mode):
+            raise UserError(f"{description} is a directory; give a media file in it.")
+        if stat.S_ISREG(mode) or stat.S_ISBLK(mode):
+            return _open_file(path, description, name, settings)
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK) if number is None else os.dup(number)
+    except OSError as error:
+        if error.errno == errno.EBADF:
+            raise UserError(f"{description} is closed; send a media file into it.") from None
+        raise UserError(f"{description} cannot be read ({error.strerror}); check its permissions.") from None
+    if os.isatty(descriptor):
+        os.close(descriptor)
+        raise UserError(f"{description} is a terminal; send a media file into it: `… | emotrack run -`.")
+    named_pipe = number is None and stat.S_ISFIFO(mode)
+    return open_pipe(
+        descriptor, name=name, description=description, settings=settings, named=named_pipe, notify=notify
+    )
+
+
+def shared_pipe(texts: Sequence[str]) -> str | None:
+    """The first of these sources that is a pipe which one before it is too, under whatever name: each would
+    get a part of it."""
+    seen: set[tuple[int, int]] = set()
+    for text in texts:
+        number = _descriptor(text)
+        try:
+            status = os.stat(Path(text).expanduser() if number is None else number)
+        except (OSError, ValueError, RuntimeError):
+            continue  # no path, or one that is refused elsewhere
+        if stat.S_ISFIFO(status.st_mode) or stat.S_ISSOCK(status.st_mode):
+            if (status.st_dev, status.st_ino) in seen:
+                return text
+            seen.add((status.st_dev, status.st_ino))
+    return None
+
+
+def _descriptor(text: str) -> int | None:
+    """The number of an open file that is meant by its name, or None."""
+    named = DESCRIPTOR.fullmatch(text)
+    return int(named["number"] or 0) if named else None
+
+
+def _open_file(path: Path, description: str, name: str, settings: SourceSettings) -> FileSource:
+    """Raises `UserError`, and OSError where it cannot be opened."""
+    with path.open("rb") as file:
+        if not file.read(1):
+            raise UserError(f"{description} is empty; give a media file.")
+    return probe_file(
+        f"file:{path}", name=name, description=description, settings=settings, options=wav_options(path)
+    )
+
+
+def exists(text: str) -> bool:
+    """Whether there is anything at this path."""
+    try:
+        return text != "" and Path(text).expanduser().exists()
+    except (OSError, ValueError, RuntimeError):  # too long, a zero byte, no such user's home
+        return False
+
 
 DEFAULTS = SourceSettings()
 
-Notify = Callable[[str], None]
-"""Is told a sentence for the user."""
-
 
 def open_source(text: str, *, name: str | None = None, settings: SourceSettings = DEFAULTS) -> Source:
-    """The source that `text` means: a path, a URL, `camera:N`, `mic[:NAME]`, `-` for stdin, or several joined with `+`.
+    """The source that `text` means: a path, a URL, `camera:N`, `mic[:NAME]`, `-` for stdin, or several joined
+    with `+`.
 
     It was opened once when this returns. Raises `UserError` when it, or a part of it, cannot be.
     """
-    parts = [_Part(part, name or source_name(text), settings) for part in _parts(text)]
+    parts = [_SourcePart(part, name or source_name(text), settings) for part in _parts(text)]
     with ExitStack() as undo:
         undo.callback(_release, parts)
         for part in parts:
@@ -44,12 +132,14 @@ def open_source(text: str, *, name: str | None = None, settings: SourceSettings 
     return source
 
 
-def open_sources(texts: Sequence[str], *, settings: SourceSettings = DEFAULTS, notify: Notify | None = None) -> list[Source]:
+def open_sources(
+    texts: Sequence[str], *, settings: SourceSettings = DEFAULTS, notify: Notify | None = None
+) -> list[Source]:
     """The same for several feeds of one session, whose names differ; live ones need not be there yet.
 
-    `alice=FILE` names one (but a file that is called so). Where any is there the session can begin: the others are told
-    down, and tried again, once it runs. Where none is, this waits for one as long as `settings.start_seconds`. `notify` is
-    told what is waited for. Raises `UserError`.
+    `alice=FILE` names one (but a file that is called so). Where any is there the session can begin: the
+    others are told down, and tried again, once it runs. Where none is, this waits for one as long as
+    `settings.start_seconds`. `notify` is told what is waited for. Raises `UserError`.
     """
     notify = notify or _silent
     named = [(None, text) if exists(text) else participant(text) for text in texts]
@@ -58,7 +148,7 @@ def open_sources(texts: Sequence[str], *, settings: SourceSettings = DEFAULTS, n
         raise UserError(f"Two sources are named {twice[0]}; give each participant another name.")
     found = iter(unique_names([source_name(text) for name, text in named if name is None], given))
     feeds = [
-        [_Part(part, name, settings) for part in _parts(text)]
+        [_SourcePart(part, name, settings) for part in _parts(text)]
         for name, text in ((name or next(found), text) for name, text in named)
     ]
     parts = [part for feed in feeds for part in feed]
@@ -72,11 +162,13 @@ def open_sources(texts: Sequence[str], *, settings: SourceSettings = DEFAULTS, n
     return sources
 
 
-def _wait_for(parts: "Sequence[_Part]", settings: SourceSettings, notify: Notify) -> None:
+def _wait_for(parts: "Sequence[_SourcePart]", settings: SourceSettings, notify: Notify) -> None:
     """Open all, again and again until one at least is there; raises `UserError` when none was in time."""
     deadline, told = time.monotonic() + settings.start_seconds, False
     while True:
-        _side_by_side([partial(part.open, notify) for part in parts])  # each that does not answer costs its whole time limit
+        _side_by_side(
+            [partial(part.open, notify) for part in parts]
+        )  # each that does not answer costs its whole time limit
         absent = [part.absent for part in parts if part.absent is not None]
         if not absent or len(absent) < len(parts):
             break
@@ -91,7 +183,8 @@ def _wait_for(parts: "Sequence[_Part]", settings: SourceSettings, notify: Notify
 
 
 def _side_by_side(calls: Sequence[Callable[[], None]]) -> None:
-    """Call them all, each on its own thread, which an interrupt leaves behind; raises what the first that failed raised."""
+    """Call them all, each on its own thread, which an interrupt leaves behind; raises what the first that
+    failed raised."""
     failures: dict[int, BaseException] = {}
 
     def run(number: int, call: Callable[[], None]) -> None:
@@ -100,7 +193,9 @@ def _side_by_side(calls: Sequence[Callable[[], None]]) -> None:
         except BaseException as failure:  # noqa: BLE001 - raised again on the caller's thread
             failures[number] = failure
 
-    threads = [threading.Thread(target=run, args=pair, name="opening", daemon=True) for pair in enumerate(calls)]
+    threads = [
+        threading.Thread(target=run, args=pair, name="opening", daemon=True) for pair in enumerate(calls)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -110,7 +205,7 @@ def _side_by_side(calls: Sequence[Callable[[], None]]) -> None:
 
 
 @dataclass
-class _Part:
+class _SourcePart:
     """What the user wrote between two `+`, on its way to a source."""
 
     text: str
@@ -138,7 +233,9 @@ class _Part:
             device = self.text.removeprefix("camera:")
             return open_camera(device, name=self.name, description=self.text, settings=self.settings)
         if re.fullmatch(r"mic(:.*)?", self.text) and not exists(self.text):
-            return open_microphone(self.text.partition(":")[2], name=self.name, description=self.text, settings=self.settings)
+            return open_microphone(
+                self.text.partition(":")[2], name=self.name, description=self.text, settings=self.settings
+            )
         return None
 
     def _opened(self, notify: Notify) -> FiniteSource | LiveSource:
@@ -147,11 +244,26 @@ class _Part:
         parts = split_url(self.text)
         scheme = parts.scheme.lower()
         if scheme not in SCHEMES:
-            raise UserError(f"addresses with {scheme}:// cannot be read; give one of {', '.join(SCHEMES)}, or a file.")
-        lacks = "host" if scheme in HOSTED and not parts.hostname else "port" if scheme in PORTED and not parts.port else None
+            raise UserError(
+                f"addresses with {scheme}:// cannot be read; give one of {', '.join(SCHEMES)}, or a file."
+            )
+        lacks = (
+            "host"
+            if scheme in HOSTED and not parts.hostname
+            else "port"
+            if scheme in PORTED and not parts.port
+            else None
+        )
         if lacks is not None:
-            raise UserError(f"{without_credentials(self.text)} names no {lacks}; write {scheme}://host:port/path.")
-        return open_url(_address(self.text), name=self.name, description=without_credentials(self.text), settings=self.settings)
+            raise UserError(
+                f"{without_credentials(self.text)} names no {lacks}; write {scheme}://host:port/path."
+            )
+        return open_url(
+            _address(self.text),
+            name=self.name,
+            description=without_credentials(self.text),
+            settings=self.settings,
+        )
 
     def expected(self) -> FiniteSource | LiveSource:
         """The source, also where it is not there yet."""
@@ -161,12 +273,12 @@ class _Part:
         return NetworkSource(self.name, description, _address(self.text), self.settings, None)
 
 
-def _release(parts: Sequence[_Part]) -> None:
+def _release(parts: Sequence[_SourcePart]) -> None:
     """Let go of what is open of them: the start has failed."""
     release(part.source for part in parts)
 
 
-def _joined(parts: Sequence[_Part]) -> Source:
+def _joined(parts: Sequence[_SourcePart]) -> Source:
     sources = [part.expected() for part in parts]
     return sources[0] if len(sources) == 1 else CombinedSource(parts[0].name, sources)
 
@@ -192,7 +304,9 @@ def _parts(text: str) -> list[str]:
         return [_local(part) for part in re.split(r"\+(?=camera:|mic(?:$|[:+]))", text)]
     parts = text.split("+")
     if not all(parts):
-        raise UserError(f"{text!r} names no source{' beside a +' if text else ''}; write a file, a URL or camera:0+mic.")
+        raise UserError(
+            f"{text!r} names no source{' beside a +' if text else ''}; write a file, a URL or camera:0+mic."
+        )
     return parts
 
 

@@ -1,7 +1,8 @@
-"""Pipes: stdin, named pipes and what a shell puts in the place of a file. They can be read once, and only forwards.
+"""Pipes: stdin, named pipes and what a shell puts in the place of a file. They can be read once, and only
+forwards.
 
-One reader takes packets of all media as they come. Until the other medium's next packet is there a packet waits in its
-compressed form, so that items leave in order of time however the pipe is interleaved.
+One reader takes packets of all media as they come. Until the other medium's next packet is there a packet
+waits in its compressed form, so that items leave in order of time however the pipe is interleaved.
 """
 
 import math
@@ -10,31 +11,32 @@ import select
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from contextlib import ExitStack, closing
+from typing import Any
 
 import av
 from av.container import InputContainer
 
-from emotrack.model.errors import UserError
-from emotrack.stream.clock import SessionClock
-from emotrack.stream.media import MediaItem, Medium
-from emotrack.stream.pacing import due
-from emotrack.stream.sources.container import open_container, read_packets, reason_of
-from emotrack.stream.sources.decoding import MediumDecoder
-from emotrack.stream.sources.ending import Extent, ending
+from emotrack.errors import UserError
+from emotrack.notify import Notify
+from emotrack.stream.settings import SourceSettings
+from emotrack.stream.sources.decoding.container import open_container, read_packets, reason_of
+from emotrack.stream.sources.decoding.decode import MediumDecoder
+from emotrack.stream.sources.decoding.probe import ContainerContents, probe
+from emotrack.stream.sources.decoding.riff import IGNORE_LENGTH, WavReader, is_wav
 from emotrack.stream.sources.file import STAMP_ROUNDING, start_changes
-from emotrack.stream.sources.probe import Contents, probe
-from emotrack.stream.sources.riff import IGNORE_LENGTH, WavReader, is_wav
-from emotrack.stream.sources.settings import SourceSettings
-from emotrack.stream.sources.timeline import timeline_of
+from emotrack.stream.sources.media import MediaItem, Medium, due
+from emotrack.stream.sources.timing.clock import SessionClock
+from emotrack.stream.sources.timing.timeline import Extent, ending, timeline_of
 
 POLL = 0.1
 """Seconds after which a reader that waits for bytes looks whether it is to end."""
 PATIENCE = 1.0
 """Seconds of silence at the start after which it is said that something is waited for."""
 LOOKING = 5.0
-"""Seconds of the media that are looked at before they are given: somebody may be writing them as they happen."""
+"""Seconds of the media that are looked at before they are given: somebody may be writing them as they
+happen."""
 REST = 2**20
 """Bytes behind the last packet that are still looked at."""
 LARGEST_WAIT = 64 * 2**20
@@ -42,7 +44,8 @@ LARGEST_WAIT = 64 * 2**20
 
 
 class PipeReader:
-    """The bytes of a pipe as a file object for PyAV; what was read can be given again as long as it is kept."""
+    """The bytes of a pipe as a file object for PyAV; what was read can be given again as long as it is
+    kept."""
 
     def __init__(self, descriptor: int) -> None:
         """`descriptor` is closed by `close`."""
@@ -57,7 +60,8 @@ class PipeReader:
         self._given = 0
 
     def read(self, size: int) -> bytes:
-        """Up to `size` bytes as soon as there are any; none at the end. Raises OSError, also when `patience` is at its end."""
+        """Up to `size` bytes as soon as there are any; none at the end. Raises OSError, also when `patience`
+        is at its end."""
         data = self._again.popleft() if self._again else self._read(size)
         if len(data) > size:
             self._again.appendleft(data[size:])
@@ -70,7 +74,9 @@ class PipeReader:
     def ahead(self, size: int) -> bytes:
         """The next `size` bytes or all that follow, which are still to be read; raises as `read` does."""
         data = b""
-        while len(data) < size and (more := self._again.popleft() if self._again else self._read(size - len(data))):
+        while len(data) < size and (
+            more := self._again.popleft() if self._again else self._read(size - len(data))
+        ):
             data += more
         if data:
             self._again.appendleft(data)
@@ -87,7 +93,8 @@ class PipeReader:
         self._kept = [] if keep else None
 
     def drained(self) -> int:
-        """Bytes that the pipe held in all, having read on while more came at once, but no further than `REST`."""
+        """Bytes that the pipe held in all, having read on while more came at once, but no further than
+        `REST`."""
         rest = 0
         while rest < REST and (self._again or self.wait(PATIENCE)) and (data := self.read(REST)):
             rest += len(data)
@@ -112,7 +119,14 @@ class PipeSource:
 
     live = False
 
-    def __init__(self, name: str, description: str, reader: PipeReader, contents: Contents, settings: SourceSettings) -> None:
+    def __init__(
+        self,
+        name: str,
+        description: str,
+        reader: PipeReader,
+        contents: ContainerContents,
+        settings: SourceSettings,
+    ) -> None:
         self.name = name
         self.description = description
         self.media: frozenset[Medium] = frozenset(contents.tracks)
@@ -124,7 +138,10 @@ class PipeSource:
         """See `Source.items`; unpaced."""
         reader, self._reader = self._reader, None
         if reader is None:
-            raise UserError(f"{self.description} was read or closed before, and a pipe can be read only once; open it again.")
+            raise UserError(
+                f"{self.description} was read or closed before, and a pipe can be read only once; open it "
+                "again."
+            )
         reader.stop = stop
         with closing(reader):
             yield from start_changes(self.media, "pipe")
@@ -152,15 +169,21 @@ def _open(reader: PipeReader) -> InputContainer:
 class _Demuxer:
     """One pass over an open container: the packets of each medium, decoded in step."""
 
-    def __init__(self, reader: PipeReader, container: InputContainer, contents: Contents, settings: SourceSettings) -> None:
+    def __init__(
+        self,
+        reader: PipeReader,
+        container: InputContainer,
+        contents: ContainerContents,
+        settings: SourceSettings,
+    ) -> None:
         self._reader = reader
         self._container = container
         self._contents = contents
         self._settings = settings
         self._media = {index: medium for medium, index in contents.tracks.items()}
-        self._waiting: dict[Medium, deque[av.Packet]] = {medium: deque() for medium in contents.tracks}
+        self._waiting: dict[Medium, deque[av.Packet[Any]]] = {medium: deque() for medium in contents.tracks}
         self._bytes = dict.fromkeys(contents.tracks, 0)
-        self._packets: Iterator[av.Packet] | None = read_packets(container)
+        self._packets: Iterator[av.Packet[Any]] | None = read_packets(container)
         self._extent = Extent()
         self._failure = ""
 
@@ -228,12 +251,13 @@ class _Demuxer:
 
 
 def open_pipe(
-    descriptor: int, *, name: str, description: str, settings: SourceSettings, named: bool, notify: Callable[[str], None]
+    descriptor: int, *, name: str, description: str, settings: SourceSettings, named: bool, notify: Notify
 ) -> PipeSource:
-    """Media that somebody writes to a pipe open for reading; waits for the first byte as long as `settings.start_seconds`.
+    """Media that somebody writes to a pipe open for reading; waits for the first byte as long as
+    `settings.start_seconds`.
 
-    `named`: made by mkfifo and opened without blocking, so that at first nobody need hold its other end. `notify` is told
-    in a sentence what is waited for. Raises `UserError`, and closes the pipe then.
+    `named`: made by mkfifo and opened without blocking, so that at first nobody need hold its other end.
+    `notify` is told in a sentence what is waited for. Raises `UserError`, and closes the pipe then.
     """
     reader = PipeReader(descriptor)
     with ExitStack() as undo:
@@ -249,8 +273,8 @@ def open_pipe(
             raise
         except Exception as error:  # noqa: BLE001 - what PyAV raises of damaged media need not be FFmpeg's
             raise UserError(
-                f"{description} cannot be read from a pipe ({reason_of(error)}): is it complete, and a media file? An MP4 whose "
-                "index lies at its end must be given as a file."
+                f"{description} cannot be read from a pipe ({reason_of(error)}): is it complete, and a "
+                "media file? An MP4 whose index lies at its end must be given as a file."
             ) from None
         undo.pop_all()
     reader.begin_again(keep=False)
@@ -258,7 +282,9 @@ def open_pipe(
     return PipeSource(name, description, reader, contents, settings)
 
 
-def _await_first(reader: PipeReader, description: str, seconds: float, *, named: bool, notify: Callable[[str], None]) -> None:
+def _await_first(
+    reader: PipeReader, description: str, seconds: float, *, named: bool, notify: Notify
+) -> None:
     begun, told = time.monotonic(), False
     while (waited := time.monotonic() - begun) < seconds:
         if reader.wait(POLL):
@@ -271,5 +297,6 @@ def _await_first(reader: PipeReader, description: str, seconds: float, *, named:
             told = True
             notify(f"waiting for something to be written to {description}, {seconds:g} s at most.")
     raise UserError(
-        f"nothing was written to {description} within {seconds:g} s; start what writes to it, or set stream.sources.start_seconds."
+        f"nothing was written to {description} within {seconds:g} s; start what writes to it, or set "
+        "stream.sources.start_seconds."
     )

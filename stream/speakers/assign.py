@@ -5,7 +5,7 @@ from typing import Literal, Protocol
 
 import numpy as np
 
-from emotrack.stream.speakers.settings import SpeakerSettings
+from emotrack.stream.settings import SpeakerSettings
 from emotrack.stream.speakers.voices import ResemblyzerVoices, VoiceClusters, VoiceEmbedder
 
 
@@ -19,7 +19,8 @@ class AssignedSpeaker:
 
 @dataclass(frozen=True, slots=True)
 class SpeakerEvent:
-    """A speaker heard for the first time, or one (`speaker`) that is from now on known as an earlier one (`alias_of`)."""
+    """A speaker heard for the first time, or one (`speaker`) that is from now on known as an earlier one
+    (`alias_of`)."""
 
     event: Literal["new", "alias"]
     speaker: str
@@ -28,10 +29,14 @@ class SpeakerEvent:
 
 
 class SpeakerAssigner(Protocol):
-    """Called by one thread, once for each utterance in the order of their endpoints; the answers depend on nothing else."""
+    """Called by one thread, once for each utterance in the order of their endpoints; the answers depend on
+    nothing else."""
 
-    def assign(self, feed: str, audio_16k: np.ndarray, start: float, end: float) -> tuple[AssignedSpeaker, list[SpeakerEvent]]:
-        """Who said the utterance of `feed` from `start` to `end` (session seconds, audio float32 [n] at 16 kHz, perhaps empty).
+    def assign(
+        self, feed: str, audio_16k: np.ndarray, start: float, end: float
+    ) -> tuple[AssignedSpeaker, list[SpeakerEvent]]:
+        """Who said the utterance of `feed` from `start` to `end` (session seconds, audio float32 [n] at 16
+        kHz, perhaps empty).
 
         The events come first: after them the speaker is known.
         """
@@ -49,13 +54,17 @@ class NamedSpeakers:
         self._per_feed = per_feed
         self._known: set[str] = set()
 
-    def assign(self, feed: str, audio_16k: np.ndarray, start: float, end: float) -> tuple[AssignedSpeaker, list[SpeakerEvent]]:
+    def assign(
+        self, feed: str, audio_16k: np.ndarray, start: float, end: float
+    ) -> tuple[AssignedSpeaker, list[SpeakerEvent]]:
+        """See `SpeakerAssigner.assign`."""
         speaker = self.guess(feed)
         new = speaker.id not in self._known
         self._known.add(speaker.id)
         return speaker, [SpeakerEvent("new", speaker.id, None, 1.0)] if new else []
 
     def guess(self, feed: str) -> AssignedSpeaker:
+        """See `SpeakerAssigner.guess`."""
         return AssignedSpeaker(feed if self._per_feed else "spk1", 1.0)
 
 
@@ -68,7 +77,10 @@ class VoicedSpeakers:
         self._latest: dict[str, AssignedSpeaker] = {}
         self._known: set[str] = set()
 
-    def assign(self, feed: str, audio_16k: np.ndarray, start: float, end: float) -> tuple[AssignedSpeaker, list[SpeakerEvent]]:
+    def assign(
+        self, feed: str, audio_16k: np.ndarray, start: float, end: float
+    ) -> tuple[AssignedSpeaker, list[SpeakerEvent]]:
+        """See `SpeakerAssigner.assign`."""
         embedding = self._embedder.embed(audio_16k)
         if embedding is None:
             speaker = self.guess(feed)
@@ -81,15 +93,21 @@ class VoicedSpeakers:
             renamed = {_name(younger): _name(older)}
             speaker = AssignedSpeaker(renamed.get(speaker.id, speaker.id), speaker.confidence)
             self._latest = {
-                name: AssignedSpeaker(renamed.get(latest.id, latest.id), latest.confidence) for name, latest in self._latest.items()
+                name: AssignedSpeaker(renamed.get(latest.id, latest.id), latest.confidence)
+                for name, latest in self._latest.items()
             }
         self._latest[feed] = speaker
         return speaker, events
 
     def guess(self, feed: str) -> AssignedSpeaker:
-        """The last one heard on the feed, at half the confidence: a voice is known only when its utterance is over."""
+        """The last one heard on the feed, at half the confidence: a voice is known only when its utterance is
+        over."""
         latest = self._latest.get(feed)
-        return AssignedSpeaker(_name(1), 0.0) if latest is None else AssignedSpeaker(latest.id, latest.confidence / 2)
+        return (
+            AssignedSpeaker(_name(1), 0.0)
+            if latest is None
+            else AssignedSpeaker(latest.id, latest.confidence / 2)
+        )
 
     def _introduce(self, speaker: AssignedSpeaker) -> list[SpeakerEvent]:
         if speaker.id in self._known:
@@ -99,31 +117,46 @@ class VoicedSpeakers:
 
 
 class ApartSpeakers:
-    """The speakers of one feed whose conversation is its own: their names begin with the feed's, and are nobody's elsewhere."""
+    """The speakers of one feed whose conversation is its own: their names begin with the feed's, and are
+    nobody's elsewhere."""
 
     def __init__(self, within: SpeakerAssigner) -> None:
         self._within = within
 
-    def assign(self, feed: str, audio_16k: np.ndarray, start: float, end: float) -> tuple[AssignedSpeaker, list[SpeakerEvent]]:
+    def assign(
+        self, feed: str, audio_16k: np.ndarray, start: float, end: float
+    ) -> tuple[AssignedSpeaker, list[SpeakerEvent]]:
+        """See `SpeakerAssigner.assign`."""
         speaker, events = self._within.assign(feed, audio_16k, start, end)
         return _of(feed, speaker), [
-            replace(event, speaker=f"{feed}-{event.speaker}", alias_of=event.alias_of and f"{feed}-{event.alias_of}")
+            replace(
+                event,
+                speaker=f"{feed}-{event.speaker}",
+                alias_of=event.alias_of and f"{feed}-{event.alias_of}",
+            )
             for event in events
         ]
 
     def guess(self, feed: str) -> AssignedSpeaker:
+        """See `SpeakerAssigner.guess`."""
         return _of(feed, self._within.guess(feed))
 
 
 def make_assigners(settings: SpeakerSettings, conversations: int) -> list[SpeakerAssigner]:
-    """One assigner for each conversation, as `settings` ask for; raises `UserError` where mode `voice` lacks its package."""
+    """One assigner for each conversation, as `settings` ask for; raises `UserError` where mode `voice` lacks
+    its package."""
     if settings.mode == "feed":
         return [NamedSpeakers(per_feed=True) for _ in range(conversations)]
     voices = ResemblyzerVoices() if settings.mode == "voice" else None
     assigners: list[SpeakerAssigner] = [
-        NamedSpeakers(per_feed=False) if voices is None else VoicedSpeakers(voices, settings) for _ in range(conversations)
+        NamedSpeakers(per_feed=False) if voices is None else VoicedSpeakers(voices, settings)
+        for _ in range(conversations)
     ]
-    return [ApartSpeakers(assigner) for assigner in assigners] if settings.conversations == "apart" else assigners
+    return (
+        [ApartSpeakers(assigner) for assigner in assigners]
+        if settings.conversations == "apart"
+        else assigners
+    )
 
 
 def _of(feed: str, speaker: AssignedSpeaker) -> AssignedSpeaker:

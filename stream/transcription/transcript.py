@@ -1,10 +1,26 @@
-"""What a recogniser gives, and the protocols it meets: a transcriber a session, a stream an utterance."""
+"""What a recogniser gives and the protocols it meets (a transcriber a session, a stream an utterance), and
+which transcripts the network may read."""
 
+import zlib
+from collections import Counter
+from collections.abc import Collection
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
+
+from emotrack.errors import UserError
+
+
+class RecogniserUnavailable(UserError):
+    """A recogniser cannot be had. `reason` is a clause without its full stop, `remedy` the clause with what
+    mends it."""
+
+    def __init__(self, reason: str, remedy: str) -> None:
+        super().__init__(f"{reason}; {remedy}.")
+        self.reason = reason
+        self.remedy = remedy
 
 
 class TranscriptionError(Exception):
@@ -21,7 +37,8 @@ class Transcript:
     asr: str
     """Name of the recogniser, as in `Transcriber.name`."""
     confidence: float | None
-    """Geometric mean of the probabilities that the recogniser gave its tokens; None without words, and while they are spoken."""
+    """Geometric mean of the probabilities that the recogniser gave its tokens; None without words, and while
+    they are spoken."""
 
 
 class TranscriptionStream(Protocol):
@@ -30,28 +47,32 @@ class TranscriptionStream(Protocol):
     def feed(self, samples_16k: np.ndarray) -> None:
         """Take the next audio of the utterance, float32 [n] at 16 kHz within ±1; never waits.
 
-        After `pause`, hold back what follows until speech resumes: if it does not, it is no part of the utterance.
+        After `pause`, hold back what follows until speech resumes: if it does not, it is no part of the
+        utterance.
         """
         ...
 
     def pause(self) -> "Future[Transcript]":
         """The transcript of all that was fed so far: a function of that audio, no more.
 
-        Feeding may go on afterwards. A later pause takes the place of an earlier one that is not yet answered, whose
-        future is cancelled; a pause without new audio gives the same one. It may fail with `TranscriptionError`.
-        Until `conclude` it is speculative: under load it may be put off for as long as that does not come.
+        Feeding may go on afterwards. A later pause takes the place of an earlier one that is not yet
+        answered, whose future is cancelled; a pause without new audio gives the same one. It may fail with
+        `TranscriptionError`. Until `conclude` it is speculative: under load it may be put off for as long as
+        that does not come.
         """
         ...
 
     def conclude(self) -> None:
-        """The utterance has ended where it was last paused: that transcript will come, whatever else is asked for; never waits."""
+        """The utterance has ended where it was last paused: that transcript will come, whatever else is asked
+        for; never waits."""
         ...
 
     def partial(self, patience: float) -> Transcript | None:
         """The words that can be told of an utterance that is not over; None before there are any.
 
-        They are looked for at times that depend on what was fed and when this was asked, and may differ from those at the end. With
-        a `patience` of some seconds what was begun is waited for, so that the words depend on nothing else; without, never.
+        They are looked for at times that depend on what was fed and when this was asked, and may differ from
+        those at the end. With a `patience` of some seconds what was begun is waited for, so that the words
+        depend on nothing else; without, never.
         """
         ...
 
@@ -72,7 +93,8 @@ class Transcriber(Protocol):
 
     @property
     def answered_at(self) -> float:
-        """Second of `time.monotonic` at which it was last done with anything, be it of another session; minus infinity before."""
+        """Second of `time.monotonic` at which it was last done with anything, be it of another session; minus
+        infinity before."""
         ...
 
     def open(self) -> TranscriptionStream:
@@ -82,3 +104,51 @@ class Transcriber(Protocol):
     def close(self) -> None:
         """Cancel what has not started and release threads and memory."""
         ...
+
+
+FOREIGN = "language"
+LOOP = "repeated words"
+
+SURE_WORDS = 3
+"""Words from which on a line's own language is believed; a shorter one is taken to be in the language of the
+conversation."""
+MOST_COMPRESSION = 2.4
+"""How much shorter a text may become by compression before it is a loop; Whisper's own threshold."""
+
+
+class SpokenLanguage:
+    """The language of one conversation: that of most of its words so far, by lines that are long enough to
+    tell."""
+
+    def __init__(self) -> None:
+        self._words: Counter[str] = Counter()
+
+    def note(self, transcript: Transcript) -> None:
+        """A line of the conversation."""
+        if transcript.language is not None and _tells(transcript):
+            self._words[transcript.language] += len(transcript.text.split())
+
+    def of(self, transcript: Transcript) -> str | None:
+        """The language that a line is in; None where nothing tells."""
+        if transcript.language is not None and _tells(transcript):
+            return transcript.language
+        return self._words.most_common(1)[0][0] if self._words else None
+
+
+def _tells(transcript: Transcript) -> bool:
+    return len(transcript.text.split()) >= SURE_WORDS
+
+
+def unreadable(transcript: Transcript, language: str | None, languages: Collection[str] | None) -> str | None:
+    """Why the network is not to read a transcript in `language`, or None; `languages`: those that it has
+    learnt, None for any."""
+    if languages is not None and language is not None and language not in languages:
+        return FOREIGN
+    return LOOP if is_loop(transcript.text) else None
+
+
+def is_loop(text: str) -> bool:
+    """Whether a text is little else than one phrase again and again, as Whisper writes over noise and
+    music."""
+    written = text.encode()
+    return len(written) > MOST_COMPRESSION * len(zlib.compress(written))

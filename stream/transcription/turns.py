@@ -1,17 +1,9 @@
-"""Whose transcription is next where sessions share a recogniser: finals, then speculation, then work ahead; in turn within each.
+"""Whose transcription is next where sessions share a recogniser: finals, then speculation, then work ahead;
+and the threads that do it."""
 
-A session has one slot for speculation, which a newer request takes over, and a list of the finals that it is owed. What the
-sessions share are two circles, one for each kind of work, in which a session stands once however much it asks for. So the head
-of a session's list waits for what is running and at most one final of each other session, and the rest waits behind the head.
-
-Work ahead is done on what is said while it is said. Each utterance has one slot for it, and the slots are a circle too.
-
-No final is ever dropped, nor does anybody wait to hand one in. A session's list has one entry for each of its utterances that
-has ended and is not labelled, which the heartbeat counts as `queues.finals`; it is bounded because a live loop cancels what has
-not begun while its label can be revised, and an ordered loop waits for the list before it goes on.
-"""
-
+import math
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Hashable
 from concurrent.futures import Future
@@ -20,9 +12,12 @@ from emotrack.stream.transcription.transcript import Transcript
 
 
 class Request(Future[Transcript]):
-    """A transcript that `session` asks for, and the `work` that makes it; abandon it when nobody wants it any more."""
+    """A transcript that `session` asks for, and the `work` that makes it; abandon it when nobody wants it any
+    more."""
 
-    def __init__(self, session: Hashable, work: Callable[[], Transcript], unwanted: threading.Event | None = None) -> None:
+    def __init__(
+        self, session: Hashable, work: Callable[[], Transcript], unwanted: threading.Event | None = None
+    ) -> None:
         """`unwanted` is set when the work is abandoned while it runs: it may stop at its next step."""
         super().__init__()
         self.session = session
@@ -54,7 +49,9 @@ class Turns:
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
-        self._speculations: dict[Hashable, Request] = {}  # by session; the order of the dictionary is the circle
+        self._speculations: dict[
+            Hashable, Request
+        ] = {}  # by session; the order of the dictionary is the circle
         self._finals: dict[Hashable, deque[Request]] = {}
         self._ahead: dict[Hashable, Request] = {}  # by utterance
         self._closed = False
@@ -70,7 +67,8 @@ class Turns:
         request.add_done_callback(self._forget)
 
     def work_ahead(self, request: Request, utterance: Hashable) -> None:
-        """Put a request that nobody waits for into its utterance's slot, in the place and turn of one that is there.
+        """Put a request that nobody waits for into its utterance's slot, in the place and turn of one that is
+        there.
 
         The one that was there stays unanswered until it is cancelled.
         """
@@ -80,7 +78,8 @@ class Turns:
         request.add_done_callback(self._forget)
 
     def conclude(self, request: Request) -> None:
-        """An utterance has ended with this request: it will be answered, after the finals that its session is owed already.
+        """An utterance has ended with this request: it will be answered, after the finals that its session is
+        owed already.
 
         Nothing changes for one that has started or was cancelled. Conclude a request once.
         """
@@ -91,7 +90,8 @@ class Turns:
                 self._changed.notify()
 
     def take(self) -> Request | None:
-        """Wait for the request that is next, which counts as started from now on; None once there are no more turns."""
+        """Wait for the request that is next, which counts as started from now on; None once there are no more
+        turns."""
         with self._changed:
             while not self._closed:
                 request = self._next()
@@ -136,3 +136,36 @@ class Turns:
             del self._speculations[request.session]
         for utterance in [key for key, ahead in self._ahead.items() if ahead is request]:
             del self._ahead[utterance]
+
+
+CLOSING_SECONDS = 2.0
+"""What has started may take so long to end; a recogniser that hangs is left behind."""
+
+
+class Workers:
+    """Do what `turns` hands out, `count` requests at a time, until they are closed."""
+
+    def __init__(self, turns: Turns, count: int) -> None:
+        self.answered_at = -math.inf
+        """Second of `time.monotonic` at which one of them was last done with a request."""
+        self._turns = turns
+        self._threads = [
+            threading.Thread(target=self._work, name=f"transcription {number}", daemon=True)
+            for number in range(count)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def close(self) -> bool:
+        """Start nothing more and wait a while for what has started, which cannot be stopped: whether it has
+        all ended."""
+        self._turns.close()
+        deadline = time.monotonic() + CLOSING_SECONDS
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+        return not any(thread.is_alive() for thread in self._threads)
+
+    def _work(self) -> None:
+        while (request := self._turns.take()) is not None:
+            request.run()
+            self.answered_at = time.monotonic()

@@ -1,1 +1,6 @@
-"""Everything under the protocol: outbox, publisher, snapshots, keys, recording, and the subscriber's parts."""
+"""The protocol `emotrack/1` over ZeroMQ, for those who speak it and those who listen.
+
+protocol/  messages, topics, endpoints, keys, snapshots: what both sides agree on
+client/    subscribing; with protocol/ it needs nothing but the ground
+publish/   the outbox that every message leaves by, the publisher, recordings
+"""

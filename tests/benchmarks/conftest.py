@@ -7,7 +7,9 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 
 @pytest.fixture(autouse=True)
-def _keep_figures(benchmark: BenchmarkFixture, record_property: Callable[[str, object], None]) -> Iterator[None]:
+def _keep_figures(
+    benchmark: BenchmarkFixture, record_property: Callable[[str, object], None]
+) -> Iterator[None]:
     yield
     for name, figure in benchmark.extra_info.items():
         record_property(name, figure)

@@ -6,11 +6,11 @@ from statistics import median
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from emotrack.engines.heads import open_heads
-from emotrack.engines.pool import EnginePool
+from emotrack.engines.running.pool import EnginePool
 from emotrack.engines.settings import EngineSettings
 from emotrack.model.bundle import load_bundle
-from emotrack.model.dialogue import Dialogue
-from helpers.network import random_rows
+from emotrack.model.dialogue.dialogue import Dialogue
+from helpers.networks.small import random_rows
 
 STEPS = 200
 
@@ -32,7 +32,9 @@ def test_context_step_after_10_and_after_10_000_utterances(benchmark: BenchmarkF
         return time.perf_counter() - began
 
     short, long = dialogue(10), dialogue(10_000)
-    pairs = [(step(short, number), step(long, number)) for number in range(STEPS)]  # interleaved: the machine drifts for both
+    pairs = [
+        (step(short, number), step(long, number)) for number in range(STEPS)
+    ]  # interleaved: the machine drifts for both
     benchmark.pedantic(long.preview, (rows[0], "spk1"), rounds=50)
     ratio = median(late for _, late in pairs) / median(early for early, _ in pairs)
     benchmark.extra_info["ratio 10,000 to 10"] = round(ratio, 3)

@@ -1,4 +1,5 @@
-"""Faces found and followed with our engines, against facenet-pytorch's own code on the same picture; a processor thread each."""
+"""Faces found and followed with our engines, against facenet-pytorch's own code on the same picture; a
+processor thread each."""
 
 from collections.abc import Iterator
 
@@ -9,10 +10,10 @@ import torch
 from PIL import Image
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from emotrack.engines.face_detection import DetectedFace, FaceDetector, open_face_detector
-from emotrack.engines.measuring import in_turns
-from helpers.engines import pool
-from helpers.facenet import Facenet
+from emotrack.engines.encoders.face.detection import DetectedFace, FaceDetector, open_face_detector
+from emotrack.engines.running.selftest import in_turns
+from helpers.networks.engines import pool
+from helpers.networks.facenet import Facenet
 
 
 @pytest.fixture(scope="module")
@@ -40,11 +41,15 @@ def furthest(found: list[DetectedFace], expected: list[DetectedFace]) -> float:
     return max(float(np.abs(one.box - other.box).max()) for one, other in zip(found, expected, strict=True))
 
 
-def test_faces_found(benchmark: BenchmarkFixture, detector: FaceDetector, facenet: Facenet, picture: np.ndarray) -> None:
+def test_faces_found(
+    benchmark: BenchmarkFixture, detector: FaceDetector, facenet: Facenet, picture: np.ndarray
+) -> None:
     """Goal: at least twice as quick as facenet-pytorch, the same boxes within a pixel."""
     found = benchmark.pedantic(detector.detect, (picture,), rounds=10, warmup_rounds=2)
     expected = facenet.detect(picture)
-    ours, theirs = (pace.median for pace in in_turns([lambda: detector.detect(picture), lambda: facenet.detect(picture)]))
+    ours, theirs = (
+        pace.median for pace in in_turns([lambda: detector.detect(picture), lambda: facenet.detect(picture)])
+    )
     assert furthest(found, expected) < 1
     benchmark.extra_info["faces"] = len(found)
     benchmark.extra_info["boxes apart, pixels"] = round(furthest(found, expected), 5)
@@ -53,12 +58,17 @@ def test_faces_found(benchmark: BenchmarkFixture, detector: FaceDetector, facene
     benchmark.extra_info["times as quick"] = round(theirs / ours, 2)
 
 
-def test_faces_followed(benchmark: BenchmarkFixture, detector: FaceDetector, facenet: Facenet, picture: np.ndarray) -> None:
+def test_faces_followed(
+    benchmark: BenchmarkFixture, detector: FaceDetector, facenet: Facenet, picture: np.ndarray
+) -> None:
     """What is done with most pictures: O-net alone, where the face was."""
     faces = facenet.detect(picture)
     later = np.roll(picture, 3, axis=1)
     found = benchmark.pedantic(detector.follow, (later, faces), rounds=10, warmup_rounds=2)
-    ours, theirs = (pace.median for pace in in_turns([lambda: detector.follow(later, faces), lambda: facenet.follow(later, faces)]))
+    ours, theirs = (
+        pace.median
+        for pace in in_turns([lambda: detector.follow(later, faces), lambda: facenet.follow(later, faces)])
+    )
     assert furthest(found, facenet.follow(later, faces)) < 1
     benchmark.extra_info["by torch, ms"] = round(theirs, 2)
     benchmark.extra_info["our engine, ms"] = round(ours, 2)

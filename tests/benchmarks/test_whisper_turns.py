@@ -1,4 +1,5 @@
-"""Whisper's words: how wrong they are, how soon after a turn they come, and how sessions that share it wait for each other."""
+"""Whisper's words: how wrong they are, how soon after a turn they come, and how sessions that share it wait
+for each other."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -11,17 +12,18 @@ import numpy as np
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from emotrack.demo.script import LINES
+from emotrack.demo.render import LINES
 from emotrack.stream.hearing.audio import AudioBlock
-from emotrack.stream.hearing.segmentation import SegmentationSettings, Segmenter, SpeechEnded
+from emotrack.stream.hearing.segmentation import Segmenter, SpeechEnded
 from emotrack.stream.hearing.vad import SileroVad
-from emotrack.stream.media import AUDIO_RATE
+from emotrack.stream.settings import SegmentationSettings
+from emotrack.stream.sources.media import AUDIO_RATE
 from emotrack.stream.transcription.transcript import Transcript
-from emotrack.stream.transcription.whisper import WhisperTranscriber
-from emotrack.stream.transcription.whisper_weights import find_weights
-from helpers.speech import blocks_of, demo_speech, read_sound
-from helpers.whisper import ask, build_tiny_whisper, whisper_session
-from helpers.words import word_errors
+from emotrack.stream.transcription.whisper.recogniser import WhisperTranscriber
+from emotrack.stream.transcription.whisper.weights import find_weights
+from helpers.media.speech import blocks_of, demo_speech, read_sound
+from helpers.media.words import word_errors
+from helpers.networks.whisper import ask, build_tiny_whisper, whisper_session
 
 SESSIONS = 4
 FLOOD = 60
@@ -32,7 +34,9 @@ ROUNDS = 8
 SOUND = np.random.default_rng(0).standard_normal(32_000).astype(np.float32) / 10
 """Two seconds at 16 kHz."""
 
-JFK = "And so my fellow Americans ask not what your country can do for you ask what you can do for your country"
+JFK = (
+    "And so my fellow Americans ask not what your country can do for you ask what you can do for your country"
+)
 BLOCK_SECONDS = 0.032
 PARTIAL_BLOCKS = 16
 SILENCE_SECONDS = 0.34
@@ -42,7 +46,8 @@ Ask = Callable[[], "Future[Transcript]"]
 
 
 def longest_waits(flood: Ask, others: Sequence[Ask], rounds: int) -> list[float]:
-    """Of each round, in which all others ask at once: until the last of them had its words, in transcriptions."""
+    """Of each round, in which all others ask at once: until the last of them had its words, in
+    transcriptions."""
     began = time.perf_counter()
     flooding = [flood() for _ in range(FLOOD)]
     seconds = []
@@ -56,7 +61,8 @@ def longest_waits(flood: Ask, others: Sequence[Ask], rounds: int) -> list[float]
 
 
 def test_wait_beside_a_flooding_session(benchmark: BenchmarkFixture, tmp_path: Path) -> None:
-    """Goal: at most one transcription of each session, after the one that runs; in one queue it is the flood."""
+    """Goal: at most one transcription of each session, after the one that runs; in one queue it is the
+    flood."""
     weights = build_tiny_whisper(tmp_path)
     sessions = [whisper_session(weights) for _ in range(SESSIONS)]
     flood, *others = [partial(ask, session, SOUND) for session in sessions]
@@ -85,7 +91,9 @@ def utterances(sound_32k: np.ndarray) -> list[np.ndarray]:
     blocks, vad, segmenter = blocks_of(sound_32k), SileroVad().stream(), Segmenter(SegmentationSettings())
     events = [event for block in blocks for event in segmenter.step(vad.probability(block.samples_16k))]
     ended = [event for event in [*events, *segmenter.flush()] if isinstance(event, SpeechEnded)]
-    return [np.concatenate([block.samples_16k for block in blocks[event.start : event.end]]) for event in ended]
+    return [
+        np.concatenate([block.samples_16k for block in blocks[event.start : event.end]]) for event in ended
+    ]
 
 
 def heard(whisper: WhisperTranscriber, sounds: Sequence[np.ndarray]) -> str:
@@ -93,12 +101,18 @@ def heard(whisper: WhisperTranscriber, sounds: Sequence[np.ndarray]) -> str:
 
 
 def test_word_errors(benchmark: BenchmarkFixture, whisper: WhisperTranscriber, reference_data: Path) -> None:
-    """Goals for tiny.en: at most 2 % on the clip of Kennedy, 30 on the phone call's turns, 15 on the demonstration."""
+    """Goals for tiny.en: at most 2 % on the clip of Kennedy, 30 on the phone call's turns, 15 on the
+    demonstration."""
     clips = reference_data / "clips"
     kennedy, call = (read_sound(clips / f"{name}.flac") for name in ("jfk", "phone_call_two_speakers"))
     lines = [line.split(None, 5) for line in (clips / "phone_call_two_speakers.stm").read_text().splitlines()]
     turns = [
-        np.concatenate([block.samples_16k for block in blocks_of(call[round((float(start) - 0.2) * AUDIO_RATE) :][:length])])
+        np.concatenate(
+            [
+                block.samples_16k
+                for block in blocks_of(call[round((float(start) - 0.2) * AUDIO_RATE) :][:length])
+            ]
+        )
         for _, _, _, start, end, _ in lines
         if (length := round((float(end) - float(start) + 0.36) * AUDIO_RATE))
     ]
@@ -111,7 +125,9 @@ def test_word_errors(benchmark: BenchmarkFixture, whisper: WhisperTranscriber, r
             "Kennedy, as one turn": word_errors([(JFK, heard(whisper, [whole(kennedy)]))]),
             "phone call, turn by turn": word_errors(each),
             "phone call, as the tracker cuts it": word_errors([(said, heard(whisper, utterances(call)))]),
-            "demonstration": word_errors([(" ".join(line.words for line in LINES), heard(whisper, utterances(demo_speech())))]),
+            "demonstration": word_errors(
+                [(" ".join(line.words for line in LINES), heard(whisper, utterances(demo_speech())))]
+            ),
         }
 
     for name, errors in benchmark.pedantic(measure, rounds=1).items():
@@ -122,8 +138,11 @@ def whole(sound_32k: np.ndarray) -> np.ndarray:
     return np.concatenate([block.samples_16k for block in blocks_of(sound_32k)])
 
 
-def seconds_after_the_end(whisper: WhisperTranscriber, blocks: Sequence[AudioBlock], feeds: int) -> list[float]:
-    """People who say the same at once, in real time: for each, from the endpoint until the words are there."""
+def seconds_after_the_end(
+    whisper: WhisperTranscriber, blocks: Sequence[AudioBlock], feeds: int
+) -> list[float]:
+    """People who say the same at once, in real time: for each, from the endpoint until the words are
+    there."""
     streams = [whisper.open() for _ in range(feeds)]
     began = time.perf_counter()
     for number, block in enumerate(blocks):

@@ -1,9 +1,10 @@
-"""What a GPU must show, in one command of at most eight minutes: `python tests/device/check.py --out device.json`.
+"""What a GPU must show, in one command of at most eight minutes: `python tests/device/check.py --out
+device.json`.
 
-It takes the project from the folder that it lies in, installed or not, and says which packages are missing. Each section runs in
-a process of its own with a deadline of its own, and what it found is written down as it is found: whatever crashes, hangs or
-runs out of time loses nothing but what was still to come. `--processor` runs the same on a machine without a GPU, with counts so
-small that it tells only whether the script works.
+It takes the project from the folder that it lies in, installed or not, and says which packages are missing.
+Each section runs in a process of its own with a deadline of its own, and what it found is written down as it
+is found: whatever crashes, hangs or runs out of time loses nothing but what was still to come. `--processor`
+runs the same on a machine without a GPU, with counts so small that it tells only whether the script works.
 """
 
 import argparse
@@ -25,7 +26,17 @@ sys.path.insert(0, str(HERE.parents[1]))
 
 from device import sections, table  # noqa: E402 - found through the line above, however this file is run
 
-NEEDED = ("torch", "numpy", "msgspec", "pydantic", "psutil", "platformdirs", "filelock", "safetensors", "onnxruntime")
+NEEDED = (
+    "torch",
+    "numpy",
+    "msgspec",
+    "pydantic",
+    "psutil",
+    "platformdirs",
+    "filelock",
+    "safetensors",
+    "onnxruntime",
+)
 """Without these nothing runs."""
 WANTED = {
     "facenet_pytorch": "finding faces",
@@ -47,22 +58,31 @@ def main() -> int:
     if options.section:
         return _be_section(plan, options.section, options.backend, Path(options.events))
     until = time.monotonic() + 60 * options.minutes
-    missing = {name: use for name, use in {**dict.fromkeys(NEEDED, "everything"), **WANTED}.items() if find_spec(name) is None}
+    missing = {
+        name: use
+        for name, use in {**dict.fromkeys(NEEDED, "everything"), **WANTED}.items()
+        if find_spec(name) is None
+    }
     report: dict[str, Any] = {"plan": plan.device, "missing": missing, "sections": []}
     if missing:
-        _say("missing here: " + ", ".join(f"{name} ({use})" for name, use in missing.items()))
+        _notify("missing here: " + ", ".join(f"{name} ({use})" for name, use in missing.items()))
     lacking = [name for name in NEEDED if name in missing]
     if lacking:
-        _say(f"Nothing can run without {', '.join(lacking)}: lay them beside the project and name the folder with --packages.")
+        _notify(
+            f"Nothing can run without {', '.join(lacking)}: lay them beside the project and name the "
+            "folder with --packages."
+        )
     blind = False
     for name, backend in () if lacking else _order(plan):
-        rows, ended = _run_section(options, name, backend, min(SHARES[name] * 60 * options.minutes, until - time.monotonic()))
+        rows, ended = _run_section(
+            options, name, backend, min(SHARES[name] * 60 * options.minutes, until - time.monotonic())
+        )
         report["sections"].append({"section": name, "backend": backend, "ended": ended, "rows": rows})
         _write(Path(options.out), report)
-        _say(f"{name} {backend}: {ended}")
+        _notify(f"{name} {backend}: {ended}")
         blind = name == "machine" and plan.device == "cuda" and not any(row.get("gpu") for row in rows)
         if blind:
-            _say("torch finds no GPU here: --processor tries this script without one.")
+            _notify("torch finds no GPU here: --processor tries this script without one.")
             break
     _write(Path(options.out), report)
     sys.stdout.write(table.markdown(report) + "\n")
@@ -80,21 +100,41 @@ def _order(plan: sections.Plan) -> Iterator[tuple[str, str]]:
         yield "clip", plan.tracking
 
 
-def _run_section(options: argparse.Namespace, name: str, backend: str, seconds: float) -> tuple[list[Any], str]:
+def _run_section(
+    options: argparse.Namespace, name: str, backend: str, seconds: float
+) -> tuple[list[Any], str]:
     """The rows of a section, and how it ended."""
     if seconds < 5:
         return [], "not begun: the time is up"
     with tempfile.TemporaryDirectory() as folder, _importable(options.packages) as path:
         events = Path(folder) / "rows.jsonl"
         events.touch()
-        command = [sys.executable, str(HERE), "--section", name, "--backend", backend, "--events", str(events)]
+        command = [
+            sys.executable,
+            str(HERE),
+            "--section",
+            name,
+            "--backend",
+            backend,
+            "--events",
+            str(events),
+        ]
         command += ["--processor"] if options.processor else []
-        environment = {**os.environ, "PYTHONPATH": path, "OMP_WAIT_POLICY": "PASSIVE", "ORT_DISABLE_TELEMETRY": "1"}
+        environment = {
+            **os.environ,
+            "PYTHONPATH": path,
+            "OMP_WAIT_POLICY": "PASSIVE",
+            "ORT_DISABLE_TELEMETRY": "1",
+        }
         began = time.monotonic()
         process = subprocess.Popen(command, env=environment, stdout=sys.stderr, start_new_session=True)
         try:
             status = process.wait(seconds)
-            ended = f"done in {time.monotonic() - began:.0f} s" if status == 0 else f"failed with exit status {status}"
+            ended = (
+                f"done in {time.monotonic() - began:.0f} s"
+                if status == 0
+                else f"failed with exit status {status}"
+            )
         except subprocess.TimeoutExpired:
             ended = f"stopped after {seconds:.0f} s"
         finally:
@@ -115,21 +155,31 @@ def _be_section(plan: sections.Plan, name: str, backend: str, events: Path) -> i
 
 @contextlib.contextmanager
 def _importable(packages: str | None) -> Iterator[str]:
-    """A search path on which `emotrack` is this folder's, shaped like the installed package, with `packages` behind it."""
+    """A search path on which `emotrack` is this folder's, shaped like the installed package, with `packages`
+    behind it."""
     with tempfile.TemporaryDirectory() as folder:
         package = Path(folder) / "emotrack"
         package.mkdir()
         parts = [ROOT / part for part in ("stream", "engines", "model", "training", "configs")]
-        for part in (*parts, *(entry for entry in (ROOT / "emotrack").iterdir() if entry.name != "__pycache__")):
+        for part in (
+            *parts,
+            *(entry for entry in (ROOT / "emotrack").iterdir() if entry.name != "__pycache__"),
+        ):
             (package / part.name).symlink_to(part)
-        yield os.pathsep.join([folder, *([str(Path(packages).resolve())] if packages else []), os.environ.get("PYTHONPATH", "")])
+        yield os.pathsep.join(
+            [folder, *([str(Path(packages).resolve())] if packages else []), os.environ.get("PYTHONPATH", "")]
+        )
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", default=str(Path(os.environ.get("OUT", ".")) / "device.json"), help="file for what was found")
+    parser.add_argument(
+        "--out", default=str(Path(os.environ.get("OUT", ".")) / "device.json"), help="file for what was found"
+    )
     parser.add_argument("--minutes", type=float, default=8.0, help="how long it may take in all")
-    parser.add_argument("--packages", help="folder with packages that this machine lacks (pip install --target)")
+    parser.add_argument(
+        "--packages", help="folder with packages that this machine lacks (pip install --target)"
+    )
     parser.add_argument("--processor", action="store_true", help="a trial run without a GPU")
     for hidden in ("--section", "--backend", "--events"):
         parser.add_argument(hidden, default="", help=argparse.SUPPRESS)
@@ -145,7 +195,7 @@ def _write(path: Path, report: dict[str, Any]) -> None:
     new.replace(path)
 
 
-def _say(sentence: str) -> None:
+def _notify(sentence: str) -> None:
     sys.stderr.write(sentence + "\n")
 
 

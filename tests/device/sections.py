@@ -1,6 +1,8 @@
-"""What is measured on a device, each section on its own: a generator of rows, so that what was found is kept when time is up.
+"""What is measured on a device, each section on its own: a generator of rows, so that what was found is kept
+when time is up.
 
-Nothing but this project, torch and what its networks are made of is needed; what is missing is a row that says so.
+Nothing but this project, torch and what its networks are made of is needed; what is missing is a row that
+says so.
 """
 
 import itertools
@@ -19,9 +21,12 @@ from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from textwrap import shorten
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from emotrack.modalities import Modality
 
 Row = dict[str, Any]
 BUDGET_MS = 100.0
@@ -30,7 +35,8 @@ BUDGET_MS = 100.0
 
 @dataclass(frozen=True)
 class Plan:
-    """How much is done: everything, or a trial run on the processor in which only that it runs is of interest."""
+    """How much is done: everything, or a trial run on the processor in which only that it runs is of
+    interest."""
 
     device: str
     backends: tuple[str, ...]
@@ -47,7 +53,13 @@ class Plan:
 
 
 GPU = Plan(
-    "cuda", ("cuda-graph", "eager-cuda", "inductor-cuda-graph"), "cuda-graph", (), 400, 1.0, (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
+    "cuda",
+    ("cuda-graph", "eager-cuda", "inductor-cuda-graph"),
+    "cuda-graph",
+    (),
+    400,
+    1.0,
+    (1, 2, 4, 8, 16, 32, 64, 128, 256, 512),
 )
 PROCESSOR = Plan("cpu", ("eager-cpu", "onnx-cpu"), "onnx-cpu", ("context-step",), 3, 0.05, (1, 2))
 
@@ -62,18 +74,19 @@ class Engines:
         self.given: dict[str, Any] = {}
 
     def engine(self, spec: Any) -> Any:
-        from emotrack.engines.batching import Batcher
+        from emotrack.engines.running.batching import Batcher
 
         opened = Batcher(self.open(spec))
         self.given[spec.name] = opened.info
         return opened
 
     def open(self, spec: Any) -> Any:
-        """The engine itself; raises what `open_engine` raises, and `EngineRefused` for what stands in the backend's way."""
-        from emotrack.engines.engine import EngineRefused
-        from emotrack.engines.loading import open_engine
-        from emotrack.engines.policy import policy_of
-        from emotrack.engines.pool import open_cache
+        """The engine itself; raises what `open_engine` raises, and `EngineRefused` for what stands in the
+        backend's way."""
+        from emotrack.engines.contract.engine import EngineRefused
+        from emotrack.engines.running.loading import open_engine
+        from emotrack.engines.running.policy import policy_of
+        from emotrack.engines.running.pool import open_cache
         from emotrack.engines.settings import EngineSettings
 
         settings = EngineSettings(device=self._plan.device, backend=self.backend)
@@ -88,14 +101,14 @@ def note(sentence: str) -> None:
 
 
 def networks(plan: Plan) -> Iterator[Any]:
-    """The specs of every network that this machine has, those of every label first; a row for each sort that it lacks."""
-    from emotrack.engines.context import reviser_spec, step_spec
-    from emotrack.engines.face import face_spec
-    from emotrack.engines.face_detection import face_detection_specs
-    from emotrack.engines.passt import PasstEncoder
-    from emotrack.engines.text import TextEncoder
-    from emotrack.engines.utterance import utterance_spec
-    from emotrack.engines.voice import open_voice
+    """The specs of every network that this machine has, those of every label first; a row for each sort that
+    it lacks."""
+    from emotrack.engines.encoders.face.detection import face_detection_specs
+    from emotrack.engines.encoders.face.expression import face_spec
+    from emotrack.engines.encoders.sound.passt import PasstEncoder
+    from emotrack.engines.encoders.sound.voice import open_voice
+    from emotrack.engines.encoders.text.encoder import TextEncoder
+    from emotrack.engines.heads import reviser_spec, step_spec, utterance_spec
     from emotrack.model.bundle import load_bundle
 
     bundle = load_bundle()
@@ -143,7 +156,11 @@ def machine(plan: Plan) -> Iterator[Row]:
             found[package] = None
     if plan.device == "cuda" and torch.cuda.is_available():
         properties = torch.cuda.get_device_properties(0)
-        found |= {"gpu": properties.name, "gpu_gb": round(properties.total_memory / 1e9, 1), "cuda": torch.version.cuda}
+        found |= {
+            "gpu": properties.name,
+            "gpu_gb": round(properties.total_memory / 1e9, 1),
+            "cuda": torch.version.cuda,
+        }
         found |= {"cudnn": torch.backends.cudnn.version(), "sm": f"{properties.major}.{properties.minor}"}
     yield found
 
@@ -151,8 +168,7 @@ def machine(plan: Plan) -> Iterator[Row]:
 def gate(plan: Plan, backend: str) -> Iterator[Row]:
     """Each network through the parity gate of one backend, its promises, its speed and what it takes."""
     from emotrack.engines.backends.cuda_graph import combinations
-    from emotrack.engines.measuring import inputs_of
-    from emotrack.engines.selftest import examine
+    from emotrack.engines.running.selftest import examine, inputs_of
 
     engines = Engines(backend, plan)
     for spec in networks(plan):
@@ -165,12 +181,18 @@ def gate(plan: Plan, backend: str) -> Iterator[Row]:
         try:
             engine = engines.open(tried)
             info = engine.info
-            row |= {"difference": info.parity.absolute, "cosine": info.parity.cosine, "agreement": info.parity.agreement}
+            row |= {
+                "difference": info.parity.absolute,
+                "cosine": info.parity.cosine,
+                "agreement": info.parity.agreement,
+            }
             row |= {"build_s": round(info.build_seconds, 2), "memory_mb": round(info.memory_bytes / 1e6, 1)}
             for batch in (1, 16):
                 if batch <= spec.axes["batch"].maximum:
                     row[f"batch_{batch}"] = pace(partial(engine.run_named, inputs_of(spec, batch)), plan)
-            row["broken"] = [f"{one.promise}: {one.detail}" for one in examine(tried, engine) if not one.holds]
+            row["broken"] = [
+                f"{one.promise}: {one.detail}" for one in examine(tried, engine) if not one.holds
+            ]
         except Exception as error:  # noqa: BLE001 - whatever it was refused for is the finding
             row["refused"] = reason(error)
         yield row
@@ -178,11 +200,17 @@ def gate(plan: Plan, backend: str) -> Iterator[Row]:
 
 
 def narrowed(spec: Any) -> Any:
-    """`spec` with the usual and the greatest bucket of each axis alone: generating kernels for all takes too long for a check."""
-    from emotrack.engines.spec import Axis
+    """`spec` with the usual and the greatest bucket of each axis alone: generating kernels for all takes too
+    long for a check."""
+    from emotrack.engines.contract.spec import Axis
 
     axes = {
-        name: Axis(name, tuple(sorted({axis.bucket(axis.typical), axis.maximum})), typical=axis.typical, minimum=axis.minimum)
+        name: Axis(
+            name,
+            tuple(sorted({axis.bucket(axis.typical), axis.maximum})),
+            typical=axis.typical,
+            minimum=axis.minimum,
+        )
         for name, axis in spec.axes.items()
     }
 
@@ -201,10 +229,10 @@ class Session:
     """All that describes and labels an utterance, on one backend; its dialogues share the engines."""
 
     def __init__(self, plan: Plan, backend: str) -> None:
-        from emotrack.engines.face import FaceEncoder, face_spec
+        from emotrack.engines.encoders.face.expression import FaceEncoder, face_spec
+        from emotrack.engines.encoders.sound.voice import open_voice
+        from emotrack.engines.encoders.text.encoder import TextEncoder
         from emotrack.engines.heads import open_heads
-        from emotrack.engines.text import TextEncoder
-        from emotrack.engines.voice import open_voice
         from emotrack.model.bundle import load_bundle
 
         bundle, engines = load_bundle(), Engines(backend, plan)
@@ -219,13 +247,16 @@ class Session:
             self.without_text = reason(error)
         random = np.random.default_rng(0)
         widths = bundle.configuration.widths.model_dump()
-        self._tokens = {name: random.normal(size=(8, widths[name])).astype(np.float32) for name in ("text", "audio", "face")}
-        self._sound = 0.1 * random.normal(size=(1, round(self._voice.rate * self._voice.window))).astype(np.float32)
+        modalities: tuple[Modality, ...] = ("text", "audio", "face")
+        self._tokens = {name: random.normal(size=(8, widths[name])).astype(np.float32) for name in modalities}
+        self._sound = 0.1 * random.normal(size=(1, round(self._voice.rate * self._voice.window))).astype(
+            np.float32
+        )
         self._crops = random.integers(0, 256, (1, 48, 48), dtype=np.uint8)
         self._numbers = itertools.count()
 
     def dialogue(self) -> Any:
-        from emotrack.model.dialogue import Dialogue
+        from emotrack.model.dialogue.dialogue import Dialogue
 
         return Dialogue(self._heads.context)
 
@@ -235,7 +266,8 @@ class Session:
         dialogue.commit(str(next(self._numbers)), fused.row, "somebody")
 
     def tick(self, dialogue: Any) -> None:
-        """What is left to be done when an utterance has ended: its words, its last sound and face, the heads, the context."""
+        """What is left to be done when an utterance has ended: its words, its last sound and face, the heads,
+        the context."""
         if not self.without_text:
             self._text.encode("I lost my keys again, and I am very sad about all of it.")
         self._voice.encode(self._sound)
@@ -264,7 +296,8 @@ def label(plan: Plan, backend: str) -> Iterator[Row]:
 
 
 def together(session: Session, streams: int, rounds: int) -> Row:
-    """Streams that each end an utterance a second, at moments of their own, measured from when each is due."""
+    """Streams that each end an utterance a second, at moments of their own, measured from when each is
+    due."""
     took: list[float] = []
     begin = time.perf_counter() + 0.2
 
@@ -287,7 +320,8 @@ def together(session: Session, streams: int, rounds: int) -> Row:
 
 
 def clip(plan: Plan, backend: str) -> Iterator[Row]:
-    """The demonstration clip, tracked by the program itself in real time; in a trial run a second of silence, as fast as may be."""
+    """The demonstration clip, tracked by the program itself in real time; in a trial run a second of silence,
+    as fast as may be."""
     with tempfile.TemporaryDirectory() as folder:
         found, source = Path(folder) / "found.jsonl", Path(folder) / "silence.wav"
         if plan.device == "cuda":
@@ -299,7 +333,14 @@ def clip(plan: Plan, backend: str) -> Iterator[Row]:
                 silence.setparams((1, 2, 16_000, 0, "NONE", ""))
                 silence.writeframes(bytes(32_000))
         pace_of = "--realtime" if plan.device == "cuda" else "--fast"
-        command = [sys.executable, "-c", "from emotrack.cli import main; main()", "run", str(source), pace_of]
+        command = [
+            sys.executable,
+            "-c",
+            "from emotrack.cli.__main__ import main; main()",
+            "run",
+            str(source),
+            pace_of,
+        ]
         command += ["--publish", "none", "--jsonl", str(found), "--set", f"engines.backend={backend}"]
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode != 0 or not found.is_file():
@@ -309,7 +350,12 @@ def clip(plan: Plan, backend: str) -> Iterator[Row]:
         messages = [json.loads(line) for line in found.read_text().splitlines()]
     finals = [one for one in messages if one["type"] == "emotion" and one["state"] == "final"]
     seconds = [one["timing_ms"]["total"] / 1e3 for one in finals if one["timing_ms"]["total"] is not None]
-    yield {"backend": backend, "what": "the clip in real time", "finals": len(finals), "pace": quantiles(seconds)}
+    yield {
+        "backend": backend,
+        "what": "the clip in real time",
+        "finals": len(finals),
+        "pace": quantiles(seconds),
+    }
 
 
 def pace(run: Callable[[], object], plan: Plan) -> Row:
@@ -334,7 +380,8 @@ def quantiles(seconds: list[float]) -> Row:
 
 
 def memory(plan: Plan) -> Row:
-    """What this process holds of the machine and of the GPU now, and held of the GPU at most, in megabytes."""
+    """What this process holds of the machine and of the GPU now, and held of the GPU at most, in
+    megabytes."""
     import psutil
 
     found: Row = {"resident_mb": round(psutil.Process().memory_info().rss / 1e6)}
@@ -342,12 +389,16 @@ def memory(plan: Plan) -> Row:
         import torch
 
         free, total = torch.cuda.mem_get_info()
-        found |= {"gpu_used_mb": round((total - free) / 1e6), "gpu_most_mb": round(torch.cuda.max_memory_reserved() / 1e6)}
+        found |= {
+            "gpu_used_mb": round((total - free) / 1e6),
+            "gpu_most_mb": round(torch.cuda.max_memory_reserved() / 1e6),
+        }
     return found
 
 
 def reason(error: BaseException) -> str:
-    """What it says, in one line that is not too long; with its kind where it is not one of ours, which are sentences."""
+    """What it says, in one line that is not too long; with its kind where it is not one of ours, which are
+    sentences."""
     told = (str(error).strip() or "without a word").splitlines()[0]
     kind = "" if type(error).__module__.startswith("emotrack.") else f"{type(error).__name__}: "
     return shorten(f"{kind}{told}", 120, placeholder=" …")

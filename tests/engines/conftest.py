@@ -13,14 +13,14 @@ import torch
 from torch import nn
 
 from emotrack.engines.catalogue import catalogue
-from emotrack.engines.face_detection import FaceDetector, open_face_detector
-from emotrack.engines.pool import EnginePool
+from emotrack.engines.contract.spec import Spec
+from emotrack.engines.encoders.face.detection import FaceDetector, open_face_detector
+from emotrack.engines.encoders.text.encoder import TextEncoder
+from emotrack.engines.running.pool import EnginePool
 from emotrack.engines.settings import EngineSettings
-from emotrack.engines.spec import Spec
-from emotrack.engines.text import TextEncoder
 from emotrack.model.bundle import load_bundle
-from helpers import tiny_network
-from helpers.engines import Shelf, pool
+from helpers.networks import tiny_network
+from helpers.networks.engines import Shelf, pool
 
 
 @pytest.fixture(scope="session")
@@ -71,7 +71,8 @@ def text_encoder() -> TextEncoder:
 
 @pytest.fixture(scope="session")
 def random_yolo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An untrained YOLO network in the format of the trained ones, which sees several persons in any picture."""
+    """An untrained YOLO network in the format of the trained ones, which sees several persons in any
+    picture."""
     folder = tmp_path_factory.mktemp("yolo")
     os.environ.setdefault("YOLO_CONFIG_DIR", str(folder))
     os.environ.setdefault("YOLO_OFFLINE", "true")
@@ -95,18 +96,21 @@ def random_yolo(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def engines(random_yolo: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of engines in which that network is compiled, beside the home and work folders of the process that did it."""
+    """A folder of engines in which that network is compiled, beside the home and work folders of the process
+    that did it."""
     folder = tmp_path_factory.mktemp("built")
     for name in ("home", "work"):
         (folder / name).mkdir()
     program = (
         "import sys\n"
         "from pathlib import Path\n"
-        "from emotrack.engines.body import open_body\n"
-        "from helpers.engines import pool\n"
+        "from emotrack.engines.encoders.body.bodies import open_body\n"
+        "from helpers.networks.engines import pool\n"
         "open_body(pool('onnx-cpu', Path(sys.argv[1])), Path(sys.argv[2]))\n"
     )
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("YOLO_", "XDG_"))}
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith(("YOLO_", "XDG_"))
+    }
     environment |= {"HOME": str(folder / "home"), "PYTHONPATH": str(Path(__file__).parents[1])}
     done = subprocess.run(
         [sys.executable, "-c", program, str(folder / "engines"), str(random_yolo)],
@@ -123,7 +127,7 @@ def engines(random_yolo: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
 @pytest.fixture(scope="session")
 def exported_yolo(random_yolo: Path) -> Path:
     """The same network as ultralytics exports it."""
-    from ultralytics import YOLO
+    from ultralytics.models import YOLO
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

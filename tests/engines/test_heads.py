@@ -1,4 +1,5 @@
-"""The bundle's network as engines: the same answers as the network itself, alone or with others, padded or not."""
+"""The bundle's network as engines: the same answers as the network itself, alone or with others, padded or
+not."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -8,20 +9,24 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emotrack.engines.batching import Batcher
 from emotrack.engines.heads import Heads, open_heads
+from emotrack.engines.running.batching import Batcher
+from emotrack.modalities import MODALITIES, MODALITY_MODES, Modality
 from emotrack.model.batch import collate
 from emotrack.model.bundle import Bundle, load_bundle
-from emotrack.model.configuration import STREAM_MODES, STREAMS, Stream
-from emotrack.model.dialogue import Dialogue
-from emotrack.model.plain_context import PlainContext
-from helpers.engines import pool
-from helpers.network import random_rows, random_utterance, save_small_bundle
+from emotrack.model.dialogue.dialogue import Dialogue
+from emotrack.model.dialogue.plain_context import PlainContext
+from helpers.networks.engines import pool
+from helpers.networks.small import random_rows, random_utterance, save_small_bundle
 
-stream_sets = st.sets(st.sampled_from(STREAMS)).map(tuple)
+modality_sets = st.sets(st.sampled_from(MODALITIES)).map(tuple)
 
 
-@pytest.fixture(scope="module", params=[{}, {"labelling": "evidence"}, {"memory": True}], ids=["vector", "evidence", "memory"])
+@pytest.fixture(
+    scope="module",
+    params=[{}, {"labelling": "evidence"}, {"memory": True}],
+    ids=["vector", "evidence", "memory"],
+)
 def bundle(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     directory = tmp_path_factory.mktemp("bundle")
     save_small_bundle(directory, trained=("text", "audio", "face"), **request.param)
@@ -33,29 +38,31 @@ def heads(request: pytest.FixtureRequest, bundle: Bundle) -> Heads:
     return open_heads(pool(request.param), bundle)
 
 
-def tokens_of(bundle: Bundle, seed: int, streams: tuple[Stream, ...]) -> dict[Stream, np.ndarray]:
-    given = random_utterance(np.random.default_rng(seed), bundle.configuration, streams)
-    return {stream: tokens.astype(np.float32) for stream, tokens in given.items() if tokens is not None}
+def tokens_of(bundle: Bundle, seed: int, modalities: tuple[Modality, ...]) -> dict[Modality, np.ndarray]:
+    given = random_utterance(np.random.default_rng(seed), bundle.configuration, modalities)
+    return {modality: tokens.astype(np.float32) for modality, tokens in given.items() if tokens is not None}
 
 
 @settings(max_examples=30, deadline=None)
-@given(seed=st.integers(0, 999), streams=stream_sets)
+@given(seed=st.integers(0, 999), modalities=modality_sets)
 def test_an_utterance_is_fused_as_by_the_network_itself(
-    heads: Heads, bundle: Bundle, seed: int, streams: tuple[Stream, ...]
+    heads: Heads, bundle: Bundle, seed: int, modalities: tuple[Modality, ...]
 ) -> None:
-    tokens = tokens_of(bundle, seed, streams)
+    tokens = tokens_of(bundle, seed, modalities)
     fused = heads.fusion.fuse(tokens)
     with torch.inference_mode():
         expected = bundle.network.fuse(collate([tokens], bundle.configuration.widths))
     np.testing.assert_allclose(fused.row, expected.said[0].numpy(), atol=1e-5)
     np.testing.assert_allclose(list(fused.weights.values()), expected.weights[0].numpy(), atol=1e-5)
     modes = dict(zip(("text", "audio", "vision"), expected.imputed[0].tolist(), strict=True))
-    assert fused.imputed == {stream: modes[STREAM_MODES[stream]] for stream in STREAMS}
+    assert fused.imputed == {modality: modes[MODALITY_MODES[modality]] for modality in MODALITIES}
 
 
 @settings(max_examples=15, deadline=None)
 @given(speakers=st.lists(st.sampled_from("abc"), min_size=1, max_size=9), seed=st.integers(0, 99))
-def test_a_dialogue_is_followed_as_by_the_network_itself(heads: Heads, bundle: Bundle, speakers: list[str], seed: int) -> None:
+def test_a_dialogue_is_followed_as_by_the_network_itself(
+    heads: Heads, bundle: Bundle, speakers: list[str], seed: int
+) -> None:
     said = random_rows(bundle.configuration, len(speakers), seed).numpy()
     engine, plain = Dialogue(heads.context), Dialogue(PlainContext(bundle.network))
     for number, (speaker, row) in enumerate(zip(speakers, said, strict=True)):
@@ -67,20 +74,21 @@ def test_a_dialogue_is_followed_as_by_the_network_itself(heads: Heads, bundle: B
         np.testing.assert_allclose(label, other_label, atol=1e-6)
     engine.merge("a", "b")
     plain.merge("a", "b")
-    one, other = (dialogue.preview(said[0], "b").probabilities for dialogue in (engine, plain))
-    np.testing.assert_allclose(one, other, atol=1e-6)
+    found, expected = (dialogue.preview(said[0], "b").probabilities for dialogue in (engine, plain))
+    np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
 def test_sessions_at_the_same_time_get_the_labels_that_each_gets_alone(bundle: Bundle) -> None:
-    """Sixteen dialogues, each on a thread of its own, stepped together where they meet; the batches are of any composition."""
+    """Sixteen dialogues, each on a thread of its own, stepped together where they meet; the batches are of
+    any composition."""
     heads = open_heads(pool("onnx-cpu"), bundle)
     batchers = [heads.fusion._engine, heads.context._step, heads.context._reviser]
 
     def session(seed: int) -> list[tuple[int, np.ndarray]]:
         random, dialogue, labels = np.random.default_rng(seed), Dialogue(heads.context), []
         for number in range(12):
-            streams = tuple(stream for stream in STREAMS if random.random() < 0.7)
-            fused = heads.fusion.fuse(tokens_of(bundle, seed * 100 + number, streams))
+            modalities = tuple(modality for modality in MODALITIES if random.random() < 0.7)
+            fused = heads.fusion.fuse(tokens_of(bundle, seed * 100 + number, modalities))
             values = dialogue.commit(str(number), fused.row, f"spk{random.integers(3)}").probabilities
             labels.append((int(values.argmax()), values))
             labels += [(int(again.argmax()), again) for _, again in dialogue.revised()]

@@ -2,8 +2,8 @@
 
 import pytest
 
-from emotrack import countdown
-from emotrack.countdown import Countdown
+from emotrack import progress
+from emotrack.progress import Countdown
 
 
 def test_it_counts_when_the_first_comes_and_estimates_from_then_on(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -20,7 +20,7 @@ def test_it_counts_when_the_first_comes_and_estimates_from_then_on(monkeypatch: 
         counted.append(3)
         return 3
 
-    monkeypatch.setattr(countdown, "time", Clock)
+    monkeypatch.setattr(progress, "time", Clock)
     announce = Countdown(count, said.append)
     assert counted == []
     for name in "abcd":  # the fourth was not foreseen

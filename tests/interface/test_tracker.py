@@ -8,26 +8,30 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 
-from emotrack.model.errors import UserError
-from emotrack.stream.messages import Session
-from emotrack.stream.wire.outbox import Listener, Outgoing
-from emotrack.stream.wire.record import Recorder
+from emotrack.errors import UserError
+from emotrack.stream.wire.protocol.messages import Session
+from emotrack.stream.wire.publish.outbox import Listener, Outgoing
+from emotrack.stream.wire.publish.recording import Recorder
 from emotrack.tracker import Tracker
-from helpers.media import AudioSpec, write_clip
-from helpers.scripted import Scripted, sound, up
-from helpers.senders import TcpSender
-from helpers.tracking import settings
+from helpers.media.clips import AudioSpec, write_clip
+from helpers.media.scripted import Scripted, sound, up
+from helpers.media.senders import TcpSender
+from helpers.sessions.tracking import settings
 
-LIGHT = settings("stream.publish.endpoint=tcp://127.0.0.1:0", *(f"engines.{part}=none" for part in ("text", "audio", "face")))
+LIGHT = settings(
+    "stream.publish.endpoint=tcp://127.0.0.1:0",
+    *(f"engines.{part}=none" for part in ("text", "audio", "face")),
+)
 
 
-def tracker(**options: object) -> Tracker:
+def tracker(**options: Any) -> Tracker:
     source = Scripted("hush", [*up("audio"), *sound((1.0, 0.001))])
-    return Tracker([source], LIGHT, realtime=False, say=lambda _: None, **options)  # type: ignore[arg-type]
+    return Tracker([source], LIGHT, realtime=False, notify=lambda _: None, **options)
 
 
 def held() -> tuple[Counter[str], int, int]:
@@ -45,7 +49,26 @@ def leaving_nothing() -> Iterator[None]:
     assert held() == before
 
 
-pytestmark = pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="this system has no /proc to count descriptors in")
+pytestmark = pytest.mark.skipif(
+    not Path("/proc/self/fd").exists(), reason="this system has no /proc to count descriptors in"
+)
+
+
+@pytest.mark.parametrize(
+    ("names", "sentence"),
+    [
+        (("my robot",), "A source cannot be named 'my robot': take letters, digits, _ and -, at most 128."),
+        (("anna", "bert", "anna"), "Two sources are named anna: give each a name of its own."),
+    ],
+)
+def test_sources_of_ones_own_are_refused_where_messages_could_not_name_them(
+    names: tuple[str, ...], sentence: str
+) -> None:
+    sources = [Scripted(name, [*up("audio"), *sound((1.0, 0.001))]) for name in names]
+    with leaving_nothing():
+        with pytest.raises(UserError) as refusal:
+            Tracker(sources, LIGHT, realtime=False, notify=lambda _: None)
+        assert str(refusal.value) == sentence
 
 
 def test_one_that_never_ran_leaves_nothing_when_it_is_closed() -> None:
@@ -102,11 +125,13 @@ def sender(_: Path) -> Iterator[str]:
 
 @pytest.mark.parametrize("source", [written_pipe, sender])
 @pytest.mark.parametrize("runs", [False, True], ids=["never run", "stopped"])
-def test_what_its_sources_hold_is_let_go(source: Callable[[Path], AbstractContextManager[str]], runs: bool, tmp_path: Path) -> None:
+def test_what_its_sources_hold_is_let_go(
+    source: Callable[[Path], AbstractContextManager[str]], runs: bool, tmp_path: Path
+) -> None:
     tracker().close()  # whatever is loaded once for all is loaded now
     with source(tmp_path) as name:
         before = held()
-        with Tracker([name], LIGHT, realtime=False, say=lambda _: None) as made:
+        with Tracker([name], LIGHT, realtime=False, notify=lambda _: None) as made:
             assert held()[1] > before[1]
             if runs:
                 made.stop()
@@ -119,10 +144,12 @@ def test_what_its_sources_hold_is_let_go(source: Callable[[Path], AbstractContex
 
 def test_an_error_of_the_program_inside_ends_the_session() -> None:
     with leaving_nothing():
-        with pytest.raises(ZeroDivisionError), tracker() as running:
+        with pytest.raises(ZeroDivisionError), tracker() as running:  # noqa: PT012 - what is left within
             for _ in running.messages():
                 raise ZeroDivisionError
-        assert not [thread for thread in threading.enumerate() if thread.name.startswith(("tracker", "publisher"))]
+        assert not [
+            thread for thread in threading.enumerate() if thread.name.startswith(("tracker", "publisher"))
+        ]
 
 
 def test_a_closed_one_does_not_run_again() -> None:

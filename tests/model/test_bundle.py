@@ -12,11 +12,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from emotrack.errors import UserError
 from emotrack.model.bundle import NewPart, load_bundle, network_part, save_bundle
-from emotrack.model.errors import UserError
-from emotrack.model.manifest import Manifest
+from emotrack.model.manifest import BundleManifest
 from emotrack.model.network import EmotionNetwork
-from helpers.network import random_batch, save_small_bundle, small_configuration, small_network
+from helpers.networks.small import random_batch, save_small_bundle, small_configuration, small_network
 
 
 def save_network(directory: Path, network: EmotionNetwork, **more: NewPart) -> str:
@@ -28,10 +28,12 @@ def test_a_loaded_network_says_what_the_saved_one_said(tmp_path: Path) -> None:
     network = small_network(3, temperatures=(1.7,) * 8)
     identifier = save_small_bundle(tmp_path, 3, temperatures=(1.7,) * 8)
     bundle = load_bundle(tmp_path)
-    batch = random_batch(network.configuration, streams=("text", "face"))
+    batch = random_batch(network.configuration, modalities=("text", "face"))
     torch.testing.assert_close(bundle.network.fuse(batch).vector, network.fuse(batch).vector)
     assert bundle.configuration == network.configuration and bundle.identifier == identifier
-    assert not bundle.network.training and not any(value.requires_grad for value in bundle.network.parameters())
+    assert not bundle.network.training and not any(
+        value.requires_grad for value in bundle.network.parameters()
+    )
     assert bundle.encoders["embedded"]["text"].width == 6 and bundle.metrics == {"weighted_f1": 0.1}
     assert sorted(path.name for path in tmp_path.iterdir()) == ["bundle.json", "network.safetensors"]
 
@@ -45,7 +47,9 @@ def test_saving_leaves_the_network_as_it_was(tmp_path: Path) -> None:
     network.fuse(random_batch(network.configuration)).vector.sum().backward()
     loaded = load_bundle(tmp_path).network.joint.rotation
     assert torch.equal(loaded, network.joint.rotation)
-    torch.testing.assert_close(loaded.transpose(1, 2) @ loaded, torch.eye(8).expand(3, 8, 8), atol=1e-5, rtol=0)
+    torch.testing.assert_close(
+        loaded.transpose(1, 2) @ loaded, torch.eye(8).expand(3, 8, 8), atol=1e-5, rtol=0
+    )
 
 
 def test_a_loaded_bundle_can_be_saved_again_as_it_is(tmp_path: Path) -> None:
@@ -63,7 +67,11 @@ def test_a_loaded_bundle_can_be_saved_again_as_it_is(tmp_path: Path) -> None:
 
 
 def test_identifiers_follow_the_content(tmp_path: Path) -> None:
-    assert save_small_bundle(tmp_path / "a") == save_small_bundle(tmp_path / "b") != save_small_bundle(tmp_path / "c", 1)
+    assert (
+        save_small_bundle(tmp_path / "a")
+        == save_small_bundle(tmp_path / "b")
+        != save_small_bundle(tmp_path / "c", 1)
+    )
 
 
 def test_other_parts_are_kept_with_their_settings(tmp_path: Path) -> None:
@@ -72,7 +80,11 @@ def test_other_parts_are_kept_with_their_settings(tmp_path: Path) -> None:
     save_network(tmp_path, network, voice=voice)
     part = load_bundle(tmp_path).parts["voice"]
     assert torch.equal(part.tensors()["weight"], torch.arange(3.0))
-    assert (part.licence, part.trained_on, part.settings) == ("CC BY-NC-SA 4.0", "RAVDESS", {"channels": [1, 2]})
+    assert (part.licence, part.trained_on, part.settings) == (
+        "CC BY-NC-SA 4.0",
+        "RAVDESS",
+        {"channels": [1, 2]},
+    )
     part.path.write_bytes(b"replaced since")
     with pytest.raises(UserError, match=r"damaged or was replaced"):
         part.tensors()
@@ -83,11 +95,11 @@ def rewrite_manifest(directory: Path, change: Callable[[dict[str, Any]], None], 
     content = json.loads(path.read_text())
     change(content)
     if seal:
-        content = Manifest.model_validate(content).sealed().model_dump(mode="json")
+        content = BundleManifest.model_validate(content).sealed().model_dump(mode="json")
     path.write_text(json.dumps(content))
 
 
-def rewrite_weights(directory: Path, change: Callable[[dict[str, torch.Tensor]], None]) -> None:
+def rewrite_weights(directory: Path, change: Callable[[dict[str, torch.Tensor]], object]) -> None:
     """A change with a manifest that vouches for it, so that only the weights can be at fault."""
     path = directory / "network.safetensors"
     tensors = safetensors.torch.load(path.read_bytes())
@@ -109,18 +121,39 @@ def cut(path: Path) -> None:
 FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
     "no manifest": (lambda d: (d / "bundle.json").unlink(), "cannot be read"),
     "manifest cut": (lambda d: cut(d / "bundle.json"), "not readable as JSON"),
-    "manifest is something else": (lambda d: (d / "bundle.json").write_text("[]"), "not a bundle of emotrack"),
-    "manifest edited": (lambda d: rewrite_manifest(d, lambda c: c["metrics"].update(weighted_f1=1)), "was changed"),
+    "manifest is something else": (
+        lambda d: (d / "bundle.json").write_text("[]"),
+        "not a bundle of emotrack",
+    ),
+    "manifest edited": (
+        lambda d: rewrite_manifest(d, lambda c: c["metrics"].update(weighted_f1=1)),
+        "was changed",
+    ),
     "other version": (lambda d: rewrite_manifest(d, lambda c: c.update(version=2)), "has version 2"),
     "unknown key": (lambda d: rewrite_manifest(d, lambda c: c.update(more=1)), "wrong at 'more'"),
-    "unknown setting": (lambda d: rewrite_manifest(d, lambda c: c["configuration"].update(x=1)), "configuration.x"),
+    "unknown setting": (
+        lambda d: rewrite_manifest(d, lambda c: c["configuration"].update(x=1)),
+        "configuration.x",
+    ),
     "no network": (lambda d: rewrite_manifest(d, lambda c: c["parts"].clear(), seal=True), "has no network"),
     "no weights": (lambda d: (d / "network.safetensors").unlink(), "cannot be read"),
     "weights cut": (lambda d: cut(d / "network.safetensors"), "damaged or was replaced"),
-    "missing tensor": (lambda d: rewrite_weights(d, lambda t: t.pop("null_vector")), "lacks tensor 'null_vector'"),
-    "unknown tensor": (lambda d: rewrite_weights(d, lambda t: t.update(x=torch.zeros(1))), "unknown tensor 'x'"),
-    "wrong shape": (lambda d: rewrite_weights(d, lambda t: t.update(null_vector=torch.zeros(9))), r"\[9\] where"),
-    "wrong type": (lambda d: rewrite_weights(d, lambda t: t.update(null_vector=torch.zeros(8).half())), "float16"),
+    "missing tensor": (
+        lambda d: rewrite_weights(d, lambda t: t.pop("null_vector")),
+        "lacks tensor 'null_vector'",
+    ),
+    "unknown tensor": (
+        lambda d: rewrite_weights(d, lambda t: t.update(x=torch.zeros(1))),
+        "unknown tensor 'x'",
+    ),
+    "wrong shape": (
+        lambda d: rewrite_weights(d, lambda t: t.update(null_vector=torch.zeros(9))),
+        r"\[9\] where",
+    ),
+    "wrong type": (
+        lambda d: rewrite_weights(d, lambda t: t.update(null_vector=torch.zeros(8).half())),
+        "float16",
+    ),
     "not finite": (lambda d: rewrite_weights(d, set_not_finite), "not finite in 'null_vector'"),
 }
 
@@ -144,7 +177,9 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @settings(max_examples=60, deadline=None)
-@given(name=st.sampled_from(["bundle.json", "network.safetensors"]), place=st.floats(0, 1), bit=st.integers(0, 7))
+@given(
+    name=st.sampled_from(["bundle.json", "network.safetensors"]), place=st.floats(0, 1), bit=st.integers(0, 7)
+)
 def test_a_flipped_bit_is_refused(saved: Path, name: str, place: float, bit: int) -> None:
     path = saved / name
     data = path.read_bytes()

@@ -1,4 +1,5 @@
-"""`emotrack train` as users meet it: a run per seed, killed and gone on with, and everything that can be wrong with a recipe."""
+"""`emotrack train` as users meet it: a run per seed, killed and gone on with, and everything that can be
+wrong with a recipe."""
 
 import signal
 import subprocess
@@ -13,24 +14,26 @@ import torch
 import yaml
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from emotrack.commands.train import read_recipe
+from emotrack.cli.training.train import read_recipe
+from emotrack.errors import UserError
+from emotrack.files import alone_in
 from emotrack.model.bundle import NewPart, load_bundle, load_manifest, save_bundle
-from emotrack.model.errors import UserError
-from emotrack.training.alone import alone_in
-from emotrack.training.checkpoint import load_checkpoint
-from emotrack.training.run import CHECKPOINT, TRAININGS, learnt_from
-from emotrack.training.text_settings import Further, TextTraining
-from emotrack.training.voice import VoiceTraining
-from helpers.commands import Outcome, emotrack, start
-from helpers.corpora import write_dialogues
-from helpers.sentences import save_sentence_encoder
-from helpers.stores import TINY, write_stores, write_talk
+from emotrack.training.loop.task import CHECKPOINT, load_checkpoint
+from emotrack.training.run import KINDS, learnt_from
+from emotrack.training.tasks.text.settings import FurtherTexts, TextTraining
+from emotrack.training.tasks.voice import VoiceTraining
+from helpers.learning.corpora import write_dialogues
+from helpers.learning.stores import TINY, write_stores, write_talk
+from helpers.networks.sentences import save_sentence_encoder
+from helpers.sessions.commands import Outcome, emotrack, start
 
 pytestmark = pytest.mark.xdist_group("train command")  # one worker trains once for all of them
 EPOCHS = 8
 SAVED = {".lock", CHECKPOINT, "bundle.json", "network.safetensors", "plots"}
 """What a run leaves in its folder."""
-RECIPES = sorted(path.name.removesuffix(".yaml") for path in (files("emotrack.configs") / "training").iterdir())
+RECIPES = sorted(
+    path.name.removesuffix(".yaml") for path in (files("emotrack.configs") / "training").iterdir()
+)
 Run = Callable[..., Outcome]
 
 
@@ -144,7 +147,11 @@ def test_killed_and_started_again_gives_the_same_bytes(
 
 
 def contents(folder: Path) -> dict[str, tuple[bytes, int]]:
-    return {str(path): (path.read_bytes(), path.stat().st_mtime_ns) for path in folder.rglob("*") if path.is_file()}
+    return {
+        str(path): (path.read_bytes(), path.stat().st_mtime_ns)
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
 
 
 def test_a_finished_run_changes_nothing_and_reads_nothing(
@@ -169,9 +176,13 @@ def test_a_bundle_that_is_lost_is_written_again(finished: tuple[str, Path], run:
     assert (weights.read_bytes(), load_bundle(folder / "seed-2").identifier) == before
 
 
-def test_single_settings_are_put_over_the_recipe(finished: tuple[str, Path], run: Run, tmp_path: Path) -> None:
+def test_single_settings_are_put_over_the_recipe(
+    finished: tuple[str, Path], run: Run, tmp_path: Path
+) -> None:
     config, _ = finished
-    outcome = run("-c", config, "--set", f"out={tmp_path}", "--set", "seeds=[7]", "--set", "optimisation.epochs=1")
+    outcome = run(
+        "-c", config, "--set", f"out={tmp_path}", "--set", "seeds=[7]", "--set", "optimisation.epochs=1"
+    )
     assert outcome.out.splitlines() == [str(tmp_path / "seed-7")]
     assert load_manifest(tmp_path / "seed-7")[0].metrics["training"]["network"]["epochs"] == 1
 
@@ -193,29 +204,46 @@ def test_what_an_encoder_learnt_from_follows_its_settings(tmp_path: Path) -> Non
     text = TextTraining(out=tmp_path, table=tmp_path)
     assert learnt_from(text) == "MELD train dialogues"
     part = NewPart({"weight": torch.zeros(1)}, "free for tests", "EmoContext", {})
-    taught = {"training": {"text": {"settings": {"auxiliary": {"EmoContext": {}}}}}}
+    taught: dict[str, Any] = {"training": {"text": {"settings": {"auxiliary": {"EmoContext": {}}}}}}
     save_bundle(tmp_path / "teacher", {"text": part}, configuration=None, encoders={}, metrics=taught)
-    helped = text.model_copy(update={"auxiliary": {"DailyDialog": Further()}, "teachers": (tmp_path / "teacher",)})
-    assert learnt_from(helped) == "MELD, DailyDialog and EmoContext train dialogues, as another adapter answers them"
+    helped = text.model_copy(
+        update={"auxiliary": {"DailyDialog": FurtherTexts()}, "teachers": (tmp_path / "teacher",)}
+    )
+    assert (
+        learnt_from(helped)
+        == "MELD, DailyDialog and EmoContext train dialogues, as another adapter answers them"
+    )
+    save_bundle(tmp_path / "blank", {"text": part}, configuration=None, encoders={}, metrics={})
     with pytest.raises(UserError, match="no trained text adapter"):
-        save_bundle(tmp_path / "blank", {"text": part}, configuration=None, encoders={}, metrics={})
         learnt_from(text.model_copy(update={"teachers": (tmp_path / "blank",)}))
-    assert learnt_from(text.model_copy(update={"auxiliary": {"EmoryNLP": Further()}})).endswith(
+    assert learnt_from(text.model_copy(update={"auxiliary": {"EmoryNLP": FurtherTexts()}})).endswith(
         "but for those of EmoryNLP that MELD's dev and test know"
     )
     voice = VoiceTraining(out=tmp_path, clips=tmp_path)
     assert learnt_from(voice) == "RAVDESS speech, actors 1-14"
     wider = voice.model_copy(update={"table": tmp_path, "corpora": {"ravdess": 1, "ordinary": 0}})
     assert learnt_from(wider) == "RAVDESS speech, actors 1-14; half of the readers of LibriSpeech, as neutral"
-    assert learnt_from(voice.model_copy(update={"fold": 5})).startswith("RAVDESS speech, actors 2, 3, 5, 6, 7, 8, 10, 11")
+    assert learnt_from(voice.model_copy(update={"fold": 5})).startswith(
+        "RAVDESS speech, actors 2, 3, 5, 6, 7, 8, 10, 11"
+    )
 
 
 def test_a_sentence_encoder_is_adapted(run: Run, tmp_path: Path) -> None:
     words = {"so": "joy", "no": "anger", "are you coming": "neutral"}
-    rows = [("MELD", split, "0", "a", text, emotion) for split in ("train", "dev") for text, emotion in words.items()]
+    rows = [
+        ("MELD", split, "0", "a", text, emotion)
+        for split in ("train", "dev")
+        for text, emotion in words.items()
+    ]
     write_dialogues(tmp_path / "table.csv", rows)
     base = str(save_sentence_encoder(tmp_path / "sentences"))
-    settings = {"train": "text", "out": str(tmp_path), "table": str(tmp_path / "table.csv"), "base": base, "device": "cpu"}
+    settings = {
+        "train": "text",
+        "out": str(tmp_path),
+        "table": str(tmp_path / "table.csv"),
+        "base": base,
+        "device": "cpu",
+    }
     config = write(tmp_path / "recipe.yaml", settings, optimisation={"epochs": 1})
     assert run("--config", config).out.splitlines() == [str(tmp_path / "seed-1")]
     manifest, parts = load_manifest(tmp_path / "seed-1")
@@ -252,7 +280,10 @@ WRONG: dict[str, tuple[Callable[[Content, Path], Content | str], tuple[str, ...]
         ("no setting optimisation.epoch",),
     ),
     "unknown share": (lambda recipe, folder: {**recipe, "matching": {"voise": {}}}, ("matching.voise",)),
-    "wrong kind": (lambda recipe, folder: {**recipe, "optimisation": {"epochs": "soon"}}, ("optimisation.epochs", "soon")),
+    "wrong kind": (
+        lambda recipe, folder: {**recipe, "optimisation": {"epochs": "soon"}},
+        ("optimisation.epochs", "soon"),
+    ),
     "no store named": (
         lambda recipe, folder: {key: recipe[key] for key in recipe if key != "store"},
         ("The setting store is missing",),
@@ -264,27 +295,53 @@ WRONG: dict[str, tuple[Callable[[Content, Path], Content | str], tuple[str, ...]
     "no seeds": (lambda recipe, folder: {**recipe, "seeds": []}, ("seeds",)),
     "negative seed": (lambda recipe, folder: {**recipe, "seeds": [-1]}, ("seeds.0",)),
     "nothing to teach": (
-        lambda recipe, folder: {**recipe, "objective": dict.fromkeys(("live", "revised", "focal", "nce", "joint", "evidence"), 0)},
+        lambda recipe, folder: {
+            **recipe,
+            "objective": dict.fromkeys(("live", "revised", "focal", "nce", "joint", "evidence"), 0),
+        },
         ("objective", "every term is switched off"),
     ),
-    "uneven heads": (lambda recipe, folder: {**recipe, "network": {"width": 10, "heads": 4}}, ("not a multiple of heads",)),
-    "missing store": (lambda recipe, folder: {**recipe, "store": str(folder / "nowhere")}, ("nowhere", "emotrack features")),
+    "uneven heads": (
+        lambda recipe, folder: {**recipe, "network": {"width": 10, "heads": 4}},
+        ("not a multiple of heads",),
+    ),
+    "missing store": (
+        lambda recipe, folder: {**recipe, "store": str(folder / "nowhere")},
+        ("nowhere", "emotrack features"),
+    ),
     "voices alone": (lambda recipe, folder: {**recipe, "faces": None}, ("set both, or neither",)),
-    "missing bundle": (lambda recipe, folder: {**recipe, "encoders": str(folder / "nowhere")}, ("nowhere", "emotrack export")),
+    "missing bundle": (
+        lambda recipe, folder: {**recipe, "encoders": str(folder / "nowhere")},
+        ("nowhere", "emotrack export"),
+    ),
     "other encoders": (
         lambda recipe, folder: {
             **recipe,
-            "store": str(write_talk(folder / "talk", {"train": 1, "dev": 1}, encoders={"text": ("MiniLM", "0" * 64)})),
+            "store": str(
+                write_talk(folder / "talk", {"train": 1, "dev": 1}, encoders={"text": ("MiniLM", "0" * 64)})
+            ),
         },
         ("text features", "`encoders`"),
     ),
-    "a file as folder": (lambda recipe, folder: {**recipe, "out": str(folder / "recipe.yaml")}, ("recipe.yaml", "give another")),
+    "a file as folder": (
+        lambda recipe, folder: {**recipe, "out": str(folder / "recipe.yaml")},
+        ("recipe.yaml", "give another"),
+    ),
     "missing table": (
-        lambda recipe, folder: {"train": "text", "out": str(folder / "run"), "table": str(folder / "nowhere.csv")},
+        lambda recipe, folder: {
+            "train": "text",
+            "out": str(folder / "run"),
+            "table": str(folder / "nowhere.csv"),
+        },
         ("nowhere.csv",),
     ),
     "unknown corpus": (
-        lambda recipe, folder: {"train": "text", "out": "run", "table": "x.csv", "auxiliary": {"Friends": {}}},
+        lambda recipe, folder: {
+            "train": "text",
+            "out": "run",
+            "table": "x.csv",
+            "auxiliary": {"Friends": {}},
+        },
         ("auxiliary.Friends",),
     ),
 }
@@ -312,5 +369,5 @@ def test_cuda_that_is_not_there_is_one_sentence(finished: tuple[str, Path], run:
 @pytest.mark.parametrize("name", RECIPES)
 def test_the_recipes_that_ship_are_valid(name: str) -> None:
     content = read_recipe(name)
-    settings = TRAININGS[content["train"]].model_validate(content)
+    settings = KINDS[content["train"]].settings.model_validate(content)
     assert settings.out.parts[0] == "runs"

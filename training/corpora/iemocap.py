@@ -1,12 +1,15 @@
-"""IEMOCAP as it is given out (Busso et al. 2008): Session1 to Session5, ten actors, two of them in each dialogue.
+"""IEMOCAP as it is given out (Busso et al. 2008): Session1 to Session5, ten actors, two of them in each
+dialogue.
 
-Times and labels come from dialog/EmoEvaluation, words from dialog/transcriptions, sound from sentences/wav (each turn a file of its
-own), pictures from dialog/avi/DivX. A picture shows both actors side by side: the one who wears the markers of the motion capture
-is in its left half, and the name of the dialogue says who that is (Ses01F_impro01: the actress). So a turn is looked at in the half
-of the one who speaks: left where the letter of its own name (Ses01F_impro01_M003: the actor) is that of the dialogue's, else right.
+Times and labels come from dialog/EmoEvaluation, words from dialog/transcriptions, sound from sentences/wav
+(each turn a file of its own), pictures from dialog/avi/DivX. A picture shows both actors side by side: the
+one who wears the markers of the motion capture is in its left half, and the name of the dialogue says who
+that is (Ses01F_impro01: the actress). So a turn is looked at in the half of the one who speaks: left where
+the letter of its own name (Ses01F_impro01_M003: the actor) is that of the dialogue's, else right.
 
-Turns overlap; they are ordered by their ends, as the tracker commits them. Six labels are classes; turns with another (fear,
-surprise, disgust, other, or no agreement) stay in their dialogues without a label, as what was said before and after.
+Turns overlap; they are ordered by their ends, as the tracker commits them. Six labels are classes; turns with
+another (fear, surprise, disgust, other, or no agreement) stay in their dialogues without a label, as what was
+said before and after.
 """
 
 import re
@@ -14,8 +17,16 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
-from emotrack.model.errors import UserError
-from emotrack.training.corpora.records import Corpus, Missing, Picture, Row, Sex, Skipped, Utterance
+from emotrack.errors import UserError
+from emotrack.training.corpora.records import (
+    Corpus,
+    CorpusRow,
+    CorpusUtterance,
+    Missing,
+    Picture,
+    Sex,
+    Skipped,
+)
 
 SESSIONS = range(1, 6)
 HELD_OUT = 5
@@ -37,22 +48,35 @@ def read_iemocap(root: Path) -> Corpus:
     Raises UserError where sessions or evaluations are missing, or a line of one cannot be read.
     """
     if absent := [f"Session{session}" for session in SESSIONS if not (root / f"Session{session}").is_dir()]:
-        raise UserError(f"{root} has no folder {absent[0]}; give the folder of IEMOCAP with Session1 to Session5.")
-    files = [path for session in SESSIONS for path in sorted((root / f"Session{session}/dialog/EmoEvaluation").glob("Ses*.txt"))]
+        raise UserError(
+            f"{root} has no folder {absent[0]}; give the folder of IEMOCAP with Session1 to Session5."
+        )
+    files = [
+        path
+        for session in SESSIONS
+        for path in sorted((root / f"Session{session}/dialog/EmoEvaluation").glob("Ses*.txt"))
+    ]
     if not files:
-        raise UserError(f"{root} has no evaluations in Session*/dialog/EmoEvaluation; is the corpus unpacked as it came?")
+        raise UserError(
+            f"{root} has no evaluations in Session*/dialog/EmoEvaluation; is the corpus unpacked as it came?"
+        )
     splits = folds((path.stem for path in files), HELD_OUT)
     missing = Missing()
     utterances = [one for path in files for one in _read_dialogue(path, splits[path.stem], missing)]
-    return Corpus("iemocap", CLASSES, ("text", "audio", "face", "body"), tuple(utterances), tuple(missing.skipped))
+    return Corpus(
+        "iemocap", CLASSES, ("text", "audio", "face", "body"), tuple(utterances), tuple(missing.skipped)
+    )
 
 
 def folds(dialogues: Iterable[str], held_out: int) -> dict[str, str]:
-    """The split of each dialogue where session `held_out` (1 to 5) is "test" and a tenth of the others is "dev"."""
+    """The split of each dialogue where session `held_out` (1 to 5) is "test" and a tenth of the others is
+    "dev"."""
     names = sorted(set(dialogues))
     others = [name for name in names if session_of(name) != held_out]
     dev = set(others[DEV - 1 :: DEV])
-    return {name: "test" if session_of(name) == held_out else "dev" if name in dev else "train" for name in names}
+    return {
+        name: "test" if session_of(name) == held_out else "dev" if name in dev else "train" for name in names
+    }
 
 
 def session_of(dialogue: str) -> int:
@@ -65,7 +89,7 @@ def half_of(dialogue: str, speaker: str) -> Literal["left", "right"]:
     return "left" if dialogue[5] == speaker else "right"
 
 
-def _read_dialogue(evaluation: Path, split: str, missing: Missing) -> list[Utterance]:
+def _read_dialogue(evaluation: Path, split: str, missing: Missing) -> list[CorpusUtterance]:
     dialogue = evaluation.stem
     session = evaluation.parents[2]
     words = _read_words(session / "dialog/transcriptions" / evaluation.name)
@@ -77,7 +101,7 @@ def _read_dialogue(evaluation: Path, split: str, missing: Missing) -> list[Utter
         speaker = name[len(dialogue) + 1]
         if name not in words:
             missing.skipped.append(Skipped(name, "its words are missing from the transcription"))
-        row = Row(
+        row = CorpusRow(
             name=name,
             dialogue=dialogue,
             index=index,
@@ -91,7 +115,7 @@ def _read_dialogue(evaluation: Path, split: str, missing: Missing) -> list[Utter
         )
         sound = missing.find(session / "sentences/wav" / dialogue / f"{name}.wav", name)
         picture = None if video is None else Picture(video, start, end, half_of(dialogue, speaker))
-        utterances.append(Utterance(row, sound=sound, picture=picture))
+        utterances.append(CorpusUtterance(row, sound=sound, picture=picture))
     return utterances
 
 
@@ -103,8 +127,16 @@ def _read_turns(evaluation: Path) -> list[tuple[float, float, str, str]]:
             continue
         turn = _TURN.fullmatch(line)
         name = turn and _NAME.fullmatch(turn[3])
-        if turn is None or name is None or name[1] != evaluation.stem or turn[4] not in {*LABELS, *OTHER_LABELS}:
-            raise UserError(f"{evaluation}, line {number}, is no turn with its times, name, label and ratings: {line.strip()!r}.")
+        if (
+            turn is None
+            or name is None
+            or name[1] != evaluation.stem
+            or turn[4] not in {*LABELS, *OTHER_LABELS}
+        ):
+            raise UserError(
+                f"{evaluation}, line {number}, is no turn with its times, name, label and ratings: "
+                f"{line.strip()!r}."
+            )
         start, end = float(turn[1]), float(turn[2])
         if end <= start:
             raise UserError(f"{evaluation}, line {number}, has a turn that ends before it starts.")

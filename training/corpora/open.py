@@ -4,19 +4,16 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from emotrack.model.errors import UserError
+from emotrack.errors import UserError
 from emotrack.training.corpora.clips import read_clips
-from emotrack.training.corpora.dialogue_table import TABLE, read_table
-from emotrack.training.corpora.emodb import read_emodb
 from emotrack.training.corpora.ferplus import read_ferplus
 from emotrack.training.corpora.iemocap import read_iemocap
 from emotrack.training.corpora.meld import read_meld
 from emotrack.training.corpora.mosi import read_mosi
-from emotrack.training.corpora.overlap import read_emorynlp
 from emotrack.training.corpora.ravdess import read_acted_speech
 from emotrack.training.corpora.records import Corpus
-from emotrack.training.corpora.short_texts import comments, sentences
-from emotrack.training.corpora.spoken import SPOKEN, read_spoken
+from emotrack.training.corpora.speech import SPOKEN, read_emodb, read_spoken
+from emotrack.training.corpora.texts import TABLE, comments, read_emorynlp, read_table, sentences
 
 
 def open_corpus(name: str, root: Path) -> Corpus:

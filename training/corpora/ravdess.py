@@ -7,15 +7,17 @@ import av
 import numpy as np
 from av.error import FFmpegError
 
-from emotrack.model.errors import UserError
+from emotrack.errors import UserError
 from emotrack.model.formats import VOICE_EMOTIONS, VOICE_RATE
-from emotrack.training.corpora.records import Corpus, Row, Sex, Utterance
+from emotrack.training.corpora.records import Corpus, CorpusRow, CorpusUtterance, Sex
 
 AUDIO_SUFFIXES = {".wav", ".opus", ".flac", ".mp3"}
 ACTORS = {"train": range(1, 15), "fusion": range(15, 19), "dev": range(19, 21), "test": range(21, 25)}
-"""Numbers of the actors of each split; odd ones are men and even ones women, so each split has as many of either.
+"""Numbers of the actors of each split; odd ones are men and even ones women, so each split has as many of
+either.
 
-The voice network learns from "train"; fusion learns from what it makes of the voices of "fusion", which it has not heard.
+The voice network learns from "train"; fusion learns from what it makes of the voices of "fusion", which it
+has not heard.
 """
 SENTENCES = {"01": "Kids are talking by the door.", "02": "Dogs are sitting by the door."}
 
@@ -48,10 +50,15 @@ def read_ravdess(folder: Path) -> list[SpeechClip]:
         if path.suffix.lower() not in AUDIO_SUFFIXES or len(numbers) != 7 or numbers[1] != "01":
             continue
         if numbers[2] not in _CODES or not numbers[6].isdecimal():
-            raise UserError(f"{path} is not named as RAVDESS names clips: the third number is 01 to 08, the last an actor's.")
+            raise UserError(
+                f"{path} is not named as RAVDESS names clips: the third number is 01 to 08, the last an "
+                "actor's."
+            )
         clips.append(SpeechClip(path, int(numbers[6]), _CODES[numbers[2]]))
     if not clips:
-        raise UserError(f"{folder} holds no RAVDESS speech; expected files named like 03-01-05-01-02-01-12.wav in it.")
+        raise UserError(
+            f"{folder} holds no RAVDESS speech; expected files named like 03-01-05-01-02-01-12.wav in it."
+        )
     return clips
 
 
@@ -79,7 +86,7 @@ def read_acted_speech(folder: Path) -> Corpus:
         if clip.actor not in splits:
             raise UserError(f"{clip.path} is of actor {clip.actor}, but RAVDESS has actors 1 to 24.")
         sex: Sex = "female" if clip.female else "male"
-        row = Row(
+        row = CorpusRow(
             name=clip.path.stem,
             dialogue=clip.path.stem,
             index=0,
@@ -89,5 +96,5 @@ def read_acted_speech(folder: Path) -> Corpus:
             label=clip.emotion,
             sex=sex,
         )
-        utterances.append(Utterance(row, sound=clip.path))
+        utterances.append(CorpusUtterance(row, sound=clip.path))
     return Corpus("ravdess", VOICE_EMOTIONS, ("audio",), tuple(utterances), acted=True, disturbed=("fusion",))

@@ -1,5 +1,7 @@
-"""What every corpus is read into: utterances with what is known of them and where their sound and picture lie."""
+"""What every corpus is read into: utterances with what is known of them and where their sound and picture
+lie."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
@@ -7,8 +9,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from emotrack.model.configuration import Stream
-from emotrack.model.errors import UserError
+from emotrack.errors import UserError
+from emotrack.modalities import Modality
 
 LONGEST = 60.0
 """Seconds beyond which a clip is no utterance: MELD has two of four and five minutes, cut wrongly."""
@@ -17,7 +19,7 @@ Sex = Literal["female", "male"]
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class CorpusRow:
     """What is known of an utterance, wherever its media lie."""
 
     name: str
@@ -47,7 +49,8 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A video: all of it, or its seconds from `start` to `end`, in one half of the picture where two people share it."""
+    """A video: all of it, or its seconds from `start` to `end`, in one half of the picture where two people
+    share it."""
 
     path: Path
     start: float = 0.0
@@ -56,20 +59,20 @@ class Picture:
 
 
 @dataclass(frozen=True, slots=True)
-class Utterance:
+class CorpusUtterance:
     """One utterance: its row, and what it can be described from."""
 
-    row: Row
+    row: CorpusRow
     sound: Path | None = None
     span: tuple[float, float | None] = (0.0, None)
     """Seconds of `sound` that are the utterance; None is its end."""
     picture: Picture | None = None
     image: NDArray[np.uint8] | None = None
     """A grey face [48, 48]."""
-    given: dict[Stream, NDArray[np.floating]] | None = None
+    given: dict[Modality, NDArray[np.floating]] | None = None
     """Tokens [n, width] that the corpus itself comes with."""
 
-    def copy(self, version: int) -> "Utterance":
+    def copy(self, version: int) -> "CorpusUtterance":
         """The same utterance as its `version`-th copy."""
         return replace(self, row=replace(self.row, version=version))
 
@@ -88,25 +91,32 @@ class Corpus:
 
     name: str
     classes: tuple[str, ...]
-    streams: tuple[Stream, ...]
+    modalities: tuple[Modality, ...]
     """What its utterances can be described by."""
-    utterances: tuple[Utterance, ...]
+    utterances: tuple[CorpusUtterance, ...]
     skipped: tuple[Skipped, ...] = ()
-    """Media that are missing or known to be broken; their utterances stay, without the streams that these would give."""
+    """Media that are missing or known to be broken; their utterances stay, without the modalities that these
+    would give."""
     acted: bool = False
     """Clips of one acted sentence each, with silence around it that is to be trimmed."""
     disturbed: tuple[str, ...] = ()
     """The splits that fusion learns from, where it learns from copies as well."""
 
     def with_copies(self, count: int) -> "Corpus":
-        """The corpus and, after it, `count` copies of the splits that fusion learns from; an image has one, its mirror image.
+        """The corpus and, after it, `count` copies of the splits that fusion learns from; an image has one,
+        its mirror image.
 
         Raises UserError where the corpus has no such split.
         """
         if count and not self.disturbed:
             raise UserError(f"{self.name} has no split that is disturbed for fusion; leave --disturbed out.")
         chosen = [one for one in self.utterances if one.row.split in self.disturbed]
-        copies = [one.copy(version) for version in range(1, count + 1) for one in chosen if one.image is None or version == 1]
+        copies = [
+            one.copy(version)
+            for version in range(1, count + 1)
+            for one in chosen
+            if one.image is None or version == 1
+        ]
         return replace(self, utterances=(*self.utterances, *copies))
 
 
@@ -129,3 +139,9 @@ class Missing:
             self.skipped.append(Skipped(name, f"{path.name} is missing"))
             return None
         return path
+
+
+def number_speakers(names: Sequence[str]) -> NDArray[np.int64]:
+    """0 for the first speaker, 1 for the next new one, and so on."""
+    numbers: dict[str, int] = {}
+    return np.array([numbers.setdefault(name, len(numbers)) for name in names])

@@ -5,10 +5,10 @@ import json
 from pathlib import Path
 from typing import Final, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from emotrack.model.configuration import Stream
-from emotrack.model.errors import UserError
+from emotrack.errors import UserError
+from emotrack.modalities import Modality
 
 NAME = "manifest.json"
 FORMAT: Final = "emotrack features"
@@ -16,12 +16,12 @@ VERSION: Final = 1
 REMEDY = "make the store with `emotrack features`"
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+class _Noted(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
 
-class StreamNote(_Part):
-    """One stream of a store."""
+class ModalityNote(_Noted):
+    """One modality of a store."""
 
     encoder: str
     width: int
@@ -30,22 +30,24 @@ class StreamNote(_Part):
     dtype: Literal["float16", "float32"] = "float16"
 
 
-class SkippedNote(_Part):
+class SkippedNote(_Noted):
     """A clip that gave less than it should, and why."""
 
     name: str
     reason: str
 
 
-class Plan(_Part):
-    """What a store is to hold: enough to go on with one that was interrupted, and to tell it from any other."""
+class Plan(_Noted):
+    """What a store is to hold: enough to go on with one that was interrupted, and to tell it from any
+    other."""
 
     format: Literal["emotrack features"] = FORMAT
     version: Literal[1] = VERSION
     corpus: str
     profile: str
     classes: tuple[str, ...]
-    streams: dict[Stream, StreamNote]
+    modalities: dict[Modality, ModalityNote] = Field(alias="streams")
+    """The name on disk is part of the key of every store that there is."""
     pace: dict[str, float] = {}
     """Pictures a second in which faces and bodies were looked for."""
     count: int
@@ -58,7 +60,7 @@ class Plan(_Part):
     @property
     def key(self) -> str:
         """SHA-256 that names exactly this plan; every shard carries it."""
-        return hashlib.sha256(json.dumps(self.model_dump(), sort_keys=True).encode()).hexdigest()
+        return hashlib.sha256(json.dumps(self.model_dump(by_alias=True), sort_keys=True).encode()).hexdigest()
 
     @property
     def shards(self) -> int:
@@ -70,14 +72,14 @@ class Plan(_Part):
         return range(shard * self.shard_rows, min((shard + 1) * self.shard_rows, self.count))
 
 
-class Manifest(Plan):
+class StoreManifest(Plan):
     """A plan and what came of it, once it is carried out."""
 
     root: str
     """Where the corpus was read from."""
     finished: bool = False
-    present: dict[Stream, int] = {}
-    """Rows that have each stream."""
+    present: dict[Modality, int] = {}
+    """Rows that have each modality."""
     bytes: int = 0
     """Size of all shards."""
     skipped: tuple[SkippedNote, ...] = ()
@@ -88,7 +90,7 @@ class Manifest(Plan):
         return Plan.model_validate(self.model_dump(include=set(Plan.model_fields)))
 
 
-def read_manifest(folder: Path) -> Manifest:
+def read_manifest(folder: Path) -> StoreManifest:
     """The manifest of the store in `folder`; raises UserError where there is none, or of another version."""
     path = folder / NAME
     try:
@@ -98,8 +100,11 @@ def read_manifest(folder: Path) -> Manifest:
     except ValueError:
         raise UserError(f"{path} is damaged: {REMEDY}.") from None
     if isinstance(content, dict) and content.get("format") == FORMAT and content.get("version") != VERSION:
-        raise UserError(f"The store {folder} has version {content.get('version')}, not {VERSION} as this emotrack: {REMEDY}.")
+        raise UserError(
+            f"The store {folder} has version {content.get('version')}, not {VERSION} as this emotrack: "
+            f"{REMEDY}."
+        )
     try:
-        return Manifest.model_validate(content)
+        return StoreManifest.model_validate(content)
     except ValidationError:
         raise UserError(f"{path} is damaged or of something else: {REMEDY}.") from None

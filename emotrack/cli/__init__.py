@@ -1,0 +1,11 @@
+"""The command line: one file a command, which imports what is heavy only when it runs, so that `emotrack
+--help` is quick.
+
+__main__   the program `emotrack`: all commands by name
+options    options that several commands take
+terminal   standard streams that are always there, and able to show any letter
+doctor     what works here
+tracking/  run, monitor, demo, explain, devices, keys, schema
+engines/   what is compiled, built, packed, timed and tried
+training/  features, train, evaluate, export, calibrate
+"""

@@ -1,0 +1,118 @@
+"""The command line `emotrack`: data goes to stdout, talk to stderr; what a user can mend is one sentence and
+exit code 2."""
+
+import contextlib
+import logging
+import sys
+from typing import Annotated
+
+import typer
+
+from emotrack import __version__
+from emotrack.cli.doctor import doctor
+from emotrack.cli.engines.app import app as engines_app
+from emotrack.cli.terminal import standard_streams
+from emotrack.cli.tracking.demo import demo
+from emotrack.cli.tracking.devices import devices
+from emotrack.cli.tracking.explain import explain
+from emotrack.cli.tracking.keys import keys
+from emotrack.cli.tracking.monitor import monitor
+from emotrack.cli.tracking.run import run
+from emotrack.cli.tracking.schema import schema
+from emotrack.cli.training.calibrate import calibrate
+from emotrack.cli.training.evaluate import evaluate
+from emotrack.cli.training.export import export
+from emotrack.cli.training.features import features
+from emotrack.cli.training.train import train
+from emotrack.errors import UserError, import_problem
+from emotrack.notify import notify
+
+app = typer.Typer(
+    name="emotrack",
+    help="Follow who feels what in a conversation, from cameras, microphones, files and streams, while it "
+    "goes on.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+app.add_typer(engines_app)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"emotrack {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+for _command in (
+    run,
+    demo,
+    monitor,
+    devices,
+    doctor,
+    explain,
+    schema,
+    keys,
+    features,
+    train,
+    export,
+    calibrate,
+    evaluate,
+):
+    app.command()(_command)
+
+
+def main() -> None:
+    """Entry point: runs the command, and turns what a user can mend into one sentence on stderr.
+
+    The exit code is 1 when standard output could not be written, unless its reader merely left (`| head`).
+    """
+    with standard_streams() as output:
+        logging.basicConfig(level=logging.WARNING, format="emotrack: %(message)s", stream=sys.stderr)
+        try:
+            code = _exit_code()
+        except OSError as error:
+            if error is not output.failure:
+                raise
+            code = 0
+        with contextlib.suppress(OSError):
+            output.flush()
+        if isinstance(output.failure, BrokenPipeError):
+            code = 0 if code == 1 else code  # 1 is typer's own code for a reader that has left
+        elif output.failure is not None and code == 0:
+            notify(f"standard output cannot be written: {output.failure.strerror}.")
+            code = 1
+    sys.exit(code)
+
+
+def _exit_code() -> int | str | None:
+    try:
+        app()
+    except SystemExit as ended:
+        return ended.code or 0
+    except UserError as error:
+        notify(str(error))
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    except (ImportError, OSError) as error:
+        if (problem := import_problem(error)) is None:
+            raise
+        notify(f"{problem}.")
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    main()

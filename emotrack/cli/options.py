@@ -1,0 +1,48 @@
+"""Options that several commands take."""
+
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+ProfileOption = Annotated[
+    str,
+    typer.Option("--profile", "-p", metavar="NAME", help="Settings for a kind of machine: embedded or gpu."),
+]
+ConfigOption = Annotated[
+    Optional[Path],  # noqa: UP045
+    typer.Option(
+        "--config",
+        "-c",
+        metavar="FILE",
+        help="YAML file with settings of your own; `doctor --settings` prints all.",
+    ),
+]
+SetOption = Annotated[
+    Optional[list[str]],  # noqa: UP045
+    typer.Option(
+        "--set", metavar="KEY=VALUE", help="One setting, such as engines.device=cpu; may be repeated."
+    ),
+]
+TrainingSetOption = Annotated[
+    Optional[list[str]],  # noqa: UP045
+    typer.Option(
+        "--set", metavar="KEY=VALUE", help="One setting, such as optimisation.epochs=3; may be repeated."
+    ),
+]
+ServerKeyOption = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option(
+        "--server-key", metavar="KEY", help="The publisher's public key, or its .key file, when it encrypts."
+    ),
+]
+ClientKeysOption = Annotated[
+    Optional[Path],  # noqa: UP045
+    typer.Option("--keys", metavar="FILE", help="Your own .key_secret file, when the publisher encrypts."),
+]
+OnlyOption = Annotated[
+    Optional[list[str]],  # noqa: UP045
+    typer.Option(
+        "--network", "-n", metavar="NAME", help="Just this network (see `engines list`); may be repeated."
+    ),
+]

@@ -1,0 +1,49 @@
+"""`emotrack monitor`: watches a tracker in another process."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from emotrack.cli.options import (
+    ClientKeysOption,
+    ServerKeyOption,
+)
+from emotrack.errors import UserError
+
+if TYPE_CHECKING:
+    pass
+
+
+def monitor(
+    endpoint: Annotated[
+        str, typer.Argument(metavar="ENDPOINT", help="Where the tracker publishes.")
+    ] = "tcp://127.0.0.1:5556",
+    server_key: ServerKeyOption = None,
+    keys: ClientKeysOption = None,
+    plain: Annotated[
+        bool, typer.Option("--plain", help="A line for each label instead of the picture that is redrawn.")
+    ] = False,
+) -> None:
+    """Watch a running tracker, speaker by speaker, in the terminal."""
+    from rich.console import Console
+
+    from emotrack.stream.monitor.terminal import run_monitor
+    from emotrack.stream.wire.client.subscription import subscribe
+
+    if (server_key is None) != (keys is None):
+        missing = (
+            "--keys FILE, your own .key_secret file"
+            if keys is None
+            else "--server-key KEY, the publisher's public key"
+        )
+        raise UserError(f"A publisher that encrypts takes two keys, and one is missing: add {missing}.")
+    console = Console()
+    with subscribe(endpoint, server_key=server_key, keys=keys) as subscription:
+        run_monitor(
+            subscription,
+            console,
+            plain=plain or not console.is_terminal,
+            waiting=f"Waiting for a tracker at {endpoint} …",
+        )

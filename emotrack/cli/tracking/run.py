@@ -1,0 +1,298 @@
+"""`emotrack run`: a session from the command line."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import signal
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from queue import SimpleQueue
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated, Any, Optional, TextIO
+
+import typer
+
+from emotrack.cli.options import (
+    ConfigOption,
+    ProfileOption,
+    SetOption,
+)
+from emotrack.errors import UserError
+from emotrack.modalities import MODALITIES, Modality
+from emotrack.notify import notify
+
+if TYPE_CHECKING:
+    from emotrack.stream.monitor.scroll import LiveLines
+    from emotrack.stream.monitor.state import MonitorState
+    from emotrack.stream.wire.publish.outbox import Outgoing, Sink
+
+
+HANGUP = getattr(signal, "SIGHUP", None)
+"""The terminal was closed; not known on Windows."""
+
+
+def run(
+    sources: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="SOURCE",
+            help="A file, - (stdin), a URL (rtsp, http, udp, tcp, rtmp), camera:N or mic[:NAME], as "
+            "`emotrack devices` lists "
+            "them; joined with + they are one feed: camera:0+mic. "
+            "NAME=SOURCE names who is in it (letters, digits, _ and -), as in alice=camera:0+mic; a file "
+            "of that very name comes "
+            "first. Several sources are one conversation: what one says changes how the next is "
+            "understood, unless --apart.",
+        ),
+    ],
+    profile: ProfileOption = "embedded",
+    config: ConfigOption = None,
+    overrides: SetOption = None,
+    engines: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(
+            "--engines",
+            metavar="DIR",
+            help="Engine pack made by `emotrack engines pack`: nothing is compiled.",
+        ),
+    ] = None,
+    modalities: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(
+            "--modalities",
+            metavar="LIST",
+            help="Use only these of text,audio,face,body: labels are made without the rest.",
+        ),
+    ] = None,
+    publish: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(
+            "--publish",
+            metavar="ENDPOINT",
+            help="Where programs and `emotrack monitor` find the labels (ZeroMQ): tcp://127.0.0.1:5556 "
+            "unless given; port 0 is any "
+            "that is free; none publishes nothing.",
+        ),
+    ] = None,
+    keys: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(
+            "--keys",
+            metavar="DIR",
+            help="Made by `emotrack keys`: encrypt, and admit only the clients in it.",
+        ),
+    ] = None,
+    insecure: Annotated[
+        bool, typer.Option("--insecure", help="Publish beyond this machine without encryption.")
+    ] = False,
+    jsonl: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(
+            "--jsonl",
+            metavar="FILE",
+            help="Also write every message as one JSON line to this file, or - for stdout.",
+        ),
+    ] = None,
+    record: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(
+            "--record",
+            metavar="DIR",
+            help="Also keep every message in this folder, in a file named after the session.",
+        ),
+    ] = None,
+    keep_evidence: Annotated[
+        bool,
+        typer.Option(
+            "--keep-evidence",
+            help="With --record: also keep each utterance's words, voice and face crops, at most 1 GiB, "
+            "for `emotrack explain`. "
+            "This is personal data of everybody who is heard or seen; nothing of it is kept otherwise.",
+        ),
+    ] = False,
+    realtime: Annotated[
+        bool,
+        typer.Option(
+            "--realtime/--fast",
+            help="Play files at their own pace, or as fast as possible with nothing left out.",
+        ),
+    ] = True,
+    apart: Annotated[
+        bool,
+        typer.Option(
+            "--apart", help="Each source is a conversation of its own, with the labels that it has alone."
+        ),
+    ] = False,
+) -> None:
+    """Show and publish labels until the sources end or Ctrl-C."""
+    from emotrack.settings import load_settings
+    from emotrack.stream.sources.open import open_sources
+    from emotrack.stream.wire.publish.publisher import new_session_name, open_publisher, open_recorder
+    from emotrack.stream.wire.publish.recording import STANDARD_OUTPUT, Recorder
+
+    given = {
+        "engines.pack": engines,
+        "stream.modalities": parse_modalities(modalities),
+        "stream.publish.endpoint": publish,
+        "stream.publish.keys": keys,
+    }
+    options: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
+    if insecure:
+        options["stream.publish.insecure"] = True
+    if apart:
+        options["stream.speakers.conversations"] = "apart"
+    if keep_evidence and record is None:
+        raise UserError("--keep-evidence needs --record DIR: evidence is kept beside the messages.")
+    settings = load_settings(profile, config, overrides or (), **options)
+    signal.signal(signal.SIGTERM, leave)
+    opened = open_sources(sources, settings=settings.stream.sources, notify=notify)
+    with contextlib.ExitStack() as undo:
+        session = new_session_name()
+        state = beginning(settings.stream.modalities)
+        live = None if jsonl == STANDARD_OUTPUT else live_lines(state)
+        sinks: list[Sink] = [] if jsonl == STANDARD_OUTPUT else [live or LineSink(sys.stdout, state)]
+        if jsonl is not None:
+            sinks.append(undo.enter_context(contextlib.closing(Recorder(jsonl))))
+        if record is not None:
+            sinks.append(undo.enter_context(contextlib.closing(open_recorder(record, session))))
+        publisher = open_publisher(settings.stream.publish)
+        if publisher is not None:
+            undo.callback(publisher.close)
+        notify("loading the networks …")
+        from emotrack.engines.backends.machine import summary
+        from emotrack.engines.contract.engine import reasons
+        from emotrack.explaining.evidence import SUFFIX, EvidenceRecorder
+        from emotrack.tracker import Tracker  # seconds to import: mistakes in the arguments are told before
+
+        recorder = (
+            EvidenceRecorder(record / f"{session}{SUFFIX}", notify)
+            if keep_evidence and record is not None
+            else None
+        )
+        undo.pop_all()  # the tracker's from here on
+    with Tracker(
+        opened,
+        settings,
+        realtime=realtime,
+        session=session,
+        publisher=publisher,
+        sinks=sinks,
+        observe=recorder,
+    ) as tracker:
+        if live is not None:
+            live.levels = tracker.levels
+        notify(summary(tracker.engines))
+        if left_out := reasons(skip for engine in tracker.engines for skip in engine.skipped):
+            notify(f"not used: {left_out}.")
+        if publisher is not None:
+            notify(
+                f"publishing at {publisher.endpoint}; {how_to_watch(publisher.endpoint, keys)}; Ctrl-C ends."
+            )
+        stop_on_signals(tracker.stop)
+        tracker.run()
+    notify(tracker.summary.sentence)
+    if tracker.incomplete or (recorder is not None and not recorder.complete):
+        sys.exit(1)  # what is missing was told when it happened
+
+
+def beginning(modalities: Sequence[Modality]) -> MonitorState:
+    """What is shown before the first message: news of the pictures are none where nothing of them is used."""
+    from emotrack.stream.monitor.state import MonitorState
+
+    return MonitorState() if {"face", "body"} & set(modalities) else MonitorState(media=("audio",))
+
+
+def live_lines(state: MonitorState) -> LiveLines | None:
+    """What shows the labels where somebody looks at a terminal that can redraw its last lines; else None."""
+    from rich.console import Console
+
+    from emotrack.stream.monitor.scroll import LiveLines
+
+    console = Console(highlight=False)
+    able = console.is_terminal and not console.is_dumb_terminal and console.encoding == "utf-8"
+    return LiveLines(console, state) if able else None
+
+
+def how_to_watch(endpoint: str, keys: Path | None) -> str:
+    """What somebody must type to see the labels, from another machine where the endpoint is open to any."""
+    reachable = re.sub(r"//(0\.0\.0\.0|\*|\[::\])", "//HOST", endpoint)
+    options = f" --server-key {keys / 'server.key'} --keys {keys / 'CLIENT.key_secret'}" if keys else ""
+    return f"watch with `emotrack monitor {reachable}{options}`"
+
+
+def parse_modalities(text: str | None) -> tuple[str, ...] | None:
+    """`text,audio` as a tuple; raises `UserError` for a name that is none of the modalities."""
+    if text is None:
+        return None
+    names = tuple(name.strip() for name in text.split(",") if name.strip())
+    unknown = [name for name in names if name not in MODALITIES]
+    if unknown or not names:
+        raise UserError(
+            f"--modalities {text!r} must name some of {', '.join(MODALITIES)}, separated by commas."
+        )
+    return names
+
+
+def leave(number: int, _frame: FrameType | None) -> None:
+    """Ends a start, which undoes what it has begun; a session that runs is ended by `stop_on_signals`."""
+    sys.exit(128 + number)
+
+
+def stop_on_signals(stop: Callable[[], None]) -> None:
+    """The first SIGINT, SIGTERM or SIGHUP ends the session in order, a second SIGINT or SIGTERM at once.
+
+    The handler only notes that a signal came, for it may run in the middle of anything; a thread does what is
+    to be done.
+    """
+    noted: SimpleQueue[int] = SimpleQueue()
+
+    def note(number: int, _frame: FrameType | None) -> None:
+        signal.signal(
+            number, signal.SIG_IGN if number == HANGUP else signal.SIG_DFL
+        )  # a terminal that closes tells twice
+        noted.put(number)
+
+    def obey() -> None:
+        noted.get()
+        stop()
+        notify("finishing what is open; once more ends at once.")
+
+    threading.Thread(target=obey, name="signals", daemon=True).start()
+    for number in (signal.SIGINT, signal.SIGTERM, HANGUP):
+        if number is not None and not (
+            number == HANGUP and signal.getsignal(number) == signal.SIG_IGN
+        ):  # as `nohup` wants it
+            signal.signal(number, note)
+
+
+class LineSink:
+    """A sink that writes one line for each message that people care about."""
+
+    def __init__(self, stream: TextIO, state: MonitorState) -> None:
+        """`state`: what is known before the first message."""
+        from emotrack.stream.monitor.terminal import Lines
+
+        self._stream = stream
+        self._lines = Lines(state)
+
+    def write(self, outgoing: Outgoing) -> None:
+        """Write one line; raises `SinkFailed` where that cannot be, which is no fault where the reader left
+        (`| head`)."""
+        from emotrack.stream.wire.publish.outbox import SinkFailed
+
+        line = self._lines.of(outgoing.message)
+        if line is None:
+            return
+        try:
+            self._stream.write(line + "\n")
+            self._stream.flush()
+        except BrokenPipeError as error:
+            raise SinkFailed("Nobody reads the labels on standard output any more.", unread=True) from error
+        except OSError as error:
+            raise SinkFailed(f"Labels are no longer written to standard output: {error.strerror}.") from error
+
+    def close(self) -> None:
+        """The stream belongs to the caller."""

@@ -1,0 +1,17 @@
+"""`emotrack schema`: the messages for other languages."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    pass
+
+
+def schema() -> None:
+    """Print the JSON Schema of all messages."""
+    from emotrack.stream.wire.protocol.schema import json_schema
+
+    sys.stdout.write(json.dumps(json_schema(), indent=2) + "\n")

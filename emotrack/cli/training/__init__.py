@@ -1,0 +1,8 @@
+"""Commands for those who train, measure and calibrate.
+
+features   a corpus described
+train      a network trained
+export     trainings joined into a bundle
+evaluate   a bundle measured
+calibrate  how sure a bundle may be
+"""

@@ -1,0 +1,68 @@
+"""Files that are there whole or not at all, files that only their owner reads, and folders that one process
+writes at a time."""
+
+import fcntl
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from emotrack.errors import UserError
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write `path` in one step: until `data` is safely on the disk, what was there before stays.
+
+    Raises `UserError` where it cannot be written.
+    """
+    unfinished = path.with_name(path.name + ".new")
+    try:
+        with unfinished.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.replace(path)
+    except OSError as error:
+        raise UserError(
+            f"{path} cannot be written ({error.strerror}): make room there, or choose another folder."
+        ) from None
+
+
+def owner_only(path: str, flags: int) -> int:
+    """An `opener` for `open`: a file that is made can be read by its owner only."""
+    return os.open(path, flags, 0o600)
+
+
+LOCK = ".lock"
+
+
+@contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """Keep other processes from writing into `folder`, which is made; the lock goes with its process, however
+    that ends.
+
+    Raises `UserError` where another one is writing there, and where the folder cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        file = (folder / LOCK).open("a")
+    except OSError as error:
+        raise UserError(f"The folder {folder} cannot be used ({error.strerror}): give another.") from None
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise UserError(
+                f"Another process is writing into {folder}; wait for it or choose another folder."
+            ) from None
+        yield
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file as it is on the disk now."""
+    found = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(2**20):
+            found.update(block)
+    return found.hexdigest()

@@ -1,0 +1,112 @@
+"""The conversations of a session: one that all its feeds take part in, or one for each."""
+
+from collections.abc import Iterator, Sequence
+
+from emotrack.engines.open import Networks
+from emotrack.modalities import Modality
+from emotrack.stream.labels.evidence import Observer
+from emotrack.stream.labels.labels import ConversationLabels
+from emotrack.stream.labels.waiting import RecogniserWatch
+from emotrack.stream.seeing.vision import Vision
+from emotrack.stream.settings import StreamSettings
+from emotrack.stream.speakers.assign import make_assigners
+from emotrack.stream.transcription.transcript import Transcriber
+from emotrack.stream.utterances.feed import TrackedFeed
+from emotrack.stream.wire.publish.outbox import Outbox
+
+
+class Conversations:
+    """Owned by the loop. What is said in one conversation neither changes nor delays what is made of
+    another."""
+
+    def __init__(
+        self,
+        feeds: Sequence[TrackedFeed],
+        vision: Vision,
+        networks: Networks,
+        transcriber: Transcriber | None,
+        outbox: Outbox,
+        settings: StreamSettings,
+        observe: Observer | None,
+        *,
+        patient: bool,
+    ) -> None:
+        """`observe` is shown what each final label was made from; `patient`: see `ConversationLabels`."""
+        apart = settings.speakers.conversations == "apart"
+        groups = [{feed.index: feed} for feed in feeds] if apart else [{feed.index: feed for feed in feeds}]
+        watch = RecogniserWatch(settings.labels.text_deadline, transcriber)
+        assigners = make_assigners(settings.speakers, len(groups))
+        self._all = [
+            ConversationLabels(
+                group,
+                vision,
+                networks,
+                transcriber,
+                assigner,
+                watch,
+                outbox,
+                settings,
+                observe,
+                patient=patient,
+            )
+            for group, assigner in zip(groups, assigners, strict=True)
+        ]
+        self._by_feed = {
+            index: labels for group, labels in zip(groups, self._all, strict=True) for index in group
+        }
+        self.modalities: tuple[Modality, ...] = settings.modalities
+        """The modalities that are used."""
+
+    def __iter__(self) -> Iterator[ConversationLabels]:
+        return iter(self._all)
+
+    def of(self, feed: int) -> ConversationLabels:
+        """The conversation in which the feed of this index takes part."""
+        return self._by_feed[feed]
+
+    @property
+    def waiting(self) -> int:
+        """Utterances that have ended and are not labelled yet."""
+        return sum(labels.waiting for labels in self._all)
+
+    @property
+    def owed(self) -> float:
+        """Seconds for which the longest waiting of them has waited, as far as the machine's speed is to
+        blame."""
+        return max(labels.owed for labels in self._all)
+
+    @property
+    def late_texts(self) -> int:
+        """Final labels that did not wait for their transcript."""
+        return sum(labels.late_texts for labels in self._all)
+
+    @property
+    def late_sights(self) -> int:
+        """Final labels that did not wait for frames to be looked at."""
+        return sum(labels.late_sights for labels in self._all)
+
+    def set_modalities(self, modalities: tuple[Modality, ...]) -> None:
+        """Use only these modalities from now on."""
+        self.modalities = modalities
+        for labels in self._all:
+            labels.set_modalities(modalities)
+
+    def settle(self, *, wait: bool) -> None:
+        """See `ConversationLabels.settle`."""
+        for labels in self._all:
+            labels.settle(wait=wait)
+
+    def finish(self) -> None:
+        """See `ConversationLabels.finish`."""
+        for labels in self._all:
+            labels.finish()
+
+    def hurry(self) -> None:
+        """The session is to end; callable from any thread."""
+        for labels in self._all:
+            labels.hurry()
+
+    def close(self) -> None:
+        """Let go of what utterances still hold."""
+        for labels in self._all:
+            labels.close()

@@ -1,0 +1,202 @@
+"""What is known about an utterance, modality by modality: token vectors for the network, or the reason why
+there are none."""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from emotrack.engines.open import Encoders
+from emotrack.modalities import MODALITIES, Modality
+from emotrack.model.dialogue.state import SpeakerMemory
+from emotrack.stream.labels.conversation import TextContext
+from emotrack.stream.seeing.sightings import Sighting
+from emotrack.stream.transcription.transcript import SpokenLanguage, Transcript, unreadable
+from emotrack.stream.utterances.appearance import ModalityEvidence, look_at
+from emotrack.stream.utterances.utterance import Utterance
+
+USER = "user"
+SHED = "shed"
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Token vectors float32 [n, dim] by modality (an absent one is missing), and why each absent modality is
+    absent."""
+
+    tokens: dict[Modality, np.ndarray]
+    reasons: dict[Modality, str]
+    face: int | None
+    """Track of the speaker's face."""
+    transcript: Transcript | None
+    context: TextContext
+    """What the transcript was read with."""
+    crops: np.ndarray | None
+    """What the face tokens describe, in their order: uint8 [n, 48, 48]; None without them."""
+
+    @property
+    def words(self) -> str | None:
+        """What was said, where that reaches the network."""
+        return self.transcript.text if self.transcript is not None and "text" in self.tokens else None
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """An utterance's transcript, or the reason why there is none."""
+
+    transcript: Transcript | None
+    reason: str = "no words"
+
+
+def collect_evidence(
+    utterance: Utterance,
+    seen: Sequence[Sighting],
+    blind: str | None,
+    heard: Words,
+    context: TextContext,
+    encoders: Encoders,
+    modalities: Collection[Modality],
+    spoken: SpokenLanguage,
+    *,
+    finished: bool,
+    sheds_bodies: bool,
+) -> Evidence:
+    """Describe an utterance from what was seen meanwhile and from its sound; `finished` tells whether it
+    would end here (then its tail counts too). `blind` says why nothing can have been seen, or is None.
+
+    `context` is what its words are read with, `spoken` the language of its conversation. `sheds_bodies`:
+    bodies are not looked for at the moment, to save time.
+    """
+    face, faces, bodies = look_at(seen, blind, SHED if sheds_bodies else "no frame")
+    found: dict[Modality, ModalityEvidence] = {
+        "text": _words(heard, context, encoders, modalities, spoken),
+        "audio": _sound(utterance, finished),
+        "face": faces,
+        "body": bodies,
+    }
+    transcript = heard.transcript if "text" in modalities else None
+    return assemble(
+        found, modalities, encoders.unusable, face if "face" in modalities else None, transcript, context
+    )
+
+
+def reread(evidence: Evidence, encoders: Encoders, context: TextContext) -> Evidence:
+    """The same evidence, but that its words are read with `context`."""
+    assert evidence.words is not None and encoders.text is not None
+    text = encoders.text.encode(evidence.words, context.speaker, context.before)
+    return replace(evidence, tokens={**evidence.tokens, "text": text}, context=context)
+
+
+def complete(
+    evidence: Evidence,
+    transcript: Transcript,
+    encoders: Encoders,
+    context: TextContext,
+    spoken: SpokenLanguage,
+) -> Evidence:
+    """The same evidence, but that its words, for which nobody waited, have come; `context` is what they are
+    read with."""
+    words = _words(Words(transcript), context, encoders, MODALITIES, spoken)
+    obstacle = _obstacle(words)
+    tokens = dict(evidence.tokens)
+    reasons: dict[Modality, str] = {
+        modality: why for modality, why in evidence.reasons.items() if modality != "text"
+    }
+    if obstacle is not None:
+        reasons["text"] = obstacle
+    elif words.tokens is not None:
+        tokens["text"] = words.tokens
+    return replace(evidence, tokens=tokens, reasons=reasons, transcript=transcript, context=context)
+
+
+def _words(
+    heard: Words,
+    context: TextContext,
+    encoders: Encoders,
+    modalities: Collection[Modality],
+    spoken: SpokenLanguage,
+) -> ModalityEvidence:
+    if (
+        heard.transcript is None
+        or encoders.text is None
+        or "text" in encoders.unusable
+        or "text" not in modalities
+    ):
+        return ModalityEvidence(None, heard.reason)
+    if (
+        problem := unreadable(heard.transcript, spoken.of(heard.transcript), encoders.text.languages)
+    ) is not None:
+        return ModalityEvidence(None, problem)
+    return ModalityEvidence(
+        encoders.text.encode(heard.transcript.text, context.speaker, context.before), "no words"
+    )
+
+
+def _sound(utterance: Utterance, finished: bool) -> ModalityEvidence:
+    if utterance.description is None:
+        return ModalityEvidence(None, utterance.silence or "no audio")
+    return ModalityEvidence(
+        utterance.description.finished() if finished else utterance.description.so_far(), "no audio"
+    )
+
+
+def assemble(
+    found: Mapping[Modality, ModalityEvidence],
+    modalities: Collection[Modality],
+    unusable: Mapping[Modality, str],
+    face: int | None,
+    transcript: Transcript | None,
+    context: TextContext,
+) -> Evidence:
+    """Keep what is present, allowed by the user (`modalities`) and known to the network (`unusable` names the
+    rest and says why)."""
+    tokens: dict[Modality, np.ndarray] = {}
+    reasons: dict[Modality, str] = {}
+    for modality in MODALITIES:
+        part = found[modality]
+        obstacle = (
+            USER
+            if modality not in modalities
+            else unusable[modality]
+            if modality in unusable
+            else _obstacle(part)
+        )
+        if obstacle is not None:
+            reasons[modality] = obstacle
+        elif part.tokens is not None:
+            tokens[modality] = part.tokens
+    return Evidence(
+        tokens, reasons, face, transcript, context, found["face"].crops if "face" in tokens else None
+    )
+
+
+def _obstacle(part: ModalityEvidence) -> str | None:
+    """Why the network cannot be given what was found of a modality, or None."""
+    if part.tokens is None or len(part.tokens) == 0:
+        return part.reason
+    return None if np.isfinite(part.tokens).all() else "not finite"
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledUtterance:
+    """One final label and everything that it follows from. Personal data: words, voice and face."""
+
+    utterance: int
+    source: str
+    speaker: str
+    start: float
+    """Session time of the first sample, seconds."""
+    end: float
+    evidence: Evidence
+    audio_16k: np.ndarray
+    """What was heard: float32 [n] at 16 kHz, empty for a window of a feed without sound."""
+    memory: SpeakerMemory
+    """The dialogue before this utterance, as far as its live label depends on it."""
+    probabilities: np.ndarray
+    """The live label's, float64 [C] in the order of the bundle's classes."""
+    bundle: str
+    """Identifier of the bundle that labelled it."""
+
+
+Observer = Callable[[LabelledUtterance], None]
+"""Called once for each final label, on the session's own thread, after its utterance was committed."""

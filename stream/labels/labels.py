@@ -1,0 +1,390 @@
+"""Turns the utterances of a conversation into labels: partials while they last, an answer at each pause, one
+final each, and revisions afterwards: when later utterances change an earlier label, and when words come that
+it did not wait for.
+"""
+
+import time
+from collections.abc import Mapping
+
+import numpy as np
+
+from emotrack.engines.open import SWITCHED_OFF, Networks
+from emotrack.engines.running.batching import wanted_by
+from emotrack.modalities import Modality
+from emotrack.model.dialogue.state import SpeakerMemory
+from emotrack.stream.hearing.description import AudioDescription
+from emotrack.stream.labels.describer import FAILED, LATE, Describer
+from emotrack.stream.labels.evidence import USER, LabelledUtterance, Observer
+from emotrack.stream.labels.fusing import FusedUtterance, Labeller
+from emotrack.stream.labels.record import PublishedLabels, emotion, probabilities
+from emotrack.stream.labels.waiting import (
+    MISSES,
+    EndedUtterances,
+    LateWords,
+    PendingTranscript,
+    RecogniserWatch,
+)
+from emotrack.stream.seeing.vision import Vision
+from emotrack.stream.settings import StreamSettings, TranscriptionSettings
+from emotrack.stream.speakers.assign import AssignedSpeaker, SpeakerAssigner
+from emotrack.stream.transcription.transcript import Transcriber, Transcript
+from emotrack.stream.utterances.feed import TrackedFeed
+from emotrack.stream.utterances.utterance import Utterance
+from emotrack.stream.wire.protocol.messages import Emotion, Error, Speaker, SpeakerRef, Timing
+from emotrack.stream.wire.publish.outbox import Outbox
+
+LABEL_SECONDS = 0.25
+"""From an endpoint to its label: for so long its work may wait for that of others that is wanted sooner."""
+
+
+class ConversationLabels:
+    """Owned by the loop. Utterances are committed to the dialogue in the order of their endpoints, each once.
+
+    A final label that did not wait for its words is revised when they come. To the dialogue it is then as if
+    they had been there all along, so that every later label is made in their light; what was labelled in
+    between keeps the words as they were read then, and is revised like anything else where its label changes.
+    Words that come when their label can be revised no more are published with it as it stands.
+    """
+
+    def __init__(
+        self,
+        feeds: Mapping[int, TrackedFeed],
+        vision: Vision,
+        networks: Networks,
+        transcriber: Transcriber | None,
+        assigner: SpeakerAssigner,
+        watch: RecogniserWatch,
+        outbox: Outbox,
+        settings: StreamSettings,
+        observe: Observer | None,
+        *,
+        patient: bool,
+    ) -> None:
+        """Over the feeds that take part, by index; `watch` is shared by all that use the session's
+        recogniser.
+
+        `patient`: see `EndedUtterances`.
+        """
+        self.late_sights = 0
+        self._feeds = feeds
+        self._vision = vision
+        self._outbox = outbox
+        self._observe = observe
+        self._encoders = networks.encoders
+        self._transcriber = transcriber
+        self._bundle = networks.bundle.identifier
+        self._labeller = Labeller(networks.bundle, networks.heads)
+        self._describer = Describer(
+            {index: feed.sightings for index, feed in feeds.items()},
+            vision,
+            networks.encoders,
+            self._labeller,
+            watch,
+            settings.modalities,
+            wordless=_wordless(transcriber, settings.transcription),
+            patient=patient,
+        )
+        self._early = self._describer.early
+        self._assigner = assigner
+        self._watch = watch
+        self._ended = EndedUtterances(vision, settings.labels, watch, self._early, patient=patient)
+        self._published = PublishedLabels(
+            self._labeller.revisions + 1, self._labeller.labels, settings.labels.revision_threshold
+        )
+        self._late = LateWords(watch)
+
+    @property
+    def modalities(self) -> tuple[Modality, ...]:
+        """The modalities that are used."""
+        return self._describer.modalities
+
+    @property
+    def late_texts(self) -> int:
+        """Final labels that did not wait for their transcript."""
+        return self._describer.late_texts
+
+    @property
+    def waiting(self) -> int:
+        """Utterances that have ended and are not labelled yet."""
+        return len(self._ended)
+
+    @property
+    def owed(self) -> float:
+        """Seconds for which the first of them has waited, as far as the machine's speed is to blame; 0 where
+        none does."""
+        return self._ended.owed
+
+    def hurry(self) -> None:
+        """The session is to end: wait no longer for a transcript than the drain allows; callable from any
+        thread."""
+        self._ended.hurry()
+        self._describer.hurry()
+
+    def close(self) -> None:
+        """Let go of what utterances still hold that have no final label, or one without its words."""
+        self._late.close()
+        for utterance in self._unfinished():
+            utterance.release()
+
+    def set_modalities(self, modalities: tuple[Modality, ...]) -> None:
+        """Use only these modalities from now on; answers that were computed with others are forgotten."""
+        self._describer.modalities = modalities
+        if "text" not in modalities:
+            self._late.close()
+        for utterance in self._unfinished():
+            self._early.drop(utterance)
+            if "text" not in modalities:
+                utterance.forget_words()
+
+    def begin(self, utterance: Utterance) -> None:
+        """An utterance has opened: what is heard of it is described and transcribed from now on."""
+        if utterance.silence is not None:
+            return
+        audio, transcriber = self._encoders.audio, self._transcriber
+        described = audio is not None and "audio" not in self._encoders.unusable
+        utterance.attach(
+            AudioDescription(audio) if audio is not None and described else None,
+            transcriber.open() if transcriber is not None and "text" in self.modalities else None,
+        )
+
+    def partial(self, utterance: Utterance, now: float) -> None:
+        """Publish what can be said of an open utterance at session time `now`."""
+        utterance.last_partial = now
+        guess = self._assigner.guess(self._feeds[utterance.feed].name)
+        fused = self._describer.so_far(utterance, guess.id, now)
+        fused, values = self._labeller.preview(fused, guess.id)
+        timing = Timing(encode=_ms(fused.encode_ms), head=_ms(fused.head_ms))
+        self._publish(utterance, "partial", now, guess, fused, values, timing)
+
+    def pause(self, utterance: Utterance) -> None:
+        """Speech may have ended: have the utterance transcribed already, unless it has gone on since."""
+        if utterance.paused:
+            utterance.transcribe()
+
+    def speculate(self, utterance: Utterance) -> None:
+        """Answer a paused utterance as if it had ended at the pause, once everything for that is there."""
+        if utterance.paused and (
+            self._early.get(utterance) is not None or self._ended.lacks_nothing(utterance)
+        ):
+            guess = self._assigner.guess(self._feeds[utterance.feed].name)
+            self._early.put(utterance, self._describer.conclusive(utterance, guess.id))
+
+    def end(self, utterance: Utterance, arrived_ns: int) -> None:
+        """The endpoint, known since its sample arrived at `arrived_ns`: the utterance now waits for its final
+        label."""
+        utterance.endpoint_arrived_ns = arrived_ns
+        utterance.transcribe()
+        utterance.conclude()
+        self._ended.add(utterance)
+
+    def settle(self, *, wait: bool) -> None:
+        """Label what has ended, first endpoint first, and revise what words have come for.
+
+        `wait` for transcripts that are missing, for as long as their labels may; else go on with it later.
+        """
+        self._take_late_words()
+        while (utterance := self._ended.take(wait=wait)) is not None:
+            with wanted_by(utterance.endpoint_arrived_ns / 1e9 + LABEL_SECONDS):
+                self._final(utterance)
+        moment = self._watch.take_news()
+        if moment is not None:
+            sentence = (
+                f"The recogniser gave no answer in time {MISSES} times in a row: labels wait for no words "
+                "until it does."
+            )
+            self._outbox.emit(Error(message=sentence, continues=True, source=None, time=round(moment, 3)))
+
+    def finish(self) -> None:
+        """All is labelled and nothing more will come: wait for the words of labels that yielded, as long as
+        these would have."""
+        while any(
+            pending.utterance.waited < self._ended.patience(pending.utterance) for pending in self._late
+        ):
+            time.sleep(0.02)
+            self._take_late_words()
+
+    def _unfinished(self) -> list[Utterance]:
+        return [
+            *self._ended,
+            *(utterance for feed in self._feeds.values() for utterance in feed.open_utterances()),
+        ]
+
+    def _final(self, utterance: Utterance) -> None:
+        began = time.perf_counter()
+        if self._early.get(utterance) is None and not self._ended.has_sights(utterance):
+            self.late_sights += 1
+        if utterance.transcription is not None and utterance.has_words:
+            self._watch.answered()
+        assert utterance.end is not None
+        speaker = self._identify(utterance, utterance.end)
+        fused = self._describer.conclusive(utterance, speaker.id)
+        self._early.drop(utterance)
+        reason = fused.evidence.reasons.get("text")
+        if reason == FAILED:
+            self._tell_failure(utterance)
+        memory = None if self._observe is None else self._labeller.memory(speaker.id)
+        fused, values = self._labeller.commit(utterance.number, fused, speaker.id)
+        place = self._describer.conversation.commit(speaker.id, fused.evidence.words)
+        if fused.evidence.transcript is not None:
+            self._describer.spoken.note(fused.evidence.transcript)
+        timing = self._timing(utterance, fused, began)
+        message = self._publish(utterance, "final", utterance.end, speaker, fused, values, timing)
+        self._published.add(message, self._late)
+        self._feeds[utterance.feed].summary.labels += 1
+        if reason == LATE:
+            self._late.add(PendingTranscript(utterance, fused, place))
+        else:
+            utterance.release()
+        self._revise(self._labeller.revised())
+        if self._observe is not None and memory is not None:
+            self._observe(self._labelled(utterance, message, fused, memory, values))
+
+    def _take_late_words(self) -> None:
+        self._late.count_misses()
+        for pending in self._late.take(self._published):
+            transcript = pending.utterance.transcript
+            if transcript is None or transcript.cancelled() or transcript.exception() is not None:
+                self._tell_failure(pending.utterance)
+            elif pending.utterance.number in self._published:
+                self._complete(pending, transcript.result())
+            else:
+                self._add_transcript(pending, transcript.result())
+
+    def _complete(self, pending: PendingTranscript, transcript: Transcript) -> None:
+        """The words have come: the label that did not wait for them, and what else changes with them."""
+        began = time.perf_counter()
+        number = pending.utterance.number
+        speaker = self._published[number].speaker.id
+        fused = self._describer.completed(pending.fused, transcript, speaker, pending.place)
+        self._describer.spoken.note(transcript)
+        fused, live = self._labeller.amend(number, fused)
+        revised = self._labeller.revised()
+        values = revised.pop(number, live)
+        if fused.evidence.words is not None:
+            self._describer.conversation.insert(pending.place, speaker, fused.evidence.words)
+        timing = self._timing(pending.utterance, fused, began)
+        self._outbox.emit(self._published.complete(number, values, fused, timing))
+        self._revise(revised)
+
+    def _add_transcript(self, pending: PendingTranscript, transcript: Transcript) -> None:
+        """The words have come when nothing can be made of them any more but to say what they are."""
+        timing = self._timing(pending.utterance, pending.fused, time.perf_counter())
+        self._outbox.emit(self._published.transcribe(pending.utterance.number, transcript, timing))
+
+    def _timing(self, utterance: Utterance, fused: FusedUtterance, began: float) -> Timing:
+        """Of a label that has just been computed, which `began` at that second of `time.perf_counter`."""
+        assert utterance.end is not None
+        return Timing(
+            endpoint=_ms((utterance.endpoint - utterance.end) * 1e3),
+            transcribe=_ms(utterance.transcribe_ms),
+            encode=_ms(fused.encode_ms),
+            head=_ms(fused.head_ms),
+            publish=_ms((time.perf_counter() - began) * 1e3),
+            total=_ms((time.monotonic_ns() - utterance.endpoint_arrived_ns) / 1e6),
+        )
+
+    def _labelled(
+        self,
+        utterance: Utterance,
+        final: Emotion,
+        fused: FusedUtterance,
+        memory: SpeakerMemory,
+        probabilities: np.ndarray,
+    ) -> LabelledUtterance:
+        return LabelledUtterance(
+            utterance=utterance.number,
+            source=final.source,
+            speaker=final.speaker.id,
+            start=utterance.start,
+            end=utterance.heard_until,
+            evidence=fused.evidence,
+            audio_16k=utterance.audio_16k,
+            memory=memory,
+            probabilities=probabilities,
+            bundle=self._bundle,
+        )
+
+    def _identify(self, utterance: Utterance, end: float) -> AssignedSpeaker:
+        source = self._feeds[utterance.feed].name
+        speaker, events = self._assigner.assign(source, utterance.audio_16k, utterance.start, end)
+        for event in events:
+            self._outbox.emit(
+                Speaker(
+                    event=event.event,
+                    speaker=event.speaker,
+                    alias_of=event.alias_of,
+                    confidence=_share(event.confidence),
+                    time=round(end, 3),
+                )
+            )
+            if event.alias_of is not None:
+                self._merge(event.speaker, event.alias_of)
+        return speaker
+
+    def _merge(self, speaker: str, into: str) -> None:
+        """Two speakers turn out to be one; what is revised from now on is said of `into`."""
+        self._labeller.merge(speaker, into)
+        self._describer.conversation.merge(speaker, into)
+        self._published.rename(speaker, into)
+
+    def _revise(self, revised: Mapping[int, np.ndarray]) -> None:
+        """Publish what is new in these, by utterance."""
+        for number, values in revised.items():
+            label = self._published.revise(number, values)
+            if label is not None:
+                self._outbox.emit(label)
+
+    def _tell_failure(self, utterance: Utterance) -> None:
+        transcript = utterance.transcript
+        if transcript is None or self._watch.hangs:  # that it hangs is told once
+            return
+        failure = None if transcript.cancelled() else transcript.exception()
+        sentence = f"Transcription failed: {failure or 'it was cancelled'}."
+        source = self._feeds[utterance.feed].name
+        self._outbox.emit(
+            Error(message=sentence, continues=True, source=source, time=round(utterance.heard_until, 3))
+        )
+
+    def _publish(
+        self,
+        utterance: Utterance,
+        state: str,
+        end: float,
+        speaker: AssignedSpeaker,
+        fused: FusedUtterance,
+        values: np.ndarray,
+        timing: Timing,
+    ) -> Emotion:
+        message = emotion(
+            source=self._feeds[utterance.feed].name,
+            utterance=utterance.number,
+            revision=utterance.revision,
+            state=state,
+            speaker=SpeakerRef(
+                id=speaker.id, confidence=_share(speaker.confidence), face=fused.evidence.face
+            ),
+            start=utterance.start,
+            end=end,
+            scores=probabilities(values, self._labeller.labels),
+            fused=fused,
+            timing=timing,
+        )
+        utterance.revision += 1
+        self._outbox.emit(message)
+        return message
+
+
+def _wordless(transcriber: Transcriber | None, settings: TranscriptionSettings) -> str:
+    """Why an utterance that nothing transcribes has no words; where there is a recogniser, the user wanted
+    none."""
+    if transcriber is not None:
+        return USER
+    return SWITCHED_OFF if settings.recogniser == "none" else "no recogniser"
+
+
+def _share(value: float) -> float:
+    return round(min(max(value, 0.0), 1.0), 3)
+
+
+def _ms(value: float | None) -> float | None:
+    return None if value is None else round(value, 1)

@@ -1,0 +1,137 @@
+"""One reader thread a source: cuts its audio into blocks, samples its pictures, and delivers both to the
+loop, with word of what befalls a feed or one of its media."""
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from emotrack.stream.hearing.audio import BLOCK_SECONDS, AudioBlock, BlockCutter, Discontinuity
+from emotrack.stream.sources.media import (
+    AudioChunk,
+    MediaItem,
+    Medium,
+    MediumChange,
+    Source,
+    VideoFrame,
+    paced,
+)
+from emotrack.stream.sources.timing.clock import SessionClock
+from emotrack.stream.sources.timing.delivery import Delivery, Traits
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFailed:
+    """A source gave up at session time `time` (seconds) with an exception: nothing more comes of its feed."""
+
+    time: float
+    failure: BaseException
+
+
+Item = AudioBlock | Discontinuity | VideoFrame | MediumChange | SourceFailed
+
+
+def medium_of(item: Item) -> Medium:
+    """The medium that an item is of; the failure of a source counts as sound."""
+    if isinstance(item, MediumChange):
+        return item.medium
+    return "video" if isinstance(item, VideoFrame) else "audio"
+
+
+def time_of(item: Item) -> float:
+    """Session time (seconds) at which an item is complete: an audio block at its end, everything else at its
+    stamp."""
+    return item.end if isinstance(item, AudioBlock) else item.time
+
+
+def _lost_blocks(lost: Sequence[Item]) -> list[Item]:
+    return [Discontinuity(lost[0].time, gap=round(len(lost) * BLOCK_SECONDS, 6))]
+
+
+TRAITS: Traits[Item] = Traits(
+    medium=medium_of,
+    time=time_of,
+    seconds=lambda item: BLOCK_SECONDS if isinstance(item, AudioBlock) else 0.0,
+    word=lambda item: item.state if isinstance(item, MediumChange) else None,
+    sheddable=lambda item: isinstance(item, AudioBlock | VideoFrame),
+    gap=_lost_blocks,
+)
+
+
+class Intake:
+    """Reads every source on its own thread. What a source fails with is the last that is delivered of its
+    feed, and of no other.
+
+    `wants` tells of a feed's frame at a time (seconds) whether it is one of those to look at; the others go
+    no further.
+    """
+
+    def __init__(
+        self,
+        sources: Sequence[Source],
+        delivery: Delivery[Item],
+        wants: Callable[[int, float], bool],
+        *,
+        realtime: bool,
+    ) -> None:
+        self._sources = sources
+        self._delivery = delivery
+        self._wants = wants
+        self._realtime = realtime
+        self._stop = threading.Event()
+        self._threads: list[threading.Thread] = []
+
+    def start(self, clock: SessionClock) -> None:
+        """Begin to read; files that are played in real time begin now."""
+        for index, source in enumerate(self._sources):
+            thread = threading.Thread(
+                target=self._read, args=(index, source, clock), name=f"source {source.name}", daemon=True
+            )
+            self._threads.append(thread)
+            thread.start()
+
+    def stop_reading(self) -> None:
+        """Ask the sources to end; what was read already is still delivered."""
+        self._stop.set()
+
+    def close(self, timeout: float) -> None:
+        """Stop reading and wait up to `timeout` seconds for the readers to release their devices."""
+        self._stop.set()
+        self._delivery.abandon()
+        deadline = time.monotonic() + timeout
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+
+    def _read(self, index: int, source: Source, clock: SessionClock) -> None:
+        cutter = BlockCutter()
+        reached = 0.0
+        try:
+            items = source.items(clock, self._stop)
+            if self._realtime and not source.live:
+                items = paced(items, clock, self._stop)
+            for item in items:
+                if isinstance(item, VideoFrame) and not self._wants(index, item.time):
+                    continue
+                for part in _cut(item, cutter):
+                    reached = max(reached, time_of(part))
+                    self._delivery.put(index, part)
+            for block in cutter.flush():
+                self._delivery.put(index, block)
+        except BaseException as failure:  # noqa: BLE001 - handed to the loop: it ends this feed
+            for block in cutter.flush():
+                self._delivery.put(index, block)
+            self._delivery.put(index, SourceFailed(reached, failure))
+        finally:
+            self._delivery.close(index)
+            self._delivery.wake()
+
+
+def _cut(item: MediaItem, cutter: BlockCutter) -> list[Item]:
+    """The item as the loop takes it: audio in blocks, the last of them completed when audio goes down."""
+    match item:
+        case AudioChunk():
+            return [*cutter.push(item)]
+        case MediumChange(medium="audio", state="down"):
+            return [*cutter.flush(), item]
+        case _:
+            return [item]

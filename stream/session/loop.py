@@ -1,0 +1,358 @@
+"""The tracker's loop: takes what arrives, lets feeds hear and see it, and sees to it that every utterance
+gets its labels.
+
+One thread owns everything here. In an ordered run every effect happens at a moment of stream time that does
+not depend on the threads around it, so that the same media give the same events; a live run takes what is
+there.
+"""
+
+import contextlib
+import itertools
+import threading
+import time
+from collections.abc import Sequence
+
+import msgspec
+
+from emotrack.engines.open import Networks
+from emotrack.errors import UserError
+from emotrack.modalities import MODALITIES, Modality
+from emotrack.stream.hearing.audio import AudioBlock, Discontinuity
+from emotrack.stream.hearing.vad import SileroVad
+from emotrack.stream.labels.conversations import Conversations
+from emotrack.stream.labels.evidence import Observer
+from emotrack.stream.seeing.sightings import Sighting
+from emotrack.stream.seeing.vision import Vision
+from emotrack.stream.session.health import Health, LoadLadder
+from emotrack.stream.session.intake import TRAITS, Intake, Item, SourceFailed, time_of
+from emotrack.stream.settings import StreamSettings
+from emotrack.stream.sources.media import MediumChange, Source, VideoFrame
+from emotrack.stream.sources.timing.clock import RateGrid, SessionClock
+from emotrack.stream.sources.timing.delivery import LIVE, ORDERED, Arrival, Delivery
+from emotrack.stream.transcription.transcript import Transcriber
+from emotrack.stream.utterances.feed import Ended, FeedEvent, Opened, Paused, TrackedFeed
+from emotrack.stream.utterances.summary import Summary, summarise
+from emotrack.stream.utterances.utterance import Utterance
+from emotrack.stream.wire.protocol.messages import Error, Session
+from emotrack.stream.wire.publish.outbox import Outbox
+
+TURN_SECONDS = 0.02
+"""How long a live loop waits for media before it looks after utterances again."""
+LOOK_BACK_RATE = 2.0
+"""How often an ordered run waits for vision to catch up, per second of stream time."""
+DRAIN_SECONDS = 0.5
+"""After a stop: how long sources may take to end; open utterances then still get their labels within two
+seconds."""
+
+
+class Loop:
+    """One session from its first to its last message; `run` on any thread, `stop` and `set_modalities` from
+    any other."""
+
+    def __init__(
+        self,
+        sources: Sequence[Source],
+        networks: Networks,
+        transcriber: Transcriber | None,
+        outbox: Outbox,
+        opening: Session,
+        settings: StreamSettings,
+        *,
+        realtime: bool,
+        observe: Observer | None = None,
+    ) -> None:
+        """Everything is opened by whoever starts the session, and closed by them too.
+
+        `opening` is the message that starts it, but for the moment of that; `observe` is shown what each
+        final label was made from, without it nothing of that is kept. `realtime`: whether sources set the
+        pace, or the tracker does.
+        """
+        ordered = not realtime
+        count = len(sources)
+        self._encoders = networks.encoders
+        self._outbox = outbox
+        self._opening = opening
+        self._ordered = ordered
+        self._settings = settings
+        self._stopping = threading.Event()
+        self._modalities: tuple[Modality, ...] = settings.modalities
+        self._vision = Vision(count, networks.encoders, settings.vision, ordered=ordered)
+        self._delivery = Delivery(ORDERED if ordered else LIVE, TRAITS, count)
+        self._intake = Intake(sources, self._delivery, self._vision.wants, realtime=realtime)
+        self._ladder = LoadLadder()
+        vad = SileroVad(settings.speech_detector)
+        numbers = itertools.count(1)
+        self._feeds = [
+            TrackedFeed(index, source.name, vad.stream(), settings.segmentation, numbers)
+            for index, source in enumerate(sources)
+        ]
+        self._conversations = Conversations(
+            self._feeds, self._vision, networks, transcriber, outbox, settings, observe, patient=ordered
+        )
+        self._health = Health(
+            outbox,
+            networks.encoders,
+            self._ladder,
+            self._delivery,
+            self._vision,
+            self._conversations,
+            self._feeds,
+        )
+        self._failures: list[BaseException] = []
+        self._now = 0.0
+        self._lag = 0.0
+        self._stopped: float | None = None
+        self._look_backs = RateGrid()
+
+    def stop(self) -> None:
+        """End the session: open utterances are finished, everything closes."""
+        self._stopping.set()
+        self._conversations.hurry()
+        self._vision.hurry()
+        self._intake.stop_reading()
+        self._delivery.wake()
+
+    def set_modalities(self, modalities: tuple[Modality, ...]) -> None:
+        """Use only these modalities from now on; the others are masked with the reason `user`. Raises
+        `UserError` for unknown ones."""
+        unknown = set(modalities) - set(MODALITIES)
+        if unknown:
+            raise UserError(
+                f"There is no modality {min(unknown)!r}; the modalities are {', '.join(MODALITIES)}."
+            )
+        self._modalities = modalities
+
+    @property
+    def summary(self) -> Summary:
+        """What has come of the session so far."""
+        return summarise([feed.summary for feed in self._feeds], self._stopped)
+
+    def levels(self) -> dict[str, float]:
+        """How loud each source is at the moment: the peak of its newest 32 ms, dBFS."""
+        return {feed.name: feed.level for feed in self._feeds}
+
+    def run(self) -> None:
+        """Track until every source has ended or `stop` is called; everything is closed then, whatever
+        happened.
+
+        A source that fails ends its own feed alone. Raises `UserError` where all have failed, and what an
+        encoder failed with.
+        """
+        with contextlib.ExitStack() as closing:
+            closing.callback(self._vision.close)
+            closing.callback(lambda: self._intake.close(0.2 if self._stopping.is_set() else 1.0))
+            closing.callback(self._conversations.close)
+            self._run()
+
+    def _run(self) -> None:
+        outbox = self._outbox
+        clock = SessionClock()
+        opening = msgspec.structs.replace(self._opening, start_unix_ns=clock.start_unix_ns)
+        outbox.emit(opening)
+        reason = "error"
+        try:
+            self._vision.start()
+            self._intake.start(clock)
+            self._turn_until_done(clock)
+            self._finish()
+            reason = "stopped" if self._stopping.is_set() else "sources ended"
+        except Exception as failure:
+            sentence = f"Tracking failed: {failure}"
+            outbox.emit(Error(message=sentence, continues=False, source=None, time=round(self._now, 3)))
+            raise
+        finally:
+            outbox.emit(msgspec.structs.replace(opening, state="ended", reason=reason))
+
+    def _turn_until_done(self, clock: SessionClock) -> None:
+        give_up = float("inf")
+        over = False
+        while not over and time.monotonic() < give_up:
+            over = self._delivery.finished()
+            arrival = self._delivery.get(TURN_SECONDS if not self._ordered else 0.5)
+            self._raise_failure()
+            self._follow_modalities()
+            self._lag = 0.0
+            if arrival is not None:
+                self._take(arrival)
+            if not self._ordered:
+                self._look_after()
+                self._health.beat(clock.now(), self._now, self._lag)
+            if self._stopping.is_set() and self._stopped is None:
+                self._stopped = self._now if self._ordered else clock.now()
+                give_up = time.monotonic() + DRAIN_SECONDS
+
+    def _raise_failure(self) -> None:
+        if self._vision.failure is not None:
+            raise self._vision.failure
+
+    def _follow_modalities(self) -> None:
+        if self._modalities != self._conversations.modalities:
+            self._conversations.set_modalities(self._modalities)
+            if not self._labels_sights():
+                for feed in self._feeds:
+                    self._follow(feed.close_window(), time.monotonic_ns())
+
+    def _take(self, arrival: Arrival[Item]) -> None:
+        feed = self._feeds[arrival.feed]
+        moment = time_of(arrival.item)
+        if self._ordered and moment > self._now and self._conversations.waiting:
+            self._settle()  # only now no further endpoint can be at or before those that are known
+        self._now = max(self._now, moment)
+        self._lag = max(0.0, (time.monotonic_ns() - arrival.arrived_ns) / 1e9)
+        match arrival.item:
+            case AudioBlock() as block:
+                self._hear(feed, block, arrival.arrived_ns)
+            case VideoFrame() as frame:
+                if self._wants_sights():
+                    self._vision.offer(feed.index, frame)
+            case Discontinuity() as gap:
+                if self._ordered:
+                    self._look_back()
+                self._follow(feed.break_off(gap.time), arrival.arrived_ns)
+                self._health.tell(feed, "audio", "degraded", f"gap of {gap.gap:.1f} s in the audio", gap.time)
+                self._health.tell(feed, "audio", "up", "end of the gap", gap.time + gap.gap)
+            case MediumChange() as change:
+                self._change(feed, change, arrival.arrived_ns)
+            case SourceFailed(_, failure):
+                self._give_up(feed, failure, arrival.arrived_ns)
+        if self._ordered:
+            if self._look_backs.takes(self._now, LOOK_BACK_RATE):
+                self._look_back()
+            self._health.beat(self._now, self._now, 0.0)
+
+    def _hear(self, feed: TrackedFeed, block: AudioBlock, arrived_ns: int) -> None:
+        if self._ordered and feed.needs_sights(block):
+            self._look_back()
+        changed, happened = feed.hear(block)
+        if changed:
+            reason = "muted: digital silence" if feed.muted else "sound again"
+            self._health.tell(feed, "audio", "degraded" if feed.muted else "up", reason, block.end)
+        self._follow(happened, arrived_ns)
+        speaking = feed.utterance
+        if speaking is not None and not speaking.paused and self._is_time_for_partial(speaking, block.end):
+            if self._ordered:
+                self._look_back()
+            self._partial(speaking, block.end)
+
+    def _is_time_for_partial(self, utterance: Utterance, now: float) -> bool:
+        return now - utterance.last_partial >= self._settings.labels.partial_interval
+
+    def _partial(self, utterance: Utterance, now: float) -> None:
+        if self._ladder.sheds("partials"):
+            utterance.last_partial = now
+            self._health.left_out("partials")
+        else:
+            self._conversations.of(utterance.feed).partial(utterance, now)
+
+    def _follow(self, happened: Sequence[FeedEvent], arrived_ns: int) -> None:
+        """See to the utterances to which something has happened, with an item that arrived at
+        `arrived_ns`."""
+        for event in happened:
+            conversation = self._conversations.of(event.utterance.feed)
+            match event:
+                case Opened(utterance):
+                    conversation.begin(utterance)
+                case Paused(utterance):
+                    if not self._ladder.sheds("speculation"):
+                        conversation.pause(utterance)
+                case Ended(utterance):
+                    if self._ladder.sheds("speculation"):
+                        self._health.left_out("speculations")
+                    conversation.end(utterance, arrived_ns)
+
+    def _change(self, feed: TrackedFeed, change: MediumChange, arrived_ns: int) -> None:
+        if self._ordered:
+            self._look_back()
+        motionless = feed.faces_motionless
+        self._follow(feed.change(change.medium, change.time, up=change.state != "down"), arrived_ns)
+        self._notice_motionless(feed, motionless, change.time)
+        self._health.tell(feed, change.medium, change.state, change.reason, change.time)
+
+    def _give_up(self, feed: TrackedFeed, failure: BaseException, arrived_ns: int) -> None:
+        """A source has failed: what is open of its feed is finished, and the others go on."""
+        if self._ordered:
+            self._look_back()
+        self._failures.append(failure)
+        feed.sightings.video_up = False
+        feed.summary.failure = reason = (
+            str(failure) if isinstance(failure, UserError) else f"{type(failure).__name__}: {failure}"
+        )
+        self._follow(feed.end(), arrived_ns)
+        self._health.tell(feed, None, "down", reason, self._now)
+        if len(self._failures) < len(self._feeds) and not self._delivery.finished():
+            sentence = f"{feed.name} failed, and the session goes on without it: {reason}"
+            self._outbox.emit(
+                Error(message=sentence, continues=True, source=feed.name, time=round(self._now, 3))
+            )
+
+    def _look_back(self) -> None:
+        """Wait until every frame taken so far has been looked at, and take in what was seen."""
+        for feed in self._feeds:
+            self._vision.wait_for(feed.index, self._now)
+        self._see()
+
+    def _settle(self) -> None:
+        """Wait for what utterances that have ended lack, and label them."""
+        self._look_back()
+        self._conversations.settle(wait=True)
+
+    def _look_after(self) -> None:
+        """Live: take in what was seen, label what is complete, answer at pauses, and watch the load."""
+        self._see()
+        self._conversations.settle(wait=False)
+        if not self._ladder.sheds("speculation"):
+            for feed in self._feeds:
+                if feed.utterance is not None:
+                    self._conversations.of(feed.index).speculate(feed.utterance)
+        self._lag = max(self._lag, self._conversations.owed)
+        self._health.watch(time.monotonic(), self._lag, self._now)
+
+    def _see(self) -> None:
+        for sighting in self._vision.collect():
+            feed = self._feeds[sighting.feed]
+            self._notice_dark(feed, sighting)
+            motionless = feed.faces_motionless
+            self._follow(feed.see(sighting, label=self._labels_sights()), time.monotonic_ns())
+            self._notice_motionless(feed, motionless, sighting.time)
+            if feed.window is not None and self._is_time_for_partial(feed.window, sighting.time):
+                self._partial(feed.window, sighting.time)
+
+    def _wants_sights(self) -> bool:
+        """Whether the user lets anything be looked for that can be."""
+        return "face" in self._modalities or ("body" in self._modalities and self._encoders.body is not None)
+
+    def _labels_sights(self) -> bool:
+        """Whether the user and the network take anything that is seen."""
+        return any(
+            modality in self._modalities and modality not in self._encoders.unusable
+            for modality in ("face", "body")
+        )
+
+    def _notice_dark(self, feed: TrackedFeed, sighting: Sighting) -> None:
+        if sighting.dark != feed.dark:
+            feed.dark = sighting.dark
+            reason = "no picture: camera covered or dark" if feed.dark else "picture again"
+            self._health.tell(feed, "video", "degraded" if feed.dark else "up", reason, sighting.time)
+
+    def _notice_motionless(self, feed: TrackedFeed, before: bool, moment: float) -> None:
+        if feed.faces_motionless != before:
+            reason = (
+                "a face that does not move is a picture, and not labelled"
+                if feed.faces_motionless
+                else "somebody who moves"
+            )
+            self._health.tell(feed, "video", "degraded" if feed.faces_motionless else "up", reason, moment)
+
+    def _finish(self) -> None:
+        """The sources have ended: finish what is open."""
+        self._look_back()
+        for feed in self._feeds:
+            self._follow(feed.end(), time.monotonic_ns())
+        self._conversations.settle(wait=True)
+        self._conversations.finish()
+        self._raise_failure()
+        if len(self._failures) == len(self._feeds) and not self._stopping.is_set():
+            told = "; ".join(f"{feed.name}: {feed.summary.failure}" for feed in self._feeds)
+            raise UserError(
+                f"Nothing is left to track, since no source could be read to its end ({told})."
+            ) from self._failures[0]

@@ -1,0 +1,257 @@
+"""One feed as the loop knows it: what is heard and seen of it, and the utterances that open, pause and end
+with that."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from emotrack.stream.hearing.audio import BLOCK_SECONDS, AudioBlock, AudioRing, MutedDetector
+from emotrack.stream.hearing.segmentation import (
+    Segmenter,
+    SegmentEvent,
+    SpeechEnded,
+    SpeechPaused,
+    SpeechResumed,
+    SpeechStarted,
+)
+from emotrack.stream.hearing.vad import VadStream
+from emotrack.stream.hearing.windows import WindowEvent, WindowSegmenter, WindowStarted
+from emotrack.stream.seeing.sightings import Sighting, Sightings
+from emotrack.stream.settings import SegmentationSettings
+from emotrack.stream.sources.media import Medium
+from emotrack.stream.utterances.summary import FeedSummary
+from emotrack.stream.utterances.utterance import Utterance
+
+BODY_MEMORY = 1.5
+"""Seconds for which a body counts as still there: bodies are looked for in few frames."""
+SOUND_PATIENCE = 1.5
+"""Seconds without sound after which what is seen is labelled by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """An utterance has begun; it has taken in what was heard of it so far."""
+
+    utterance: Utterance
+
+
+@dataclass(frozen=True, slots=True)
+class Paused:
+    """Speech may have ended: what was heard of the utterance so far may be all of it."""
+
+    utterance: Utterance
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The utterance is over, and has its end and its endpoint."""
+
+    utterance: Utterance
+
+
+FeedEvent = Opened | Paused | Ended
+
+
+class TrackedFeed:
+    """The state of one source. Audio is cut by voice activity; without audible audio, sightings are cut by
+    windows."""
+
+    def __init__(
+        self, index: int, name: str, vad: VadStream, settings: SegmentationSettings, numbers: Iterator[int]
+    ) -> None:
+        """`numbers`: of utterances, shared by all feeds of a session."""
+        self.index = index
+        self.name = name
+        self.dark = False
+        self.summary = FeedSummary.of(name, settings)
+        self.faces_motionless = False
+        """Whether all faces to be seen are pictures, since they do not move, and are not labelled."""
+        self.sightings = Sightings()
+        self.utterance: Utterance | None = None
+        self.window: Utterance | None = None
+        """Over what is seen, once that has lasted long enough to be labelled wherever it ends."""
+        self._vad = vad
+        self._settings = settings
+        self._numbers = numbers
+        self._mute = MutedDetector()
+        self._windows = WindowSegmenter(settings)
+        self._time = 0.0
+        self._sound_until = -math.inf
+        self._muted_since = -math.inf
+        self._watched_since: float | None = None
+        self._body_seen = -math.inf
+        self._count_from(0)
+
+    def _count_from(self, index: int) -> None:
+        """The segmenter counts blocks from 0, which is the block `index`."""
+        self._segmenter = Segmenter(self._settings)
+        self._ring = AudioRing(self._segmenter.reach * BLOCK_SECONDS)
+        self._first_index = self._next_index = index
+
+    @property
+    def muted(self) -> bool:
+        """Whether the microphone gives digital silence."""
+        return self._mute.muted
+
+    @property
+    def level(self) -> float:
+        """Peak of the newest block of sound, dBFS; minus infinity where there is none."""
+        return 20 * math.log10(self._mute.peak) if self._mute.peak > 0 else -math.inf
+
+    def audible(self, time: float) -> bool:
+        """Whether utterances come from voice activity at session time `time`; else they are windows over what
+        is seen.
+
+        Sound counts as there for a while after its last block: it may be late, or the picture of a file
+        longer than its sound.
+        """
+        return time < self._muted_since if self.muted else time - self._sound_until < SOUND_PATIENCE
+
+    def needs_sights(self, block: AudioBlock) -> bool:
+        """Whether what was seen until this block must be taken in before it is heard: without sound so far,
+        it may be labelled."""
+        return self._windows.is_open or self.muted or block.time - self._sound_until > BLOCK_SECONDS
+
+    def change(self, medium: Medium, time: float, *, up: bool) -> list[FeedEvent]:
+        """A medium goes down or comes (back) up at session time `time`: what happens with that."""
+        self._time = max(self._time, time)
+        if medium == "video":
+            self.sightings.video_up = up
+            if up:
+                return []
+            self.faces_motionless |= (
+                not self._windows.is_open and self._shows_nobody_who_moves() and not self.audible(time)
+            )
+            return self.close_window()
+        if up:
+            self._sound_until = time
+            return [] if self.muted else self.close_window(time)
+        self._mute.reset()
+        return self.break_off(time)
+
+    def hear(self, block: AudioBlock) -> tuple[bool, list[FeedEvent]]:
+        """Take a block: whether `muted` changed with it, and what happened with it."""
+        happened: list[FeedEvent] = []
+        if block.index != self._next_index:  # blocks in between were given up
+            happened += self.break_off(block.time)
+            self._count_from(block.index)
+        self._next_index = block.index + 1
+        self._time = max(self._time, block.end)
+        self._sound_until = block.end
+        self._ring.append(block)
+        changed = self._mute.step(block.samples_32k)
+        if changed:
+            self._muted_since = block.end
+        if not self.muted and (changed or self._windows.is_open):
+            happened += self.close_window(block.time)
+        if self.utterance is not None:
+            self.utterance.take(block)
+        probability = self._vad.probability(block.samples_16k)
+        self.summary.hear(self._mute.peak, probability)
+        for event in self._segmenter.step(probability):
+            happened += self._on_segment(event)
+        return changed, happened
+
+    def see(self, sighting: Sighting, *, label: bool) -> list[FeedEvent]:
+        """Take what was seen in a frame: what happens with it; `label`: whether what is seen may make
+        labels."""
+        self.sightings.add(sighting)
+        self.summary.see(sighting)
+        since = sighting.person_since
+        if since is not None:
+            self.faces_motionless = False
+            if sighting.bodies:
+                self._body_seen = sighting.time
+        if (
+            self.audible(sighting.time)
+            or self.utterance is not None
+            or not (label and self.sightings.video_up)
+        ):
+            self._watched_since = None
+            return []
+        self._time = max(self._time, sighting.time)
+        if self._watched_since is None:
+            self._watched_since = sighting.time
+        occupied = since is not None or sighting.time - self._body_seen < BODY_MEMORY
+        if sighting.faces and not occupied:
+            self.faces_motionless |= all(face.observation.motionless for face in sighting.faces)
+        start = max(sighting.time if since is None else since, self._watched_since)
+        return [self._on_window(event) for event in self._windows.step(sighting.time, occupied, start)]
+
+    def break_off(self, time: float) -> list[FeedEvent]:
+        """The audio ends or breaks off at session time `time`: what is open of it ends."""
+        self._time = max(self._time, time)
+        happened = [one for event in self._segmenter.flush() for one in self._on_segment(event)]
+        self._vad.reset()
+        return happened
+
+    def close_window(self, until: float = math.inf) -> list[FeedEvent]:
+        """Nothing that is seen is labelled by itself from now on: an open window ends at its last frame, or
+        `until` (seconds).
+
+        One that was just opened is forgotten.
+        """
+        happened = [self._on_window(event) for event in self._windows.flush(until)]
+        self._windows.reset()
+        self._watched_since = None
+        return happened
+
+    def end(self) -> list[FeedEvent]:
+        """The feed is over: what is open ends."""
+        return self.break_off(self._time) + self.close_window()
+
+    def open_utterances(self) -> Iterator[Utterance]:
+        """Those that have not ended."""
+        yield from (utterance for utterance in (self.utterance, self.window) if utterance is not None)
+
+    def _shows_nobody_who_moves(self) -> bool:
+        """Whether the last thing seen was a face, or several, of which none is known to be a person's."""
+        last = self.sightings.last
+        return last is not None and bool(last.faces) and last.person_since is None
+
+    def _on_segment(self, event: SegmentEvent) -> Iterator[FeedEvent]:
+        if isinstance(event, SpeechStarted):
+            self.utterance = self._open(self._ring.blocks(event.start + self._first_index, self._next_index))
+            yield Opened(self.utterance)
+            return
+        utterance = self.utterance
+        assert utterance is not None
+        match event:
+            case SpeechPaused():
+                utterance.pause()
+                yield Paused(utterance)
+            case SpeechResumed():
+                utterance.resume()
+            case SpeechEnded(start, end):
+                self.utterance = None
+                if len(utterance.blocks) > end - start:  # split in the past
+                    utterance.cut(end - start)
+                utterance.pause()
+                yield self._ended(utterance)
+
+    def _open(self, blocks: Sequence[AudioBlock]) -> Utterance:
+        """An utterance that has taken in `blocks`."""
+        start = blocks[0].time
+        self.summary.utterances += 1
+        utterance = Utterance(next(self._numbers), self.index, start, last_partial=start)
+        for block in blocks:
+            utterance.take(block)
+        return utterance
+
+    def _on_window(self, event: WindowEvent) -> FeedEvent:
+        if isinstance(event, WindowStarted):
+            why = "muted" if self.muted else "no audio"
+            self.summary.utterances += 1
+            self.window = Utterance(
+                next(self._numbers), self.index, event.start, silence=why, last_partial=event.start
+            )
+            return Opened(self.window)
+        window, self.window = self.window, None
+        assert window is not None
+        window.heard_until = event.end
+        return self._ended(window)
+
+    def _ended(self, utterance: Utterance) -> Ended:
+        utterance.end = utterance.heard_until
+        utterance.endpoint = self._time
+        return Ended(utterance)

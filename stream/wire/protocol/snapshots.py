@@ -1,0 +1,220 @@
+"""What the ROUTER socket knows and answers: what holds now, and the last events.
+
+A request is one JSON object, `{"request": "snapshot", "since": seq}`; `session`, `id` and `since` may be left
+out. The reply has the publisher's encoding. It carries what holds now and, with `since`, the events after it,
+a page at a time.
+"""
+
+from collections import OrderedDict, deque
+from collections.abc import Iterable
+from itertools import islice
+from typing import Annotated, Any, Literal, NamedTuple, TypeVar
+
+import msgspec
+
+from emotrack.stream.wire.protocol.encoding import topic
+from emotrack.stream.wire.protocol.messages import (
+    SCHEMA,
+    Count,
+    Emotion,
+    Encoding,
+    Feed,
+    Identifier,
+    Message,
+    Session,
+    Speaker,
+    TopicPosition,
+)
+
+RING = 10_000
+"""Events that can be asked for again."""
+PAGE = 1_000
+"""Events in one reply, so that no answer holds up publishing for long."""
+PAGE_BYTES = 8 << 20
+"""Size of a page of several events."""
+LARGEST_REQUEST = 4_096
+"""Bytes."""
+KEPT_CURRENT = 256
+"""Speakers and media of which is kept what holds; the one unheard for longest goes first."""
+KEPT_TOPICS = 10_000
+
+
+Integer = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+"""What both encodings can carry."""
+
+
+Key = TypeVar("Key")
+
+
+class SnapshotRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """What a client asks."""
+
+    request: Literal["snapshot"]
+    id: Integer = 0
+    """Repeated in the reply."""
+    session: str | None = None
+    """The session in which `since` counts; where another one runs, the answer tells of that one and holds no
+    events."""
+    since: Integer | None = None
+
+
+class SnapshotReply(msgspec.Struct, frozen=True, kw_only=True, tag_field="reply", tag="snapshot"):
+    """What a client is told; the messages in it are, byte for byte, what was published."""
+
+    schema: str = SCHEMA
+    id: int
+    session: Identifier | None
+    """The session that runs; null before the first message."""
+    seq: Count
+    """The last message that this answer knows of."""
+    topics: dict[str, TopicPosition]
+    """Where each topic stood then."""
+    current: list[msgspec.Raw]
+    """By `seq`: the session message, the latest word on every feed, and of every speaker the event that told
+    of them, the latest label of a finished utterance, and the partial one of an utterance after it."""
+    events: list[msgspec.Raw]
+    """The events after `since`, by `seq`."""
+    lost: Count
+    """Events after `since` that the ring no longer holds."""
+    more: bool
+    """Whether to ask again with the `seq` of the last event of this page."""
+    complete: bool
+    """Whether nothing after `since` is lost."""
+
+
+class SnapshotRefusal(msgspec.Struct, frozen=True, kw_only=True, tag_field="reply", tag="error"):
+    """Why a request was not answered, in one sentence; `busy`: the same request may succeed a moment
+    later."""
+
+    schema: str = SCHEMA
+    id: int = 0
+    message: str
+    busy: bool = False
+
+
+Reply = SnapshotReply | SnapshotRefusal
+
+
+class Held(NamedTuple):
+    """A message that holds now."""
+
+    seq: int
+    payload: bytes
+    start: float = 0.0
+    """Session time at which its utterance began."""
+
+
+class SnapshotState:
+    """Remembers what was published and answers requests; knows nothing of sockets."""
+
+    def __init__(self, encoding: Encoding, ring: int = RING) -> None:
+        self._encode = msgspec.json.encode if encoding == "json" else msgspec.msgpack.encode
+        self._ring: deque[bytes] = deque(maxlen=ring)
+        self._session: str | None = None
+        self._seq = 0
+        self._topics: OrderedDict[str, TopicPosition] = OrderedDict()
+        self._about: Held | None = None
+        self._current: OrderedDict[tuple[str, ...], dict[str, Held]] = OrderedDict()
+
+    def add(self, message: Message, payload: bytes) -> None:
+        """Remember a published message; those of one session come in order of `seq`, without a gap."""
+        if message.session != self._session:
+            self._session, self._about = message.session, None
+            for kept in (self._ring, self._topics, self._current):
+                kept.clear()
+        self._seq = message.seq
+        self._ring.append(payload)
+        name = topic(message)
+        self._topics[name] = TopicPosition(seq=message.seq, topic_seq=message.topic_seq)
+        _keep_latest(self._topics, name, KEPT_TOPICS)
+        match message:
+            case Session():
+                self._about = Held(message.seq, payload)
+            case Emotion():
+                self._set_label(self._about_subject("speaker", message.speaker.id), message, payload)
+            case Feed():
+                self._about_subject("feed", message.source, message.medium or "")["state"] = Held(
+                    message.seq, payload
+                )
+            case Speaker():
+                held = self._about_subject("speaker", message.speaker)
+                if message.event == "alias":  # from now on someone else's: no label of their own
+                    held.clear()
+                held["event"] = Held(message.seq, payload)
+
+    def answer(self, request: bytes) -> bytes:
+        """The reply to a request, whatever its bytes."""
+        if len(request) > LARGEST_REQUEST:
+            return self.refuse(f"A request is at most {LARGEST_REQUEST} bytes, this one has {len(request)}.")
+        try:
+            asked = msgspec.json.decode(request, type=SnapshotRequest)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            return self.refuse(f'Not a request such as {{"request": "snapshot", "since": 0}}: {error}.')
+        return self._encode(self._reply(asked))
+
+    def refuse(self, sentence: str, *, busy: bool = False) -> bytes:
+        """The reply that a request is not answered."""
+        return self._encode(SnapshotRefusal(message=sentence, busy=busy))
+
+    def _reply(self, asked: SnapshotRequest) -> SnapshotReply:
+        events: list[bytes] = []
+        lost, more = 0, False
+        known = asked.session is None or asked.session == self._session
+        if asked.since is not None and known:
+            since = max(0, asked.since)
+            before_ring = self._seq - len(self._ring)
+            lost = max(0, before_ring - since)
+            skip = max(0, since - before_ring)
+            events = _page(islice(self._ring, skip, None))
+            more = skip + len(events) < len(self._ring)
+        current = [held for subject in self._current.values() for held in subject.values()]
+        if self._about:
+            current.append(self._about)
+        return SnapshotReply(
+            id=asked.id,
+            session=self._session,
+            seq=self._seq,
+            topics=dict(self._topics),
+            current=[msgspec.Raw(held.payload) for held in sorted(current)],
+            events=[msgspec.Raw(payload) for payload in events],
+            lost=lost,
+            more=more,
+            complete=known and lost == 0,
+        )
+
+    def _about_subject(self, *key: str) -> dict[str, Held]:
+        """What holds for a speaker or a medium, to be changed."""
+        held = self._current.setdefault(key, {})
+        _keep_latest(self._current, key, KEPT_CURRENT)
+        return held
+
+    def _set_label(self, held: dict[str, Held], emotion: Emotion, payload: bytes) -> None:
+        """Replace a speaker's label, unless it tells of an earlier utterance (as a revised label may)."""
+        fresh = Held(emotion.seq, payload, emotion.start)
+        label, partial = held.get("label"), held.get("partial")
+        if emotion.state == "partial":
+            if label is None or fresh.start > label.start:
+                held["partial"] = fresh
+            return
+        if label is None or fresh.start >= label.start:
+            held["label"] = fresh
+        if partial is not None and fresh.start >= partial.start:
+            del held["partial"]
+
+
+def _page(waiting: Iterable[bytes]) -> list[bytes]:
+    """The events of one reply: the first, and as many more as a page takes."""
+    page: list[bytes] = []
+    size = 0
+    for payload in islice(waiting, PAGE):
+        size += len(payload)
+        if page and size > PAGE_BYTES:
+            break
+        page.append(payload)
+    return page
+
+
+def _keep_latest(entries: OrderedDict[Key, Any], key: Key, limit: int) -> None:
+    entries.move_to_end(key)
+    if len(entries) > limit:
+        entries.popitem(last=False)

@@ -1,0 +1,30 @@
+"""The label names that messages carry, and what they are called elsewhere."""
+
+from emotrack.stream.wire.protocol.messages import Vocabulary
+
+LABELS = ("neutral", "joy", "sadness", "anger", "surprise", "fear", "disgust")
+MELD = Vocabulary(name="MELD", uri="https://affective-meld.github.io", labels=LABELS)
+
+EMOTIONML_BIG6_URI = "http://www.w3.org/TR/emotion-voc/xml#big6"
+EMOTIONML_BIG6: dict[str, str | None] = {
+    "neutral": None,
+    "joy": "happiness",
+    "sadness": "sadness",
+    "anger": "anger",
+    "surprise": "surprise",
+    "fear": "fear",
+    "disgust": "disgust",
+}
+"""W3C "Vocabularies for EmotionML", the big six; it has no name for neutral (an `<emotion>` without a
+category)."""
+
+ROS4HRI: dict[str, str] = {
+    "neutral": "neutral",
+    "joy": "happy",
+    "sadness": "sad",
+    "anger": "angry",
+    "surprise": "surprised",
+    "fear": "scared",
+    "disgust": "disgusted",
+}
+"""Values of `expression` in the ROS message `hri_msgs/Expression` (REP-155)."""

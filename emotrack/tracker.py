@@ -6,6 +6,7 @@ from collections.abc import Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 
+from emotrack.engines.backends.backend import Backend
 from emotrack.engines.catalogue import uncompiled
 from emotrack.engines.contract.engine import EngineDescription
 from emotrack.engines.open import SWITCHED_OFF, Networks, open_networks
@@ -45,8 +46,9 @@ class Tracker:
     nothing shed and repeatable results (live sources are always followed in real time). `session` names the
     session in topics and messages (a random name unless given). Messages go to `publisher` (opened as the
     settings say unless given) and to `sinks`; the tracker closes all of them, and the sources. `observe` is
-    shown what each final label was made from (words, voice, face) on the session's own thread. What is
-    missing is told once through `notify`.
+    shown what each final label was made from (words, voice, face) on the session's own thread. `backends`
+    are tried for each network before emotrack's own, and held to the same gate. What is missing is told once
+    through `notify`.
 
     A tracker holds pipes, connections, threads, a port and a recogniser from the start: run it, or close it,
     or make it in a `with` statement, which closes it.
@@ -65,6 +67,7 @@ class Tracker:
         publisher: Publisher | None = None,
         sinks: Sequence[Sink] = (),
         observe: Observer | None = None,
+        backends: Sequence[Backend] = (),
         notify: Notify = notify,
     ) -> None:
         settings = settings or load_settings()
@@ -84,8 +87,8 @@ class Tracker:
                 self._outbox.snapshot_endpoint = publisher.snapshot_endpoint
             self.bundle = bundle = load_bundle(settings.bundle)
             """What labels the session."""
-            compiling = Countdown(lambda: uncompiled(settings.engines, bundle), notify)
-            pool = EnginePool(settings.engines, notify, compiling)
+            compiling = Countdown(lambda: uncompiled(settings.engines, bundle, backends), notify)
+            pool = EnginePool(settings.engines, notify, compiling, backends)
             networks = open_networks(pool, settings.engines, bundle, notify)
             self.encoders = networks.encoders
             """What describes it; both may be used on when it has ended."""

@@ -1,10 +1,12 @@
 """Every network that the settings and a bundle ask for, found by opening all encoders without running
 anything."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from emotrack.engines.backends.backend import Backend
 from emotrack.engines.cache.cache import EngineCache
 from emotrack.engines.cache.entry import EngineManifest, shipped
 from emotrack.engines.contract.engine import EngineDescription, RunnableEngine, Skip
@@ -36,9 +38,10 @@ def catalogue(settings: EngineSettings, bundle: Bundle, notify: Notify) -> Catal
     return Catalogue(tuple(listing.specs), encoders)
 
 
-def uncompiled(settings: EngineSettings, bundle: Bundle) -> int:
-    """How many networks will have to be compiled when tracking begins."""
-    cache, policy = open_cache(settings, _unheard), policy_of(settings)
+def uncompiled(settings: EngineSettings, bundle: Bundle, own: Sequence[Backend] = ()) -> int:
+    """How many networks will have to be compiled when tracking begins, with backends of one's `own` in
+    front."""
+    cache, policy = open_cache(settings, _unheard), policy_of(settings, own)
     found = (standing(spec, policy, cache) for spec in catalogue(settings, bundle, _unheard).networks)
     return sum(one.backend is not None and not one.compiled for one in found)
 

@@ -68,7 +68,7 @@ class Encoders:
     face: FaceEncoder | None
     body: BodyEncoder | None
     unusable: dict[Modality, str]
-    """Streams that cannot reach the network, and the reason as said in every label."""
+    """Modalities that cannot reach the network, and the reason as said in every label."""
     report: tuple[EncoderReport, ...]
 
     @property

@@ -2,14 +2,11 @@
 
 import torch
 
+from emotrack import Emotion, Tracker
+from emotrack.demo import clip_path
 from emotrack.engines.backends.backend import DirectBackend
 from emotrack.engines.contract.spec import Arrays, Sizes, Spec
-from emotrack.engines.encoders.face.detection import face_detection_specs
-from emotrack.engines.running.loading import load
-from emotrack.engines.running.policy import Policy, policy_of
-from emotrack.engines.running.pool import open_cache
-from emotrack.engines.settings import EngineSettings
-from emotrack.notify import notify
+from emotrack.settings import load_settings
 
 
 class Runner:
@@ -27,14 +24,17 @@ class Bfloat16(DirectBackend):
     keeps = on_gpu = is_reference = False
 
     def obstacle(self, spec: Spec) -> str | None:
-        return None
+        return None if spec.name.startswith("face-") else "it is for finding faces"
 
     def start(self, spec: Spec) -> Runner:
         return Runner(spec)
 
 
-settings = EngineSettings(device="cpu")
-policy = Policy((Bfloat16(), *policy_of(settings).backends))  # where one is refused, the next is tried
-for spec in face_detection_specs():
-    engine = load(spec, policy, open_cache(settings, notify), notify).info
-    print(engine.network, "on", engine.backend, *(f"({one.backend}: {one.reason})" for one in engine.skipped))
+settings = load_settings(overrides=["stream.publish.endpoint=none"])
+with Tracker([str(clip_path())], settings, realtime=False, backends=[Bfloat16()]) as tracker:
+    for engine in tracker.engines:  # where one's own is refused, emotrack's are tried
+        refused = [f"({one.backend}: {one.reason})" for one in engine.skipped if "bfloat16" in one.backend]
+        print(engine.network, "on", engine.backend, *refused)
+    for message in tracker.messages():
+        if isinstance(message, Emotion) and message.state == "final":
+            print(message.transcript and message.transcript.text, "→", message.label)

@@ -32,8 +32,8 @@ class LiveHead:
     def probabilities(self, cases: Sequence[Tokens], memory: SpeakerMemory) -> np.ndarray:
         """The live label's probabilities, float64 [n, C], of `cases` said by the speaker of `memory`.
 
-        Streams that a case lacks are masked, which leaves their modes out of attention and fusion; JE covers
-        for them as it does live.
+        Modalities that a case lacks are masked, which leaves their modes out of attention and fusion; JE
+        covers for them as it does live.
         """
         found = [self._step(cases[first : first + BATCH], memory) for first in range(0, len(cases), BATCH)]
         return np.concatenate(found) if found else np.zeros((0, len(self.labels)))

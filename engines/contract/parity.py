@@ -35,7 +35,8 @@ class Parity(msgspec.Struct, frozen=True):
                 f"{tolerance.cosine}"
             )
         if self.agreement < 1:
-            return f"it gives another label for {1 - self.agreement:.0%} of the samples"
+            share = max(1, round(1000 * (1 - self.agreement))) / 10
+            return f"it gives another label for {share:g} % of the samples"
         return None
 
 

@@ -99,7 +99,7 @@ class SentenceNetwork(nn.Module):
         self.typed = encoder.config.model_type == "bert"
 
     def forward(self, ids: Tensor, owners: Tensor) -> Tensor:
-        """Ids and owners of tokens int64 [B, L] (see `dialogue_text.padded`) to their vectors [B, L, dim]."""
+        """Ids and owners of tokens int64 [B, L] (see `passages.padded`) to their vectors [B, L, dim]."""
         places = torch.arange(ids.shape[1], device=ids.device)[None] + self.first
         given = {"token_type_ids": torch.zeros_like(ids)} if self.typed else {}
         hidden = self.embeddings(input_ids=ids, position_ids=places, **given)

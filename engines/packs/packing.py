@@ -1,4 +1,4 @@
-"""Makes engine packs (see pack.py), on a machine that can compile what is in them."""
+"""Makes engine packs (see running/pack.py), on a machine that can compile what is in them."""
 
 import os
 import shutil

@@ -5,11 +5,13 @@ A pack is read, never written. Its files are known by their hashes, and each eng
 where it was made.
 """
 
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
 import msgspec
 
+from emotrack.engines.backends.backend import Backend
 from emotrack.engines.backends.onnx_cpu import OnnxCpu
 from emotrack.engines.cache.entry import Damaged, Entry
 from emotrack.engines.contract.engine import Engine, EngineRefused
@@ -70,8 +72,14 @@ class EnginePack:
         """The text model's directory, without its weights."""
         return self.folder / TEXT
 
-    def require(self, settings: EngineSettings) -> None:
-        """Raises `PackRefused` where the settings ask for other arithmetic than its engines do."""
+    def require(self, settings: EngineSettings, own: Sequence[Backend] = ()) -> None:
+        """Raises `PackRefused` where the settings, or backends of one's `own`, ask for other arithmetic than
+        its engines do."""
+        if own:
+            raise PackRefused(
+                f"The engine pack {self.folder} holds compiled engines, which {own[0].name} does not run: "
+                "leave out engines.pack or that backend."
+            )
         precisions = {
             Entry.read(folder).manifest.origin.precision for folder in (self.folder / ENGINES).iterdir()
         }

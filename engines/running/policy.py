@@ -1,6 +1,6 @@
 """Which backends are tried for a network, in which order, and in which precisions."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import get_args
 
@@ -15,7 +15,8 @@ from emotrack.errors import UserError
 
 ORDER: tuple[BackendName, ...] = get_args(BackendName)
 """The quickest first."""
-ON_GPU, ON_PROCESSOR = ORDER[:4], ORDER[4:]
+ON_PROCESSOR = tuple(name for name in ORDER if name.endswith("-cpu"))
+ON_GPU = tuple(name for name in ORDER if name not in ON_PROCESSOR)
 _COARSER: tuple[Precision, ...] = ("fp32", "fp16", "bf16", "int8")
 """Each is coarser than those before it."""
 
@@ -46,8 +47,9 @@ class Policy:
         return (self.precision, *finer) if self.precision in backend.precisions else finer
 
 
-def policy_of(settings: EngineSettings) -> Policy:
-    """The policy that the settings mean; raises `UserError` where they ask for a GPU and there is none."""
+def policy_of(settings: EngineSettings, own: Sequence[Backend] = ()) -> Policy:
+    """The policy that the settings mean, backends of one's `own` in front of those that they name; raises
+    `UserError` where they ask for a GPU and there is none."""
     if settings.device == "cuda" and (obstacle := gpu_obstacle()) is not None:
         raise UserError(f"engines.device is cuda but {obstacle}: add --set engines.device=cpu.")
     if settings.device == "cpu" and settings.backend in ON_GPU:
@@ -64,7 +66,7 @@ def policy_of(settings: EngineSettings) -> Policy:
     if settings.backend == "auto" and settings.device == "cpu":
         names = ON_PROCESSOR
     return Policy(
-        tuple(_make(name, settings.threads) for name in names),
+        (*own, *(_make(name, settings.threads) for name in names)),
         None if settings.precision == "auto" else settings.precision,
     )
 

@@ -16,7 +16,7 @@ from emotrack.stream.seeing.sightings import SeenBody, SeenFace, Sighting
 from emotrack.stream.settings import VisionSettings
 from emotrack.stream.sources.media import VideoFrame, due
 from emotrack.stream.sources.timing.clock import RateGrid
-from emotrack.stream.sources.timing.delivery import LOOKED_AT, LOOKED_AT_ALL, MEDIA_TRAITS, Delivery
+from emotrack.stream.sources.timing.delivery import LIVE, LOOKED_AT_ALL, MEDIA_TRAITS, Delivery
 
 
 class Detector(Protocol):
@@ -84,7 +84,7 @@ class Vision:
         ]
         self._grids = [RateGrid() for _ in range(feeds)]
         self._body_grids = [RateGrid() for _ in range(feeds)]
-        self._waiting = Delivery(LOOKED_AT_ALL if ordered else LOOKED_AT, MEDIA_TRAITS, feeds)
+        self._waiting = Delivery(LOOKED_AT_ALL if ordered else LIVE, MEDIA_TRAITS, feeds)
         self._owed: list[list[float]] = [
             [] for _ in range(feeds)
         ]  # times of frames that are yet to be looked at

@@ -44,6 +44,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "engines.catalogue": {
         *(
+            "engines.backends",
             "engines.cache",
             "engines.contract",
             "engines.heads",
@@ -138,6 +139,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "emotrack.settings": {"engines.running", "engines.settings", "stream.settings"},
     "emotrack.tracker": {
         *(
+            "engines.backends",
             "engines.catalogue",
             "engines.contract",
             "engines.open",

@@ -22,6 +22,7 @@ import pytest
 
 from emotrack.demo import clip_path
 from emotrack.demo.render import LINES
+from emotrack.engines.encoders.face.detection import face_detection_specs
 from emotrack.engines.running.selftest import examine
 from emotrack.stream.wire.publish.outbox import Outbox
 from helpers.networks.engines import Shelf
@@ -211,14 +212,23 @@ def test_a_sink_of_ones_own_gets_every_label(told: Told, clip: Path) -> None:
     assert done.stderr.splitlines()[-1] == told.summary
 
 
-def test_a_backend_of_ones_own_is_gated(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_session_runs_on_a_backend_of_ones_own_where_it_is_exact_enough(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     names = runpy.run_path(str(EXAMPLES / "own_backend.py"))
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines] == ["face-proposals", "face-refinement", "face-output"]
-    taken = found(r"([\w-]+) on bfloat16-cpu", lines)
-    refused = found(r"([\w-]+) on onnx-cpu \(bfloat16-cpu bf16: its answers differ by .*\)", lines)
-    assert taken and refused and len(taken) + len(refused) == len(lines)
-    spec = names["face_detection_specs"]()[1]
+    faces = {"face-proposals", "face-refinement", "face-output"}
+    taken = {name for (name,) in found(r"([\w-]+) on bfloat16-cpu", lines)}
+    refused = {
+        name
+        for (name,) in found(r"([\w-]+) on onnx-cpu \(bfloat16-cpu bf16: its answers differ by .*\)", lines)
+    }
+    others = {
+        name for (name,) in found(r"([\w-]+) on onnx-cpu \(bfloat16-cpu: it is for finding faces\)", lines)
+    }
+    assert taken and taken | refused == faces and {"face", "voice", "sentence"} <= others
+    assert len(taken) + len(refused) + len(others) + len(found(r".+ → (\w+)", lines)) == len(lines)
+    spec = next(one for one in face_detection_specs() if one.name in taken)
     engine = Shelf(tmp_path / "engines").load(spec, names["Bfloat16"]())
     assert not [promise for promise in examine(spec, engine) if not promise.holds]
 

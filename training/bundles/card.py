@@ -143,7 +143,7 @@ def drawn(matching: MatchSettings) -> str:
 
 
 def on_dev(dev: OnDev, calibrated: CalibratedOn | None) -> str:
-    """What was seen on dev of the streams, of JE and of calibration."""
+    """What was seen on dev of the modalities, of JE and of calibration."""
     fitted = "dev" if calibrated is None else f"dev of {calibrated.corpus}"
     costs = ", ".join(f"{name} {cost:+.2f}" for name, cost in dev.weighted_f1_lost_when_shuffled.items())
     shuffled = (

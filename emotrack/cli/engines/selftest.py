@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from emotrack.cli.options import (
     ConfigOption,
@@ -14,9 +13,6 @@ from emotrack.cli.options import (
     SetOption,
 )
 from emotrack.notify import notify
-
-if TYPE_CHECKING:
-    pass
 
 
 def selftest(

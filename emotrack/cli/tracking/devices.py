@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
 
 from emotrack.notify import notify
-
-if TYPE_CHECKING:
-    pass
 
 
 def devices() -> None:

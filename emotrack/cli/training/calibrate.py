@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Optional
+from typing import Annotated, Optional
 
 import typer
 
 from emotrack.notify import notify
-
-if TYPE_CHECKING:
-    pass
 
 
 def calibrate(

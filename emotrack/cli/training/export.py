@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Optional
+from typing import Annotated, Any, Optional
 
 import typer
 
 from emotrack.errors import UserError
 from emotrack.notify import notify
-
-if TYPE_CHECKING:
-    pass
 
 
 def export(

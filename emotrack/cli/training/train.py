@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -13,10 +13,6 @@ from emotrack.cli.options import (
 )
 from emotrack.errors import UserError
 from emotrack.notify import notify
-
-if TYPE_CHECKING:
-    pass
-
 
 RECIPES = {
     entry.name.removesuffix(".yaml"): entry for entry in (files("emotrack.configs") / "training").iterdir()

@@ -26,8 +26,6 @@ _LOWEST, _HIGHEST = 0.0, 15_000.0
 _PUBLISHED = (
     "https://github.com/kkoutini/PaSST/releases/download/v0.0.1-audioset/passt-s-f128-p16-s10-ap.476-swa.pt"
 )
-SECONDS = (1, 2, 5, 10)
-"""Lengths of segments that PaSST can be compiled for."""
 
 
 class PasstEncoder:
@@ -60,7 +58,7 @@ _BATCH = batch_axis(4)
 
 
 def passt_spec(weights: Path | None, seconds: int) -> Spec:
-    """PaSST for segments of one of `SECONDS`; with `weights` None it is random, for tests."""
+    """PaSST for segments of so many `seconds`; with `weights` None it is random, for tests."""
     frames = frames_of(seconds * RATE)
 
     def samples(sizes: Sizes, random: np.random.Generator) -> list[Arrays]:

@@ -24,7 +24,7 @@ TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json")
 
 
 class SentenceTokenizer:
-    """See `dialogue_text.Tokenizer`."""
+    """See `passages.Tokenizer`."""
 
     def __init__(self, directory: Path) -> None:
         """Read `tokenizer.json` and the names of the special tokens; raises `UserError` where they are

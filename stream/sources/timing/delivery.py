@@ -52,11 +52,9 @@ MINUTE = Bound(60.0, "seconds", "cut")
 CAPTURED = DeliveryPolicy(MINUTE, LATEST, "due")
 """Between the threads that capture and the reader of a live source."""
 LIVE = DeliveryPolicy(MINUTE, LATEST, "arrival")
-"""Between the readers of a live session and its loop."""
+"""Between the readers of a live session and its loop, and between that and vision."""
 ORDERED = DeliveryPolicy(Bound(300, "items", "wait"), Bound(12, "items", "wait"), "time")
 """Between the readers of files and the loop of a run that repeats."""
-LOOKED_AT = DeliveryPolicy(MINUTE, LATEST, "arrival")
-"""Between the loop of a live session and vision."""
 LOOKED_AT_ALL = DeliveryPolicy(MINUTE, Bound(8, "items", "wait"), "arrival")
 """Between the loop of a run that repeats and vision."""
 

@@ -5,7 +5,6 @@ from emotrack.stream.wire.protocol.messages import Vocabulary
 LABELS = ("neutral", "joy", "sadness", "anger", "surprise", "fear", "disgust")
 MELD = Vocabulary(name="MELD", uri="https://affective-meld.github.io", labels=LABELS)
 
-EMOTIONML_BIG6_URI = "http://www.w3.org/TR/emotion-voc/xml#big6"
 EMOTIONML_BIG6: dict[str, str | None] = {
     "neutral": None,
     "joy": "happiness",

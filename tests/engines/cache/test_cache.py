@@ -394,12 +394,11 @@ def test_an_engine_is_in_its_place_at_once_or_not_at_all(
 
 
 def test_a_builder_that_is_killed_leaves_nothing_half_written(shelf: Shelf, weights: Path) -> None:
-    victim = process(shelf, weights, 60.0)
-    assert victim.stdout is not None
-    while (line := victim.stdout.readline()) != "built\n":
-        assert line, "the builder died by itself"
-    victim.send_signal(signal.SIGKILL)
-    victim.wait(10)
+    with process(shelf, weights, 60.0) as victim:
+        assert victim.stdout is not None
+        while (line := victim.stdout.readline()) != "built\n":
+            assert line, "the builder died by itself"
+        victim.send_signal(signal.SIGKILL)
     assert shelf.cache.entries() == []
     assert [path.name[:10] for path in shelf.folder.iterdir() if path.is_dir()] == [".building-"]
     opened(

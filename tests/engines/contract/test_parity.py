@@ -34,7 +34,7 @@ def test_the_difference_is_relative_to_the_network_s_own_numbers(spec: Spec) -> 
     ("parity", "said"),
     [
         (Parity(0.0, 0.9, 1.0), "a cosine of 0.9000"),
-        (Parity(0.0, 1.0, 0.75), "another label for 25% of the samples"),
+        (Parity(0.0, 1.0, 0.75), "another label for 25 % of the samples"),
         (Parity(float("nan"), 1.0, 1.0), "differ by"),
         (Parity(9e-5, 0.9991, 1.0), None),
     ],

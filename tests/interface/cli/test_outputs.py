@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +70,7 @@ def redirected(
         "emotrack.cli",
         *arguments,
     ]
-    return subprocess.Popen(
+    process = subprocess.Popen(
         command,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -79,6 +80,21 @@ def redirected(
         start_new_session=new_session,
         preexec_fn=_as_a_terminal_starts_it,
     )
+    STARTED.append(process)
+    return process
+
+
+STARTED: list["subprocess.Popen[str]"] = []
+"""The processes of the test that runs."""
+
+
+@pytest.fixture(autouse=True)
+def ended_with_their_pipes() -> Iterator[None]:
+    """Nothing that a test has started goes on after it, nor do its pipes stay open."""
+    yield
+    while STARTED:
+        with STARTED.pop() as process:
+            process.kill()
 
 
 def _as_a_terminal_starts_it() -> None:

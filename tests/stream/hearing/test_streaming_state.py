@@ -1,7 +1,6 @@
 """Whatever listens goes on from a snapshot as if nothing had happened, and takes no snapshot that is not
 whole."""
 
-import pickle
 from collections.abc import Callable, Sequence
 from dataclasses import astuple
 from typing import Any, Protocol
@@ -47,8 +46,7 @@ def voice_activity() -> tuple[Streaming, Callable[[int], Any]]:
 
 def segmentation() -> tuple[Streaming, Callable[[int], Any]]:
     segmenter = Segmenter(SegmentationSettings(maximum=4.0))
-    heard = VAD.stream()
-    return segmenter, lambda at: segmenter.step(1.0 if at % 37 < 21 else 0.0) if heard else None
+    return segmenter, lambda at: segmenter.step(1.0 if at % 37 < 21 else 0.0)
 
 
 def windows() -> tuple[Streaming, Callable[[int], Any]]:
@@ -110,6 +108,15 @@ def plain(item: AudioBlock | Discontinuity) -> tuple[Any, ...]:
     return tuple(value.tolist() if isinstance(value, np.ndarray) else value for value in astuple(item))
 
 
+def told(value: Any) -> Any:
+    """A state by its values, to be compared."""
+    if isinstance(value, dict):
+        return {name: told(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [told(one) for one in value]
+    return (value.dtype.str, value.shape, value.tolist()) if isinstance(value, np.ndarray) else value
+
+
 KINDS: Sequence[Kind] = (voice_activity, segmentation, windows, sound, muting, cutting, utterances)
 
 
@@ -134,10 +141,10 @@ def test_a_snapshot_is_a_copy(kind: Kind) -> None:
     for at in range(50):
         step(at)
     kept = one.snapshot()
-    before = pickle.dumps(kept)
+    before = told(kept)
     for at in range(50, 90):
         step(at)
-    assert pickle.dumps(kept) == before
+    assert told(kept) == before
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -162,4 +169,4 @@ def test_a_snapshot_that_is_not_whole_is_refused_and_changes_nothing(kind: Kind)
     for wrong in ({name: value for name, value in kept.items() if name != first}, {**kept, "more": 1}):
         with pytest.raises(UserError, match=r"^The saved state of .* start a new session\.$"):
             one.restore(wrong)
-    assert pickle.dumps(one.snapshot()) == pickle.dumps(kept)
+    assert told(one.snapshot()) == told(kept)

@@ -43,7 +43,8 @@ class Node:
             ["node", str(SCRIPT), *arguments], stdout=subprocess.PIPE, text=True, env=os.environ
         )
         self._lines: queue.Queue[str] = queue.Queue()
-        threading.Thread(target=self._read, daemon=True).start()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
 
     def line(self, timeout: float) -> str | None:
         try:
@@ -56,7 +57,9 @@ class Node:
 
     def __exit__(self, *_: object) -> None:
         self.process.kill()
-        self.process.wait()
+        self._reader.join()
+        with self.process:  # which closes its pipe
+            pass
 
     def _read(self) -> None:
         assert self.process.stdout is not None

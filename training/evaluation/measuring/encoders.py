@@ -6,7 +6,6 @@ as well.
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -113,10 +112,6 @@ def milliseconds(network: nn.Module) -> float:
         taken.append(time.thread_time() - began)
     torch.set_num_threads(threads)
     return round(1000 * float(np.median(taken)), 2)
-
-
-if TYPE_CHECKING:
-    pass
 
 
 def fold_accuracies(folder: Path) -> list[float]:

@@ -94,7 +94,7 @@ def by_modes(evaluated: Evaluated) -> Table:
 
 
 def own_by_modes(evaluated: Evaluated) -> Table:
-    """The rows that the dialogues' own streams can fill."""
+    """The rows that the dialogues' own modalities can fill."""
     names = [name for name in STREAMS_OF if any(name in (one.own or {}) for one in evaluated.seeds)]
 
     def row(name: str) -> TableRow:
@@ -107,7 +107,7 @@ def own_by_modes(evaluated: Evaluated) -> Table:
 
 
 def ours(evaluated: Evaluated, name: str, corpus: str) -> Cell:
-    """Our figure under a paper's row name: measured on the dialogues' own streams."""
+    """Our figure under a paper's row name: measured on the dialogues' own modalities."""
     if evaluated.corpus != corpus:
         return NEEDS_MEDIA
     found = spread([figure_of(one.own, name) for one in evaluated.seeds])

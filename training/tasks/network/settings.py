@@ -72,7 +72,7 @@ class NetworkTraining(Training):
 
     train: Literal["network"] = "network"
     store: Path
-    """Dialogues, with the tokens of the streams that the corpus has."""
+    """Dialogues, with the tokens of the modalities that the corpus has."""
     held_out: int | None = Field(None, ge=1, le=5)
     """Session of IEMOCAP that is tested on in place of the fifth: 1 to 5 are its folds."""
     voices: Annotated[tuple[Path, ...], BeforeValidator(_several)] = ()
@@ -86,7 +86,7 @@ class NetworkTraining(Training):
     encoders: Path | None = None
     """Bundle with the encoders that made the stores: its parts become parts of the new bundle."""
     network: NetworkConfiguration = NetworkConfiguration()
-    """Its input widths, classes and trained streams are taken from the stores."""
+    """Its input widths, classes and trained modalities are taken from the stores."""
     objective: Objective = Objective()
     matching: MatchSettings = MatchSettings()
     dialogues: int = Field(16, ge=1)

@@ -290,7 +290,7 @@ def kinds(page: str) -> str:
     for block in re.findall(r"^```json\n(\{\"type\".*?)^```$", page, re.MULTILINE | re.DOTALL):
         example = decode(block.encode())
         described = schema[type(example).__name__]["description"]
-        rows.append([f"`{kind(example)}`", f"`{topic(example)}`", described])
+        rows.append([f"`{kind(example)}`", f"`{topic(example)}`", one_line(described)])
     return table(("kind", "topic of the example", "when"), rows)
 
 

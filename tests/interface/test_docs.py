@@ -74,6 +74,14 @@ def test_the_pages_build_without_a_dead_link(tmp_path: Path) -> None:
     assert {page.stem for page in DOCS.glob("*.md")} <= {page.stem for page in built.glob("*.html")}
 
 
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_a_row_of_a_table_is_one_line(page: Path) -> None:
+    broken = [
+        line for line in page.read_text("utf-8").splitlines() if line.startswith("| ") and line[-1] != "|"
+    ]
+    assert not broken
+
+
 @pytest.mark.parametrize("page", [*PAGES, *BESIDE], ids=name_of)
 def test_every_link_leads_somewhere(page: Path) -> None:
     for target in links(page):

@@ -25,14 +25,8 @@ from emotrack.stream.transcription.open import open_transcriber
 from emotrack.stream.transcription.transcript import Transcriber
 from emotrack.stream.utterances.summary import Summary
 from emotrack.stream.wire.protocol.encoding import IDENTIFIER
-from emotrack.stream.wire.protocol.messages import (
-    EngineInfo,
-    FeedInfo,
-    Message,
-    ModelInfo,
-    Session,
-    SkippedBackend,
-)
+from emotrack.stream.wire.protocol.messages import Message, Session
+from emotrack.stream.wire.protocol.parts import EngineInfo, FeedInfo, ModelInfo, SkippedBackend
 from emotrack.stream.wire.protocol.vocabulary import MELD
 from emotrack.stream.wire.publish.outbox import Listener, Outbox, Sink
 from emotrack.stream.wire.publish.publisher import Publisher, new_session_name, open_publisher

@@ -113,6 +113,39 @@ class VisionSettings(Section):
     """Frames a second in which faces are looked for."""
     body_rate: float = Field(1.0, gt=0, le=30)
     """Frames a second in which bodies are looked for (at most the face rate)."""
+    maximum_faces: int = Field(10, ge=1, le=32)
+    """Faces of one feed that are followed at once: the largest, and it is told that there are more."""
+
+
+class PeopleSettings(Section):
+    """What is told of faces and people, and how steady a person's state is."""
+
+    face_rate: float = Field(2.0, gt=0, le=30)
+    """Messages a second about each face that is there; changes are told at once."""
+    person_rate: float = Field(2.0, gt=0, le=2)
+    """Messages a second, at most, about each person whose state moves; another label is told at once."""
+    enter: float = Field(0.4, gt=0, lt=1)
+    """Probability of a label, in what is known of a person lately, from which on it becomes their state."""
+    leave: float = Field(0.3, gt=0, lt=1)
+    """Probability under which their state is neutral again."""
+    enter_seconds: float = Field(0.8, ge=0)
+    """How long a label must have been as probable as that to be entered."""
+    leave_seconds: float = Field(2.0, ge=0)
+    """How long it must have been less probable than that to be left."""
+    memory: float = Field(2.5, gt=0)
+    """Seconds of newer evidence after which older counts a third (1/e)."""
+    staying: float = Field(60.0, gt=0)
+    """Seconds without any evidence after which what was known counts a third (1/e)."""
+    assumed: float = Field(1.0, ge=0)
+    """Seconds of calm that are assumed of somebody before anything is known of them."""
+    away_seconds: float = Field(10.0, gt=0)
+    """Who has been neither seen nor heard for so long is away."""
+
+    @model_validator(mode="after")
+    def _fit_together(self) -> "PeopleSettings":
+        if self.leave > self.enter:
+            raise ValueError("leave must not be above enter")
+        return self
 
 
 class LabelSettings(Section):
@@ -153,6 +186,7 @@ class StreamSettings(Section):
     transcription: TranscriptionSettings = TranscriptionSettings()
     speakers: SpeakerSettings = SpeakerSettings()
     vision: VisionSettings = VisionSettings()
+    people: PeopleSettings = PeopleSettings()
     labels: LabelSettings = LabelSettings()
     publish: PublishSettings = PublishSettings()
     speech_detector: Path | None = None

@@ -86,6 +86,14 @@ class Segmenter(StreamingAttributes):
         self._start: int | None = None  # of the open utterance
         self._speech_end = 0  # block after the last speech
 
+    @property
+    def undecided(self) -> int:
+        """How many of the last blocks belong to an utterance, or to one that may yet turn out to have begun."""
+        if self._start is not None:
+            return self._count - self._start
+        first = self._count if self._candidate is None else self._candidate
+        return self._count - max(first - self._pre_roll, self._free)
+
     def step(self, probability: float) -> list[SegmentEvent]:
         """Take the speech probability of the next block."""
         self._recent.append(probability)

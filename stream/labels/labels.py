@@ -30,7 +30,8 @@ from emotrack.stream.speakers.assign import AssignedSpeaker, SpeakerAssigner
 from emotrack.stream.transcription.transcript import Transcriber, Transcript
 from emotrack.stream.utterances.feed import TrackedFeed
 from emotrack.stream.utterances.utterance import Utterance
-from emotrack.stream.wire.protocol.messages import Emotion, Error, Speaker, SpeakerRef, Timing
+from emotrack.stream.wire.protocol.messages import Emotion, Error, Speaker
+from emotrack.stream.wire.protocol.parts import SpeakerRef, Timing
 from emotrack.stream.wire.publish.outbox import Outbox
 
 LABEL_SECONDS = 0.25

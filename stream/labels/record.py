@@ -11,7 +11,8 @@ from emotrack.modalities import MODALITIES
 from emotrack.model.formats import valence_and_arousal
 from emotrack.stream.labels.fusing import FusedUtterance
 from emotrack.stream.transcription.transcript import Transcript
-from emotrack.stream.wire.protocol.messages import Emotion, ModalityState, SpeakerRef, Timing, TranscriptInfo
+from emotrack.stream.wire.protocol.messages import Emotion
+from emotrack.stream.wire.protocol.parts import ModalityState, SpeakerRef, Timing, TranscriptInfo
 
 
 def probabilities(values: np.ndarray, labels: tuple[str, ...]) -> dict[str, float]:

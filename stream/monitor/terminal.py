@@ -13,15 +13,8 @@ from emotrack.notify import clock, shorten
 from emotrack.notify import plain as printable
 from emotrack.stream.monitor.state import LASTING, MonitorState, fold, is_news, tell
 from emotrack.stream.monitor.view import render
-from emotrack.stream.wire.protocol.messages import (
-    Emotion,
-    Error,
-    Feed,
-    Message,
-    ModalityState,
-    Session,
-    Speaker,
-)
+from emotrack.stream.wire.protocol.messages import Emotion, Error, Feed, Message, Session, Speaker
+from emotrack.stream.wire.protocol.parts import ModalityState
 
 
 @contextmanager

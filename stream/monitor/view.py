@@ -13,7 +13,8 @@ from rich.text import Text
 
 from emotrack.notify import clock, plain, shorten
 from emotrack.stream.monitor.state import LASTING, MonitorState, Notice, SpeakerState
-from emotrack.stream.wire.protocol.messages import Emotion, ModalityState
+from emotrack.stream.wire.protocol.messages import Emotion
+from emotrack.stream.wire.protocol.parts import ModalityState
 from emotrack.stream.wire.protocol.vocabulary import LABELS
 
 STALE_AFTER = 3.0

@@ -1,7 +1,7 @@
 """Faces of one feed over time: which detection is whom, and whose mouth moves."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 
 import numpy as np
@@ -69,12 +69,22 @@ def _motion(before: np.ndarray, after: np.ndarray, part: tuple[slice, slice]) ->
     return float(np.abs(after - before)[part].mean() / max(slope, 1e-3))
 
 
-_LIFE = 1.5
+TRACK_LIFE = 1.5
 """Seconds that a track lives on unseen."""
 _COMPARABLE = 1.0
 """Seconds between two looks at a mouth beyond which their difference says nothing about speech."""
 _OVERLAP = 0.15
 """Least intersection over union with the face's last place."""
+_REACH, _PACE = 0.5, 2.0
+"""How far the middle of a face may be from where it should be if the two do not overlap, in sides of the
+face: at once, and for each second in between. Small faces of people who walk leave their place between two
+looks."""
+_GROWTH = 1.5
+"""How much larger such a face may have become."""
+_STALE = 0.5
+"""By how much a second in between makes a match less likely, in correlation."""
+_SAME_HEAD = 0.4
+"""Least correlation of two looks at one head that has left its place."""
 _LIKENESS = 0.1
 """Least correlation of two looks at one head while the picture goes on; between two people's heads it is
 around zero."""
@@ -119,6 +129,25 @@ class _Track:
     look: np.ndarray
     face: np.ndarray
     liveness: Liveness
+    velocity: np.ndarray = field(default_factory=lambda: np.zeros(2))
+    """Pixels a second by which its middle moves: who walks behind somebody else comes out further on."""
+
+    def place(self, time: float) -> np.ndarray:
+        """Where its box should be at `time`."""
+        return self.box + np.tile(self.velocity * (time - self.time), 2)
+
+    def move(self, time: float, box: np.ndarray) -> None:
+        """It was seen in `box`."""
+        if time > self.time:
+            moved = (box[:2] + box[2:] - self.box[:2] - self.box[2:]) / 2 / (time - self.time)
+            self.velocity = (self.velocity + moved) / 2
+        self.time, self.box = time, box
+
+    def resize(self, factor: np.ndarray, image: np.ndarray) -> None:
+        """The picture has become `factor` (across, down) times as large: what follows in `image` is laid over
+        that."""
+        self.box, self.velocity = self.box * np.tile(factor, 2), self.velocity * factor
+        self.liveness.resize(image, self.box)
 
 
 class FaceTracker:
@@ -128,6 +157,7 @@ class FaceTracker:
         self._tracks: list[_Track] = []
         self._last_number = 0
         self._picture: np.ndarray | None = None
+        self._size: np.ndarray | None = None
 
     def update(
         self, time: float, image: np.ndarray, detections: Sequence[DetectedFace]
@@ -137,9 +167,10 @@ class FaceTracker:
         picture = _look(image, np.array([0, 0, image.shape[1], image.shape[0]]))
         cut = self._picture is not None and float(np.vdot(picture, self._picture)) < _CUT
         self._picture = picture
-        self._tracks = [track for track in self._tracks if time - track.time <= _LIFE]
+        self._tracks = [track for track in self._tracks if time - track.time <= TRACK_LIFE]
+        self._follow_size(image)
         looks = [_look(image, _square(face.box)) for face in detections]
-        owners = self._match(detections, looks, _SAME_LOOK if cut else _LIKENESS)
+        owners = self._match(time, detections, looks, _SAME_LOOK if cut else _LIKENESS)
         observations = []
         for face, look, track in zip(detections, looks, owners, strict=True):
             aligned = aligned_face(image, face.landmarks)
@@ -154,7 +185,8 @@ class FaceTracker:
                 track.liveness.step(time, image, face.box)
                 if time - track.time <= _COMPARABLE:
                     motion = mouth_motion(track.face, aligned)
-            track.time, track.box, track.look, track.face = time, face.box, look, aligned
+            track.move(time, face.box)
+            track.look, track.face = look, aligned
             life = track.liveness
             observations.append(
                 FaceObservation(
@@ -172,16 +204,33 @@ class FaceTracker:
         del self._tracks[_MAXIMUM_TRACKS:]
         return observations
 
+    def _follow_size(self, image: np.ndarray) -> None:
+        """Cameras and calls change their resolution while they run."""
+        size = np.array(image.shape[1::-1], np.float64)
+        if self._size is not None and (size != self._size).any():
+            for track in self._tracks:
+                track.resize(size / self._size, image)
+        self._size = size
+
     def _match(
-        self, detections: Sequence[DetectedFace], looks: Sequence[np.ndarray], likeness: float
+        self, time: float, detections: Sequence[DetectedFace], looks: Sequence[np.ndarray], likeness: float
     ) -> list[_Track | None]:
         owners: list[_Track | None] = [None] * len(detections)
         if not detections or not self._tracks:
             return owners
-        overlap = np.array([[_overlap(face.box, track.box) for track in self._tracks] for face in detections])
+        places = [(track.box, track.place(time)) for track in self._tracks]
+        overlap = np.array(
+            [[max(_overlap(face.box, place) for place in either) for either in places] for face in detections]
+        )
+        gaps = np.array([time - track.time for track in self._tracks])
+        reach = _REACH + _PACE * gaps
+        away = np.array(
+            [[min(_away(face.box, place) for place in either) for either in places] for face in detections]
+        )
         alike = np.array([[float(np.vdot(look, track.look)) for track in self._tracks] for look in looks])
         allowed = (overlap >= _OVERLAP) & (alike >= likeness)
-        for row, column in best_pairs(overlap + alike, allowed):
+        allowed |= (away <= reach) & (alike >= max(_SAME_HEAD, likeness))
+        for row, column in best_pairs(np.maximum(overlap + alike - _STALE * gaps, 1e-3), allowed):
             owners[row] = self._tracks[column]
         return owners
 
@@ -201,6 +250,13 @@ def _look(image: np.ndarray, box: np.ndarray) -> np.ndarray:
     values = values - values.mean()
     found: np.ndarray = values / max(float(np.linalg.norm(values)), 1e-6)
     return found
+
+
+def _away(one: np.ndarray, other: np.ndarray) -> float:
+    """Distance of the middles of two boxes, in sides of the larger one; none for boxes of other sizes."""
+    middles = (one[:2] + one[2:] - other[:2] - other[2:]) / 2
+    smaller, larger = sorted((float((one[2:] - one[:2]).max()), float((other[2:] - other[:2]).max())))
+    return float(np.linalg.norm(middles)) / max(larger, 1.0) if larger <= _GROWTH * smaller else np.inf
 
 
 def _overlap(one: np.ndarray, other: np.ndarray) -> float:

@@ -63,6 +63,11 @@ class Liveness:
         if time - self._earlier.time >= PATIENCE:  # light and colours drift in the long run
             self._earlier = _Look(time, image, box)
 
+    def resize(self, image: np.ndarray, box: np.ndarray) -> None:
+        """Picture and `box` have another size from now on: what comes is compared with how it is in
+        `image`."""
+        self._earlier = _Look(self._earlier.time, image, box)
+
 
 class _Look:
     """How a face was, and where it was found last."""

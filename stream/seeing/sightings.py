@@ -14,13 +14,14 @@ MEMORY = 120.0
 
 @dataclass(frozen=True, slots=True)
 class SeenFace:
-    """A face in one frame: its crop uint8 [48, 48], how well that can be read, and its descriptor float32
-    [dim] (of no numbers without an encoder)."""
+    """A face in one frame: its crop uint8 [48, 48], how well that can be read, its descriptor float32 [dim]
+    and the logits of its expression float32 [8] (of no numbers without an encoder)."""
 
     observation: FaceObservation
     crop: np.ndarray
     quality: FaceQuality
     descriptor: np.ndarray
+    logits: np.ndarray
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,10 @@ class Sighting:
     bodies: tuple[SeenBody, ...] | None
     """None when bodies were not looked for in this frame."""
     dark: bool
+    picture: tuple[int, int]
+    """Its width and height in pixels."""
+    passed_over: int = 0
+    """Faces found beyond those that are followed at once."""
 
     @property
     def person_since(self) -> float | None:

@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 
 from emotrack.engines.encoders.face.detection import DetectedFace
-from emotrack.engines.encoders.face.expression import crop_face
+from emotrack.engines.encoders.face.expression import FaceReadings, crop_face
 from emotrack.engines.open import Encoders
 from emotrack.stream.seeing.faces import FaceTracker
 from emotrack.stream.seeing.quality import quality_of
@@ -34,26 +34,32 @@ class Detector(Protocol):
 class FaceFinder:
     """Decides by stream time alone, so the same frames always give the same faces."""
 
-    def __init__(self, detector: Detector, *, interval: float = 1.0, soonest: float = 0.4) -> None:
+    def __init__(self, detector: Detector, most: int, *, interval: float = 1.0, soonest: float = 0.4) -> None:
         """Look everywhere each `interval` seconds; where a face was lost or none is known, already after
-        `soonest`."""
+        `soonest`. The `most` largest faces are followed."""
+        self.passed_over = 0
+        """Faces that were found and are not followed, since they are too many."""
         self._detector = detector
+        self._most = most
         self._interval = interval
         self._soonest = soonest
         self._looked = -np.inf
         self._expected = 0
         self._faces: list[DetectedFace] = []
+        self._shape: tuple[int, ...] = ()
 
     def find(self, time: float, image: np.ndarray) -> list[DetectedFace]:
         """The faces in the frame `image` (uint8 [height, width, 3], RGB) taken at `time`, the largest
         first."""
         # The margin keeps a grid of frame times that divides the interval from slipping by a rounding error.
-        waited = time - self._looked + 1e-6
+        resized, self._shape = image.shape != self._shape, image.shape  # then known places mean nothing
+        waited = np.inf if resized else time - self._looked + 1e-6
         if waited < self._interval:
             self._faces = self._detector.follow(image, self._faces)
         known = self._expected > 0 and len(self._faces) == self._expected
         if waited >= (self._interval if known else self._soonest):
-            self._faces = self._detector.detect(image)
+            found = self._detector.detect(image)
+            self._faces, self.passed_over = found[: self._most], max(0, len(found) - self._most)
             self._looked, self._expected = time, len(self._faces)
         return self._faces
 
@@ -80,7 +86,8 @@ class Vision:
         self._encoders = encoders
         self._trackers = [FaceTracker() for _ in range(feeds)]
         self._finders = [
-            FaceFinder(encoders.face_detector) if encoders.face_detector else None for _ in range(feeds)
+            FaceFinder(encoders.face_detector, settings.maximum_faces) if encoders.face_detector else None
+            for _ in range(feeds)
         ]
         self._grids = [RateGrid() for _ in range(feeds)]
         self._body_grids = [RateGrid() for _ in range(feeds)]
@@ -190,7 +197,11 @@ class Vision:
     def _look(self, feed: int, frame: VideoFrame) -> Sighting:
         dark = float(frame.image[::4, ::4].std()) < DARK_DEVIATION
         faces = () if dark else self._faces(feed, frame)
-        return Sighting(feed, frame.time, faces, () if dark else self._bodies(feed, frame, faces), dark)
+        bodies = () if dark else self._bodies(feed, frame, faces)
+        height, width = frame.image.shape[:2]
+        finder = self._finders[feed]
+        passed_over = 0 if dark or finder is None else finder.passed_over
+        return Sighting(feed, frame.time, faces, bodies, dark, (width, height), passed_over)
 
     def _faces(self, feed: int, frame: VideoFrame) -> tuple[SeenFace, ...]:
         finder = self._finders[feed]
@@ -207,10 +218,9 @@ class Vision:
             for crop, observation in zip(crops, observations, strict=True)
         ]
         encoder = self._encoders.face
-        descriptors = np.zeros((len(crops), 0), np.float32) if encoder is None else encoder.encode(crops)
-        return tuple(
-            SeenFace(*face) for face in zip(observations, crops, qualities, descriptors, strict=True)
-        )
+        read = FaceReadings.none(len(crops)) if encoder is None else encoder.read(crops)
+        seen = zip(observations, crops, qualities, read.descriptors, read.logits, strict=True)
+        return tuple(SeenFace(*face) for face in seen)
 
     def _bodies(
         self, feed: int, frame: VideoFrame, faces: tuple[SeenFace, ...]

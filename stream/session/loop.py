@@ -21,6 +21,7 @@ from emotrack.stream.hearing.audio import AudioBlock, Discontinuity
 from emotrack.stream.hearing.vad import SileroVad
 from emotrack.stream.labels.conversations import Conversations
 from emotrack.stream.labels.evidence import Observer
+from emotrack.stream.people.people import People
 from emotrack.stream.seeing.sightings import Sighting
 from emotrack.stream.seeing.vision import Vision
 from emotrack.stream.session.health import Health, LoadLadder
@@ -88,6 +89,12 @@ class Loop:
         ]
         self._conversations = Conversations(
             self._feeds, self._vision, networks, transcriber, outbox, settings, observe, patient=ordered
+        )
+        self._people = People(
+            outbox,
+            opening.vocabulary.labels,
+            settings.people,
+            one_each=settings.speakers.mode == "feed",
         )
         self._health = Health(
             outbox,
@@ -176,6 +183,7 @@ class Loop:
                 self._take(arrival)
             if not self._ordered:
                 self._look_after()
+                self._people.turn(clock.now())
                 self._health.beat(clock.now(), self._now, self._lag)
             if self._stopping.is_set() and self._stopped is None:
                 self._stopped = self._now if self._ordered else clock.now()
@@ -188,6 +196,9 @@ class Loop:
     def _follow_modalities(self) -> None:
         if self._modalities != self._conversations.modalities:
             self._conversations.set_modalities(self._modalities)
+            if "face" not in self._modalities:
+                for feed in self._feeds:
+                    self._people.close(feed.name, "user")
             if not self._labels_sights():
                 for feed in self._feeds:
                     self._follow(feed.close_window(), time.monotonic_ns())
@@ -218,6 +229,7 @@ class Loop:
         if self._ordered:
             if self._look_backs.takes(self._now, LOOK_BACK_RATE):
                 self._look_back()
+            self._people.turn(self._now)
             self._health.beat(self._now, self._now, 0.0)
 
     def _hear(self, feed: TrackedFeed, block: AudioBlock, arrived_ns: int) -> None:
@@ -267,6 +279,8 @@ class Loop:
         self._follow(feed.change(change.medium, change.time, up=change.state != "down"), arrived_ns)
         self._notice_motionless(feed, motionless, change.time)
         self._health.tell(feed, change.medium, change.state, change.reason, change.time)
+        if change.medium == "video" and change.state == "down":
+            self._people.close(feed.name, "no video")
 
     def _give_up(self, feed: TrackedFeed, failure: BaseException, arrived_ns: int) -> None:
         """A source has failed: what is open of its feed is finished, and the others go on."""
@@ -279,6 +293,7 @@ class Loop:
         )
         self._follow(feed.end(), arrived_ns)
         self._health.tell(feed, None, "down", reason, self._now)
+        self._people.close(feed.name, "no video")
         if len(self._failures) < len(self._feeds) and not self._delivery.finished():
             sentence = f"{feed.name} failed, and the session goes on without it: {reason}"
             self._outbox.emit(
@@ -314,6 +329,9 @@ class Loop:
             motionless = feed.faces_motionless
             self._follow(feed.see(sighting, label=self._labels_sights()), time.monotonic_ns())
             self._notice_motionless(feed, motionless, sighting.time)
+            self._notice_crowd(feed, sighting)
+            if "face" in self._modalities:
+                self._people.see(feed.name, sighting)
             if feed.window is not None and self._is_time_for_partial(feed.window, sighting.time):
                 self._partial(feed.window, sighting.time)
 
@@ -343,6 +361,15 @@ class Loop:
             )
             self._health.tell(feed, "video", "degraded" if feed.faces_motionless else "up", reason, moment)
 
+    def _notice_crowd(self, feed: TrackedFeed, sighting: Sighting) -> None:
+        if (sighting.passed_over > 0) != feed.crowded and not sighting.dark:
+            feed.crowded = sighting.passed_over > 0
+            most = self._settings.vision.maximum_faces
+            reason = (
+                f"more than {most} faces: the largest are followed" if feed.crowded else "all faces followed"
+            )
+            self._health.tell(feed, "video", "degraded" if feed.crowded else "up", reason, sighting.time)
+
     def _finish(self) -> None:
         """The sources have ended: finish what is open."""
         self._look_back()
@@ -350,6 +377,7 @@ class Loop:
             self._follow(feed.end(), time.monotonic_ns())
         self._conversations.settle(wait=True)
         self._conversations.finish()
+        self._people.turn(self._now)
         self._raise_failure()
         if len(self._failures) == len(self._feeds) and not self._stopping.is_set():
             told = "; ".join(f"{feed.name}: {feed.summary.failure}" for feed in self._feeds)

@@ -2,6 +2,7 @@
 with that."""
 
 import math
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -53,7 +54,7 @@ FeedEvent = Opened | Paused | Ended
 
 
 class TrackedFeed:
-    """The state of one source. Audio is cut by voice activity; without audible audio, sightings are cut by
+    """The state of one source. Audio is cut by voice activity; while nobody speaks, sightings are cut by
     windows."""
 
     def __init__(
@@ -63,6 +64,7 @@ class TrackedFeed:
         self.index = index
         self.name = name
         self.dark = False
+        self.crowded = False
         self.summary = FeedSummary.of(name, settings)
         self.faces_motionless = False
         """Whether all faces to be seen are pictures, since they do not move, and are not labelled."""
@@ -79,6 +81,11 @@ class TrackedFeed:
         self._sound_until = -math.inf
         self._muted_since = -math.inf
         self._watched_since: float | None = None
+        self._watched_without_sound = False
+        self._unheard: deque[tuple[float, bool, float | None]] = deque()
+        """What was seen, when, in sound that may turn out to be speech: whether somebody was there, and since
+        when."""
+        self._spoken_until = -math.inf
         self._body_seen = -math.inf
         self._count_from(0)
 
@@ -99,8 +106,7 @@ class TrackedFeed:
         return 20 * math.log10(self._mute.peak) if self._mute.peak > 0 else -math.inf
 
     def audible(self, time: float) -> bool:
-        """Whether utterances come from voice activity at session time `time`; else they are windows over what
-        is seen.
+        """Whether there is sound at session time `time` in which somebody could be heard.
 
         Sound counts as there for a while after its last block: it may be late, or the picture of a file
         longer than its sound.
@@ -108,9 +114,10 @@ class TrackedFeed:
         return time < self._muted_since if self.muted else time - self._sound_until < SOUND_PATIENCE
 
     def needs_sights(self, block: AudioBlock) -> bool:
-        """Whether what was seen until this block must be taken in before it is heard: without sound so far,
-        it may be labelled."""
-        return self._windows.is_open or self.muted or block.time - self._sound_until > BLOCK_SECONDS
+        """Whether what was seen until this block must be taken in before it is heard: it was labelled as
+        without sound."""
+        waits = self._windows.is_open and self._watched_without_sound
+        return waits or self.muted or block.time - self._sound_until > BLOCK_SECONDS
 
     def change(self, medium: Medium, time: float, *, up: bool) -> list[FeedEvent]:
         """A medium goes down or comes (back) up at session time `time`: what happens with that."""
@@ -142,7 +149,7 @@ class TrackedFeed:
         changed = self._mute.step(block.samples_32k)
         if changed:
             self._muted_since = block.end
-        if not self.muted and (changed or self._windows.is_open):
+        if not self.muted and (changed or (self._windows.is_open and self._watched_without_sound)):
             happened += self.close_window(block.time)
         if self.utterance is not None:
             self.utterance.take(block)
@@ -150,6 +157,8 @@ class TrackedFeed:
         self.summary.hear(self._mute.peak, probability)
         for event in self._segmenter.step(probability):
             happened += self._on_segment(event)
+        if self.utterance is None:
+            happened += self._watch(self._sure_until)
         return changed, happened
 
     def see(self, sighting: Sighting, *, label: bool) -> list[FeedEvent]:
@@ -162,28 +171,46 @@ class TrackedFeed:
             self.faces_motionless = False
             if sighting.bodies:
                 self._body_seen = sighting.time
-        if (
-            self.audible(sighting.time)
-            or self.utterance is not None
-            or not (label and self.sightings.video_up)
-        ):
+        if self.utterance is not None or not (label and self.sightings.video_up):
             self._watched_since = None
             return []
-        self._time = max(self._time, sighting.time)
-        if self._watched_since is None:
-            self._watched_since = sighting.time
+        if sighting.time < self._spoken_until:  # looked at late: an utterance has it
+            return []
         occupied = since is not None or sighting.time - self._body_seen < BODY_MEMORY
         if sighting.faces and not occupied:
             self.faces_motionless |= all(face.observation.motionless for face in sighting.faces)
-        start = max(sighting.time if since is None else since, self._watched_since)
-        return [self._on_window(event) for event in self._windows.step(sighting.time, occupied, start)]
+        without_sound = not self.audible(sighting.time)
+        if without_sound and not self._watched_without_sound:
+            self._unheard.clear()
+        self._watched_without_sound = without_sound
+        self._unheard.append((sighting.time, occupied, since))
+        return self._watch(math.inf if without_sound else self._sure_until)
+
+    @property
+    def _sure_until(self) -> float:
+        """Session time until which it is sure that nobody speaks."""
+        return self._sound_until - self._segmenter.undecided * BLOCK_SECONDS
+
+    def _watch(self, until: float) -> list[FeedEvent]:
+        """Let windows have what was seen before this session time (seconds)."""
+        happened: list[FeedEvent] = []
+        while self._unheard and self._unheard[0][0] < until:
+            moment, occupied, since = self._unheard.popleft()
+            self._time = max(self._time, moment)
+            if self._watched_since is None:
+                self._watched_since = moment
+            if self.window is not None:
+                self.window.silence = self._why_silent()
+            start = max(moment if since is None else since, self._watched_since)
+            happened += [self._on_window(event) for event in self._windows.step(moment, occupied, start)]
+        return happened
 
     def break_off(self, time: float) -> list[FeedEvent]:
         """The audio ends or breaks off at session time `time`: what is open of it ends."""
         self._time = max(self._time, time)
         happened = [one for event in self._segmenter.flush() for one in self._on_segment(event)]
         self._vad.reset()
-        return happened
+        return happened + self._watch(self._sound_until)
 
     def close_window(self, until: float = math.inf) -> list[FeedEvent]:
         """Nothing that is seen is labelled by itself from now on: an open window ends at its last frame, or
@@ -193,6 +220,7 @@ class TrackedFeed:
         """
         happened = [self._on_window(event) for event in self._windows.flush(until)]
         self._windows.reset()
+        self._unheard.clear()
         self._watched_since = None
         return happened
 
@@ -211,7 +239,10 @@ class TrackedFeed:
 
     def _on_segment(self, event: SegmentEvent) -> Iterator[FeedEvent]:
         if isinstance(event, SpeechStarted):
-            self.utterance = self._open(self._ring.blocks(event.start + self._first_index, self._next_index))
+            blocks = self._ring.blocks(event.start + self._first_index, self._next_index)
+            yield from self._watch(blocks[0].time)
+            yield from self.close_window(blocks[0].time)
+            self.utterance = self._open(blocks)
             yield Opened(self.utterance)
             return
         utterance = self.utterance
@@ -223,7 +254,7 @@ class TrackedFeed:
             case SpeechResumed():
                 utterance.resume()
             case SpeechEnded(start, end):
-                self.utterance = None
+                self.utterance, self._spoken_until = None, self._time
                 if len(utterance.blocks) > end - start:  # split in the past
                     utterance.cut(end - start)
                 utterance.pause()
@@ -240,16 +271,25 @@ class TrackedFeed:
 
     def _on_window(self, event: WindowEvent) -> FeedEvent:
         if isinstance(event, WindowStarted):
-            why = "muted" if self.muted else "no audio"
             self.summary.utterances += 1
             self.window = Utterance(
-                next(self._numbers), self.index, event.start, silence=why, last_partial=event.start
+                next(self._numbers),
+                self.index,
+                event.start,
+                silence=self._why_silent(),
+                last_partial=event.start,
             )
             return Opened(self.window)
         window, self.window = self.window, None
         assert window is not None
         window.heard_until = event.end
         return self._ended(window)
+
+    def _why_silent(self) -> str:
+        """Why what is seen is labelled by itself."""
+        if self.muted:
+            return "muted"
+        return "no audio" if self._watched_without_sound else "no speech"
 
     def _ended(self, utterance: Utterance) -> Ended:
         utterance.end = utterance.heard_until

@@ -111,7 +111,7 @@ class FeedSummary:
         seen = f"a face in {self.with_faces} of {self.looked} pictures"
         if not self.with_people:
             return f"{seen}, which did not move"
-        return f"{seen}, which makes no label by itself while there is sound" if self.heard else seen
+        return f"{seen}, nowhere for long enough" if self.heard else seen
 
 
 @dataclass(frozen=True, slots=True)

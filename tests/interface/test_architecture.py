@@ -80,11 +80,16 @@ MAY_IMPORT: dict[str, set[str]] = {
         *("stream.hearing", "stream.seeing", "stream.speakers", "stream.transcription", "stream.utterances"),
         *("stream.settings", "stream.wire.protocol", "stream.wire.publish"),
     },
+    "stream.people": {
+        *("model", "stream.seeing", "stream.settings", "stream.sources"),
+        *("stream.wire.protocol", "stream.wire.publish"),
+    },
     "stream.session": {
         *(
             "engines.open",
             "stream.hearing",
             "stream.labels",
+            "stream.people",
             "stream.seeing",
             "stream.settings",
             "stream.sources",

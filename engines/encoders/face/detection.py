@@ -202,7 +202,6 @@ class FaceDetector:
         working_size: int = 960,
         minimum_face: int = 20,
         probability: float = 0.95,
-        maximum_faces: int = 8,
     ) -> None:
         """`pnet`, `rnet`, `onet`: engines of `face_detection_specs`.
 
@@ -213,7 +212,6 @@ class FaceDetector:
         self._working_size = working_size
         self._minimum_face = minimum_face
         self._probability = probability
-        self._maximum_faces = maximum_faces
 
     def detect(self, image: np.ndarray) -> list[DetectedFace]:
         """All faces in `image` (uint8 [height, width, 3], RGB), the largest first."""
@@ -283,7 +281,7 @@ class FaceDetector:
             if probabilities[index] >= self._probability
         ]
         faces.sort(key=lambda face: (-face.area, face.box[0], face.box[1]))
-        return faces[: self._maximum_faces]
+        return faces
 
 
 def open_face_detector(pool: EnginePool) -> FaceDetector:

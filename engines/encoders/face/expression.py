@@ -1,5 +1,6 @@
 """The expression on a face: cut out as the faces of FER2013 are framed, and described by our own network."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -114,9 +115,29 @@ class FaceEncoder:
 
     def encode(self, crops: np.ndarray) -> np.ndarray:
         """Describe crops uint8 [k, 48, 48] as float32 [k, 128]; k may be 0."""
+        return self.read(crops).descriptors
+
+    def read(self, crops: np.ndarray) -> "FaceReadings":
+        """Describe crops uint8 [k, 48, 48], and say what each shows; k may be 0."""
         if not len(crops):
-            return np.zeros((0, FACE_DIM), np.float32)
-        return run_in_parts(self._engine, "crops", crops, _BATCH.maximum)["descriptors"]
+            return FaceReadings(*(np.zeros((0, width), np.float32) for width in (FACE_DIM, len(EXPRESSIONS))))
+        found = run_in_parts(self._engine, "crops", crops, _BATCH.maximum)
+        return FaceReadings(found["descriptors"], found["logits"])
+
+
+@dataclass(frozen=True, slots=True)
+class FaceReadings:
+    """What the expression network makes of k faces."""
+
+    descriptors: np.ndarray
+    """float32 [k, 128]; of no numbers without a network."""
+    logits: np.ndarray
+    """float32 [k, 8], of `EXPRESSIONS`; of no numbers without a network."""
+
+    @classmethod
+    def none(cls, faces: int) -> "FaceReadings":
+        """Of faces that nothing has read."""
+        return cls(np.zeros((faces, 0), np.float32), np.zeros((faces, 0), np.float32))
 
 
 def _samples(sizes: Sizes, random: np.random.Generator) -> list[Arrays]:

@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from emotrack.stream.wire.protocol.encoding import topic
-from emotrack.stream.wire.protocol.messages import KINDS, SCHEMA, Heartbeat, Message, TopicPosition
+from emotrack.stream.wire.protocol.messages import KINDS, SCHEMA, Heartbeat, Message
+from emotrack.stream.wire.protocol.parts import TopicPosition
 
-KINDS_OF_SPEAKERS = ("emotion", "speaker")
+KINDS_OF_SPEAKERS = ("emotion", "face", "person", "speaker")
 """The kinds whose topics name a speaker."""
 
 

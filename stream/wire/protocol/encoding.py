@@ -9,10 +9,12 @@ from emotrack.stream.wire.protocol.messages import (
     NO_SPEAKER,
     SCHEMA,
     Emotion,
-    Encoding,
+    Face,
     Message,
+    Person,
     Speaker,
 )
+from emotrack.stream.wire.protocol.parts import Encoding
 
 IDENTIFIER = re.compile("[A-Za-z0-9_-]{1,128}")
 """What names of sessions, feeds and speakers are made of."""
@@ -62,6 +64,8 @@ def topic(message: Message) -> str:
             speaker = message.speaker.id
         case Speaker():
             speaker = message.speaker
+        case Face() | Person():
+            speaker = message.person
         case _:
             speaker = NO_SPEAKER
     return make_topic(message.session, kind(message), speaker)

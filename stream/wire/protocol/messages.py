@@ -8,151 +8,43 @@ publisher need not be ours) is a `BadMessage`. The docstrings of the fields are 
 Schema.
 """
 
-from typing import Annotated, Literal, TypeVar, Union, get_args
+from typing import Annotated, Literal, Union, get_args
 
 import msgspec
 from msgspec import Meta
 
+from emotrack.stream.wire.protocol.parts import (
+    Box,
+    Count,
+    Encoding,
+    EngineInfo,
+    FaceQuality,
+    FeedInfo,
+    HeadPose,
+    Identifier,
+    ModalityState,
+    ModelInfo,
+    Name,
+    Named,
+    PixelSize,
+    Point,
+    Position,
+    Probability,
+    Seconds,
+    Several,
+    Signed,
+    SpeakerRef,
+    Text,
+    Timing,
+    TopicPosition,
+    TranscriptInfo,
+    UnixNanoseconds,
+    Vocabulary,
+)
+
 SCHEMA = "emotrack/1"
-KINDS = ("session", "emotion", "feed", "speaker", "heartbeat", "error")
+KINDS = ("session", "emotion", "face", "person", "feed", "speaker", "heartbeat", "error")
 NO_SPEAKER = "-"
-
-Encoding = Literal["json", "msgpack"]
-Identifier = Annotated[str, Meta(pattern="^[A-Za-z0-9_-]+$", max_length=128)]
-Name = Annotated[str, Meta(max_length=1_000)]
-Text = Annotated[str, Meta(max_length=100_000)]
-Probability = Annotated[float, Meta(ge=0, le=1)]
-Signed = Annotated[float, Meta(ge=-1, le=1)]
-Seconds = Annotated[float, Meta(ge=-1e11, le=1e11)]
-Milliseconds = Annotated[float, Meta(ge=-1e12, le=1e12)]
-Count = Annotated[int, Meta(ge=0, le=2**63 - 1)]
-Position = Annotated[int, Meta(ge=1, le=2**63 - 1)]
-UnixNanoseconds = Annotated[int, Meta(ge=1, le=2**63 - 1)]
-Item = TypeVar("Item")
-Several = Annotated[tuple[Item, ...], Meta(max_length=1_000)]
-Named = Annotated[dict[Name, Item], Meta(max_length=1_000)]
-
-
-class Part(msgspec.Struct, frozen=True, kw_only=True):
-    """A value inside a message."""
-
-
-class Vocabulary(Part, frozen=True, kw_only=True):
-    """The labels in use."""
-
-    name: Name
-    """What the set is called."""
-    uri: Name
-    """The address that defines it."""
-    labels: Several[Name]
-    """Its members, in the network's order."""
-
-
-class ModelInfo(Part, frozen=True, kw_only=True):
-    """The bundle of weights that makes the labels."""
-
-    id: Name
-    """The network's name."""
-    hash: Name
-    """SHA-256 of the bundle's files."""
-
-
-class SkippedBackend(Part, frozen=True, kw_only=True):
-    """A backend that was not used."""
-
-    backend: Text
-    """Its name; `any` where nothing computes the part."""
-    reason: Text
-    """Why it was not used."""
-
-
-class EngineInfo(Part, frozen=True, kw_only=True):
-    """What computes one part of the tracker."""
-
-    part: Name
-    """text, audio, face, body, network or transcription."""
-    model: Text | None
-    """The network in use; null where nothing computes this part."""
-    backend: Text | None
-    """What runs it; null where nothing does."""
-    skipped: Several[SkippedBackend] = ()
-    """What was not used, and why."""
-
-
-class FeedInfo(Part, frozen=True, kw_only=True):
-    """One source of the session."""
-
-    source: Identifier
-    """Its name in messages."""
-    description: Text
-    """What the user wrote, credentials removed."""
-
-
-class SpeakerRef(Part, frozen=True, kw_only=True):
-    """Who is speaking."""
-
-    id: Identifier
-    """The speaker's name in topics and messages."""
-    confidence: Probability | None
-    """How sure the tracker is of it; null where it cannot say."""
-    face: Count | None
-    """The face track that is theirs; null when none is."""
-
-
-class ModalityState(Part, frozen=True, kw_only=True):
-    """One modality in one label."""
-
-    present: bool
-    """Whether the label was made from it."""
-    imputed: bool
-    """Whether it is missing and the joint embedding stands in for it."""
-    weight: Probability
-    """Its share in the label, by how much the odds of the label would change without it: all sum to 1, or are
-    0 when the label is a guess from the dialogue alone."""
-    reason: Text | None
-    """Why it is not present; null when it is."""
-    usual: Count = 0
-    """How many earlier utterances tell what is usual for this speaker, against which the label weighs it; 0
-    where nothing does."""
-
-
-class TranscriptInfo(Part, frozen=True, kw_only=True):
-    """What was said."""
-
-    text: Text
-    """The words."""
-    language: Name | None
-    """Language code, such as en; null where the recogniser does not tell."""
-    asr: Name
-    """The recogniser."""
-    confidence: Probability | None
-    """How sure the recogniser is; null where it does not tell."""
-
-
-class Timing(Part, frozen=True, kw_only=True):
-    """Milliseconds spent on each step of a label, null where a step was not taken."""
-
-    endpoint: Milliseconds | None = None
-    """From the last speech to the endpoint: the hangover."""
-    transcribe: Milliseconds | None = None
-    """Recognising the words."""
-    encode: Milliseconds | None = None
-    """Describing words, voice and picture."""
-    head: Milliseconds | None = None
-    """Fusing them, and the step of the dialogue."""
-    publish: Milliseconds | None = None
-    """From the label being known to the message being handed over for sending."""
-    total: Milliseconds | None = None
-    """From the endpoint to the message being handed over for sending."""
-
-
-class TopicPosition(Part, frozen=True, kw_only=True):
-    """The last message of a topic."""
-
-    seq: Count
-    """Its `seq`."""
-    topic_seq: Count
-    """Its `topic_seq`."""
 
 
 class Envelope(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
@@ -230,6 +122,90 @@ class Emotion(Envelope, frozen=True, kw_only=True, tag="emotion"):
     """What the label cost."""
 
 
+class Face(Envelope, frozen=True, kw_only=True, tag="face"):
+    """A face that is followed, whether its person speaks or not: when it appears, several times a second
+    while it is there, at once when something changes, and when it is lost."""
+
+    source: Identifier
+    """The feed in which it is seen."""
+    event: Literal["appeared", "seen", "lost"]
+    """appeared for the first time, seen again, or lost: gone for a second and a half, or taken for a
+    picture."""
+    track: Count
+    """Number of the face within its feed, never used twice."""
+    person: Identifier
+    """Whose it is; a name of its own (`SOURCE-faceTRACK`) as long as nobody is known to have it."""
+    start_unix_ns: UnixNanoseconds = 0
+    """Session time 0 in Unix nanoseconds: add `time` to place the picture in time."""
+    time: Seconds
+    """Session time of the picture, in seconds; of a face that is lost, when it was seen last."""
+    picture: PixelSize
+    """Size of the picture."""
+    box: Box
+    """Where the face is."""
+    points: Several[Point]
+    """Left eye, right eye, tip of the nose, left and right corner of the mouth, left and right as in the
+    picture."""
+    pose: HeadPose
+    """Where it is turned to."""
+    mouth_moving: bool
+    """Whether the mouth moves beyond the head, as in speech."""
+    quality: FaceQuality
+    """How well it can be read."""
+    label: Name | None
+    """The most probable label of what it shows; null where that cannot be told."""
+    confidence: Probability | None
+    """Its probability."""
+    scores: Named[Probability] | None
+    """Probability of each label of the vocabulary, from the face alone over the last second."""
+    valence: Signed | None
+    """From unpleasant (-1) to pleasant (1)."""
+    arousal: Signed | None
+    """From calm (-1) to excited (1)."""
+    reason: Text | None
+    """Why there is no label, or of a face that is lost, why; null where there is one."""
+
+
+class Person(Envelope, frozen=True, kw_only=True, tag="person"):
+    """The steady state of one person, from what they said and what their face shows: when it changes, at most
+    twice a second."""
+
+    person: Identifier
+    """Who: a speaker's id, or that of a face (see `face.person`)."""
+    source: Identifier
+    """The feed in which they were heard or seen last."""
+    state: Literal["present", "away"]
+    """present while they are seen or heard, away from a while after that."""
+    start_unix_ns: UnixNanoseconds = 0
+    """Session time 0 in Unix nanoseconds: add `time` to place the state in time."""
+    time: Seconds
+    """Session time for which this holds, in seconds."""
+    label: Name
+    """Their state: entered when it is clear, left when it is clearly over, neutral in between."""
+    since: Seconds
+    """Session time at which that label was entered, in seconds."""
+    confidence: Probability
+    """Its probability in what is known of them lately."""
+    scores: Named[Probability]
+    """Probability of each label of the vocabulary in what is known of them lately."""
+    valence: Signed | None
+    """From unpleasant (-1) to pleasant (1); null where the model has none."""
+    arousal: Signed | None
+    """From calm (-1) to excited (1); null where the model has none."""
+    valence_trend: Annotated[float, Meta(ge=-2, le=2)] | None
+    """Valence now less that of the last half minute."""
+    arousal_trend: Annotated[float, Meta(ge=-2, le=2)] | None
+    """Arousal now less that of the last half minute."""
+    baseline: Count
+    """How many of their utterances tell what is usual for them; 0 where nothing does."""
+    face: Count | None
+    """The face track that is theirs in `source` now; null where none is seen."""
+    speaking: bool
+    """Whether an utterance of theirs is open."""
+    utterance: Count | None
+    """Their last utterance; null where they have said nothing."""
+
+
 class Feed(Envelope, frozen=True, kw_only=True, tag="feed"):
     """A feed, or one medium of it, goes up, down, or works worse than it should."""
 
@@ -297,7 +273,7 @@ class Error(Envelope, frozen=True, kw_only=True, tag="error"):
     """Session time at which it was noticed, in seconds."""
 
 
-Message = Union[Session, Emotion, Feed, Speaker, Heartbeat, Error]  # noqa: UP007 - a runtime value of the decoders
+Message = Union[Session, Emotion, Face, Person, Feed, Speaker, Heartbeat, Error]  # noqa: UP007 - a runtime value of the decoders
 ENVELOPE_FIELDS = Envelope.__struct_fields__
 FILLED_IN = (*ENVELOPE_FIELDS, "start_unix_ns")
 """Fields that have defaults only for a message that is not sent yet: one that comes without them is none

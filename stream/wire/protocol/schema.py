@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from emotrack.stream.wire.protocol import messages
+from emotrack.stream.wire.protocol import messages, parts
 from emotrack.stream.wire.protocol.messages import FILLED_IN, KINDS, SCHEMA, Message
 
 
@@ -42,12 +42,13 @@ def json_schema() -> dict[str, Any]:
 def field_descriptions() -> dict[tuple[str, str], str]:
     """The docstring of each field of a message, by type and field; those of the envelope under every type."""
     own: dict[str, dict[str, str]] = {}
-    for node in ast.parse(inspect.getsource(messages)).body:
-        if isinstance(node, ast.ClassDef):
-            own[node.name] = dict(_documented(node.body))
+    for module in (parts, messages):
+        for node in ast.parse(inspect.getsource(module)).body:
+            if isinstance(node, ast.ClassDef):
+                own[node.name] = dict(_documented(node.body))
     return {
         (name, field): text
-        for name, kind in vars(messages).items()
+        for name, kind in {**vars(parts), **vars(messages)}.items()
         if name in own and issubclass(kind, msgspec.Struct)
         for base in reversed(kind.__mro__)
         for field, text in own.get(base.__name__, {}).items()

@@ -15,16 +15,15 @@ import msgspec
 from emotrack.stream.wire.protocol.encoding import topic
 from emotrack.stream.wire.protocol.messages import (
     SCHEMA,
-    Count,
     Emotion,
-    Encoding,
+    Face,
     Feed,
-    Identifier,
     Message,
+    Person,
     Session,
     Speaker,
-    TopicPosition,
 )
+from emotrack.stream.wire.protocol.parts import Count, Encoding, Identifier, TopicPosition
 
 RING = 10_000
 """Events that can be asked for again."""
@@ -35,7 +34,7 @@ PAGE_BYTES = 8 << 20
 LARGEST_REQUEST = 4_096
 """Bytes."""
 KEPT_CURRENT = 256
-"""Speakers and media of which is kept what holds; the one unheard for longest goes first."""
+"""Speakers, people, faces and media of which is kept what holds; the one unheard for longest goes first."""
 KEPT_TOPICS = 10_000
 
 
@@ -70,8 +69,9 @@ class SnapshotReply(msgspec.Struct, frozen=True, kw_only=True, tag_field="reply"
     topics: dict[str, TopicPosition]
     """Where each topic stood then."""
     current: list[msgspec.Raw]
-    """By `seq`: the session message, the latest word on every feed, and of every speaker the event that told
-    of them, the latest label of a finished utterance, and the partial one of an utterance after it."""
+    """By `seq`: the session message, the latest word on every feed, every face that is there and every
+    person, and of every speaker the event that told of them, the latest label of a finished utterance, and
+    the partial one of an utterance after it."""
     events: list[msgspec.Raw]
     """The events after `since`, by `seq`."""
     lost: Count
@@ -132,6 +132,14 @@ class SnapshotState:
                 self._about = Held(message.seq, payload)
             case Emotion():
                 self._set_label(self._about_subject("speaker", message.speaker.id), message, payload)
+            case Face():
+                key = ("face", message.source, str(message.track))
+                if message.event == "lost":
+                    self._current.pop(key, None)
+                else:
+                    self._about_subject(*key)["face"] = Held(message.seq, payload)
+            case Person():
+                self._about_subject("person", message.person)["person"] = Held(message.seq, payload)
             case Feed():
                 self._about_subject("feed", message.source, message.medium or "")["state"] = Held(
                     message.seq, payload

@@ -1,6 +1,6 @@
 """The label names that messages carry, and what they are called elsewhere."""
 
-from emotrack.stream.wire.protocol.messages import Vocabulary
+from emotrack.stream.wire.protocol.parts import Vocabulary
 
 LABELS = ("neutral", "joy", "sadness", "anger", "surprise", "fear", "disgust")
 MELD = Vocabulary(name="MELD", uri="https://affective-meld.github.io", labels=LABELS)

@@ -13,7 +13,8 @@ from typing import Protocol
 import msgspec
 
 from emotrack.stream.wire.protocol.encoding import decode, encode, topic
-from emotrack.stream.wire.protocol.messages import Emotion, Error, Heartbeat, Message, Session, TopicPosition
+from emotrack.stream.wire.protocol.messages import Emotion, Error, Face, Heartbeat, Message, Person, Session
+from emotrack.stream.wire.protocol.parts import TopicPosition
 
 log = logging.getLogger(__name__)
 
@@ -81,6 +82,7 @@ class Outbox:
         self._request_stop = request_stop
         self._incomplete: list[str] = []
         self._start_unix_ns = time.time_ns()
+        self._observers: list[Callable[[Message], None]] = []
         self._lock = threading.Lock()
         self._seq = 0
         self._topics: OrderedDict[str, TopicPosition] = OrderedDict()
@@ -95,6 +97,12 @@ class Outbox:
         """Let one more sink have everything from now on."""
         with self._lock:
             self._sinks.append(sink)
+
+    def observe(self, observer: Callable[[Message], None]) -> None:
+        """Have this session's own parts see every message from now on, on the thread that emits it; they must
+        not emit meanwhile."""
+        with self._lock:
+            self._observers.append(observer)
 
     def emit(self, body: Message) -> Message:
         """Give `body` its envelope, send it to every sink, and return it as a subscriber will read it.
@@ -141,6 +149,8 @@ class Outbox:
                 with contextlib.suppress(Exception):
                     sink.close()
                 troubles.append(self._count(self._placed(_as_failure(sink, failure))))
+        for observer in self._observers:
+            observer(outgoing.message)
         return outgoing.message, troubles
 
     def _placed(self, failed: SinkFailed) -> SinkFailed:
@@ -165,7 +175,7 @@ class Outbox:
         match body:
             case Session():
                 self._start_unix_ns = body.start_unix_ns
-            case Emotion():
+            case Emotion() | Face() | Person():
                 extra = {"start_unix_ns": self._start_unix_ns}
             case Heartbeat():
                 listed = dict(sorted(list(self._topics.items())[-LISTED_TOPICS:]))

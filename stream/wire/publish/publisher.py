@@ -23,7 +23,7 @@ from emotrack.stream.settings import PublishSettings
 from emotrack.stream.wire.protocol.encoding import encode
 from emotrack.stream.wire.protocol.endpoints import Address, parse_endpoint
 from emotrack.stream.wire.protocol.keys import ServerKeys
-from emotrack.stream.wire.protocol.messages import Encoding
+from emotrack.stream.wire.protocol.parts import Encoding
 from emotrack.stream.wire.protocol.snapshots import LARGEST_REQUEST, RING, SnapshotState
 from emotrack.stream.wire.publish.outbox import Outgoing, SinkFailed
 from emotrack.stream.wire.publish.recording import Recorder

@@ -4,19 +4,13 @@ from collections.abc import Iterator
 from typing import Any, Literal
 
 from emotrack.stream.sources.media import Medium
-from emotrack.stream.wire.protocol.messages import (
-    Emotion,
+from emotrack.stream.wire.protocol.messages import Emotion, Error, Feed, Heartbeat, Message, Session, Speaker
+from emotrack.stream.wire.protocol.parts import (
     EngineInfo,
-    Error,
-    Feed,
     FeedInfo,
-    Heartbeat,
-    Message,
     ModalityState,
     ModelInfo,
-    Session,
     SkippedBackend,
-    Speaker,
     SpeakerRef,
     Timing,
     TranscriptInfo,

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 import pytest
 
 from emotrack.cli.tracking.demo import Witness
-from emotrack.stream.wire.protocol.messages import Message, ModalityState
+from emotrack.stream.wire.protocol.messages import Message
+from emotrack.stream.wire.protocol.parts import ModalityState
 from helpers.sessions.sample_messages import emotion, session
 
 TRAINED = ("text", "audio", "face")

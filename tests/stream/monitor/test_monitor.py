@@ -17,7 +17,8 @@ from emotrack.stream.monitor.state import KEPT_NOTICES, KEPT_SPEAKERS, TREND, Mo
 from emotrack.stream.monitor.terminal import describe, run_monitor
 from emotrack.stream.monitor.view import KEYS, NOTICES, WIDEST, bar, render
 from emotrack.stream.sources.media import MEDIA
-from emotrack.stream.wire.protocol.messages import Emotion, Feed, Message, ModalityState
+from emotrack.stream.wire.protocol.messages import Emotion, Feed, Message
+from emotrack.stream.wire.protocol.parts import ModalityState
 from emotrack.stream.wire.publish.outbox import Outbox
 from helpers.sessions import sample_messages as sample
 from helpers.sessions.wire import emit_all

@@ -94,9 +94,15 @@ def sighting(time: float, *qualities: FaceQuality) -> Sighting:
             since=0.0,
         )
         faces.append(
-            SeenFace(seen, np.full((48, 48), round(time), np.uint8), one, np.full(3, time, np.float32))
+            SeenFace(
+                seen,
+                np.full((48, 48), round(time), np.uint8),
+                one,
+                np.full(3, time, np.float32),
+                np.zeros(8, np.float32),
+            )
         )
-    return Sighting(0, time, tuple(faces), None, dark=False)
+    return Sighting(0, time, tuple(faces), None, dark=False, picture=(320, 240))
 
 
 def test_only_the_looks_that_can_be_read_count_and_carry_how_well() -> None:

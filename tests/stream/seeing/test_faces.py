@@ -182,7 +182,7 @@ FACE = DetectedFace(np.zeros(4, np.float32), 0.9, np.zeros((5, 2), np.float32))
 def test_known_faces_are_looked_for_everywhere_once_a_second() -> None:
     detector = CountingDetector()
     detector.here = [FACE]
-    finder = FaceFinder(detector)
+    finder = FaceFinder(detector, 10)
     for step in range(31):
         assert finder.find(step / 10, IMAGE) == [FACE]
     assert detector.calls.count("detect") == 4
@@ -191,7 +191,7 @@ def test_known_faces_are_looked_for_everywhere_once_a_second() -> None:
 
 def test_a_lost_face_is_looked_for_at_once_but_not_in_every_frame() -> None:
     detector = CountingDetector()
-    finder = FaceFinder(detector)
+    finder = FaceFinder(detector, 10)
     for step in range(21):
         finder.find(step / 10, IMAGE)
     assert detector.calls.count("detect") == 6, "nobody there: every 0.4 s"

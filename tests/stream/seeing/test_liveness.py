@@ -156,7 +156,11 @@ def seen(
     box = np.array([left, 10, left + 20, 30], np.float32)
     face = FaceObservation(time, track, box, 0.99, np.zeros((5, 2), np.float32), motion, since, still)
     return SeenFace(
-        face, np.zeros((48, 48), np.uint8), FaceQuality(100, 0.2, 0, 1), np.full(3, track, np.float32)
+        face,
+        np.zeros((48, 48), np.uint8),
+        FaceQuality(100, 0.2, 0, 1),
+        np.full(3, track, np.float32),
+        np.zeros(8, np.float32),
     )
 
 
@@ -172,19 +176,20 @@ def test_a_picture_is_nobodys_face_even_where_its_mouth_flickers() -> None:
             (seen(step / RATE, 1, 20, motion=0.5, still=True), seen(step / RATE, 2, 80, since=0.0)),
             None,
             False,
+            (320, 240),
         )
         for step in range(5)
     ]
     speaker, faces, _ = look_at(scene, None, "no frame")
     assert speaker == 2 and faces.tokens is not None and (faces.tokens == 2).all()
-    alone = [Sighting(0, one.time, one.faces[:1], None, False) for one in scene]
+    alone = [Sighting(0, one.time, one.faces[:1], None, False, (320, 240)) for one in scene]
     speaker, faces, _ = look_at(alone, None, "no frame")
     assert (speaker, faces.tokens, faces.reason) == (None, None, "motionless face")
 
 
 def test_a_face_that_moves_in_the_course_of_an_utterance_is_somebodys_all_along() -> None:
     scene = [
-        Sighting(0, step / RATE, (seen(step / RATE, 1, 20, still=step < 3),), None, False)
+        Sighting(0, step / RATE, (seen(step / RATE, 1, 20, still=step < 3),), None, False, (320, 240))
         for step in range(5)
     ]
     speaker, faces, _ = look_at(scene, None, "no frame")
@@ -193,8 +198,8 @@ def test_a_face_that_moves_in_the_course_of_an_utterance_is_somebodys_all_along(
 
 def test_the_body_below_a_pictures_face_is_no_person_and_another_is() -> None:
     poster = seen(4.0, 1, 20, still=True)
-    assert Sighting(0, 4.0, (poster,), (body(20),), False).person_since is None
-    assert Sighting(0, 4.0, (poster,), (body(20), body(80)), False).person_since == 4.0
+    assert Sighting(0, 4.0, (poster,), (body(20),), False, (320, 240)).person_since is None
+    assert Sighting(0, 4.0, (poster,), (body(20), body(80)), False, (320, 240)).person_since == 4.0
 
 
 def film_of(film: Filming, seconds: float) -> list[MediaItem]:

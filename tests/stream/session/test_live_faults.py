@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from emotrack.engines.encoders.face.expression import FaceReadings
 from emotrack.errors import UserError
 from emotrack.stream.session.health import SHED, STEPS
 from emotrack.stream.session.loop import Loop
@@ -150,7 +151,7 @@ class BrokenFaces:
 
     dim = 128
 
-    def encode(self, crops: np.ndarray) -> np.ndarray:
+    def read(self, crops: np.ndarray) -> FaceReadings:
         raise RuntimeError("out of memory")
 
 

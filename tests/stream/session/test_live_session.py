@@ -181,7 +181,8 @@ def test_muting_in_mid_utterance_opens_no_window_over_it(workbench: Workbench) -
     speech = sound((0.5, HUSH), (1.5, 0.2), (2.0, 0.0), (1.5, 0.2), (5.0, 0.0), (2.0, HUSH))
     items = by_time(up("audio", "video"), speech, people(12.5))
     messages = workbench.track([Scripted("desk", items)], WORDLESS, "stream.segmentation.hangover=3")
-    said, window = finals(messages)
+    said, window, silent = finals(messages)
+    assert silent.start >= 10.5 and silent.modalities["audio"].reason == "no speech"
     assert said.start < 0.5 < 5.5 < said.end < 6 and said.modalities["audio"].present
     assert window.start >= 8 and window.end <= 10.6 and window.modalities["audio"].reason == "muted"
     told = [

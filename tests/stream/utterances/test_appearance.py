@@ -66,7 +66,7 @@ def test_order_does_not_matter(looks: list[tuple[int, int, int]]) -> None:
 @pytest.fixture(scope="module")
 def demonstration() -> Sequence[FaceObservation]:
     """The faces of the demonstration clip at five frames a second."""
-    finder, tracker = FaceFinder(open_face_detector(pool("onnx-cpu"))), FaceTracker()
+    finder, tracker = FaceFinder(open_face_detector(pool("onnx-cpu")), 10), FaceTracker()
     observations, due = [], 0.0
     with av.open(str(clip_path())) as clip:
         for frame in clip.decode(video=0):

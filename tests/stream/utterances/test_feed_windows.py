@@ -2,16 +2,19 @@
 there."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from emotrack.stream.hearing.audio import BLOCK_SECONDS, AudioBlock
+from emotrack.stream.hearing.audio import BLOCK_SECONDS, AudioBlock, BlockCutter
 from emotrack.stream.hearing.vad import SileroVad
 from emotrack.stream.seeing.sightings import SeenBody, Sighting
 from emotrack.stream.settings import SegmentationSettings
-from emotrack.stream.utterances.feed import SOUND_PATIENCE, Ended, TrackedFeed
+from emotrack.stream.sources.media import AUDIO_RATE, AudioChunk
+from emotrack.stream.utterances.feed import SOUND_PATIENCE, Ended, Opened, TrackedFeed
 from emotrack.stream.utterances.utterance import Utterance
+from helpers.media.speech import demo_speech
 
 BODY = SeenBody(np.array([0, 0, 10, 20], np.float32), np.zeros(3, np.float32))
 NOISE = np.random.default_rng(0).normal(0, 1e-3, 1024).astype(np.float32)
@@ -33,7 +36,9 @@ def see_bodies(feed: TrackedFeed, start: float, end: float, *, every: int) -> li
     ended = []
     for index in range(round(start / FRAME), round(end / FRAME)):
         bodies = (BODY,) if index % every == 0 else None
-        happened = feed.see(Sighting(0, round(index * FRAME, 3), (), bodies, dark=False), label=True)
+        happened = feed.see(
+            Sighting(0, round(index * FRAME, 3), (), bodies, dark=False, picture=(320, 240)), label=True
+        )
         ended += [event.utterance for event in happened if isinstance(event, Ended)]
     return ended
 
@@ -49,12 +54,34 @@ def test_a_body_looked_for_once_a_second_counts_as_there_in_between(feed: Tracke
     assert [(window.start, window.end) for window in windows] == [(0, 4), (4, 8), (8, 12)]
 
 
-def test_a_picture_a_little_longer_than_its_sound_makes_no_window(feed: TrackedFeed) -> None:
+def test_a_picture_a_little_longer_than_its_sound_makes_no_window_of_its_own(feed: TrackedFeed) -> None:
     feed.change("audio", 0.0, up=True)
     hear_noise(feed, 0.0, 3.2)
     feed.change("audio", 3.2, up=False)
     assert see_bodies(feed, 0.0, 4.4, every=1) == []
-    assert feed.end() == []
+    (event,) = feed.end()
+    window = event.utterance
+    assert (window.start, window.end, window.silence) == (0.0, pytest.approx(3.0), "no speech")
+
+
+def test_who_says_nothing_is_labelled_in_windows_until_somebody_speaks(feed: TrackedFeed) -> None:
+    feed.change("audio", 0.0, up=True)
+    hear_noise(feed, 0.0, 6.4)
+    windows = see_bodies(feed, 0.0, 6.4, every=1)
+    assert [(window.start, window.end, window.silence) for window in windows] == [(0.0, 4.0, "no speech")]
+    assert feed.window is not None
+    speech = demo_speech()[round(0.7 * AUDIO_RATE) : round(2.7 * AUDIO_RATE)]
+    cutter = BlockCutter()
+    happened = [
+        one
+        for block in cutter.push(AudioChunk(6.4, speech))
+        if isinstance(block, AudioBlock)
+        for one in feed.hear(replace(block, index=block.index + 200))[1]
+    ]
+    ended, opened = happened[:2]
+    assert isinstance(ended, Ended) and isinstance(opened, Opened)
+    assert ended.utterance.end is not None and ended.utterance.end <= opened.utterance.start
+    assert ended.utterance.number < opened.utterance.number and feed.window is None
 
 
 def test_sound_that_stays_away_is_waited_for_and_then_done_without(feed: TrackedFeed) -> None:
@@ -74,9 +101,9 @@ def test_sound_that_comes_ends_the_window(feed: TrackedFeed) -> None:
 
 def test_the_longest_utterance_finds_all_that_was_seen_at_the_greatest_rate(feed: TrackedFeed) -> None:
     for frame in range(100 * 30):
-        feed.see(Sighting(0, frame / 30, (), None, dark=False), label=False)
+        feed.see(Sighting(0, frame / 30, (), None, dark=False, picture=(320, 240)), label=False)
     assert len(feed.sightings.between(5.0, 95.0)) == 90 * 30 + 1
-    feed.see(Sighting(0, 1_000.0, (), None, dark=False), label=False)
+    feed.see(Sighting(0, 1_000.0, (), None, dark=False, picture=(320, 240)), label=False)
     assert len(feed.sightings.between(0.0, 1_000.0)) == 1
 
 

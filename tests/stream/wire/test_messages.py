@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emotrack.stream.wire.protocol import messages as wire
+from emotrack.stream.wire.protocol import parts
 from emotrack.stream.wire.protocol.encoding import BadMessage, decode, encode, kind, make_topic, topic
 from emotrack.stream.wire.protocol.messages import Message
 from emotrack.stream.wire.protocol.schema import json_schema
@@ -23,15 +24,18 @@ words = st.text(st.characters(codec="utf-8"), max_size=20)
 counts = st.integers(0, 2**53)
 positions = st.integers(1, 2**53)
 STRATEGIES: dict[Any, st.SearchStrategy[Any]] = {
-    wire.Identifier: identifiers,
-    wire.Probability: st.floats(0, 1),
-    wire.Signed: st.floats(-1, 1),
-    wire.Seconds: numbers,
-    wire.Milliseconds: numbers,
-    wire.Count: counts,
-    wire.Position: positions,
-    wire.Name: words,
-    wire.Text: words,
+    parts.Identifier: identifiers,
+    parts.Probability: st.floats(0, 1),
+    parts.Signed: st.floats(-1, 1),
+    parts.Seconds: numbers,
+    parts.Milliseconds: numbers,
+    parts.Count: counts,
+    parts.Position: positions,
+    parts.Name: words,
+    parts.Text: words,
+    parts.Place: st.floats(-100, 100),
+    parts.Degrees: st.floats(-180, 180),
+    parts.Measure: st.floats(0, 1e6),
     bool: st.booleans(),
     type(None): st.none(),
 }

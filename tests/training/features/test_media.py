@@ -77,7 +77,7 @@ def items() -> Sequence[MediaItem]:
 def faces_by_hand(frames: Sequence[VideoFrame], encoders: Encoders) -> np.ndarray:
     """The speaker's faces, frame by frame, with the parts of the live path."""
     assert encoders.face_detector is not None and encoders.face is not None
-    finder, tracker, grid = FaceFinder(encoders.face_detector), FaceTracker(), RateGrid()
+    finder, tracker, grid = FaceFinder(encoders.face_detector, 10), FaceTracker(), RateGrid()
     observations, descriptors = [], []
     for frame in frames:
         if grid.takes(frame.time, VISION.face_rate) and frame.image[::4, ::4].std() >= 2:

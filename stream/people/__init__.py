@@ -1,0 +1,9 @@
+"""Who is there, and how they are: faces on the wire, whose they are, and a steady state for each person.
+
+people       the session's people, from what was seen and what was said
+faces        every face that is followed, as messages
+identities   whose a face is
+expressions  what a face shows, as probabilities of the labels
+usual        how a person's face looks as a rule
+steady       one person's state: what is known of them lately, and a label with hysteresis
+"""

@@ -1,0 +1,259 @@
+"""The people of a session: each with a steady state, from what they said and what their face shows.
+
+Everything is a fold over the session's own messages (`emotion`, `speaker`, `face`), so that who replays them
+finds the same people.
+"""
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from emotrack.model.formats import valence_and_arousal
+from emotrack.stream.people.expressions import RESTING_FACE
+from emotrack.stream.people.faces import NOT_YET, FollowedFaces
+from emotrack.stream.people.identities import Identities, name_of
+from emotrack.stream.people.steady import SteadyState
+from emotrack.stream.people.usual import UsualFace
+from emotrack.stream.seeing.sightings import Sighting
+from emotrack.stream.settings import PeopleSettings
+from emotrack.stream.sources.timing.clock import RateGrid
+from emotrack.stream.wire.protocol.messages import Emotion, Face, Message, Person, Speaker
+from emotrack.stream.wire.publish.outbox import Outbox
+
+STEPS = 10.0
+"""How often states are stepped, per second."""
+WORDLESS_WEIGHT = 0.5
+"""What a second of speech counts whose words are not known (yet)."""
+LONGEST_LOOK = 1.0
+"""Seconds that one message about a face stands for at most."""
+TREND_SECONDS = 30
+"""Seconds whose mean a trend is told against."""
+MOVED = 0.02
+"""Change of confidence, valence or arousal worth a message."""
+MOST_PEOPLE = 64
+"""Kept at once; those away for longest go first."""
+
+
+@dataclass(slots=True)
+class _Someone:
+    """One person."""
+
+    source: str
+    state: SteadyState
+    usual: UsualFace
+    noticed: float
+    """Session time at which they were seen or heard last."""
+    unknown: bool = False
+    """Whether nobody knows who it is, so that nobody will know them again."""
+    face: int | None = None
+    looked: float | None = None
+    open: int | None = None
+    """Their utterance that goes on."""
+    utterance: int | None = None
+    baseline: int = 0
+    course: deque[tuple[float, float]] = field(default_factory=lambda: deque(maxlen=TREND_SECONDS))
+    """Valence and arousal of the last seconds, one a second."""
+    seconds: RateGrid = field(default_factory=RateGrid)
+    told: Person | None = None
+
+
+class People:
+    """Owned by the loop, on whose thread all is done."""
+
+    def __init__(
+        self, outbox: Outbox, labels: Sequence[str], settings: PeopleSettings, *, one_each: bool
+    ) -> None:
+        """`labels`: the session's vocabulary; `one_each`: whether each feed has one participant, who is named
+        after it."""
+        self._outbox = outbox
+        self._labels = tuple(labels)
+        self._settings = settings
+        self._identities = Identities(one_each)
+        self._faces = FollowedFaces(labels, settings.face_rate, self._identities)
+        self._people: dict[str, _Someone] = {}
+        self._speakers: dict[int, str] = {}
+        self._said: deque[Message] = deque()
+        self._steps = RateGrid()
+        outbox.observe(self._note)
+
+    def see(self, source: str, sighting: Sighting) -> None:
+        """Tell of the faces in a frame of a feed."""
+        for message in self._faces.see(source, sighting):
+            self._outbox.emit(message)
+
+    def close(self, source: str, reason: str) -> None:
+        """Nothing more will be seen of a feed, at least for now."""
+        for message in self._faces.close(source, reason):
+            self._outbox.emit(message)
+
+    def turn(self, now: float) -> None:
+        """Take in what has been published, and tell of people, at session time `now`."""
+        while self._said:
+            match self._said.popleft():
+                case Emotion() as emotion:
+                    self._hear(emotion)
+                case Face() as face:
+                    self._look(face)
+                case Speaker(event="alias", speaker=before, alias_of=str(person)):
+                    self._merge(before, person)
+        if self._steps.takes(now, STEPS):
+            for name, someone in list(self._people.items()):
+                self._step(name, someone, now)
+
+    def _note(self, message: Message) -> None:
+        if isinstance(message, Emotion | Face | Speaker):
+            self._said.append(message)
+
+    def _someone(self, name: str, source: str, time: float) -> _Someone:
+        found = self._people.get(name)
+        if found is None:
+            state = SteadyState(self._labels, self._settings, time)
+            found = self._people[name] = _Someone(source, state, UsualFace(RESTING_FACE), time)
+            if len(self._people) > MOST_PEOPLE:
+                del self._people[min(self._people, key=lambda each: self._people[each].noticed)]
+        found.source, found.noticed = source, max(found.noticed, time)
+        return found
+
+    def _hear(self, emotion: Emotion) -> None:
+        """An utterance goes on, has ended, or is read anew. What is only seen of it is told by its face."""
+        name, key = emotion.speaker.id, f"utterance {emotion.utterance}"
+        if emotion.state == "partial" and not emotion.speaker.confidence:
+            return  # a guess at nobody in particular
+        if not any(emotion.modalities[modality].present for modality in ("text", "audio")):
+            return
+        before = self._speakers.get(emotion.utterance)
+        if before not in (None, name) and before in self._people:
+            self._people[before].state.drop(key)
+            self._people[before].open = None
+        if emotion.state == "revised":
+            if before is None or name not in self._people:
+                return
+            someone = self._people[name]
+        else:
+            someone = self._someone(name, emotion.source, emotion.end)
+            someone.open = emotion.utterance if emotion.state == "partial" else None
+            self._speakers[emotion.utterance] = name
+            if len(self._speakers) > MOST_PEOPLE:
+                del self._speakers[min(self._speakers)]
+            someone.baseline = max([0, *(one.usual for one in emotion.modalities.values())])
+        if emotion.state == "final":
+            someone.utterance = emotion.utterance
+        weight = 1.0 if emotion.modalities["text"].present else WORDLESS_WEIGHT
+        someone.state.add(key, emotion.end, weight * max(emotion.end - emotion.start, 0.1), emotion.scores)
+        if emotion.speaker.face is not None and emotion.state == "final":
+            track = (emotion.source, emotion.speaker.face)
+            for renamed in self._identities.speak(track, name):
+                self._tell_alias(renamed.before, renamed.person, emotion.end)
+
+    def _look(self, face: Face) -> None:
+        if face.event == "lost":
+            if face.person in self._people and self._people[face.person].face == face.track:
+                self._people[face.person].face = self._people[face.person].looked = None
+            return
+        if face.reason == NOT_YET:
+            return
+        someone = self._someone(face.person, face.source, face.time)
+        someone.unknown = face.person == name_of((face.source, face.track))
+        since = None if someone.face != face.track else someone.looked
+        seconds = min(LONGEST_LOOK, face.time - since) if since is not None else 1 / self._settings.face_rate
+        someone.face, someone.looked = face.track, face.time
+        if face.scores is None or seconds <= 0:
+            return
+        shown = someone.usual.unusual(face.scores, seconds)
+        if someone.open is None:  # else the utterance's own label has the face in it
+            key = f"face {face.source} {face.track} {face.time}"
+            someone.state.add(key, face.time, seconds, shown)
+
+    def _tell_alias(self, before: str, person: str, time: float) -> None:
+        """A face that had a name of its own is somebody's who has spoken."""
+        self._outbox.emit(
+            Speaker(event="alias", speaker=before, alias_of=person, confidence=None, time=round(time, 3))
+        )
+
+    def _merge(self, before: str, person: str) -> None:
+        self._identities.rename(before, person)
+        younger = self._people.pop(before, None)
+        if younger is None:
+            return
+        older = self._people.get(person)
+        if older is None:
+            self._people[person] = younger
+            younger.told = None
+            return
+        older.state.take(younger.state)
+        older.noticed = max(older.noticed, younger.noticed)
+        if younger.face is not None and younger.source == older.source:
+            older.face, older.looked = younger.face, younger.looked
+        for utterance, name in self._speakers.items():
+            if name == before:
+                self._speakers[utterance] = person
+
+    def _step(self, name: str, someone: _Someone, now: float) -> None:
+        someone.state.step(now)
+        here = someone.face is not None or someone.open is not None
+        present = here or now - someone.noticed < self._settings.away_seconds
+        message = self._message(name, someone, "present" if present else "away", now)
+        told = someone.told
+        if (
+            told is None
+            or _differs(message, told)
+            or (
+                present and now - told.time >= 1 / self._settings.person_rate - 1e-6 and _moved(message, told)
+            )
+        ):
+            someone.told = message
+            self._outbox.emit(message)
+        if not present and someone.unknown:
+            del self._people[name]
+
+    def _message(self, name: str, someone: _Someone, state: Literal["present", "away"], now: float) -> Person:
+        scores = someone.state.pooled(now)
+        valence, arousal = valence_and_arousal(scores)
+        trend: tuple[float | None, float | None] = None, None
+        if valence is not None and arousal is not None:
+            if someone.seconds.takes(now, 1.0):
+                someone.course.append((valence, arousal))
+            usual = [sum(axis) / len(someone.course) for axis in zip(*someone.course, strict=True)]
+            trend = valence - usual[0], arousal - usual[1]
+        return Person(
+            person=name,
+            source=someone.source,
+            state=state,
+            time=round(now, 3),
+            label=someone.state.label,
+            since=round(someone.state.since, 3),
+            confidence=_share(scores[someone.state.label]),
+            scores={label: _share(share) for label, share in scores.items()},
+            valence=_round(valence),
+            arousal=_round(arousal),
+            valence_trend=_round(trend[0]),
+            arousal_trend=_round(trend[1]),
+            baseline=someone.baseline,
+            face=someone.face,
+            speaking=someone.open is not None,
+            utterance=someone.utterance,
+        )
+
+
+def _differs(one: Person, other: Person) -> bool:
+    """Whether two messages tell different things of a person, and not only other numbers."""
+    return any(
+        getattr(one, name) != getattr(other, name)
+        for name in ("state", "label", "face", "speaking", "utterance", "source")
+    )
+
+
+def _moved(one: Person, other: Person) -> bool:
+    return any(
+        abs((getattr(one, name) or 0.0) - (getattr(other, name) or 0.0)) >= MOVED
+        for name in ("confidence", "valence", "arousal")
+    )
+
+
+def _share(value: float) -> float:
+    return round(min(max(value, 0.0), 1.0), 4)
+
+
+def _round(value: float | None) -> float | None:
+    return None if value is None else round(value, 3)

@@ -1,9 +1,9 @@
 """emotrack: who feels what, while they are still talking.
 
 `Tracker` follows sources and makes labels (extra `track`); `subscribe` reads them from another process and
-needs nothing more than the core install. Both yield messages: `Session`, `Emotion`, `Feed`, `Speaker`,
-`Heartbeat` and `Error`, together `Message`; a recorded one is read by `decode`, which raises `BadMessage`.
-Settings are a `Settings`, composed by `load_settings`.
+needs nothing more than the core install. Both yield messages: `Session`, `Emotion`, `Face`, `Person`, `Feed`,
+`Speaker`, `Heartbeat` and `Error`, together `Message`; a recorded one is read by `decode`, which raises
+`BadMessage`. Settings are a `Settings`, composed by `load_settings`.
 
 What a tracker reads may be a `Source` of one's own, which gives `MediaItem`s (`AudioChunk`, `VideoFrame`,
 `MediumChange`) stamped on a `SessionClock`. Where its messages go may be a `Sink` of one's own, which is
@@ -50,9 +50,11 @@ if TYPE_CHECKING:
     from emotrack.stream.wire.protocol.encoding import decode as decode
     from emotrack.stream.wire.protocol.messages import Emotion as Emotion
     from emotrack.stream.wire.protocol.messages import Error as Error
+    from emotrack.stream.wire.protocol.messages import Face as Face
     from emotrack.stream.wire.protocol.messages import Feed as Feed
     from emotrack.stream.wire.protocol.messages import Heartbeat as Heartbeat
     from emotrack.stream.wire.protocol.messages import Message as Message
+    from emotrack.stream.wire.protocol.messages import Person as Person
     from emotrack.stream.wire.protocol.messages import Session as Session
     from emotrack.stream.wire.protocol.messages import Speaker as Speaker
     from emotrack.stream.wire.publish.outbox import Outgoing as Outgoing
@@ -69,6 +71,7 @@ __all__ = [
     "Emotion",
     "EngineUnavailable",
     "Error",
+    "Face",
     "Feed",
     "Heartbeat",
     "MediaItem",
@@ -76,6 +79,7 @@ __all__ = [
     "Message",
     "Outgoing",
     "PackRefused",
+    "Person",
     "RecogniserUnavailable",
     "Session",
     "SessionClock",

@@ -6,7 +6,7 @@ It starts in any order with the tracker, and goes on when that is started again.
 import sys
 from datetime import datetime
 
-from emotrack import Emotion, Error, Feed, Heartbeat, Session, Speaker, subscribe
+from emotrack import Emotion, Error, Face, Feed, Heartbeat, Person, Session, Speaker, subscribe
 
 with subscribe(sys.argv[1] if len(sys.argv) > 1 else "tcp://127.0.0.1:5556") as messages:
     for message in messages:
@@ -26,6 +26,12 @@ with subscribe(sys.argv[1] if len(sys.argv) > 1 else "tcp://127.0.0.1:5556") as 
             case Emotion() as said:
                 when = datetime.fromtimestamp(said.start_unix_ns / 1e9 + said.start)
                 print(f"{when:%H:%M:%S} {said.speaker.id}: {said.label} {said.confidence:.0%} ({said.state})")
+            case Person():
+                print(f"{message.person} is {message.state}, {message.label} since {message.since:.1f} s")
+            case Face(event="appeared" | "lost"):
+                print(f"face {message.track} of {message.source} ({message.person}) {message.event}")
+            case Face():
+                pass  # about two a second of each face that is there
             case Heartbeat():
                 if message.lag > 2:
                     print(f"the tracker is {message.lag:.1f} s behind")

@@ -7,6 +7,7 @@ seeing/         what is seen: faces, bodies, and whether they can be read
 utterances/     what a feed's utterances are, from what is heard and seen of it
 transcription/  what is said
 speakers/       who says it
+people/         who is there, and how they are
 labels/         what all of that is evidence of
 wire/           the labels on their way to others
 monitor/        a session in a terminal

@@ -124,15 +124,15 @@ class PeopleSettings(Section):
     """Messages a second about each face that is there; changes are told at once."""
     person_rate: float = Field(2.0, gt=0, le=2)
     """Messages a second, at most, about each person whose state moves; another label is told at once."""
-    enter: float = Field(0.4, gt=0, lt=1)
+    enter: float = Field(0.45, gt=0, lt=1)
     """Probability of a label, in what is known of a person lately, from which on it becomes their state."""
     leave: float = Field(0.3, gt=0, lt=1)
     """Probability under which their state is neutral again."""
-    enter_seconds: float = Field(0.8, ge=0)
+    enter_seconds: float = Field(0.6, ge=0)
     """How long a label must have been as probable as that to be entered."""
     leave_seconds: float = Field(2.0, ge=0)
     """How long it must have been less probable than that to be left."""
-    memory: float = Field(2.5, gt=0)
+    memory: float = Field(3.5, gt=0)
     """Seconds of newer evidence after which older counts a third (1/e)."""
     staying: float = Field(60.0, gt=0)
     """Seconds without any evidence after which what was known counts a third (1/e)."""

@@ -1,5 +1,5 @@
-"""Draws the README's picture: the demonstration clip tracked for real, and what the monitor shows when its
-last line is labelled.
+"""Draws the README's picture: the demonstration clip tracked for real, and what the monitor shows at a moment
+of it.
 
 `python -m emotrack.demo.picture emotrack/demo/monitor.svg`, on a machine that has little else to do.
 """
@@ -14,16 +14,18 @@ from rich.console import Console
 from emotrack.demo import clip_path
 from emotrack.stream.monitor.state import MonitorState, fold
 from emotrack.stream.monitor.view import render
-from emotrack.stream.wire.protocol.messages import Feed, Message, Session
+from emotrack.stream.wire.protocol.messages import Message
 
 WIDTH, HEIGHT = 80, 19
+MOMENT = 18.45
+"""Seconds of the clip: its sad line has its label, and the state of who said it has followed."""
 CHARACTER = 0.602
 """Width of a character by its height: that of DejaVu Sans Mono, for renderers that do not stretch text to the
 width asked for."""
 
 
 def picture(messages: Iterable[Message]) -> str:
-    """What the monitor shows of a session just before its sources end, as SVG."""
+    """What the monitor shows of a session on the clip at `MOMENT`, as SVG."""
     console = Console(
         record=True,
         width=WIDTH,
@@ -34,10 +36,9 @@ def picture(messages: Iterable[Message]) -> str:
     )
     state = MonitorState()
     for message in messages:
-        if not (isinstance(message, Session) and message.state == "ended") and not (
-            isinstance(message, Feed) and message.state == "down"
-        ):
-            state = fold(state, message)
+        if getattr(message, "time", getattr(message, "end", 0.0)) > MOMENT:
+            break
+        state = fold(state, message)
     console.print(render(state, width=WIDTH, height=HEIGHT))
     drawn = console.export_svg(title="emotrack demo", font_aspect_ratio=CHARACTER)
     # Without this some renderers drop the spaces that a piece of text begins with, and shift it to the left.

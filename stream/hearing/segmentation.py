@@ -88,7 +88,8 @@ class Segmenter(StreamingAttributes):
 
     @property
     def undecided(self) -> int:
-        """How many of the last blocks belong to an utterance, or to one that may yet turn out to have begun."""
+        """How many of the last blocks belong to an utterance, or to one that may yet turn out to have
+        begun."""
         if self._start is not None:
             return self._count - self._start
         first = self._count if self._candidate is None else self._candidate

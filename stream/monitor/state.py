@@ -2,7 +2,17 @@
 
 from dataclasses import dataclass, field, replace
 
-from emotrack.stream.wire.protocol.messages import Emotion, Error, Feed, Heartbeat, Message, Session, Speaker
+from emotrack.stream.wire.protocol.messages import (
+    Emotion,
+    Error,
+    Face,
+    Feed,
+    Heartbeat,
+    Message,
+    Person,
+    Session,
+    Speaker,
+)
 
 TREND = 40
 """Utterances in a speaker's trend."""
@@ -53,12 +63,24 @@ class MonitorState:
     session_id: str = ""
     speakers: dict[str, SpeakerState] = field(default_factory=dict)
     """By id, in order of first appearance."""
+    people: dict[str, Person] = field(default_factory=dict)
+    """By id, in order of first appearance: the steady state of each."""
     feeds: dict[tuple[str, str], Feed] = field(default_factory=dict)
     """By source and medium."""
     heartbeat: Heartbeat | None = None
     notices: tuple[Notice, ...] = ()
     time: float = 0.0
     """The latest session time told of."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Everybody who is shown, in order of first appearance."""
+        return tuple(dict.fromkeys((*self.people, *self.speakers)))
+
+    def last_told(self, name: str) -> float:
+        """Session time until which something is known of somebody."""
+        person, speaker = self.people.get(name), self.speakers.get(name)
+        return max(person.time if person else 0.0, speaker.emotion.end if speaker else 0.0)
 
 
 def fold(state: MonitorState, message: Message) -> MonitorState:
@@ -70,6 +92,10 @@ def fold(state: MonitorState, message: Message) -> MonitorState:
             return replace(state, session=message)
         case Emotion():
             return replace(_with_emotion(state, message), time=max(state.time, message.end))
+        case Person():
+            return replace(_with_person(state, message), time=max(state.time, message.time))
+        case Face():
+            return replace(state, time=max(state.time, message.time))
         case Heartbeat():
             return replace(state, heartbeat=message, time=max(state.time, message.time))
         case Feed():
@@ -161,8 +187,20 @@ def _with_emotion(state: MonitorState, emotion: Emotion) -> MonitorState:
     return replace(state, speakers=speakers)
 
 
+def _with_person(state: MonitorState, person: Person) -> MonitorState:
+    people = {**state.people, person.person: person}
+    if person.state == "away" and person.person not in state.speakers:  # a face that nobody will know again
+        del people[person.person]
+    if len(people) > KEPT_SPEAKERS:
+        del people[min(people, key=lambda name: people[name].time)]
+    return replace(state, people=people)
+
+
 def _with_alias(state: MonitorState, message: Speaker) -> MonitorState:
     """Fold a speaker who turned out to be another one into that one, in the order in which they spoke."""
+    state = replace(
+        state, people={name: one for name, one in state.people.items() if name != message.speaker}
+    )
     speakers = dict(state.speakers)
     merged = speakers.pop(message.speaker, None)
     if merged is None or message.alias_of is None:

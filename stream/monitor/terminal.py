@@ -13,8 +13,9 @@ from emotrack.notify import clock, shorten
 from emotrack.notify import plain as printable
 from emotrack.stream.monitor.state import LASTING, MonitorState, fold, is_news, tell
 from emotrack.stream.monitor.view import render
-from emotrack.stream.wire.protocol.messages import Emotion, Error, Feed, Message, Session, Speaker
+from emotrack.stream.wire.protocol.messages import Emotion, Error, Feed, Message, Person, Session, Speaker
 from emotrack.stream.wire.protocol.parts import ModalityState
+from emotrack.stream.wire.protocol.vocabulary import RESTING
 
 
 @contextmanager
@@ -80,7 +81,17 @@ class Lines:
         before, self._state = self._state, fold(self._state, message)
         if isinstance(message, Feed | Speaker | Error) and not is_news(before, message):
             return None
+        if isinstance(message, Person) and not moved(before.people.get(message.person), message):
+            return None
         return describe(message)
+
+
+def moved(before: Person | None, after: Person) -> bool:
+    """Whether somebody's state has changed, and not only its numbers; the first is news where it is more than
+    calm."""
+    if before is None:
+        return after.label != RESTING and after.state == "present"
+    return (before.label, before.state) != (after.label, after.state)
 
 
 def describe(message: Message) -> str | None:
@@ -101,6 +112,10 @@ def describe(message: Message) -> str | None:
         case Feed() | Speaker() | Error():
             failed = "error: " if isinstance(message, Error) else ""
             line = f"{clock(message.time)}  {failed}{tell(message)}"
+        case Person():
+            name = shorten(message.person, NAME_WIDTH)
+            how = "away" if message.state == "away" else f"now {message.label} {message.confidence:.0%}"
+            line = f"{clock(message.time)}  {name} is {how}"
         case Session():
             line = f"session {message.session} {message.state}" + (
                 f": {message.reason}" if message.reason else ""

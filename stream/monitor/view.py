@@ -3,7 +3,6 @@ line."""
 
 from collections.abc import Sequence
 from itertools import zip_longest
-from typing import Literal
 
 from rich.box import ROUNDED
 from rich.console import Group, RenderableType
@@ -12,86 +11,11 @@ from rich.table import Table
 from rich.text import Text
 
 from emotrack.notify import clock, plain, shorten
+from emotrack.stream.monitor.header import header
 from emotrack.stream.monitor.state import LASTING, MonitorState, Notice, SpeakerState
-from emotrack.stream.wire.protocol.messages import Emotion
+from emotrack.stream.wire.protocol.messages import Emotion, Person
 from emotrack.stream.wire.protocol.parts import ModalityState
 from emotrack.stream.wire.protocol.vocabulary import LABELS
-
-STALE_AFTER = 3.0
-"""Seconds without any message after which the picture says so (heartbeats come every second)."""
-LATE_AFTER = 1.0
-"""Seconds of lag worth a warning."""
-FEED_WIDTH = 20
-"""Columns of a feed's name where several feeds have a row each."""
-FEED_MARKS = {"up": ("● ", "green"), "degraded": ("◐ ", "yellow"), "down": ("○ ", "red")}
-
-
-def header(state: MonitorState, width: int, silence: float, most: int) -> list[RenderableType]:
-    """The rows, each of `width` columns: one feed stands in the first, several have `most` rows of their own
-    at most.
-
-    `silence`: seconds since the last message.
-    """
-    right = _condition(state, silence)
-    right.truncate(width // 2, overflow="ellipsis")
-    left = Text.assemble((" emotrack ", "bold reverse"), f" {clock(state.time)}  ")
-    sources = list(dict.fromkeys(source for source, _ in state.feeds))
-    below: list[RenderableType] = []
-    if len(sources) == 1:
-        left.append_text(_feed(state, sources[0], width - right.cell_len - left.cell_len))
-    elif sources:
-        rows = sources if len(sources) <= most else sources[: most - 1]
-        names = min(FEED_WIDTH, max(map(len, rows), default=0))
-        below = [Text.assemble(" ", _feed(state, source, width - 1, names)) for source in rows]
-        if len(rows) < len(sources):
-            below.append(Text(f" and {len(sources) - len(rows)} more feeds", style="dim"))
-    table = Table.grid(padding=0)
-    table.add_column(width=width - right.cell_len, no_wrap=True, overflow="ellipsis")
-    table.add_column(width=right.cell_len, no_wrap=True, justify="right")
-    table.add_row(left, right)
-    return [table, *below]
-
-
-def feed_state(state: MonitorState, source: str) -> tuple[Literal["up", "degraded", "down"], str | None]:
-    """How the sound of a source is, or where it has none its picture; and why, where it is not as it should
-    be."""
-    feed = state.feeds.get((source, "audio")) or state.feeds.get((source, "video"))
-    return ("up", None) if feed is None else (feed.state, None if feed.state == "up" else feed.reason)
-
-
-def _feed(state: MonitorState, source: str, width: int, name_width: int = 0) -> Text:
-    """A feed's name and its media with their marks; where it has a row of its own, of names so wide, what is
-    wrong with them."""
-    media = {
-        medium: state.feeds[source, medium]
-        for medium in ("audio", "video")
-        if (source, medium) in state.feeds
-    }
-    row = Text()
-    for medium, feed in media.items():
-        row.append(*FEED_MARKS[feed.state])
-        row.append(f"{medium}  ", style="default" if feed.state == "up" else "dim")
-    reasons = [
-        f"{medium}: {feed.reason}" for medium, feed in media.items() if feed.state != "up" and feed.reason
-    ]
-    if name_width and reasons:
-        row.append(plain(", ".join(reasons)), style="dim italic")
-    name = shorten(source, name_width or max(1, width - row.cell_len - 2))
-    row = Text.assemble(f"{name:<{name_width}}  ", row)
-    row.truncate(max(1, width), overflow="ellipsis")
-    return row
-
-
-def _condition(state: MonitorState, silence: float) -> Text:
-    if state.session and state.session.state == "ended":
-        return Text(plain(f"ended: {state.session.reason or 'no reason given'} "), style="bold")
-    if silence > STALE_AFTER:
-        return Text(f"silent for {silence:.0f} s ", style="bold red")
-    if state.heartbeat is None:
-        return Text()
-    busy, lag = "machine busy  " if state.heartbeat.shedding else "", state.heartbeat.lag
-    return Text.assemble((busy, "yellow"), (f"lag {lag:.2f} s ", "dim" if lag < LATE_AFTER else "yellow"))
-
 
 COLOURS = {
     "neutral": "#9aa7b5",
@@ -141,26 +65,24 @@ def render(
     narrow = width < NARROW
     panel_height = 1 if narrow else max(len(labels), len(MODALITIES) + 3) + 3
     room = max(1, (height - len(head) - NOTICES) // panel_height)
-    latest = sorted(state.speakers, key=lambda name: state.speakers[name].emotion.end)[-room:]
-    shown = [
-        name for name in state.speakers if name in latest
-    ]  # by first appearance, so that nobody jumps about
+    latest = sorted(state.names, key=state.last_told)[-room:]
+    shown = [name for name in state.names if name in latest]  # by first appearance: nobody jumps about
     parts = [*head]
-    if narrow:
-        parts += [_speaker_line(name, state.speakers[name], width) for name in shown]
-    else:
-        parts += [_speaker(name, state.speakers[name], labels, width) for name in shown]
+    for name in shown:
+        person, speaker = state.people.get(name), state.speakers.get(name)
+        if narrow:
+            parts.append(_line(name, person, speaker, width))
+        else:
+            parts.append(_panel(name, person, speaker, labels, width))
     if not shown:
-        parts.append(Text("  Nobody has spoken yet.", style="dim italic"))
+        parts.append(Text("  Nobody has spoken or been seen yet.", style="dim italic"))
     free = max(NOTICES, height - len(head) - (panel_height * len(shown) or 1))
     lines = [_notice(notice) for notice in state.notices]
     lines = [*lines, *said][-free:] or [Text()]
     for line in lines[:-1]:
         line.truncate(width, overflow="ellipsis")
-    hidden = len(state.speakers) - len(shown)
-    return Group(
-        *parts, *lines[:-1], _footer(lines[-1], f"and {hidden} who spoke earlier · " if hidden else "", width)
-    )
+    hidden = len(state.names) - len(shown)
+    return Group(*parts, *lines[:-1], _footer(lines[-1], f"and {hidden} more · " if hidden else "", width))
 
 
 def colour(label: str) -> str:
@@ -184,67 +106,100 @@ def _footer(line: Text, more: str, width: int) -> RenderableType:
     return table
 
 
-def _speaker(name: str, speaker: SpeakerState, labels: tuple[str, ...], width: int) -> RenderableType:
-    """One panel: bars of all labels, which modalities are present, the trend and what was said."""
-    emotion = speaker.emotion
-    tint = colour(emotion.label)
+def _panel(
+    name: str, person: Person | None, speaker: SpeakerState | None, labels: tuple[str, ...], width: int
+) -> RenderableType:
+    """One person: their steady state with bars of all labels, what their last utterance was made of, the
+    trend and what was said. Until their state is told it is that of the utterance."""
+    shown = _shown(person, speaker)
+    tint = colour(shown.label)
     title = Text.assemble(
         (f" {name} ", "bold default not dim"),
         ("● ", f"not dim {tint}"),
-        (f"{plain(emotion.label)} ", f"bold not dim {tint}"),
-        (f"{emotion.confidence * 100:.0f} % ", f"not dim {tint}"),
+        (f"{plain(shown.label)} ", f"bold not dim {tint}"),
+        (f"{shown.confidence * 100:.0f} % ", f"not dim {tint}"),
+        (f"since {clock(person.since)} " if person else "", "not dim default"),
     )
-    speaking = emotion.state == "partial"
-    said = "speaking" if speaking else emotion.state
-    subtitle = Text(
-        f" {emotion.source} · {clock(emotion.start)}–{clock(emotion.end)} · {said} ", style="not dim default"
-    )
+    speaking = speaker is not None and speaker.emotion.state == "partial"
     inner = width - 4
     bars_width = inner - MODES_WIDTH - GAP
+    bars = [_bar(label, shown, bars_width) for label in labels]
+    body = Table.grid(padding=0)
+    body.add_column(width=bars_width + GAP, no_wrap=True)
+    body.add_column(width=MODES_WIDTH, no_wrap=True, overflow="ellipsis")
+    facts = [Text("says nothing", style="dim italic")] if speaker is None else _facts(speaker, person)
+    for row in zip_longest(bars, facts, fillvalue=Text()):
+        body.add_row(*row)
+    return Panel(
+        Group(body, Text() if speaker is None else _words(speaker, inner)),
+        title=title,
+        title_align="left",
+        subtitle=_subtitle(person, speaker),
+        subtitle_align="right",
+        box=ROUNDED,
+        border_style=tint if speaking else f"dim {tint}",
+        width=width,
+        padding=(0, 1),
+    )
+
+
+def _shown(person: Person | None, speaker: SpeakerState | None) -> Person | Emotion:
+    """What is shown of somebody: how they are, else what their last utterance was."""
+    if person is not None:
+        return person
+    assert speaker is not None
+    return speaker.emotion
+
+
+def _subtitle(person: Person | None, speaker: SpeakerState | None) -> Text:
+    """Where they are, and their last utterance."""
+    parts = [_shown(person, speaker).source]
+    if person is not None and person.state == "away":
+        parts.append("away")
+    if speaker is not None:
+        emotion = speaker.emotion
+        said = "speaking" if emotion.state == "partial" else emotion.state
+        parts.append(f"{clock(emotion.start)}–{clock(emotion.end)} · {said}")
+    elif person is not None and person.face is not None:
+        parts.append(f"face {person.face}")
+    return Text(f" {' · '.join(parts)} ", style="not dim default")
+
+
+def _facts(speaker: SpeakerState, person: Person | None) -> list[Text]:
+    """What the last utterance was labelled, if that is not all that is shown, and what it was made of."""
+    emotion = speaker.emotion
     modalities = [(modality, emotion.modalities.get(modality)) for modality in MODALITIES]
     facts = [
         _modality(name, modality)
         for name, modality in modalities
         if modality is None or modality.present or modality.reason not in LASTING
     ]
-    facts += [Text(), _trend(speaker), _delay(emotion)]
-    bars = [_bar(label, emotion, bars_width) for label in labels]
-    body = Table.grid(padding=0)
-    body.add_column(width=bars_width + GAP, no_wrap=True)
-    body.add_column(width=MODES_WIDTH, no_wrap=True, overflow="ellipsis")
-    for row in zip_longest(bars, facts, fillvalue=Text()):
-        body.add_row(*row)
-    border = tint if speaking else f"dim {tint}"
-    return Panel(
-        Group(body, _words(speaker, inner)),
-        title=title,
-        title_align="left",
-        subtitle=subtitle,
-        subtitle_align="right",
-        box=ROUNDED,
-        border_style=border,
-        width=width,
-        padding=(0, 1),
-    )
+    said = Text()
+    if person is not None:
+        now = f"{plain(emotion.label)} {emotion.confidence * 100:.0f} %"
+        said = Text.assemble(("words ", "dim"), (now, colour(emotion.label)))
+    return [*facts, said, _trend(speaker), _delay(emotion)]
 
 
-def _speaker_line(name: str, speaker: SpeakerState, width: int) -> RenderableType:
-    """All of a speaker that a narrow terminal has room for: the label and the words."""
-    emotion = speaker.emotion
-    tint = colour(emotion.label)
+def _line(name: str, person: Person | None, speaker: SpeakerState | None, width: int) -> RenderableType:
+    """All of a person that a narrow terminal has room for: the label and the words."""
+    shown = _shown(person, speaker)
+    tint = colour(shown.label)
+    speaking = speaker is not None and speaker.emotion.state == "partial"
     line = Text.assemble(
-        ("● " if emotion.state == "partial" else "  ", tint),
+        ("● " if speaking else "  ", tint),
         (f"{shorten(name, NAME_WIDTH):<{NAME_WIDTH}} ", "bold"),
-        (f"{plain(emotion.label):<9.9}{emotion.confidence * 100:3.0f} % ", f"bold {tint}"),
+        (f"{plain(shown.label):<9.9}{shown.confidence * 100:3.0f} % ", f"bold {tint}"),
     )
-    line.append_text(_words(speaker, max(1, width - line.cell_len)))
+    if speaker is not None:
+        line.append_text(_words(speaker, max(1, width - line.cell_len)))
     line.truncate(width, overflow="ellipsis")
     return line
 
 
-def _bar(label: str, emotion: Emotion, width: int) -> Text:
-    share = emotion.scores.get(label, 0.0)
-    chosen = label == emotion.label
+def _bar(label: str, shown: Person | Emotion, width: int) -> Text:
+    share = shown.scores.get(label, 0.0)
+    chosen = label == shown.label
     return Text.assemble(
         (f"{plain(label):<9.9} ", "bold" if chosen else "dim"),
         (bar(share, max(4, width - 14)), colour(label) if chosen else f"dim {colour(label)}"),

@@ -4,8 +4,10 @@ thresholds.
 Single utterances are named wrongly often, and a face flickers; what acts on a label wants one that holds.
 What was said and shown is pooled: each piece of evidence is a distribution over the labels that weighs as
 many seconds as it lasted, and counts for less the more evidence came after it, and the longer ago it was.
-Calm is assumed of who is not known: neutral weighs a few seconds from the start. A label is entered when the
-pool has been sure of it for a while, and left for neutral when it has been unsure of it for longer."""
+Calm is assumed of who is not known: neutral weighs a second from the start. A label is entered when the pool
+has been sure of it for a while, or when neutral is not half as probable any more; it is left for neutral when
+the pool has been unsure of it for longer.
+"""
 
 import math
 from collections import deque
@@ -13,9 +15,9 @@ from collections.abc import Mapping, Sequence
 from typing import TypedDict
 
 from emotrack.stream.settings import PeopleSettings
+from emotrack.stream.wire.protocol.vocabulary import RESTING
 from emotrack.streaming import StreamingAttributes
 
-RESTING = "neutral"
 _ALWAYS = 0.05
 """Share of what is assumed that no evidence takes away, so that it is left when all else is long ago."""
 _NEGLIGIBLE = 0.01
@@ -110,7 +112,9 @@ class SteadyState(StreamingAttributes):
         """Let time pass until `now`: whether the label has changed."""
         settings, scores = self._settings, self.pooled(now)
         best = max(scores, key=lambda label: scores[label])
-        if best not in (self._label, RESTING) and scores[best] >= settings.enter:
+        calm = self._label == RESTING and scores[best] < 2 * scores[RESTING]
+        enough = settings.enter if calm or self._label != RESTING else settings.leave
+        if best not in (self._label, RESTING) and scores[best] >= enough:
             tending, patience = best, settings.enter_seconds
         elif self._label != RESTING and scores[self._label] < settings.leave:
             tending, patience = RESTING, settings.leave_seconds

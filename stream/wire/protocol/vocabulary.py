@@ -3,6 +3,8 @@
 from emotrack.stream.wire.protocol.parts import Vocabulary
 
 LABELS = ("neutral", "joy", "sadness", "anger", "surprise", "fear", "disgust")
+RESTING = "neutral"
+"""The label of who shows and says nothing in particular."""
 MELD = Vocabulary(name="MELD", uri="https://affective-meld.github.io", labels=LABELS)
 
 EMOTIONML_BIG6: dict[str, str | None] = {

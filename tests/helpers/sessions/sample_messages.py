@@ -4,12 +4,27 @@ from collections.abc import Iterator
 from typing import Any, Literal
 
 from emotrack.stream.sources.media import Medium
-from emotrack.stream.wire.protocol.messages import Emotion, Error, Feed, Heartbeat, Message, Session, Speaker
+from emotrack.stream.wire.protocol.messages import (
+    Emotion,
+    Error,
+    Face,
+    Feed,
+    Heartbeat,
+    Message,
+    Person,
+    Session,
+    Speaker,
+)
 from emotrack.stream.wire.protocol.parts import (
+    Box,
     EngineInfo,
+    FaceQuality,
     FeedInfo,
+    HeadPose,
     ModalityState,
     ModelInfo,
+    PixelSize,
+    Point,
     SkippedBackend,
     SpeakerRef,
     Timing,
@@ -111,6 +126,55 @@ def feed(
 
 def new_speaker(name: str = "spk1", time: float = 0.5) -> Speaker:
     return Speaker(event="new", speaker=name, alias_of=None, confidence=0.9, time=time)
+
+
+def person(name: str = "spk1", **changes: Any) -> Person:
+    label = changes.get("label", "neutral")
+    confidence = changes.get("confidence", 0.64)
+    rest = (1 - confidence) / (len(LABELS) - 1)
+    fields: dict[str, Any] = {
+        "person": name,
+        "source": "kitchen",
+        "state": "present",
+        "time": 9.0,
+        "label": label,
+        "since": 4.0,
+        "confidence": confidence,
+        "scores": {one: confidence if one == label else rest for one in LABELS},
+        "valence": 0.1,
+        "arousal": 0.1,
+        "valence_trend": 0.0,
+        "arousal_trend": 0.0,
+        "baseline": 0,
+        "face": 2,
+        "speaking": False,
+        "utterance": None,
+    }
+    return Person(**fields | changes)
+
+
+def face(track: int = 1, **changes: Any) -> Face:
+    place = Point(x=0.5, y=0.5)
+    fields: dict[str, Any] = {
+        "source": "kitchen",
+        "event": "seen",
+        "track": track,
+        "person": f"kitchen-face{track}",
+        "time": 9.0,
+        "picture": PixelSize(width=640, height=480),
+        "box": Box(left=0.4, top=0.3, right=0.6, bottom=0.7),
+        "points": (place,) * 5,
+        "pose": HeadPose(yaw=0.0, pitch=0.0, roll=0.0),
+        "mouth_moving": False,
+        "quality": FaceQuality(size=120.0, sharpness=0.2, turn=0.0, shown=0.6),
+        "label": None,
+        "confidence": None,
+        "scores": None,
+        "valence": None,
+        "arousal": None,
+        "reason": "not yet",
+    }
+    return Face(**fields | changes)
 
 
 def alias(name: str, of: str, time: float = 9.0) -> Speaker:

@@ -14,7 +14,7 @@ from rich.console import Console
 from emotrack.cli.tracking.run import LineSink
 from emotrack.notify import clock
 from emotrack.stream.monitor.state import KEPT_NOTICES, KEPT_SPEAKERS, TREND, MonitorState, fold
-from emotrack.stream.monitor.terminal import describe, run_monitor
+from emotrack.stream.monitor.terminal import Lines, describe, run_monitor
 from emotrack.stream.monitor.view import KEYS, NOTICES, WIDEST, bar, render
 from emotrack.stream.sources.media import MEDIA
 from emotrack.stream.wire.protocol.messages import Emotion, Feed, Message
@@ -213,6 +213,40 @@ def test_an_alias_brings_two_speakers_together() -> None:
     assert list(renamed.speakers) == ["spk1"]
 
 
+def test_people_are_shown_by_their_steady_state_and_with_what_they_said() -> None:
+    state = state_after([
+        sample.person("spk1", label="anger", confidence=0.52, since=8.0),
+        sample.emotion(1, "spk1", label="joy"),
+        sample.person("kitchen-face2", label="neutral"),
+    ])  # fmt: skip
+    lines = picture(state, height=40)
+    titles = [line for line in lines if line.startswith("╭")]
+    assert "spk1 ● anger 52 % since 00:08.0" in titles[0] and "kitchen-face2 ● neutral" in titles[1]
+    assert any("words joy 64 %" in line for line in lines) and any("says nothing" in line for line in lines)
+    narrow = picture(state, width=60, height=20)
+    assert [line.split()[:2] for line in narrow[1:3]] == [["spk1", "anger"], ["kitchen-fac…", "neutral"]]
+
+
+def test_who_is_away_stays_where_they_have_spoken_and_goes_where_they_were_only_seen() -> None:
+    gone = [sample.person("spk1", state="away"), sample.person("kitchen-face2", state="away")]
+    state = state_after([sample.emotion(1, "spk1"), sample.person("kitchen-face2"), *gone])
+    assert state.names == ("spk1",)
+    assert any("away" in line for line in picture(state))
+
+
+def test_of_a_person_a_line_tells_what_has_changed() -> None:
+    told = [
+        sample.person("spk1"),
+        sample.person("spk1", confidence=0.7),
+        sample.person("spk1", label="joy", confidence=0.5),
+        sample.person("spk1", label="joy", confidence=0.6),
+        sample.person("spk1", state="away"),
+    ]
+    lines = Lines(MonitorState())
+    said = [line for message in emit_all(Outbox("s1"), told) if (line := lines.of(message)) is not None]
+    assert said == ["00:09.0  spk1 is now joy 50%", "00:09.0  spk1 is away"]
+
+
 def test_another_session_begins_afresh() -> None:
     state = state_after([sample.session(), sample.emotion()])
     state = fold(state, Outbox("s2").emit(sample.heartbeat()))
@@ -268,7 +302,7 @@ def test_the_picture_fits_its_terminal(width: int, height: int, speakers: int) -
     assert len(lines) <= max(height, 17)
     assert f"spk{speakers - 1} " in "\n".join(lines)  # who spoke last is always there
     panels = sum(any(f"spk{number} " in line for number in range(speakers)) for line in lines)
-    assert panels == speakers or f"and {speakers - panels} who spoke earlier" in "\n".join(lines)
+    assert panels == speakers or f"and {speakers - panels} more" in "\n".join(lines)
 
 
 def test_the_header_says_how_things_are() -> None:

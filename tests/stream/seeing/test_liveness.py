@@ -2,45 +2,22 @@
 expression is."""
 
 import io
-from collections.abc import Callable
 
 import numpy as np
 import pytest
-import skimage.data
 from PIL import Image
-from scipy.ndimage import map_coordinates
 
 from emotrack.stream.seeing.faces import FaceObservation
 from emotrack.stream.seeing.liveness import PATIENCE, Liveness
 from emotrack.stream.seeing.quality import FaceQuality
 from emotrack.stream.seeing.sightings import SeenBody, SeenFace, Sighting
-from emotrack.stream.sources.media import MediaItem, VideoFrame
 from emotrack.stream.utterances.appearance import look_at
 from emotrack.stream.wire.protocol.messages import Emotion, Feed
+from helpers.media.portraits import RATE, SIDE, Filming, film_of, noisy, plainly, portrait, smiling
 from helpers.media.scripted import Scripted, down, up
 from helpers.sessions.tracking import Workbench, emotions
 
-Filming = Callable[[np.ndarray, float], np.ndarray]
-"""What a camera makes of a scene, uint8 [height, width, 3], at a time in seconds."""
-
-RATE = 5
-SIDE = 256
 BOX = np.array([87, 35, 138, 100], np.float32)
-
-
-def portrait() -> np.ndarray:
-    return np.asarray(Image.fromarray(skimage.data.astronaut()).resize((SIDE, SIDE)))
-
-
-def plainly(scene: np.ndarray, time: float) -> np.ndarray:
-    return scene
-
-
-def noisy(deviation: float) -> Filming:
-    random = np.random.default_rng(1)
-    return lambda scene, time: np.clip(scene + random.normal(0, deviation, scene.shape), 0, 255).astype(
-        np.uint8
-    )
 
 
 def by_hand(scene: np.ndarray, time: float) -> np.ndarray:
@@ -74,22 +51,6 @@ def compressed(scene: np.ndarray, time: float) -> np.ndarray:
     written = io.BytesIO()
     Image.fromarray(noisy(3)(scene, time)).save(written, "JPEG", quality=40 + round(10 * np.sin(9 * time)))
     return np.asarray(Image.open(written))
-
-
-def smiling(amount: float) -> Filming:
-    """The corners of the mouth move by `amount` pixels, up and down in two and a half seconds."""
-    rows, columns = np.mgrid[:SIDE, :SIDE].astype(float)
-    mouth = np.exp(-(((columns / SIDE - 0.435) / 0.06) ** 2) - (((rows / SIDE - 0.345) / 0.04) ** 2))
-
-    def film(scene: np.ndarray, time: float) -> np.ndarray:
-        shifted = rows + mouth * amount * np.sin(2 * np.pi * 0.4 * time)
-        planes = [
-            map_coordinates(scene[..., colour], [shifted, columns], order=1, mode="nearest")
-            for colour in range(3)
-        ]
-        return np.stack(planes, -1).astype(np.uint8)
-
-    return film
 
 
 def watched(film: Filming, seconds: float, face: Liveness | None = None, start: float = 0.0) -> Liveness:
@@ -200,11 +161,6 @@ def test_the_body_below_a_pictures_face_is_no_person_and_another_is() -> None:
     poster = seen(4.0, 1, 20, still=True)
     assert Sighting(0, 4.0, (poster,), (body(20),), False, (320, 240)).person_since is None
     assert Sighting(0, 4.0, (poster,), (body(20), body(80)), False, (320, 240)).person_since == 4.0
-
-
-def film_of(film: Filming, seconds: float) -> list[MediaItem]:
-    scene = portrait()
-    return [VideoFrame(step / RATE, film(scene, step / RATE)) for step in range(round(seconds * RATE))]
 
 
 def test_a_silent_smile_is_labelled_from_its_beginning(workbench: Workbench) -> None:

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emotrack.stream.wire.protocol.encoding import decode, encode
-from emotrack.stream.wire.protocol.messages import Emotion, Message
+from emotrack.stream.wire.protocol.messages import Emotion, Face, Message, Person
 from emotrack.stream.wire.protocol.snapshots import (
     KEPT_CURRENT,
     LARGEST_REQUEST,
@@ -119,6 +119,21 @@ def test_an_alias_takes_the_merged_speaker_away() -> None:
         [sample.emotion(1, "voice7"), sample.emotion(2, "spk1"), sample.alias("voice7", "spk1")]
     )
     assert [message.seq for message in read(ask(state).current)] == [2, 3]
+
+
+def test_a_late_joiner_learns_whose_faces_are_there_and_how_everybody_is() -> None:
+    reply = ask(
+        remembered([
+            sample.face(1),
+            sample.face(2),
+            sample.person("spk1", label="joy"),
+            sample.person("spk1", label="anger"),
+            sample.face(1, event="lost"),
+        ])
+    )  # fmt: skip
+    held = read(reply.current)
+    assert [one.track for one in held if isinstance(one, Face)] == [2]
+    assert [one.label for one in held if isinstance(one, Person)] == ["anger"]
 
 
 def test_another_session_begins_afresh() -> None:

@@ -29,7 +29,7 @@ from helpers.networks.engines import Shelf
 from helpers.sessions import sample_messages as sample
 from helpers.sessions.wire import heartbeats, lossy_relay, publishing, unused_endpoint
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
+EXAMPLES = Path(__file__).parents[3] / "examples"
 NOTEBOOK = EXAMPLES / "one_sense_alone.ipynb"
 SPOKEN = LINES[:2]
 """What is said in the part of the demonstration that is tracked here."""

@@ -14,7 +14,8 @@ def turned(yaw: float, pitch: float, roll: float) -> np.ndarray:
     sideways = np.array([[np.cos(y), 0, -np.sin(y)], [0, 1, 0], [np.sin(y), 0, np.cos(y)]])
     upwards = np.array([[1, 0, 0], [0, np.cos(p), np.sin(p)], [0, -np.sin(p), np.cos(p)]])
     leaning = np.array([[np.cos(r), -np.sin(r), 0], [np.sin(r), np.cos(r), 0], [0, 0, 1]])
-    return (FACE @ (leaning @ sideways @ upwards).T)[:, :2]
+    points: np.ndarray = (FACE @ (leaning @ sideways @ upwards).T)[:, :2]
+    return points
 
 
 ANGLES = st.floats(-60, 60)

@@ -115,6 +115,13 @@ def tracking_settings(_: str) -> str:
     return settings_of(Settings, "", level=3)
 
 
+def policy_rules(_: str) -> str:
+    """Everything that a policy says."""
+    from emotrack.settings import Policy
+
+    return settings_of(Policy, "", level=3)
+
+
 def training_settings(_: str) -> str:
     """Every setting of a training, those that all have first, a table a section."""
     from emotrack.training.run import KINDS
@@ -375,6 +382,7 @@ PARTS = {
     "imports": imports,
     "small files": small_files,
     "tracking settings": tracking_settings,
+    "policy": policy_rules,
     "training settings": training_settings,
     "kinds": kinds,
     "envelope": envelope,

@@ -1,19 +1,27 @@
 """All settings of the tracker as one validated whole: a profile, then the user's file, then single values
-from the command line."""
+from the command line; and the policy, which says what of that is allowed."""
 
+import hashlib
+import os
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from platformdirs import site_config_path
 from pydantic import TypeAdapter
 
 from emotrack.engines.settings import EngineSettings
 from emotrack.errors import UserError
+from emotrack.modalities import MODALITIES, Modality
 from emotrack.section import Section, merge, override, parse_yaml, put, read_yaml, validate
 from emotrack.stream.settings import StreamSettings
 
 DEFAULT_PROFILE = "embedded"
+# Not site_config_path where that can be helped: whoever starts the tracker could move it by a variable.
+_SYSTEM = Path("/etc/emotrack") if os.name == "posix" else site_config_path("emotrack")
+SYSTEM_POLICY = _SYSTEM / "policy.yaml"
+"""The policy of a machine: it holds for every tracker on it, beside the one that is given to it."""
 
 
 class Settings(Section):
@@ -99,5 +107,88 @@ def unpacked(settings: Settings, asked: Mapping[str, Any]) -> Settings:
             "bundle": folder / BUNDLE,
             "engines": settings.engines.model_copy(update=models),
             "stream": settings.stream.model_copy(update={"speech_detector": folder / SPEECH_DETECTOR}),
+        }
+    )
+
+
+class Policy(Section):
+    """What may be used, told and kept. What it refuses, no flag, setting, message or program of one's own can
+    switch on."""
+
+    modalities: tuple[Modality, ...] = MODALITIES
+    """Those that may be used: of the others no network is loaded."""
+    identities: bool = True
+    """Whether people may be told apart or known by their voice."""
+    transcripts: bool = True
+    """Whether what is said may be recognised: else no recogniser is loaded, and labels have no words."""
+    evidence: bool = True
+    """Whether what labels were made from may be kept or shown: words, voice and pictures of faces."""
+    records: bool = True
+    """Whether messages may be written to files."""
+
+    @property
+    def refused(self) -> tuple[str, ...]:
+        """Everything that it refuses, by name."""
+        flags = ("identities", "transcripts", "evidence", "records")
+        return (
+            *(modality for modality in MODALITIES if modality not in self.modalities),
+            *(name for name in flags if not getattr(self, name)),
+        )
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of what it says."""
+        return hashlib.sha256(" ".join(sorted(self.refused)).encode()).hexdigest()
+
+    def refuse(self, what: str, remedy: str) -> None:
+        """Raise `UserError` where it refuses `what`; `remedy` is what to do then."""
+        if what in self.refused:
+            raise UserError(f"The policy of this tracker refuses {what}: {remedy}.")
+
+
+def load_policy(path: Path | None = None) -> Policy | None:
+    """What the machine's policy and the one in the file `path` both allow; None where there is neither.
+
+    Raises `UserError` where one cannot be read: nothing is allowed then.
+    """
+    read = [
+        validate(TypeAdapter(Policy), read_yaml(one), "docs/settings.md")
+        for one in (SYSTEM_POLICY, path)
+        if one is not None and (one is path or one.exists())
+    ]
+    if not read:
+        return None
+    return Policy(
+        modalities=tuple(one for one in MODALITIES if all(one in policy.modalities for policy in read)),
+        identities=all(policy.identities for policy in read),
+        transcripts=all(policy.transcripts for policy in read),
+        evidence=all(policy.evidence for policy in read),
+        records=all(policy.records for policy in read),
+    )
+
+
+def allowed(settings: Settings, policy: Policy) -> Settings:
+    """The settings with all switched off that the policy refuses; raises `UserError` where nothing is left,
+    or speakers are to be told apart and may not be."""
+    kept = tuple(one for one in settings.stream.modalities if one in policy.modalities)
+    if not kept:
+        raise UserError(
+            f"The policy of this tracker refuses {', '.join(settings.stream.modalities)}: nothing is left to "
+            "make labels from."
+        )
+    if settings.stream.speakers.mode == "voice":
+        policy.refuse("identities", "leave out stream.speakers.mode=voice")
+    engines: dict[str, Any] = {
+        one: "none" for one in ("text", "audio", "face") if one not in policy.modalities
+    }
+    if "body" not in policy.modalities:
+        engines["body_weights"] = None
+    stream: dict[str, Any] = {"modalities": kept}
+    if "text" not in policy.modalities or not policy.transcripts:
+        stream["transcription"] = settings.stream.transcription.model_copy(update={"recogniser": "none"})
+    return settings.model_copy(
+        update={
+            "engines": settings.engines.model_copy(update=engines),
+            "stream": settings.stream.model_copy(update=stream),
         }
     )

@@ -4,19 +4,20 @@ import contextlib
 import threading
 from collections.abc import Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from types import TracebackType
 
 from emotrack.engines.backends.backend import Backend
 from emotrack.engines.catalogue import uncompiled
 from emotrack.engines.contract.engine import EngineDescription
-from emotrack.engines.open import SWITCHED_OFF, Networks, open_networks
+from emotrack.engines.open import POLICY, SWITCHED_OFF, Networks, open_networks
 from emotrack.engines.running.pool import EnginePool
 from emotrack.errors import UserError
-from emotrack.modalities import Modality
+from emotrack.modalities import MODALITIES, Modality
 from emotrack.model.bundle import load_bundle
 from emotrack.notify import Notify, notify
 from emotrack.progress import Countdown
-from emotrack.settings import Settings, load_settings
+from emotrack.settings import Policy, Settings, allowed, load_policy, load_settings
 from emotrack.stream.labels.evidence import Observer
 from emotrack.stream.session.loop import Loop
 from emotrack.stream.sources.media import Source, release
@@ -26,10 +27,11 @@ from emotrack.stream.transcription.transcript import Transcriber
 from emotrack.stream.utterances.summary import Summary
 from emotrack.stream.wire.protocol.encoding import IDENTIFIER
 from emotrack.stream.wire.protocol.messages import Message, Session
-from emotrack.stream.wire.protocol.parts import EngineInfo, FeedInfo, ModelInfo, SkippedBackend
+from emotrack.stream.wire.protocol.parts import EngineInfo, FeedInfo, ModelInfo, PolicyInfo, SkippedBackend
 from emotrack.stream.wire.protocol.vocabulary import MELD
 from emotrack.stream.wire.publish.outbox import Listener, Outbox, Sink
 from emotrack.stream.wire.publish.publisher import Publisher, new_session_name, open_publisher
+from emotrack.stream.wire.publish.recording import Recorder
 
 
 class Tracker:
@@ -41,7 +43,8 @@ class Tracker:
     session in topics and messages (a random name unless given). Messages go to `publisher` (opened as the
     settings say unless given) and to `sinks`; the tracker closes all of them, and the sources. `observe` is
     shown what each final label was made from (words, voice, face) on the session's own thread. `backends`
-    are tried for each network before emotrack's own, and held to the same gate. What is missing is told once
+    are tried for each network before emotrack's own, and held to the same gate. `policy` is a file that says
+    what is allowed, beside the machine's own; what it refuses is switched off. What is missing is told once
     through `notify`.
 
     A tracker holds pipes, connections, threads, a port and a recogniser from the start: run it, or close it,
@@ -62,9 +65,16 @@ class Tracker:
         sinks: Sequence[Sink] = (),
         observe: Observer | None = None,
         backends: Sequence[Backend] = (),
+        policy: Path | None = None,
         notify: Notify = notify,
     ) -> None:
         settings = settings or load_settings()
+        if (rules := load_policy(policy)) is not None:
+            settings = allowed(settings, rules)
+            if observe is not None:
+                rules.refuse("evidence", "leave out observe=")
+            if any(isinstance(sink, Recorder) and sink.keeps for sink in sinks):
+                rules.refuse("records", "leave out the recorder")
         self.session = session or new_session_name()
         """Name of the session in topics and messages."""
         self._listeners: list[Listener] = []
@@ -84,6 +94,8 @@ class Tracker:
             compiling = Countdown(lambda: uncompiled(settings.engines, bundle, backends), notify)
             pool = EnginePool(settings.engines, notify, compiling, backends)
             networks = open_networks(pool, settings.engines, bundle, notify)
+            if rules is not None:
+                networks = networks.without([one for one in MODALITIES if one in rules.refused], POLICY)
             self.encoders = networks.encoders
             """What describes it; both may be used on when it has ended."""
             self.engines = tuple(pool.given.values())
@@ -99,7 +111,7 @@ class Tracker:
                 networks,
                 transcriber,
                 self._outbox,
-                opening(settings, networks, transcriber, opened, remarks),
+                opening(settings, networks, transcriber, opened, remarks, rules),
                 settings.stream,
                 realtime=realtime or any(source.live for source in opened),
                 observe=observe,
@@ -208,6 +220,7 @@ def opening(
     transcriber: Transcriber | None,
     sources: Sequence[Source],
     remarks: Sequence[str] = (),
+    policy: Policy | None = None,
 ) -> Session:
     """The message that opens a session, but for the moment of that: what tracks, with what, and what was left
     out and why."""
@@ -241,6 +254,7 @@ def opening(
         vocabulary=MELD,
         model=ModelInfo(id="AM2-EmoJE", hash=networks.bundle.identifier),
         engines=tuple(engines),
+        policy=None if policy is None else PolicyInfo(hash=policy.digest, refused=policy.refused),
         feeds=tuple(FeedInfo(source=source.name, description=source.description) for source in sources),
     )
 

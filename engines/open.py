@@ -5,8 +5,8 @@ A modality whose descriptors the bundle's network has not been trained on never 
 `unusable`.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from textwrap import shorten
 from typing import Protocol, TypeVar
 
@@ -32,6 +32,8 @@ UNTRAINED = "untrained"
 """Reason of a modality that the bundle's network was not trained on."""
 SWITCHED_OFF = "switched off"
 """Reason of a modality that the user left out."""
+POLICY = "policy"
+"""Reason of a modality that the tracker's policy refuses."""
 _CAUSE = 120
 """Characters of what failed that each label tells; the session message tells all."""
 
@@ -84,6 +86,11 @@ class Networks:
     bundle: Bundle
     encoders: Encoders
     heads: Heads
+
+    def without(self, modalities: Sequence[Modality], reason: str) -> "Networks":
+        """The same, in which these reach nothing and every label says so."""
+        unusable = {**self.encoders.unusable, **dict.fromkeys(modalities, reason)}
+        return replace(self, encoders=replace(self.encoders, unusable=unusable))
 
 
 def open_networks(pool: EnginePool, settings: EngineSettings, bundle: Bundle, notify: Notify) -> Networks:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from emotrack import __version__
-from emotrack.cli.options import ConfigOption, ProfileOption, SetOption
+from emotrack.cli.options import ConfigOption, PolicyOption, ProfileOption, SetOption
 from emotrack.errors import UserError, extras, first_line, import_problem
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ def doctor(
     profile: ProfileOption = "embedded",
     config: ConfigOption = None,
     overrides: SetOption = None,
+    policy: PolicyOption = None,
     show_settings: Annotated[
         bool, typer.Option("--settings", help="Print every setting with its value instead.")
     ] = False,
@@ -48,7 +49,7 @@ def doctor(
         _show_settings(profile, config, overrides or ())
         return
     works = True
-    for finding in examine(profile, config, overrides or ()):
+    for finding in examine(profile, config, overrides or (), policy):
         mark = {True: "ok  ", False: "FAIL", None: "-   "}[finding.good]
         sys.stdout.write(f"{mark} {finding.subject:<14} {finding.text}\n")
         works = works and finding.good is not False
@@ -63,7 +64,9 @@ def _show_settings(profile: str, config: Path | None, overrides: Sequence[str]) 
     sys.stdout.write(listed(load_settings(profile, config, overrides)) + "\n")
 
 
-def examine(profile: str, config: Path | None, overrides: Sequence[str]) -> Iterator[Finding]:
+def examine(
+    profile: str, config: Path | None, overrides: Sequence[str], policy: Path | None = None
+) -> Iterator[Finding]:
     """Every finding, as it is made; without what tracks, what is installed and no more."""
     yield Finding(
         "emotrack", True, f"{__version__}, Python {platform.python_version()}, {platform.platform()}"
@@ -72,11 +75,18 @@ def examine(profile: str, config: Path | None, overrides: Sequence[str]) -> Iter
     settings = None
     if not _missing(installed["edge"]):
         try:
-            from emotrack.settings import load_settings
+            from emotrack.settings import SYSTEM_POLICY, allowed, load_policy, load_settings
         except (ImportError, OSError) as error:
             yield Finding("settings", False, _cause(error))
             return
         settings = load_settings(profile, config, overrides)
+        rules = load_policy(policy)
+        if rules is None:
+            text = f"none; everything is allowed that the settings switch on ({SYSTEM_POLICY}, --policy)"
+            yield Finding("policy", None, text)
+        else:
+            settings = allowed(settings, rules)
+            yield Finding("policy", True, f"refuses {', '.join(rules.refused) or 'nothing'}")
     packed = settings is not None and settings.engines.pack is not None
     needed = {"edge"} if packed else {"edge", "track"}
     for extra, packages in installed.items():

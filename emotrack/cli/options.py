@@ -24,6 +24,14 @@ SetOption = Annotated[
         "--set", metavar="KEY=VALUE", help="One setting, such as engines.device=cpu; may be repeated."
     ),
 ]
+PolicyOption = Annotated[
+    Optional[Path],  # noqa: UP045
+    typer.Option(
+        "--policy",
+        metavar="FILE",
+        help="YAML file that says what is allowed; nothing else can switch on what it refuses.",
+    ),
+]
 TrainingSetOption = Annotated[
     Optional[list[str]],  # noqa: UP045
     typer.Option(

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from emotrack.engines.open import Encoders
+from emotrack.engines.open import POLICY, Encoders
 from emotrack.modalities import MODALITIES, Modality
 from emotrack.model.dialogue.state import SpeakerMemory
 from emotrack.stream.labels.conversation import TextContext
@@ -155,7 +155,9 @@ def assemble(
     for modality in MODALITIES:
         part = found[modality]
         obstacle = (
-            USER
+            POLICY
+            if unusable.get(modality) == POLICY
+            else USER
             if modality not in modalities
             else unusable[modality]
             if modality in unusable

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from emotrack.engines.open import Networks
+from emotrack.engines.open import POLICY, Networks
 from emotrack.errors import UserError
 from emotrack.modalities import MODALITIES, Modality
 from emotrack.stream.hearing.audio import AudioBlock, Discontinuity
@@ -121,12 +121,15 @@ class Loop:
 
     def set_modalities(self, modalities: tuple[Modality, ...]) -> None:
         """Use only these modalities from now on; the others are masked with the reason `user`. Raises
-        `UserError` for unknown ones."""
+        `UserError` for unknown ones, and for those that the policy refuses."""
         unknown = set(modalities) - set(MODALITIES)
         if unknown:
             raise UserError(
                 f"There is no modality {min(unknown)!r}; the modalities are {', '.join(MODALITIES)}."
             )
+        refused = [one for one in modalities if self._encoders.unusable.get(one) == POLICY]
+        if refused:
+            raise UserError(f"The policy of this tracker refuses {refused[0]}: leave it out.")
         self._modalities = modalities
 
     @property

@@ -15,11 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional, TextIO
 
 import typer
 
-from emotrack.cli.options import (
-    ConfigOption,
-    ProfileOption,
-    SetOption,
-)
+from emotrack.cli.options import ConfigOption, PolicyOption, ProfileOption, SetOption
 from emotrack.errors import UserError
 from emotrack.modalities import MODALITIES, Modality
 from emotrack.notify import notify
@@ -51,6 +47,7 @@ def run(
     profile: ProfileOption = "embedded",
     config: ConfigOption = None,
     overrides: SetOption = None,
+    policy: PolicyOption = None,
     engines: Annotated[
         Optional[Path],  # noqa: UP045
         typer.Option(
@@ -128,7 +125,7 @@ def run(
     ] = False,
 ) -> None:
     """Show and publish labels until the sources end or Ctrl-C."""
-    from emotrack.settings import load_settings
+    from emotrack.settings import allowed, load_policy, load_settings
     from emotrack.stream.sources.open import open_sources
     from emotrack.stream.wire.publish.publisher import new_session_name, open_publisher, open_recorder
     from emotrack.stream.wire.publish.recording import STANDARD_OUTPUT, Recorder
@@ -147,6 +144,14 @@ def run(
     if keep_evidence and record is None:
         raise UserError("--keep-evidence needs --record DIR: evidence is kept beside the messages.")
     settings = load_settings(profile, config, overrides or (), **options)
+    if (rules := load_policy(policy)) is not None:
+        for modality in parse_modalities(modalities) or ():
+            rules.refuse(modality, "leave it out of --modalities")
+        if keep_evidence:
+            rules.refuse("evidence", "leave out --keep-evidence")
+        if record is not None or jsonl not in (None, STANDARD_OUTPUT):
+            rules.refuse("records", "leave out --record and --jsonl FILE")
+        settings = allowed(settings, rules)
     signal.signal(signal.SIGTERM, leave)
     opened = open_sources(sources, settings=settings.stream.sources, notify=notify)
     with contextlib.ExitStack() as undo:
@@ -181,6 +186,7 @@ def run(
         publisher=publisher,
         sinks=sinks,
         observe=recorder,
+        policy=policy,
     ) as tracker:
         if live is not None:
             live.levels = tracker.levels

@@ -28,6 +28,7 @@ from emotrack.stream.wire.protocol.parts import (
     Named,
     PixelSize,
     Point,
+    PolicyInfo,
     Position,
     Probability,
     Seconds,
@@ -81,6 +82,8 @@ class Session(Envelope, frozen=True, kw_only=True, tag="session"):
     """What computes each part of the tracker."""
     feeds: Several[FeedInfo]
     """The sources."""
+    policy: PolicyInfo | None = None
+    """What it may not do, whatever is set; null where there is no policy."""
 
 
 class Emotion(Envelope, frozen=True, kw_only=True, tag="emotion"):

@@ -82,6 +82,15 @@ class FeedInfo(Part, frozen=True, kw_only=True):
     """What the user wrote, credentials removed."""
 
 
+class PolicyInfo(Part, frozen=True, kw_only=True):
+    """What a tracker may not do."""
+
+    hash: Name
+    """SHA-256 of what is refused: the same for the same policy."""
+    refused: Several[Name]
+    """text, audio, face, body (never loaded), identities, transcripts, evidence, records."""
+
+
 class SpeakerRef(Part, frozen=True, kw_only=True):
     """Who is speaking."""
 

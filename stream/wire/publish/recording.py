@@ -34,7 +34,9 @@ class Recorder:
     """
 
     def __init__(self, target: str | Path) -> None:
-        self._on_stdout = str(target) == STANDARD_OUTPUT
+        self.keeps = str(target) != STANDARD_OUTPUT
+        """Whether it writes to something that stays."""
+        self._on_stdout = not self.keeps
         self._name = "standard output" if self._on_stdout else plain(str(target))
         self._path = Path(target)
         self._made = False

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 import typer
+import yaml
 
 from emotrack.cli.__main__ import app
 from helpers.sessions import sample_messages as sample
@@ -220,11 +221,14 @@ def _is_setting(override: str) -> bool:
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_every_block_of_settings_is_accepted(page: Path, tmp_path: Path) -> None:
-    from emotrack.settings import load_settings
+    from emotrack.settings import Policy, load_policy, load_settings
 
     for block in blocks(page, "yaml"):
         (config := tmp_path / "my.yaml").write_text(block, "utf-8")
-        load_settings(config=config)
+        if yaml.safe_load(block).keys() <= Policy.model_fields.keys():
+            load_policy(config)
+        else:
+            load_settings(config=config)
 
 
 @contextmanager

@@ -12,8 +12,8 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from emotrack.demo import clip_path
 from emotrack.demo.render import DURATION
-from emotrack.stream.wire.protocol.messages import Emotion, Heartbeat
-from helpers.media.rooms import film
+from emotrack.stream.wire.protocol.messages import Emotion, Face, Heartbeat
+from helpers.media.rooms import CROWD_SECONDS, crowd, film
 from helpers.sessions.tracking import Workbench, emotions
 
 INTERVIEW_SECONDS = 17.5
@@ -91,6 +91,29 @@ def test_rooms_at_the_same_time(
     )
     benchmark.extra_info["dropped"] = beats[-1].dropped
     benchmark.extra_info["shed"] = beats[-1].shed
+    benchmark.extra_info["largest lag, s"] = max(beat.lag for beat in beats)
+
+
+@pytest.mark.parametrize("faces", [0, 10])
+def test_faces_beside_speech(
+    benchmark: BenchmarkFixture, workbench: Workbench, tmp_path: Path, faces: int
+) -> None:
+    """Somebody speaks while ten faces are in the picture, in real time; goal: each face has one track, and
+    finals come no later than without any."""
+    options = {"realtime": True}
+    messages = benchmark.pedantic(workbench.track, ([str(crowd(tmp_path, faces))],), options, rounds=1)
+    delays = [
+        final.timing_ms.total for final in emotions(messages, "final") if final.timing_ms.total is not None
+    ]
+    beats = [message for message in messages if isinstance(message, Heartbeat)]
+    told = [message for message in messages if isinstance(message, Face)]
+    tracks = {message.track for message in told}
+    benchmark.extra_info["tracks, people"] = f"{len(tracks)}, {len({one.person for one in told})}"
+    benchmark.extra_info["messages a second for each face"] = round(
+        len(told) / max(len(tracks), 1) / CROWD_SECONDS, 2
+    )
+    benchmark.extra_info["endpoint to send, ms each"] = " ".join(f"{delay:.0f}" for delay in delays)
+    benchmark.extra_info["pictures passed over"] = beats[-1].dropped["frames_replaced"]
     benchmark.extra_info["largest lag, s"] = max(beat.lag for beat in beats)
 
 

@@ -50,3 +50,12 @@ def smiling(amount: float) -> Filming:
 def film_of(film: Filming, seconds: float) -> list[MediaItem]:
     scene = portrait()
     return [VideoFrame(step / RATE, film(scene, step / RATE)) for step in range(round(seconds * RATE))]
+
+
+HEAD_SIDE = 120
+"""Pixels of a head that is cut out of the portrait, as wide as high."""
+
+
+def head(time: float, film: Filming) -> np.ndarray:
+    """The head alone at `time`, uint8 [120, 120, 3]."""
+    return film(portrait(), time)[8 : 8 + HEAD_SIDE, 52 : 52 + HEAD_SIDE]

@@ -4,9 +4,12 @@ from pathlib import Path
 
 import av
 import numpy as np
+from av.audio.stream import AudioStream
+from av.container import OutputContainer
 
 from emotrack.demo import clip_path
 from emotrack.demo.render import DURATION, LINES
+from helpers.media.portraits import HEAD_SIDE, head, smiling
 
 RATE = 32_000
 HUSH = 1e-4
@@ -33,6 +36,33 @@ def film(folder: Path, rooms: int) -> list[Path]:
     return paths
 
 
+CROWD_RATE = 10
+CROWD_SECONDS = 12.0
+
+
+def crowd(folder: Path, faces: int) -> Path:
+    """So many people at 640x480, who all smile in their own time while somebody speaks the demonstration's
+    first lines: a file of `CROWD_SECONDS`."""
+    heads = [
+        [head(step / CROWD_RATE + number, smiling(3)) for number in range(faces)]
+        for step in range(round(CROWD_SECONDS * CROWD_RATE))
+    ]
+    path = folder / f"crowd{faces}.mp4"
+    with av.open(str(path), "w") as out:
+        video = out.add_stream("libx264", rate=CROWD_RATE)
+        video.width, video.height, video.pix_fmt = 640, 480, "yuv420p"
+        audio = out.add_stream("aac", rate=RATE, layout="mono")
+        for seen in heads:
+            picture = np.full((480, 640, 3), 90, np.uint8)
+            for number, one in enumerate(seen):
+                top, left = divmod(number, 5)
+                picture[40 + 220 * top :, 4 + 127 * left :][:HEAD_SIDE, :HEAD_SIDE] = one
+            out.mux(video.encode(av.VideoFrame.from_ndarray(picture, "rgb24")))
+        out.mux(video.encode(None))
+        _encode(out, audio, _soundtrack()[:, : round(CROWD_SECONDS * RATE)])
+    return path
+
+
 def _soundtrack() -> np.ndarray:
     """float32 [1, n] at `RATE`."""
     resampler = av.AudioResampler("fltp", "mono", RATE)
@@ -50,10 +80,14 @@ def _write(path: Path, samples: np.ndarray) -> None:
             if packet.dts is not None:
                 packet.stream = video
                 out.mux(packet)
-        for start in range(0, samples.shape[1], 1024):
-            frame = av.AudioFrame.from_ndarray(
-                np.ascontiguousarray(samples[:, start : start + 1024]), "fltp", "mono"
-            )
-            frame.sample_rate, frame.pts = RATE, start
-            out.mux(audio.encode(frame))
-        out.mux(audio.encode(None))
+        _encode(out, audio, samples)
+
+
+def _encode(out: OutputContainer, audio: AudioStream, samples: np.ndarray) -> None:
+    """float32 [1, n] at `RATE` as all of a stream."""
+    for start in range(0, samples.shape[1], 1024):
+        part = np.ascontiguousarray(samples[:, start : start + 1024])
+        frame = av.AudioFrame.from_ndarray(part, "fltp", "mono")
+        frame.sample_rate, frame.pts = RATE, start
+        out.mux(audio.encode(frame))
+    out.mux(audio.encode(None))

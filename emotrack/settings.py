@@ -116,7 +116,8 @@ class Policy(Section):
     switch on."""
 
     modalities: tuple[Modality, ...] = MODALITIES
-    """Those that may be used: of the others no network is loaded."""
+    """Those that may be used: of the others no network is loaded. Speech is still told from silence where
+    only what is said is refused, and faces are found where bodies are described without them."""
     identities: bool = True
     """Whether people may be told apart or known by their voice."""
     transcripts: bool = True
@@ -134,6 +135,12 @@ class Policy(Section):
             *(modality for modality in MODALITIES if modality not in self.modalities),
             *(name for name in flags if not getattr(self, name)),
         )
+
+    @property
+    def masked(self) -> tuple[Modality, ...]:
+        """The modalities that reach no label: words cannot without a transcript."""
+        silent = () if self.transcripts else ("text",)
+        return tuple(one for one in MODALITIES if one not in self.modalities or one in silent)
 
     @property
     def digest(self) -> str:
@@ -154,7 +161,7 @@ def load_policy(path: Path | None = None) -> Policy | None:
     read = [
         validate(TypeAdapter(Policy), read_yaml(one), "docs/settings.md")
         for one in (SYSTEM_POLICY, path)
-        if one is not None and (one is path or one.exists())
+        if one is not None and (one is path or os.path.lexists(one))
     ]
     if not read:
         return None
@@ -170,21 +177,20 @@ def load_policy(path: Path | None = None) -> Policy | None:
 def allowed(settings: Settings, policy: Policy) -> Settings:
     """The settings with all switched off that the policy refuses; raises `UserError` where nothing is left,
     or speakers are to be told apart and may not be."""
-    kept = tuple(one for one in settings.stream.modalities if one in policy.modalities)
+    kept = tuple(one for one in settings.stream.modalities if one not in policy.masked)
     if not kept:
         raise UserError(
             f"The policy of this tracker refuses {', '.join(settings.stream.modalities)}: nothing is left to "
             "make labels from."
         )
     if settings.stream.speakers.mode == "voice":
-        policy.refuse("identities", "leave out stream.speakers.mode=voice")
-    engines: dict[str, Any] = {
-        one: "none" for one in ("text", "audio", "face") if one not in policy.modalities
-    }
-    if "body" not in policy.modalities:
+        for refused in ("identities", "audio"):
+            policy.refuse(refused, "leave out stream.speakers.mode=voice")
+    engines: dict[str, Any] = {one: "none" for one in ("text", "audio", "face") if one in policy.masked}
+    if "body" in policy.masked:
         engines["body_weights"] = None
     stream: dict[str, Any] = {"modalities": kept}
-    if "text" not in policy.modalities or not policy.transcripts:
+    if "text" in policy.masked:
         stream["transcription"] = settings.stream.transcription.model_copy(update={"recogniser": "none"})
     return settings.model_copy(
         update={

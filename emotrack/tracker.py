@@ -13,7 +13,7 @@ from emotrack.engines.contract.engine import EngineDescription
 from emotrack.engines.open import POLICY, SWITCHED_OFF, Networks, open_networks
 from emotrack.engines.running.pool import EnginePool
 from emotrack.errors import UserError
-from emotrack.modalities import MODALITIES, Modality
+from emotrack.modalities import Modality
 from emotrack.model.bundle import load_bundle
 from emotrack.notify import Notify, notify
 from emotrack.progress import Countdown
@@ -69,12 +69,7 @@ class Tracker:
         notify: Notify = notify,
     ) -> None:
         settings = settings or load_settings()
-        if (rules := load_policy(policy)) is not None:
-            settings = allowed(settings, rules)
-            if observe is not None:
-                rules.refuse("evidence", "leave out observe=")
-            if any(isinstance(sink, Recorder) and sink.keeps for sink in sinks):
-                rules.refuse("records", "leave out the recorder")
+        rules = load_policy(policy)
         self.session = session or new_session_name()
         """Name of the session in topics and messages."""
         self._listeners: list[Listener] = []
@@ -83,6 +78,16 @@ class Tracker:
         )
         with contextlib.ExitStack() as undo:
             undo.callback(self._outbox.close)
+            given = [source for source in sources if not isinstance(source, str)]
+            with contextlib.ExitStack() as unopened:
+                unopened.callback(release, given)
+                if rules is not None:
+                    settings = allowed(settings, rules)
+                    if observe is not None:
+                        rules.refuse("evidence", "leave out what is shown of it")
+                    if any(isinstance(sink, Recorder) and sink.keeps for sink in sinks):
+                        rules.refuse("records", "leave out the recorder")
+                unopened.pop_all()
             opened = _open_sources(sources, settings, notify)
             undo.callback(release, opened)
             if publisher is None and (publisher := open_publisher(settings.stream.publish)) is not None:
@@ -95,7 +100,7 @@ class Tracker:
             pool = EnginePool(settings.engines, notify, compiling, backends)
             networks = open_networks(pool, settings.engines, bundle, notify)
             if rules is not None:
-                networks = networks.without([one for one in MODALITIES if one in rules.refused], POLICY)
+                networks = networks.without(rules.masked, POLICY)
             self.encoders = networks.encoders
             """What describes it; both may be used on when it has ended."""
             self.engines = tuple(pool.given.values())
@@ -170,7 +175,7 @@ class Tracker:
         """Use only these of text, audio, face and body from now on; the others are masked with the reason
         `user`.
 
-        Raises `UserError` for any other name.
+        Raises `UserError` for any other name, and for what the policy refuses.
         """
         self._loop.set_modalities(modalities)
 
@@ -238,6 +243,8 @@ def opening(
     engines.append(_engine("network", "AM2-EmoJE", networks.heads.engines))
     recogniser = None if transcriber is None else transcriber.name
     unheard = " ".join(remarks) or SWITCHED_OFF
+    if policy is not None and "text" in policy.masked:
+        unheard = POLICY
     engines.append(
         EngineInfo(
             part="transcription",

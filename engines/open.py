@@ -89,8 +89,13 @@ class Networks:
 
     def without(self, modalities: Sequence[Modality], reason: str) -> "Networks":
         """The same, in which these reach nothing and every label says so."""
-        unusable = {**self.encoders.unusable, **dict.fromkeys(modalities, reason)}
-        return replace(self, encoders=replace(self.encoders, unusable=unusable))
+        encoders = self.encoders
+        report = tuple(
+            replace(one, reason=reason) if one.modality in modalities and one.model is None else one
+            for one in encoders.report
+        )
+        unusable = {**encoders.unusable, **dict.fromkeys(modalities, reason)}
+        return replace(self, encoders=replace(encoders, unusable=unusable, report=report))
 
 
 def open_networks(pool: EnginePool, settings: EngineSettings, bundle: Bundle, notify: Notify) -> Networks:

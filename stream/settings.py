@@ -48,9 +48,9 @@ class SegmentationSettings(Section):
     maximum: float = Field(15.0, gt=0, le=90)
     """A longer utterance is split at the weakest point of its later half."""
     window: float = Field(4.0, gt=0)
-    """Length of an utterance of a feed without audio."""
+    """Length of an utterance while nobody speaks."""
     absence: float = Field(1.0, gt=0)
-    """Seeing nobody for so long closes the window of a feed without audio."""
+    """Seeing nobody for so long closes such a window."""
 
     @model_validator(mode="after")
     def _fit_together(self) -> "SegmentationSettings":
@@ -136,7 +136,7 @@ class PeopleSettings(Section):
     """Seconds of newer evidence after which older counts a third (1/e)."""
     staying: float = Field(60.0, gt=0)
     """Seconds without any evidence after which what was known counts a third (1/e)."""
-    assumed: float = Field(1.0, ge=0)
+    assumed: float = Field(1.0, gt=0)
     """Seconds of calm that are assumed of somebody before anything is known of them."""
     away_seconds: float = Field(10.0, gt=0)
     """Who has been neither seen nor heard for so long is away."""

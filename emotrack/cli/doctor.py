@@ -46,7 +46,7 @@ def doctor(
 ) -> None:
     """Say what works on this machine, and what mends the rest."""
     if show_settings:
-        _show_settings(profile, config, overrides or ())
+        _show_settings(profile, config, overrides or (), policy)
         return
     works = True
     for finding in examine(profile, config, overrides or (), policy):
@@ -57,11 +57,12 @@ def doctor(
         sys.exit(1)
 
 
-def _show_settings(profile: str, config: Path | None, overrides: Sequence[str]) -> None:
+def _show_settings(profile: str, config: Path | None, overrides: Sequence[str], policy: Path | None) -> None:
     from emotrack.section import listed
-    from emotrack.settings import load_settings
+    from emotrack.settings import allowed, load_policy, load_settings
 
-    sys.stdout.write(listed(load_settings(profile, config, overrides)) + "\n")
+    settings, rules = load_settings(profile, config, overrides), load_policy(policy)
+    sys.stdout.write(listed(settings if rules is None else allowed(settings, rules)) + "\n")
 
 
 def examine(

@@ -1,4 +1,4 @@
-"""Utterances of a feed that has no audio: fixed windows while somebody is seen."""
+"""Utterances while nobody speaks: fixed windows while somebody is seen."""
 
 import math
 from dataclasses import dataclass

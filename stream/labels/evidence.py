@@ -191,7 +191,8 @@ class LabelledUtterance:
     end: float
     evidence: Evidence
     audio_16k: np.ndarray
-    """What was heard: float32 [n] at 16 kHz, empty for a window of a feed without sound."""
+    """What was heard: float32 [n] at 16 kHz, empty for a window, and where the policy
+    refuses it."""
     memory: SpeakerMemory
     """The dialogue before this utterance, as far as its live label depends on it."""
     probabilities: np.ndarray

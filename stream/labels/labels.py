@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from emotrack.engines.open import SWITCHED_OFF, Networks
+from emotrack.engines.open import POLICY, SWITCHED_OFF, Networks
 from emotrack.engines.running.batching import wanted_by
 from emotrack.modalities import Modality
 from emotrack.model.dialogue.state import SpeakerMemory
@@ -74,6 +74,7 @@ class ConversationLabels:
         self._encoders = networks.encoders
         self._transcriber = transcriber
         self._bundle = networks.bundle.identifier
+        self._deaf = networks.encoders.unusable.get("audio") == POLICY  # then nobody is shown the sound
         self._labeller = Labeller(networks.bundle, networks.heads)
         self._describer = Describer(
             {index: feed.sightings for index, feed in feeds.items()},
@@ -299,7 +300,7 @@ class ConversationLabels:
             start=utterance.start,
             end=utterance.heard_until,
             evidence=fused.evidence,
-            audio_16k=utterance.audio_16k,
+            audio_16k=np.zeros(0, np.float32) if self._deaf else utterance.audio_16k,
             memory=memory,
             probabilities=probabilities,
             bundle=self._bundle,

@@ -19,7 +19,7 @@ TREND = 40
 KEPT_NOTICES = 40
 """Last events; as many are shown as there are rows."""
 KEPT_SPEAKERS = 64
-LASTING = ("untrained", "user", "switched off", "no video", "no audio")
+LASTING = ("untrained", "user", "policy", "switched off", "no video", "no audio", "no speech")
 """Reasons of a masked modality that hold all session long, that the user gave or that were told when a medium
 went down: not worth a word at each label."""
 
@@ -62,9 +62,11 @@ class MonitorState:
     session: Session | None = None
     session_id: str = ""
     speakers: dict[str, SpeakerState] = field(default_factory=dict)
-    """By id, in order of first appearance."""
+    """By id."""
     people: dict[str, Person] = field(default_factory=dict)
-    """By id, in order of first appearance: the steady state of each."""
+    """By id: the steady state of each."""
+    order: tuple[str, ...] = ()
+    """Everybody's id, in order of first appearance."""
     feeds: dict[tuple[str, str], Feed] = field(default_factory=dict)
     """By source and medium."""
     heartbeat: Heartbeat | None = None
@@ -75,7 +77,7 @@ class MonitorState:
     @property
     def names(self) -> tuple[str, ...]:
         """Everybody who is shown, in order of first appearance."""
-        return tuple(dict.fromkeys((*self.people, *self.speakers)))
+        return tuple(name for name in self.order if name in self.people or name in self.speakers)
 
     def last_told(self, name: str) -> float:
         """Session time until which something is known of somebody."""
@@ -184,7 +186,7 @@ def _with_emotion(state: MonitorState, emotion: Emotion) -> MonitorState:
     speakers = {**state.speakers, name: shown}
     if len(speakers) > KEPT_SPEAKERS:
         del speakers[min(speakers, key=lambda each: speakers[each].emotion.end)]
-    return replace(state, speakers=speakers)
+    return _ordered(replace(state, speakers=speakers), name)
 
 
 def _with_person(state: MonitorState, person: Person) -> MonitorState:
@@ -193,7 +195,13 @@ def _with_person(state: MonitorState, person: Person) -> MonitorState:
         del people[person.person]
     if len(people) > KEPT_SPEAKERS:
         del people[min(people, key=lambda name: people[name].time)]
-    return replace(state, people=people)
+    return _ordered(replace(state, people=people), person.person)
+
+
+def _ordered(state: MonitorState, name: str) -> MonitorState:
+    """Somebody is new, or known; who is neither shown nor named any more is left out."""
+    order = dict.fromkeys((*state.order, name))
+    return replace(state, order=tuple(one for one in order if one in state.people or one in state.speakers))
 
 
 def _with_alias(state: MonitorState, message: Speaker) -> MonitorState:
@@ -209,7 +217,7 @@ def _with_alias(state: MonitorState, message: Speaker) -> MonitorState:
     if held is not None:
         trend = tuple(sorted((*held.trend, *merged.trend), key=lambda mark: mark.utterance))[-TREND:]
         merged = replace(max(held, merged, key=lambda each: each.emotion.start), trend=trend)
-    return replace(state, speakers={**speakers, message.alias_of: merged})
+    return _ordered(replace(state, speakers={**speakers, message.alias_of: merged}), message.alias_of)
 
 
 def _with_notice(state: MonitorState, event: Feed | Speaker | Error, *, bad: bool = False) -> MonitorState:

@@ -3,7 +3,6 @@
 people       the session's people, from what was seen and what was said
 faces        every face that is followed, as messages
 identities   whose a face is
-expressions  what a face shows, as probabilities of the labels
-usual        how a person's face looks as a rule
+expressions  what a face shows, and what of that is unusual for it
 steady       one person's state: what is known of them lately, and a label with hysteresis
 """

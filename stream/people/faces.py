@@ -39,6 +39,7 @@ class _Followed:
     expressions: deque[tuple[float, np.ndarray]] = field(default_factory=deque)
     recent: deque[FaceObservation] = field(default_factory=deque)
     seen: int = 0
+    finite: bool = True
     told: Face | None = None
     grid: RateGrid = field(default_factory=RateGrid)
 
@@ -49,7 +50,8 @@ class _Followed:
     def look(self, face: SeenFace, picture: tuple[int, int]) -> None:
         self.face, self.picture = face, picture
         self.seen += 1
-        if face.quality.obstacle is None and len(face.logits):
+        self.finite = bool(np.isfinite(face.logits).all())
+        if face.quality.obstacle is None and len(face.logits) and self.finite:
             self.expressions.append((self.time, face.logits))
         while self.expressions and self.time - self.expressions[0][0] > LOOKS_SECONDS:
             self.expressions.popleft()
@@ -80,6 +82,10 @@ class FollowedFaces:
 
     def see(self, source: str, sighting: Sighting) -> Iterator[Face]:
         """What is to be told after a frame of a feed has been looked at."""
+        here = {face.observation.track for face in sighting.faces}
+        for track, followed in list(self._faces.items()):
+            if track[0] == source and track[1] not in here and sighting.time - followed.time > TRACK_LIFE:
+                yield from self._lost(track, "camera covered" if sighting.dark else "no face")
         for seen in sighting.faces:
             track = (source, seen.observation.track)
             known = self._faces.get(track)
@@ -98,10 +104,6 @@ class FollowedFaces:
             if due or known.told is None or _differs(message, known.told):
                 known.told = message
                 yield message
-        here = {face.observation.track for face in sighting.faces}
-        for track, followed in list(self._faces.items()):
-            if track[0] == source and track[1] not in here and sighting.time - followed.time > TRACK_LIFE:
-                yield from self._lost(track, "camera covered" if sighting.dark else "no face")
 
     def close(self, source: str, reason: str) -> Iterator[Face]:
         """Nothing more will be seen of a feed: its faces are lost."""
@@ -120,7 +122,7 @@ class FollowedFaces:
         if why is None and observation.since is None:
             why = NOT_YET
         if why is None and not followed.expressions:
-            why = quality.obstacle or "no encoder"
+            why = quality.obstacle or ("no encoder" if followed.finite else "not finite")
         shown = [logits for _, logits in followed.expressions]
         scores = None if why else expression_scores(shown, self._labels)
         label = None if scores is None else max(scores, key=lambda name: scores[name])

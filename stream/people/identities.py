@@ -16,9 +16,9 @@ class Renamed:
 
 
 def name_of(track: Track) -> str:
-    """What a face is called whose person nobody knows."""
+    """What a face is called whose person nobody knows; `SOURCE-faceTRACK`, at most 128 letters."""
     source, number = track
-    return f"{source}-face{number}"
+    return f"{source[:100]}-face{number}"
 
 
 @dataclass(slots=True)
@@ -27,47 +27,61 @@ class Identities:
 
     one_each: bool
     """Whether each feed has one participant, who is named after it."""
+    voiced: bool
+    """Whether speakers are told apart by their voices, so that who speaks with a face is who had it
+    before."""
     _owners: dict[Track, str] = field(default_factory=dict)
+    _told: dict[Track, int] = field(default_factory=dict)
+    """How often a face's own name has become another one, and is not used again."""
 
-    def appear(self, track: Track) -> str:
-        """Whose a new face is. The first face of a feed that has one participant is theirs."""
+    def appear(self, track: Track) -> None:
+        """A new face. The first one of a feed that has one participant is theirs."""
         source, _ = track
         theirs = self.one_each and source not in self._owners.values()
-        self._owners[track] = source if theirs else name_of(track)
-        return self._owners[track]
+        self._owners[track] = source if theirs else self.own_name(track)
+
+    def own_name(self, track: Track) -> str:
+        """What the face is called by itself."""
+        times = self._told.get(track, 0)
+        return f"{name_of(track)}-{times + 1}" if times else name_of(track)
 
     def person(self, track: Track) -> str:
         """Whose a face is that has appeared."""
         return self._owners[track]
 
-    def face(self, person: str, source: str) -> int | None:
-        """The face of a person in a feed, where one is there."""
-        return next(
-            (number for (feed, number), owner in self._owners.items() if (feed, owner) == (source, person)),
-            None,
-        )
-
     def lose(self, track: Track) -> None:
-        """A face is gone."""
-        self._owners.pop(track, None)
+        """A face is gone. Where it was the one participant's, it is the only other one's that is there: a
+        face that was lost for a moment may come back as another."""
+        source, _ = track
+        owner = self._owners.pop(track, None)
+        self._told.pop(track, None)
+        others = [other for other in self._owners if other[0] == source]
+        if self.one_each and owner == source and len(others) == 1:
+            self._owners[others[0]] = source
 
     def speak(self, track: Track, person: str) -> list[Renamed]:
         """`person` has spoken with this face: it is theirs, and no other of its feed is.
 
-        Where voices tell speakers apart, what was known under a face's own name is theirs too; where a feed
-        stands for its one participant, nobody can say who was meant before.
+        Where voices tell speakers apart, what was known under a face's own name is theirs too.
         """
         if track not in self._owners or self._owners[track] == person:
             return []
-        source, _ = track
-        for other, owner in self._owners.items():
-            if other[0] == source and owner == person:
-                self._owners[other] = name_of(other)
+        self._free(person, track)
         before, self._owners[track] = self._owners[track], person
-        return [Renamed(before, person)] if before == name_of(track) and not self.one_each else []
+        if not self.voiced or before != self.own_name(track):
+            return []
+        self._told[track] = self._told.get(track, 0) + 1
+        return [Renamed(before, person)]
 
     def rename(self, before: str, person: str) -> None:
         """Two people turn out to be one."""
         for track, owner in self._owners.items():
             if owner == before:
+                self._free(person, track)
                 self._owners[track] = person
+
+    def _free(self, person: str, track: Track) -> None:
+        """No other face of this one's feed is that person's."""
+        for other, owner in self._owners.items():
+            if other != track and other[0] == track[0] and owner == person:
+                self._owners[other] = self.own_name(other)

@@ -10,11 +10,10 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from emotrack.model.formats import valence_and_arousal
-from emotrack.stream.people.expressions import RESTING_FACE
+from emotrack.stream.people.expressions import RESTING_FACE, UsualFace
 from emotrack.stream.people.faces import NOT_YET, FollowedFaces
-from emotrack.stream.people.identities import Identities, name_of
+from emotrack.stream.people.identities import Identities, Track
 from emotrack.stream.people.steady import SteadyState
-from emotrack.stream.people.usual import UsualFace
 from emotrack.stream.seeing.sightings import Sighting
 from emotrack.stream.settings import PeopleSettings
 from emotrack.stream.sources.timing.clock import RateGrid
@@ -46,7 +45,7 @@ class _Someone:
     """Session time at which they were seen or heard last."""
     unknown: bool = False
     """Whether nobody knows who it is, so that nobody will know them again."""
-    face: int | None = None
+    face: Track | None = None
     looked: float | None = None
     open: int | None = None
     """Their utterance that goes on."""
@@ -62,14 +61,19 @@ class People:
     """Owned by the loop, on whose thread all is done."""
 
     def __init__(
-        self, outbox: Outbox, labels: Sequence[str], settings: PeopleSettings, *, one_each: bool
+        self,
+        outbox: Outbox,
+        labels: Sequence[str],
+        settings: PeopleSettings,
+        *,
+        one_each: bool = False,
+        voiced: bool = False,
     ) -> None:
-        """`labels`: the session's vocabulary; `one_each`: whether each feed has one participant, who is named
-        after it."""
+        """`labels`: the session's vocabulary; `one_each`, `voiced`: see `Identities`."""
         self._outbox = outbox
         self._labels = tuple(labels)
         self._settings = settings
-        self._identities = Identities(one_each)
+        self._identities = Identities(one_each, voiced)
         self._faces = FollowedFaces(labels, settings.face_rate, self._identities)
         self._people: dict[str, _Someone] = {}
         self._speakers: dict[int, str] = {}
@@ -98,8 +102,16 @@ class People:
                 case Speaker(event="alias", speaker=before, alias_of=str(person)):
                     self._merge(before, person)
         if self._steps.takes(now, STEPS):
-            for name, someone in list(self._people.items()):
-                self._step(name, someone, now)
+            self._step_all(now)
+
+    def finish(self, now: float) -> None:
+        """The session is over: what was said last is told, too."""
+        self.turn(now)
+        self._step_all(now)
+
+    def _step_all(self, now: float) -> None:
+        for name, someone in list(self._people.items()):
+            self._step(name, someone, now)
 
     def _note(self, message: Message) -> None:
         if isinstance(message, Emotion | Face | Speaker):
@@ -112,52 +124,61 @@ class People:
             found = self._people[name] = _Someone(source, state, UsualFace(RESTING_FACE), time)
             if len(self._people) > MOST_PEOPLE:
                 del self._people[min(self._people, key=lambda each: self._people[each].noticed)]
-        found.source, found.noticed = source, max(found.noticed, time)
+        found.noticed = max(found.noticed, time)
         return found
 
     def _hear(self, emotion: Emotion) -> None:
         """An utterance goes on, has ended, or is read anew. What is only seen of it is told by its face."""
         name, key = emotion.speaker.id, f"utterance {emotion.utterance}"
-        if emotion.state == "partial" and not emotion.speaker.confidence:
+        speaking = emotion.state == "partial"
+        for each, other in self._people.items():
+            if other.open == emotion.utterance and (each != name or not speaking):
+                other.open = None
+        if speaking and not emotion.speaker.confidence:
             return  # a guess at nobody in particular
         if not any(emotion.modalities[modality].present for modality in ("text", "audio")):
             return
         before = self._speakers.get(emotion.utterance)
-        if before not in (None, name) and before in self._people:
+        if before is not None and before != name and before in self._people:
             self._people[before].state.drop(key)
-            self._people[before].open = None
-        if emotion.state == "revised":
-            if before is None or name not in self._people:
-                return
-            someone = self._people[name]
-        else:
-            someone = self._someone(name, emotion.source, emotion.end)
-            someone.open = emotion.utterance if emotion.state == "partial" else None
-            self._speakers[emotion.utterance] = name
-            if len(self._speakers) > MOST_PEOPLE:
-                del self._speakers[min(self._speakers)]
-            someone.baseline = max([0, *(one.usual for one in emotion.modalities.values())])
-        if emotion.state == "final":
-            someone.utterance = emotion.utterance
         weight = 1.0 if emotion.modalities["text"].present else WORDLESS_WEIGHT
-        someone.state.add(key, emotion.end, weight * max(emotion.end - emotion.start, 0.1), emotion.scores)
-        if emotion.speaker.face is not None and emotion.state == "final":
-            track = (emotion.source, emotion.speaker.face)
-            for renamed in self._identities.speak(track, name):
+        evidence = key, emotion.end, weight * max(emotion.end - emotion.start, 0.1), emotion.scores
+        if emotion.state == "revised":
+            if name in self._people:
+                self._people[name].state.revise(*evidence)
+            return
+        someone = self._someone(name, emotion.source, emotion.end)
+        someone.source, someone.unknown = emotion.source, False
+        someone.state.add(*evidence)
+        someone.baseline = max([0, *(one.usual for one in emotion.modalities.values())])
+        self._speakers[emotion.utterance] = name
+        if len(self._speakers) > MOST_PEOPLE:
+            del self._speakers[min(self._speakers)]
+        if speaking:
+            someone.open = emotion.utterance
+            return
+        someone.utterance = emotion.utterance
+        if emotion.speaker.face is not None:
+            for renamed in self._identities.speak((emotion.source, emotion.speaker.face), name):
                 self._tell_alias(renamed.before, renamed.person, emotion.end)
 
     def _look(self, face: Face) -> None:
-        if face.event == "lost":
-            if face.person in self._people and self._people[face.person].face == face.track:
-                self._people[face.person].face = self._people[face.person].looked = None
+        track = (face.source, face.track)
+        for name, other in self._people.items():
+            if other.face == track and (name != face.person or face.event == "lost"):
+                other.face = other.looked = None
+        if face.event == "lost" or face.reason == NOT_YET:
             return
-        if face.reason == NOT_YET:
-            return
+        new = face.person not in self._people
         someone = self._someone(face.person, face.source, face.time)
-        someone.unknown = face.person == name_of((face.source, face.track))
-        since = None if someone.face != face.track else someone.looked
-        seconds = min(LONGEST_LOOK, face.time - since) if since is not None else 1 / self._settings.face_rate
-        someone.face, someone.looked = face.track, face.time
+        if new:
+            someone.unknown = face.person == self._identities.own_name(track)
+        if someone.face is None:
+            someone.face, someone.source = track, face.source
+        if someone.face != track:
+            return  # they are seen in another feed already
+        since, someone.looked = someone.looked, face.time
+        seconds = 1 / self._settings.face_rate if since is None else min(LONGEST_LOOK, face.time - since)
         if face.scores is None or seconds <= 0:
             return
         shown = someone.usual.unusual(face.scores, seconds)
@@ -183,8 +204,12 @@ class People:
             return
         older.state.take(younger.state)
         older.noticed = max(older.noticed, younger.noticed)
-        if younger.face is not None and younger.source == older.source:
+        if older.face is None:
             older.face, older.looked = younger.face, younger.looked
+        older.open = older.open if younger.open is None else younger.open
+        older.utterance = max(
+            (one for one in (older.utterance, younger.utterance) if one is not None), default=None
+        )
         for utterance, name in self._speakers.items():
             if name == before:
                 self._speakers[utterance] = person
@@ -230,7 +255,7 @@ class People:
             valence_trend=_round(trend[0]),
             arousal_trend=_round(trend[1]),
             baseline=someone.baseline,
-            face=someone.face,
+            face=None if someone.face is None else someone.face[1],
             speaking=someone.open is not None,
             utterance=someone.utterance,
         )

@@ -81,6 +81,11 @@ class SteadyState(StreamingAttributes):
                 return
             newer += self._evidence[place]["seconds"]
 
+    def revise(self, key: str, time: float, seconds: float, scores: Mapping[str, float]) -> None:
+        """What was known under `key` is read anew; nothing, where that is long forgotten."""
+        if any(known["key"] == key for known in self._evidence):
+            self.add(key, time, seconds, scores)
+
     def drop(self, key: str) -> None:
         """What was known under this key was another person's."""
         self._evidence = deque(entry for entry in self._evidence if entry["key"] != key)

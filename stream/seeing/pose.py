@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-# Right eye, left eye, nose, corners of the mouth, as seen in the picture (left of the picture first), in
+# Eyes, nose, corners of the mouth, those on the left of the picture first, in
 # distances between the eyes: x to the right of the picture, y down, z away from the camera. Proportions of a
 # grown face; the nose stands out by 0.4.
 FACE = np.array(

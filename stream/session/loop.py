@@ -84,7 +84,15 @@ class Loop:
         vad = SileroVad(settings.speech_detector)
         numbers = itertools.count(1)
         self._feeds = [
-            TrackedFeed(index, source.name, vad.stream(), settings.segmentation, numbers)
+            TrackedFeed(
+                index,
+                source.name,
+                vad.stream(),
+                settings.segmentation,
+                numbers,
+                # Who is silent cannot be told by a voice.
+                watches_silence=settings.speakers.mode != "voice",
+            )
             for index, source in enumerate(sources)
         ]
         self._conversations = Conversations(
@@ -95,6 +103,7 @@ class Loop:
             opening.vocabulary.labels,
             settings.people,
             one_each=settings.speakers.mode == "feed",
+            voiced=settings.speakers.mode == "voice",
         )
         self._health = Health(
             outbox,
@@ -333,7 +342,7 @@ class Loop:
             self._follow(feed.see(sighting, label=self._labels_sights()), time.monotonic_ns())
             self._notice_motionless(feed, motionless, sighting.time)
             self._notice_crowd(feed, sighting)
-            if "face" in self._modalities:
+            if self._tells_faces and feed.sightings.video_up:
                 self._people.see(feed.name, sighting)
             if feed.window is not None and self._is_time_for_partial(feed.window, sighting.time):
                 self._partial(feed.window, sighting.time)
@@ -341,6 +350,12 @@ class Loop:
     def _wants_sights(self) -> bool:
         """Whether the user lets anything be looked for that can be."""
         return "face" in self._modalities or ("body" in self._modalities and self._encoders.body is not None)
+
+    @property
+    def _tells_faces(self) -> bool:
+        """Whether faces are told of: not those that are only found so that bodies are described without
+        them."""
+        return "face" in self._modalities and self._encoders.face is not None
 
     def _labels_sights(self) -> bool:
         """Whether the user and the network take anything that is seen."""
@@ -380,7 +395,7 @@ class Loop:
             self._follow(feed.end(), time.monotonic_ns())
         self._conversations.settle(wait=True)
         self._conversations.finish()
-        self._people.turn(self._now)
+        self._people.finish(self._now)
         self._raise_failure()
         if len(self._failures) == len(self._feeds) and not self._stopping.is_set():
             told = "; ".join(f"{feed.name}: {feed.summary.failure}" for feed in self._feeds)

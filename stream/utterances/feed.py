@@ -58,9 +58,17 @@ class TrackedFeed:
     windows."""
 
     def __init__(
-        self, index: int, name: str, vad: VadStream, settings: SegmentationSettings, numbers: Iterator[int]
+        self,
+        index: int,
+        name: str,
+        vad: VadStream,
+        settings: SegmentationSettings,
+        numbers: Iterator[int],
+        *,
+        watches_silence: bool = True,
     ) -> None:
-        """`numbers`: of utterances, shared by all feeds of a session."""
+        """`numbers`: of utterances, shared by all feeds of a session; `watches_silence`: whether windows are
+        cut while there is sound and nobody speaks."""
         self.index = index
         self.name = name
         self.dark = False
@@ -80,6 +88,7 @@ class TrackedFeed:
         self._time = 0.0
         self._sound_until = -math.inf
         self._muted_since = -math.inf
+        self._watches_silence = watches_silence
         self._watched_since: float | None = None
         self._watched_without_sound = False
         self._unheard: deque[tuple[float, bool, float | None]] = deque()
@@ -180,6 +189,8 @@ class TrackedFeed:
         if sighting.faces and not occupied:
             self.faces_motionless |= all(face.observation.motionless for face in sighting.faces)
         without_sound = not self.audible(sighting.time)
+        if not (without_sound or self._watches_silence):
+            return []
         if without_sound and not self._watched_without_sound:
             self._unheard.clear()
         self._watched_without_sound = without_sound

@@ -33,7 +33,7 @@ PLAIN = (
 
 @dataclass(slots=True, eq=False)
 class Utterance:
-    """What is known of an utterance; audio parts are None for the windows of a feed without sound."""
+    """What is known of an utterance; audio parts are None for windows in which nobody speaks."""
 
     number: int
     feed: int

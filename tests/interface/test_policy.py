@@ -13,6 +13,7 @@ from emotrack.demo import clip_path
 from emotrack.errors import UserError
 from emotrack.modalities import MODALITIES, Modality
 from emotrack.settings import Policy, Settings, allowed, load_policy, load_settings
+from emotrack.stream.labels.evidence import LabelledUtterance
 from emotrack.stream.wire.protocol.messages import Emotion, Face, Message, Person, Session
 from emotrack.stream.wire.publish.recording import Recorder
 from emotrack.tracker import Tracker
@@ -79,7 +80,8 @@ def test_without_transcripts_no_recogniser_is_there(policy: Callable[[str], Path
     assert labels and {one.transcript for one in labels} == {None}
     (started, _) = [one for one in messages if isinstance(one, Session)]
     (recogniser,) = [part for part in started.engines if part.part == "transcription"]
-    assert recogniser.model is None
+    assert recogniser.model is None and recogniser.skipped[0].reason == "policy"
+    assert {one.modalities["text"].reason for one in labels} == {"policy"}
 
 
 def test_a_program_cannot_switch_on_what_is_refused(policy: Callable[[str], Path]) -> None:
@@ -89,7 +91,7 @@ def test_a_program_cannot_switch_on_what_is_refused(policy: Callable[[str], Path
         with pytest.raises(UserError, match=r"^The policy of this tracker refuses face: leave it out\.$"):
             tracker.set_modalities("text", "face")
         tracker.set_modalities("audio")
-    with pytest.raises(UserError, match=r"refuses evidence: leave out observe=\.$"):
+    with pytest.raises(UserError, match=r"refuses evidence: leave out what is shown of it\.$"):
         tracked(path, observe=lambda labelled: None)
     recorder = Recorder(path.with_name("kept.jsonl"))
     with pytest.raises(UserError, match=r"refuses records: leave out the recorder\.$"):
@@ -177,6 +179,20 @@ def test_the_policy_of_the_machine_holds_beside_ones_own(
     assert alone.refused == ("face", "body", "evidence") and both.digest != alone.digest
     no_policy_of_the_machine.write_bytes(b"\xff\xfe")
     with pytest.raises(UserError, match="is not text in UTF-8"):
+        load_policy()
+
+
+def test_refused_sound_is_shown_to_nobody(policy: Callable[[str], Path]) -> None:
+    shown: list[LabelledUtterance] = []
+    tracked(policy("modalities: [face]"), observe=shown.append)
+    assert shown and {len(one.audio_16k) for one in shown} == {0}
+
+
+def test_a_policy_of_the_machine_that_leads_nowhere_lets_nothing_begin(
+    no_policy_of_the_machine: Path,
+) -> None:
+    no_policy_of_the_machine.symlink_to("gone")
+    with pytest.raises(UserError, match="cannot be read: No such file"):
         load_policy()
 
 

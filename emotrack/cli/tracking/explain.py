@@ -78,7 +78,7 @@ def explain(
     Each is left out in turn; what counts is how far the label's odds fall, and a check by deletion says
     whether that holds.
     """
-    from emotrack.settings import load_settings
+    from emotrack.settings import load_policy, load_settings
     from emotrack.stream.sources.media import release
     from emotrack.stream.sources.open import open_source
     from emotrack.stream.wire.publish.recording import STANDARD_OUTPUT
@@ -86,6 +86,8 @@ def explain(
     if every and utterance is not None:
         raise UserError("--utterance N is one utterance and --all is every one: leave out one of the two.")
     settings = load_settings(profile, config, overrides or (), **{"stream.publish.endpoint": "none"})
+    if (rules := load_policy()) is not None:
+        rules.refuse("evidence", "a label cannot be explained without it")
     if not every and utterance is None:
         if not Path(source).exists():
             release(

@@ -132,7 +132,7 @@ class Face(Envelope, frozen=True, kw_only=True, tag="face"):
     source: Identifier
     """The feed in which it is seen."""
     event: Literal["appeared", "seen", "lost"]
-    """appeared for the first time, seen again, or lost: gone for a second and a half, or taken for a
+    """appeared, seen again, or lost: gone for a second and a half, or taken for a
     picture."""
     track: Count
     """Number of the face within its feed, never used twice."""
@@ -170,8 +170,8 @@ class Face(Envelope, frozen=True, kw_only=True, tag="face"):
 
 
 class Person(Envelope, frozen=True, kw_only=True, tag="person"):
-    """The steady state of one person, from what they said and what their face shows: when it changes, at most
-    twice a second."""
+    """The steady state of one person, from what they said and what their face shows: at once when label,
+    presence, face or utterance change, else when the numbers move, at most twice a second."""
 
     person: Identifier
     """Who: a speaker's id, or that of a face (see `face.person`)."""

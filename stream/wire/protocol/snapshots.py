@@ -34,7 +34,8 @@ PAGE_BYTES = 8 << 20
 LARGEST_REQUEST = 4_096
 """Bytes."""
 KEPT_CURRENT = 256
-"""Speakers, people, faces and media of which is kept what holds; the one unheard for longest goes first."""
+"""Speakers, people, faces and media, so many of each, of which is kept what holds; the one unheard for
+longest goes first."""
 KEPT_TOPICS = 10_000
 
 
@@ -114,7 +115,8 @@ class SnapshotState:
         self._seq = 0
         self._topics: OrderedDict[str, TopicPosition] = OrderedDict()
         self._about: Held | None = None
-        self._current: OrderedDict[tuple[str, ...], dict[str, Held]] = OrderedDict()
+        self._current: dict[str, OrderedDict[tuple[str, ...], dict[str, Held]]] = {}
+        """What holds of each subject, by kind: faces that pass by push out no speaker."""
 
     def add(self, message: Message, payload: bytes) -> None:
         """Remember a published message; those of one session come in order of `seq`, without a gap."""
@@ -133,13 +135,16 @@ class SnapshotState:
             case Emotion():
                 self._set_label(self._about_subject("speaker", message.speaker.id), message, payload)
             case Face():
-                key = ("face", message.source, str(message.track))
                 if message.event == "lost":
-                    self._current.pop(key, None)
+                    self._forget("face", message.source, str(message.track))
                 else:
-                    self._about_subject(*key)["face"] = Held(message.seq, payload)
+                    subject = self._about_subject("face", message.source, str(message.track))
+                    subject["face"] = Held(message.seq, payload)
             case Person():
-                self._about_subject("person", message.person)["person"] = Held(message.seq, payload)
+                if message.state == "away" and message.utterance is None:  # nobody will know them again
+                    self._forget("person", message.person)
+                else:
+                    self._about_subject("person", message.person)["person"] = Held(message.seq, payload)
             case Feed():
                 self._about_subject("feed", message.source, message.medium or "")["state"] = Held(
                     message.seq, payload
@@ -148,6 +153,7 @@ class SnapshotState:
                 held = self._about_subject("speaker", message.speaker)
                 if message.event == "alias":  # from now on someone else's: no label of their own
                     held.clear()
+                    self._forget("person", message.speaker)
                 held["event"] = Held(message.seq, payload)
 
     def answer(self, request: bytes) -> bytes:
@@ -175,7 +181,12 @@ class SnapshotState:
             skip = max(0, since - before_ring)
             events = _page(islice(self._ring, skip, None))
             more = skip + len(events) < len(self._ring)
-        current = [held for subject in self._current.values() for held in subject.values()]
+        current = [
+            held
+            for subjects in self._current.values()
+            for subject in subjects.values()
+            for held in subject.values()
+        ]
         if self._about:
             current.append(self._about)
         return SnapshotReply(
@@ -190,11 +201,16 @@ class SnapshotState:
             complete=known and lost == 0,
         )
 
-    def _about_subject(self, *key: str) -> dict[str, Held]:
-        """What holds for a speaker or a medium, to be changed."""
-        held = self._current.setdefault(key, {})
-        _keep_latest(self._current, key, KEPT_CURRENT)
+    def _about_subject(self, kind: str, *key: str) -> dict[str, Held]:
+        """What holds for a speaker, a person, a face or a medium, to be changed."""
+        subjects = self._current.setdefault(kind, OrderedDict())
+        held = subjects.setdefault(key, {})
+        _keep_latest(subjects, key, KEPT_CURRENT)
         return held
+
+    def _forget(self, kind: str, *key: str) -> None:
+        if kind in self._current:
+            self._current[kind].pop(key, None)
 
     def _set_label(self, held: dict[str, Held], emotion: Emotion, payload: bytes) -> None:
         """Replace a speaker's label, unless it tells of an earlier utterance (as a revised label may)."""

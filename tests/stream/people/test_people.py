@@ -8,6 +8,9 @@ import numpy as np
 import pytest
 
 from emotrack.stream.people.people import People
+from emotrack.stream.seeing.faces import FaceObservation
+from emotrack.stream.seeing.quality import FaceQuality
+from emotrack.stream.seeing.sightings import SeenFace, Sighting
 from emotrack.stream.settings import PeopleSettings
 from emotrack.stream.sources.media import VideoFrame
 from emotrack.stream.wire.protocol.messages import Face, Feed, Message, Person, Speaker
@@ -147,14 +150,14 @@ def test_the_same_film_gives_the_same_people(workbench: Workbench) -> None:
     assert once() == once()
 
 
-def followed(*, one_each: bool) -> tuple[People, Outbox, Collector]:
+def followed(**kind: bool) -> tuple[People, Outbox, Collector]:
     collector = Collector()
     outbox = Outbox("test", [collector])
-    return People(outbox, LABELS, PeopleSettings(), one_each=one_each), outbox, collector
+    return People(outbox, LABELS, PeopleSettings(), **kind), outbox, collector
 
 
 def test_an_utterance_moves_the_state_of_who_said_it_and_a_corrected_speaker_takes_it_along() -> None:
-    state, outbox, collector = followed(one_each=False)
+    state, outbox, collector = followed(voiced=True)
     guess = sample.emotion(1, "spk1", state="partial", start=0.0, end=3.0, label="anger", confidence=0.9)
     outbox.emit(guess)
     state.turn(3.0)
@@ -169,7 +172,7 @@ def test_an_utterance_moves_the_state_of_who_said_it_and_a_corrected_speaker_tak
 
 
 def test_a_guess_at_nobody_makes_no_person() -> None:
-    state, outbox, collector = followed(one_each=False)
+    state, outbox, collector = followed(voiced=True)
     nobody = SpeakerRef(id="spk1", confidence=0.0, face=None)
     outbox.emit(msgspec.structs.replace(sample.emotion(1, state="partial"), speaker=nobody))
     state.turn(5.0)
@@ -177,7 +180,7 @@ def test_a_guess_at_nobody_makes_no_person() -> None:
 
 
 def test_two_who_are_one_have_one_state() -> None:
-    state, outbox, collector = followed(one_each=False)
+    state, outbox, collector = followed(voiced=True)
     outbox.emit(sample.emotion(1, "spk1", start=0.0, end=4.0, label="joy", confidence=0.9))
     outbox.emit(sample.emotion(2, "spk2", start=5.0, end=9.0, label="joy", confidence=0.9))
     state.turn(9.0)
@@ -189,7 +192,7 @@ def test_two_who_are_one_have_one_state() -> None:
 
 
 def test_people_and_messages_are_bounded() -> None:
-    state, outbox, collector = followed(one_each=False)
+    state, outbox, collector = followed(voiced=True)
     for number in range(300):
         outbox.emit(sample.emotion(number, f"spk{number}", start=float(number), end=number + 0.9))
         state.turn(number + 1.0)
@@ -199,3 +202,107 @@ def test_people_and_messages_are_bounded() -> None:
         state.turn(2_000 + step / 10)
     away = people(collector.messages)[before:]
     assert len(away) <= 2 * 64 and {one.state for one in away} == {"away"}
+
+
+def pass_time(state: People, start: float, end: float) -> None:
+    for step in range(round(start * 10), round(end * 10)):
+        state.turn(step / 10)
+
+
+def last_of(collector: Collector) -> dict[str, Person]:
+    return {one.person: one for one in people(collector.messages)}
+
+
+def sighting(time: float, *tracks: int, logits: np.ndarray | None = None) -> Sighting:
+    points = np.array([[40, 40], [60, 40], [50, 52], [42, 62], [58, 62]], np.float32)
+    seen = []
+    for track in tracks:
+        observation = FaceObservation(
+            time, track, np.array([30, 20, 70, 80], np.float32), 0.99, points, 0.0, since=0.0
+        )
+        given = np.eye(8, dtype=np.float32)[1] * 4 if logits is None else logits
+        crop, none = np.zeros((48, 48), np.uint8), np.zeros(0, np.float32)
+        seen.append(SeenFace(observation, crop, FaceQuality(100, 0.2, 0, 1), none, given))
+    return Sighting(0, time, tuple(seen), None, dark=False, picture=(100, 100))
+
+
+def test_a_face_that_passes_to_another_is_taken_from_who_had_it() -> None:
+    state, outbox, collector = followed(one_each=True)
+    for step in range(10):
+        state.see("room", sighting(step / 5, 1, 2))
+        pass_time(state, step / 5, step / 5 + 0.2)
+    spoken = sample.emotion(1, "room", source="room", start=0.0, end=2.0)
+    outbox.emit(msgspec.structs.replace(spoken, speaker=SpeakerRef(id="room", confidence=1.0, face=2)))
+    for step in range(10, 20):
+        state.see("room", sighting(step / 5, 1, 2))
+        pass_time(state, step / 5, step / 5 + 0.2)
+    assert {name: one.face for name, one in last_of(collector).items()} == {
+        "room": 2, "room-face1": 1, "room-face2": None,
+    }  # fmt: skip
+    state.close("room", "no video")
+    pass_time(state, 4.0, 30.0)
+    assert {one.state for one in last_of(collector).values()} == {"away"}
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_an_expression_that_is_no_number_is_no_label(value: float) -> None:
+    state, _, collector = followed()
+    for step in range(5):
+        state.see("room", sighting(step / 5, 1, logits=np.full(8, value, np.float32)))
+    assert {(one.label, one.reason) for one in faces(collector.messages)} == {(None, "not finite")}
+
+
+def test_an_expression_without_a_label_leaves_the_others() -> None:
+    contempt = np.zeros(8, np.float32)
+    contempt[7] = 900
+    state, _, collector = followed()
+    for step in range(5):
+        state.see("room", sighting(step / 5, 1, logits=contempt))
+    assert all(
+        one.scores and sum(one.scores.values()) == pytest.approx(1, abs=1e-3)
+        for one in faces(collector.messages)
+    )
+
+
+def test_a_gap_in_the_pictures_is_no_second_participant() -> None:
+    state, _, collector = followed(one_each=True)
+    for time, track in ((0.0, 1), (0.2, 1), (5.0, 2), (5.2, 2)):
+        state.see("room", sighting(time, track))
+    assert [(one.event, one.person) for one in faces(collector.messages)] == [
+        ("appeared", "room"), ("lost", "room"), ("appeared", "room"),
+    ]  # fmt: skip
+
+
+def test_a_revision_of_what_is_long_forgotten_is_no_news() -> None:
+    state, outbox, collector = followed()
+    outbox.emit(sample.emotion(1, start=0.0, end=4.0, label="anger", confidence=0.9))
+    for number in range(2, 30):
+        outbox.emit(
+            sample.emotion(number, start=number * 2.0, end=number * 2 + 1.9, label="neutral", confidence=0.9)
+        )
+    state.turn(60.0)
+    outbox.emit(sample.emotion(1, state="revised", start=0.0, end=4.0, label="anger", confidence=0.95))
+    pass_time(state, 60.1, 65.0)
+    assert last_of(collector)["spk1"].scores["anger"] < 0.1
+    assert {one.label for one in people(collector.messages) if one.time > 60} <= {"neutral"}
+
+
+def test_an_utterance_that_ends_without_evidence_ends_all_the_same_and_no_later_one_with_it() -> None:
+    state, outbox, collector = followed()
+    outbox.emit(sample.emotion(1, state="partial", start=0.0, end=1.0))
+    outbox.emit(sample.emotion(2, state="partial", start=2.0, end=3.0))
+    outbox.emit(sample.emotion(1, start=0.0, end=1.5))
+    state.turn(3.0)
+    assert last_of(collector)["spk1"].speaking, "the second one goes on"
+    nothing = dict.fromkeys(("text", "audio", "face", "body"), sample.masked("user"))
+    outbox.emit(sample.emotion(2, start=2.0, end=3.5, modalities=nothing))
+    pass_time(state, 3.1, 20.0)
+    assert not last_of(collector)["spk1"].speaking and last_of(collector)["spk1"].state == "away"
+
+
+def test_what_is_said_last_is_told() -> None:
+    state, outbox, collector = followed()
+    state.turn(10.0)
+    outbox.emit(sample.emotion(1, start=8.0, end=10.0))
+    state.finish(10.0)
+    assert last_of(collector)["spk1"].utterance == 1

@@ -7,9 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emotrack.errors import UserError
-from emotrack.stream.people.expressions import RESTING_FACE
+from emotrack.stream.people.expressions import RESTING_FACE, UsualFace
 from emotrack.stream.people.steady import SteadyState
-from emotrack.stream.people.usual import UsualFace
 from emotrack.stream.settings import PeopleSettings
 from emotrack.stream.wire.protocol.vocabulary import LABELS
 

@@ -136,6 +136,20 @@ def test_a_late_joiner_learns_whose_faces_are_there_and_how_everybody_is() -> No
     assert [one.label for one in held if isinstance(one, Person)] == ["anger"]
 
 
+def test_faces_that_pass_by_push_out_nobody_who_spoke() -> None:
+    passing: list[Message] = []
+    for number in range(2 * KEPT_CURRENT):
+        passing += [sample.face(number), sample.person(f"kitchen-face{number}")]
+        passing += [sample.face(number, event="lost"), sample.person(f"kitchen-face{number}", state="away")]
+    reply = ask(remembered([sample.feed("audio"), sample.emotion(1, "spk1"), *passing]))
+    assert sorted(type(one).__name__ for one in read(reply.current)) == ["Emotion", "Feed"]
+
+
+def test_an_alias_takes_the_person_away_too() -> None:
+    reply = ask(remembered([sample.person("kitchen-face1"), sample.alias("kitchen-face1", "spk1")]))
+    assert not [one for one in read(reply.current) if isinstance(one, Person)]
+
+
 def test_another_session_begins_afresh() -> None:
     state = remembered([sample.session(), sample.emotion()])
     Outbox("s2", [Remembering(state)]).emit(sample.feed())

@@ -18,6 +18,23 @@ WIDTH = 100
 Validated = TypeVar("Validated")
 
 
+class _Twice(Exception):
+    """A key that stands twice in one mapping."""
+
+
+class _Once(yaml.SafeLoader):
+    """Reads plain values, and no mapping that says the same thing twice."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """See `yaml.SafeLoader`; the last of two would win without a word."""
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        for key in keys:
+            if keys.count(key) > 1:
+                raise _Twice(key)
+        found: dict[Any, Any] = super().construct_mapping(node, deep)
+        return found
+
+
 class Section(BaseModel):
     """A group of settings: unknown keys are refused, values never change after reading, docstrings of fields
     describe them."""
@@ -87,11 +104,13 @@ def parse_yaml(text: str, name: str) -> dict[str, Any]:
     """The settings in a YAML text, which messages call `name`; raises `UserError` where it is none or holds
     something else."""
     try:
-        content = yaml.safe_load(text)
+        content = yaml.load(text, _Once)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f" (line {mark.line + 1})" if mark else ""
         raise UserError(f"{name} is not valid YAML{line}.") from None
+    except _Twice as twice:
+        raise UserError(f"{name} says {twice} twice: leave one of the two out.") from None
     if content is None:
         return {}
     if not isinstance(content, dict):

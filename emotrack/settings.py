@@ -123,9 +123,10 @@ class Policy(Section):
     transcripts: bool = True
     """Whether what is said may be recognised: else no recogniser is loaded, and labels have no words."""
     evidence: bool = True
-    """Whether what labels were made from may be kept or shown: words, voice and pictures of faces."""
+    """Whether what labels were made from, voice and pictures of faces above all, may be kept
+    (`--keep-evidence`) or given away (`emotrack explain`, `Tracker(observe=…)`)."""
     records: bool = True
-    """Whether messages may be written to files."""
+    """Whether messages may be written to files (`--record`, `--jsonl FILE`; what reads `--jsonl -` may)."""
 
     @property
     def refused(self) -> tuple[str, ...]:
@@ -153,16 +154,13 @@ class Policy(Section):
             raise UserError(f"The policy of this tracker refuses {what}: {remedy}.")
 
 
-def load_policy(path: Path | None = None) -> Policy | None:
-    """What the machine's policy and the one in the file `path` both allow; None where there is neither.
+def load_policy(*paths: Path) -> Policy | None:
+    """What the machine's policy and those in the files `paths` all allow; None where there is none.
 
-    Raises `UserError` where one cannot be read: nothing is allowed then.
+    Raises `UserError` where one cannot be read, or says nothing: nothing is allowed then.
     """
-    read = [
-        validate(TypeAdapter(Policy), read_yaml(one), "docs/settings.md")
-        for one in (SYSTEM_POLICY, path)
-        if one is not None and (one is path or os.path.lexists(one))
-    ]
+    system = (SYSTEM_POLICY,) if os.path.lexists(SYSTEM_POLICY) else ()
+    read = [_read_policy(path) for path in (*system, *paths)]
     if not read:
         return None
     return Policy(
@@ -172,6 +170,16 @@ def load_policy(path: Path | None = None) -> Policy | None:
         evidence=all(policy.evidence for policy in read),
         records=all(policy.records for policy in read),
     )
+
+
+def _read_policy(path: Path) -> Policy:
+    content = read_yaml(path)
+    if not content:
+        raise UserError(f"The policy {path} says nothing: write into it what is allowed, or leave it out.")
+    try:
+        return validate(TypeAdapter(Policy), content, "docs/settings.md")
+    except UserError as error:
+        raise UserError(f"The policy {path} cannot be used. {error}") from None
 
 
 def allowed(settings: Settings, policy: Policy) -> Settings:

@@ -42,10 +42,10 @@ class Tracker:
     nothing shed and repeatable results (live sources are always followed in real time). `session` names the
     session in topics and messages (a random name unless given). Messages go to `publisher` (opened as the
     settings say unless given) and to `sinks`; the tracker closes all of them, and the sources. `observe` is
-    shown what each final label was made from (words, voice, face) on the session's own thread. `backends`
-    are tried for each network before emotrack's own, and held to the same gate. `policy` is a file that says
-    what is allowed, beside the machine's own; what it refuses is switched off. What is missing is told once
-    through `notify`.
+    shown what each final label was made from (words, voice, face) on the session's own thread. `backends` are
+    tried for each network before emotrack's own, and held to the same gate. `policies` are files that say
+    what is allowed, beside the machine's own; what any of them refuses is switched off. What is missing is
+    told once through `notify`.
 
     A tracker holds pipes, connections, threads, a port and a recogniser from the start: run it, or close it,
     or make it in a `with` statement, which closes it.
@@ -65,11 +65,11 @@ class Tracker:
         sinks: Sequence[Sink] = (),
         observe: Observer | None = None,
         backends: Sequence[Backend] = (),
-        policy: Path | None = None,
+        policies: Sequence[Path] = (),
         notify: Notify = notify,
     ) -> None:
         settings = settings or load_settings()
-        rules = load_policy(policy)
+        rules = load_policy(*policies)
         self.session = session or new_session_name()
         """Name of the session in topics and messages."""
         self._listeners: list[Listener] = []

@@ -46,10 +46,10 @@ def doctor(
 ) -> None:
     """Say what works on this machine, and what mends the rest."""
     if show_settings:
-        _show_settings(profile, config, overrides or (), policy)
+        _show_settings(profile, config, overrides or (), policy or ())
         return
     works = True
-    for finding in examine(profile, config, overrides or (), policy):
+    for finding in examine(profile, config, overrides or (), policy or ()):
         mark = {True: "ok  ", False: "FAIL", None: "-   "}[finding.good]
         sys.stdout.write(f"{mark} {finding.subject:<14} {finding.text}\n")
         works = works and finding.good is not False
@@ -57,23 +57,25 @@ def doctor(
         sys.exit(1)
 
 
-def _show_settings(profile: str, config: Path | None, overrides: Sequence[str], policy: Path | None) -> None:
+def _show_settings(
+    profile: str, config: Path | None, overrides: Sequence[str], policy: Sequence[Path]
+) -> None:
     from emotrack.section import listed
     from emotrack.settings import allowed, load_policy, load_settings
 
-    settings, rules = load_settings(profile, config, overrides), load_policy(policy)
+    settings, rules = load_settings(profile, config, overrides), load_policy(*policy)
     sys.stdout.write(listed(settings if rules is None else allowed(settings, rules)) + "\n")
 
 
 def examine(
-    profile: str, config: Path | None, overrides: Sequence[str], policy: Path | None = None
+    profile: str, config: Path | None, overrides: Sequence[str], policy: Sequence[Path] = ()
 ) -> Iterator[Finding]:
     """Every finding, as it is made; without what tracks, what is installed and no more."""
     yield Finding(
         "emotrack", True, f"{__version__}, Python {platform.python_version()}, {platform.platform()}"
     )
     installed = extras()
-    settings = None
+    settings = rules = None
     if not _missing(installed["edge"]):
         try:
             from emotrack.settings import SYSTEM_POLICY, allowed, load_policy, load_settings
@@ -81,7 +83,7 @@ def examine(
             yield Finding("settings", False, _cause(error))
             return
         settings = load_settings(profile, config, overrides)
-        rules = load_policy(policy)
+        rules = load_policy(*policy)
         if rules is None:
             text = f"none; everything is allowed that the settings switch on ({SYSTEM_POLICY}, --policy)"
             yield Finding("policy", None, text)
@@ -108,7 +110,9 @@ def examine(
     }
     for subject, look in parts.items():
         try:
-            yield from look(settings)
+            for finding in look(settings):
+                masked = rules is not None and finding.subject in rules.masked
+                yield Finding(finding.subject, None, "left out by the policy") if masked else finding
         except (ImportError, OSError) as error:  # of a library that does not load; the others may
             yield Finding(subject, False, _cause(error))
 

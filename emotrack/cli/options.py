@@ -25,11 +25,12 @@ SetOption = Annotated[
     ),
 ]
 PolicyOption = Annotated[
-    Optional[Path],  # noqa: UP045
+    Optional[list[Path]],  # noqa: UP045
     typer.Option(
         "--policy",
         metavar="FILE",
-        help="YAML file that says what is allowed; nothing else can switch on what it refuses.",
+        help="YAML file that says what is allowed; nothing can switch on what it refuses. May be repeated: "
+        "only what all allow is.",
     ),
 ]
 TrainingSetOption = Annotated[

@@ -113,9 +113,9 @@ def describe(message: Message) -> str | None:
             failed = "error: " if isinstance(message, Error) else ""
             line = f"{clock(message.time)}  {failed}{tell(message)}"
         case Person():
-            name = shorten(message.person, NAME_WIDTH)
-            how = "away" if message.state == "away" else f"now {message.label} {message.confidence:.0%}"
-            line = f"{clock(message.time)}  {name} is {how}"
+            sure = "" if message.label == RESTING else f" {message.confidence:.0%}"
+            how = "away" if message.state == "away" else f"now {message.label}{sure}"
+            line = f"{clock(message.time)}  {message.person} is {how}"
         case Session():
             line = f"session {message.session} {message.state}" + (
                 f": {message.reason}" if message.reason else ""

@@ -158,11 +158,18 @@ def _subtitle(person: Person | None, speaker: SpeakerState | None) -> Text:
         parts.append("away")
     if speaker is not None:
         emotion = speaker.emotion
-        said = "speaking" if emotion.state == "partial" else emotion.state
+        going = "speaking" if speaks(emotion) else "seen"
+        said = going if emotion.state == "partial" else emotion.state
         parts.append(f"{clock(emotion.start)}–{clock(emotion.end)} · {said}")
     elif person is not None and person.face is not None:
         parts.append(f"face {person.face}")
     return Text(f" {' · '.join(parts)} ", style="not dim default")
+
+
+def speaks(emotion: Emotion) -> bool:
+    """Whether the utterance is speech, and no window over somebody who is only seen."""
+    audio = emotion.modalities.get("audio")
+    return audio is None or audio.reason not in ("no speech", "muted", "no audio")
 
 
 def _facts(speaker: SpeakerState, person: Person | None) -> list[Text]:
@@ -177,7 +184,7 @@ def _facts(speaker: SpeakerState, person: Person | None) -> list[Text]:
     said = Text()
     if person is not None:
         now = f"{plain(emotion.label)} {emotion.confidence * 100:.0f} %"
-        said = Text.assemble(("words ", "dim"), (now, colour(emotion.label)))
+        said = Text.assemble(("latest ", "dim"), (now, colour(emotion.label)))
     return [*facts, said, _trend(speaker), _delay(emotion)]
 
 

@@ -215,6 +215,8 @@ class People:
                 self._speakers[utterance] = person
 
     def _step(self, name: str, someone: _Someone, now: float) -> None:
+        if someone.told is None and not someone.state.known(now):
+            return  # nothing is known of who is merely there
         someone.state.step(now)
         here = someone.face is not None or someone.open is not None
         present = here or now - someone.noticed < self._settings.away_seconds
@@ -254,6 +256,7 @@ class People:
             arousal=_round(arousal),
             valence_trend=_round(trend[0]),
             arousal_trend=_round(trend[1]),
+            known=round(someone.state.known(now), 2),
             baseline=someone.baseline,
             face=None if someone.face is None else someone.face[1],
             speaking=someone.open is not None,

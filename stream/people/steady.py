@@ -97,18 +97,29 @@ class SteadyState(StreamingAttributes):
         if other._since > self._since and self._label == RESTING:
             self._label, self._since = other._label, other._since
 
+    def known(self, now: float) -> float:
+        """Seconds of evidence that what is known at session time `now` rests on."""
+        newer = total = 0.0
+        for one in reversed(self._evidence):
+            total += one["seconds"] * self._fading(newer, now - one["time"])
+            newer += one["seconds"]
+        return total
+
+    def _fading(self, newer: float, ago: float) -> float:
+        """What evidence counts after `newer` seconds of newer one, so many seconds ago."""
+        return math.exp(-newer / self._settings.memory - max(0.0, ago) / self._settings.staying)
+
     def pooled(self, now: float) -> dict[str, float]:
         """Probability of each label in what is known at session time `now`."""
-        fading, staying = self._settings.memory, self._settings.staying
         sums = dict.fromkeys(self._labels, 0.0)
         newer = total = 0.0
         for one in reversed(self._evidence):
-            weight = one["seconds"] * math.exp(-newer / fading - max(0.0, now - one["time"]) / staying)
+            weight = one["seconds"] * self._fading(newer, now - one["time"])
             for label in self._labels:
                 sums[label] += weight * one["scores"].get(label, 0.0)
             total += weight
             newer += one["seconds"]
-        assumed = self._settings.assumed * max(math.exp(-newer / fading), _ALWAYS)
+        assumed = self._settings.assumed * max(self._fading(newer, 0.0), _ALWAYS)
         sums[RESTING] = sums.get(RESTING, 0.0) + assumed
         whole = total + assumed
         return {label: sums[label] / whole for label in self._labels}

@@ -47,7 +47,9 @@ def no_policy_of_the_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
 
 def tracked(path: Path | None, *overrides: str, **options: Any) -> tuple[Tracker, list[Message]]:
     settings = load_settings(overrides=[*UNPUBLISHED, *overrides])
-    with Tracker([str(clip_path())], settings, realtime=False, policy=path, **options) as tracker:
+    with Tracker(
+        [str(clip_path())], settings, realtime=False, policies=[path] if path else [], **options
+    ) as tracker:
         return tracker, list(tracker.messages())
 
 
@@ -87,7 +89,7 @@ def test_without_transcripts_no_recogniser_is_there(policy: Callable[[str], Path
 def test_a_program_cannot_switch_on_what_is_refused(policy: Callable[[str], Path]) -> None:
     path = policy("modalities: [text, audio]\nevidence: false\nrecords: false\nidentities: false")
     settings = load_settings(overrides=UNPUBLISHED)
-    with Tracker([str(clip_path())], settings, realtime=False, policy=path) as tracker:
+    with Tracker([str(clip_path())], settings, realtime=False, policies=[path]) as tracker:
         with pytest.raises(UserError, match=r"^The policy of this tracker refuses face: leave it out\.$"):
             tracker.set_modalities("text", "face")
         tracker.set_modalities("audio")
@@ -122,8 +124,14 @@ def test_a_program_cannot_switch_on_what_is_refused(policy: Callable[[str], Path
             "refuses evidence: leave out --keep-evidence.",
         ),
         ("modalities: [body]", ("--modalities", "body", "--set=stream.modalities=[face]"), ""),
-        ("faces: no", (), "There is no setting faces; docs/settings.md lists them."),
+        (
+            "faces: no",
+            (),
+            "policy.yaml cannot be used. There is no setting faces; docs/settings.md lists them.",
+        ),
         ("modalities: [smell]", (), "modalities.0 is wrong"),
+        ("", (), "policy.yaml says nothing: write into it what is allowed, or leave it out."),
+        ("records: false\nrecords: true", (), "policy.yaml says records twice: leave one of the two out."),
         ("- text", (), "must hold settings as `key: value`, not a list."),
     ],
 )
@@ -199,6 +207,15 @@ def test_a_policy_of_the_machine_that_leads_nowhere_lets_nothing_begin(
 def test_a_policy_that_is_not_there_lets_nothing_begin(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="cannot be read: No such file"):
         tracked(tmp_path / "none.yaml")
+
+
+def test_of_several_policies_only_what_all_allow_is_allowed(tmp_path: Path) -> None:
+    strict, loose = tmp_path / "strict.yaml", tmp_path / "loose.yaml"
+    strict.write_text("modalities: [audio]", "utf-8")
+    loose.write_text("records: true", "utf-8")
+    for order in ((strict, loose), (loose, strict)):
+        policy = load_policy(*order)
+        assert policy is not None and policy.refused == ("text", "face", "body")
 
 
 def test_doctor_says_what_is_refused(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
-from emotrack.cli.options import ConfigOption, ProfileOption, SetOption
+from emotrack.cli.options import ConfigOption, PolicyOption, ProfileOption, SetOption
 from emotrack.errors import UserError
 from emotrack.files import owner_only
 from emotrack.notify import notify
@@ -64,6 +64,7 @@ def explain(
     profile: ProfileOption = "embedded",
     config: ConfigOption = None,
     overrides: SetOption = None,
+    policy: PolicyOption = None,
     split: Annotated[
         str,
         typer.Option("--split", metavar="NAME", help="Of a store: the split whose dialogues are explained."),
@@ -86,7 +87,7 @@ def explain(
     if every and utterance is not None:
         raise UserError("--utterance N is one utterance and --all is every one: leave out one of the two.")
     settings = load_settings(profile, config, overrides or (), **{"stream.publish.endpoint": "none"})
-    if (rules := load_policy()) is not None:
+    if (rules := load_policy(*policy or ())) is not None:
         rules.refuse("evidence", "a label cannot be explained without it")
     if not every and utterance is None:
         if not Path(source).exists():

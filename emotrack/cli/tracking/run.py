@@ -144,7 +144,7 @@ def run(
     if keep_evidence and record is None:
         raise UserError("--keep-evidence needs --record DIR: evidence is kept beside the messages.")
     settings = load_settings(profile, config, overrides or (), **options)
-    if (rules := load_policy(policy)) is not None:
+    if (rules := load_policy(*policy or ())) is not None:
         for modality in parse_modalities(modalities) or ():
             rules.refuse(modality, "leave it out of --modalities")
         if keep_evidence:
@@ -186,7 +186,7 @@ def run(
         publisher=publisher,
         sinks=sinks,
         observe=recorder,
-        policy=policy,
+        policies=policy or (),
     ) as tracker:
         if live is not None:
             live.levels = tracker.levels

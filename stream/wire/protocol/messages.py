@@ -160,7 +160,8 @@ class Face(Envelope, frozen=True, kw_only=True, tag="face"):
     confidence: Probability | None
     """Its probability."""
     scores: Named[Probability] | None
-    """Probability of each label of the vocabulary, from the face alone over the last second."""
+    """Probability of each label of the vocabulary, from the face alone: of what could be read of it in the
+    last second."""
     valence: Signed | None
     """From unpleasant (-1) to pleasant (1)."""
     arousal: Signed | None
@@ -199,6 +200,9 @@ class Person(Envelope, frozen=True, kw_only=True, tag="person"):
     """Valence now less that of the last half minute."""
     arousal_trend: Annotated[float, Meta(ge=-2, le=2)] | None
     """Arousal now less that of the last half minute."""
+    known: Seconds
+    """Seconds of speech and of looks at their face that this rests on; the less, the more of it is
+    assumed."""
     baseline: Count
     """How many of their utterances tell what is usual for them; 0 where nothing does."""
     face: Count | None

@@ -182,7 +182,8 @@ class Point(Part, frozen=True, kw_only=True):
 
 
 class HeadPose(Part, frozen=True, kw_only=True):
-    """Where a head is turned to, estimated from five points; 0, 0, 0 looks at the camera."""
+    """Where a head is turned to, in degrees, estimated from five points: by a mean face, so that one that
+    looks straight on may be told as 25 degrees up or down."""
 
     yaw: Degrees
     """Turned to the right of the picture."""

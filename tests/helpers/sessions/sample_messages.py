@@ -145,6 +145,7 @@ def person(name: str = "spk1", **changes: Any) -> Person:
         "arousal": 0.1,
         "valence_trend": 0.0,
         "arousal_trend": 0.0,
+        "known": 4.0,
         "baseline": 0,
         "face": 2,
         "speaking": False,

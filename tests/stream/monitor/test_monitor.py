@@ -222,7 +222,7 @@ def test_people_are_shown_by_their_steady_state_and_with_what_they_said() -> Non
     lines = picture(state, height=40)
     titles = [line for line in lines if line.startswith("╭")]
     assert "spk1 ● anger 52 % since 00:08.0" in titles[0] and "kitchen-face2 ● neutral" in titles[1]
-    assert any("words joy 64 %" in line for line in lines) and any("says nothing" in line for line in lines)
+    assert any("latest joy 64 %" in line for line in lines) and any("says nothing" in line for line in lines)
     narrow = picture(state, width=60, height=20)
     assert [line.split()[:2] for line in narrow[1:3]] == [["spk1", "anger"], ["kitchen-fac…", "neutral"]]
 

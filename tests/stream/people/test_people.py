@@ -306,3 +306,11 @@ def test_what_is_said_last_is_told() -> None:
     outbox.emit(sample.emotion(1, start=8.0, end=10.0))
     state.finish(10.0)
     assert last_of(collector)["spk1"].utterance == 1
+
+
+def test_of_who_is_merely_there_nothing_is_told() -> None:
+    state, _, collector = followed(one_each=True)
+    for step in range(30):
+        state.see("room", sighting(step / 5, 1, logits=np.zeros(0, np.float32)))
+        pass_time(state, step / 5, step / 5 + 0.2)
+    assert faces(collector.messages) and not people(collector.messages)

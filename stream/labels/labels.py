@@ -154,6 +154,8 @@ class ConversationLabels:
         utterance.last_partial = now
         guess = self._assigner.guess(self._feeds[utterance.feed].name)
         fused = self._describer.so_far(utterance, guess.id, now)
+        if utterance.silence is not None and not fused.evidence.tokens:
+            return
         fused, values = self._labeller.preview(fused, guess.id)
         timing = Timing(encode=_ms(fused.encode_ms), head=_ms(fused.head_ms))
         self._publish(utterance, "partial", now, guess, fused, values, timing)
@@ -217,6 +219,8 @@ class ConversationLabels:
             self.late_sights += 1
         if utterance.transcription is not None and utterance.has_words:
             self._watch.answered()
+        if utterance.silence is not None and self._shows_nothing(utterance):
+            return
         assert utterance.end is not None
         speaker = self._identify(utterance, utterance.end)
         fused = self._describer.conclusive(utterance, speaker.id)
@@ -240,6 +244,18 @@ class ConversationLabels:
         self._revise(self._labeller.revised())
         if self._observe is not None and memory is not None:
             self._observe(self._labelled(utterance, message, fused, memory, values))
+
+    def _shows_nothing(self, utterance: Utterance) -> bool:
+        """Whether nothing that was seen in a window can be read: then it is none, and forgotten."""
+        guess = self._assigner.guess(self._feeds[utterance.feed].name)
+        fused = self._describer.conclusive(utterance, guess.id)
+        if fused.evidence.tokens:
+            self._early.put(utterance, fused)
+            return False
+        self._early.drop(utterance)
+        self._feeds[utterance.feed].summary.utterances -= 1
+        utterance.release()
+        return True
 
     def _take_late_words(self) -> None:
         self._late.count_misses()

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import msgspec
 import numpy as np
 import pytest
+from PIL import Image, ImageFilter
 
 from emotrack.stream.people.people import People
 from emotrack.stream.seeing.faces import FaceObservation
@@ -13,7 +14,7 @@ from emotrack.stream.seeing.quality import FaceQuality
 from emotrack.stream.seeing.sightings import SeenFace, Sighting
 from emotrack.stream.settings import PeopleSettings
 from emotrack.stream.sources.media import VideoFrame
-from emotrack.stream.wire.protocol.messages import Face, Feed, Message, Person, Speaker
+from emotrack.stream.wire.protocol.messages import Emotion, Face, Feed, Message, Person, Speaker
 from emotrack.stream.wire.protocol.parts import SpeakerRef
 from emotrack.stream.wire.protocol.vocabulary import LABELS
 from emotrack.stream.wire.publish.outbox import Outbox
@@ -84,6 +85,20 @@ def test_a_poster_has_no_label_no_person_and_is_gone_after_five_seconds(workbenc
     assert (told[-1].event, told[-1].reason) == ("lost", "motionless face")
     assert not people(messages) and not emotions(messages, "final")
     assert any("does not move" in (one.reason or "") for one in messages if isinstance(one, Feed))
+
+
+def test_who_cannot_be_read_and_says_nothing_has_no_label(workbench: Workbench) -> None:
+    """A blurred face, seen by somebody whose camera is out of focus."""
+    blurred = [
+        VideoFrame(one.time, np.asarray(Image.fromarray(one.image).filter(ImageFilter.GaussianBlur(2))))
+        for one in film_of(smiling(6), 6)
+        if isinstance(one, VideoFrame)
+    ]
+    items = by_time(up("audio", "video"), sound((6.0, HUSH)), blurred)
+    messages = workbench.track([Scripted("desk", items)], *QUIET, transcribe=False)
+    assert faces(messages) and {one.label for one in faces(messages)} == {None}
+    assert "face blurred" in {one.reason for one in faces(messages)}
+    assert not [one for one in messages if isinstance(one, Emotion | Person | Speaker)]
 
 
 def test_a_face_that_goes_is_lost_and_its_person_away_in_a_while(workbench: Workbench) -> None:

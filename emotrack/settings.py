@@ -112,8 +112,7 @@ def unpacked(settings: Settings, asked: Mapping[str, Any]) -> Settings:
 
 
 class Policy(Section):
-    """What may be used, told and kept. What it refuses, no flag, setting, message or program of one's own can
-    switch on."""
+    """What may be used, told and kept. What it refuses, no flag, setting or message can switch on."""
 
     modalities: tuple[Modality, ...] = MODALITIES
     """Those that may be used: of the others no network is loaded. Speech is still told from silence where

@@ -78,18 +78,14 @@ class Tracker:
         )
         with contextlib.ExitStack() as undo:
             undo.callback(self._outbox.close)
-            given = [source for source in sources if not isinstance(source, str)]
-            with contextlib.ExitStack() as unopened:
-                unopened.callback(release, given)
-                if rules is not None:
-                    settings = allowed(settings, rules)
-                    if observe is not None:
-                        rules.refuse("evidence", "leave out what is shown of it")
-                    if any(isinstance(sink, Recorder) and sink.keeps for sink in sinks):
-                        rules.refuse("records", "leave out the recorder")
-                unopened.pop_all()
             opened = _open_sources(sources, settings, notify)
             undo.callback(release, opened)
+            if rules is not None:
+                settings = allowed(settings, rules)
+                if observe is not None:
+                    rules.refuse("evidence", "leave out what is shown of it")
+                if any(isinstance(sink, Recorder) and sink.keeps for sink in sinks):
+                    rules.refuse("records", "leave out the recorder")
             if publisher is None and (publisher := open_publisher(settings.stream.publish)) is not None:
                 self._outbox.add(publisher)
             if publisher is not None:

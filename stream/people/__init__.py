@@ -1,8 +1,8 @@
 """Who is there, and how they are: faces on the wire, whose they are, and a steady state for each person.
 
-people       the session's people, from what was seen and what was said
-faces        every face that is followed, as messages
-identities   whose a face is
-expressions  what a face shows, and what of that is unusual for it
-steady       one person's state: what is known of them lately, and a label with hysteresis
+people         the session's people, from what was seen and what was said
+face_messages  every face that is followed, as messages
+identities     whose a face is
+expressions    what a face shows, and what of that is unusual for it
+steady         one person's state: what is known of them lately, and a label with hysteresis
 """

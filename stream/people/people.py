@@ -11,13 +11,13 @@ from typing import Literal
 
 from emotrack.model.formats import valence_and_arousal
 from emotrack.stream.people.expressions import RESTING_FACE, UsualFace
-from emotrack.stream.people.faces import NOT_YET, FollowedFaces
+from emotrack.stream.people.face_messages import NOT_YET, FollowedFaces
 from emotrack.stream.people.identities import Identities, Track
-from emotrack.stream.people.steady import SteadyState
+from emotrack.stream.people.steady import Pooled, SteadyState
 from emotrack.stream.seeing.sightings import Sighting
 from emotrack.stream.settings import PeopleSettings
 from emotrack.stream.sources.timing.clock import RateGrid
-from emotrack.stream.wire.protocol.messages import Emotion, Face, Message, Person, Speaker
+from emotrack.stream.wire.protocol.messages import Emotion, Face, Person, Speaker
 from emotrack.stream.wire.publish.outbox import Outbox
 
 STEPS = 10.0
@@ -77,9 +77,8 @@ class People:
         self._faces = FollowedFaces(labels, settings.face_rate, self._identities)
         self._people: dict[str, _Someone] = {}
         self._speakers: dict[int, str] = {}
-        self._said: deque[Message] = deque()
+        self._said = outbox.follow()
         self._steps = RateGrid()
-        outbox.observe(self._note)
 
     def see(self, source: str, sighting: Sighting) -> None:
         """Tell of the faces in a frame of a feed."""
@@ -112,10 +111,6 @@ class People:
     def _step_all(self, now: float) -> None:
         for name, someone in list(self._people.items()):
             self._step(name, someone, now)
-
-    def _note(self, message: Message) -> None:
-        if isinstance(message, Emotion | Face | Speaker):
-            self._said.append(message)
 
     def _someone(self, name: str, source: str, time: float) -> _Someone:
         found = self._people.get(name)
@@ -215,12 +210,12 @@ class People:
                 self._speakers[utterance] = person
 
     def _step(self, name: str, someone: _Someone, now: float) -> None:
-        if someone.told is None and not someone.state.known(now):
+        pooled = someone.state.step(now)
+        if someone.told is None and not pooled.known:
             return  # nothing is known of who is merely there
-        someone.state.step(now)
         here = someone.face is not None or someone.open is not None
         present = here or now - someone.noticed < self._settings.away_seconds
-        message = self._message(name, someone, "present" if present else "away", now)
+        message = self._message(name, someone, "present" if present else "away", pooled, now)
         told = someone.told
         if (
             told is None
@@ -234,8 +229,10 @@ class People:
         if not present and someone.unknown:
             del self._people[name]
 
-    def _message(self, name: str, someone: _Someone, state: Literal["present", "away"], now: float) -> Person:
-        scores = someone.state.pooled(now)
+    def _message(
+        self, name: str, someone: _Someone, state: Literal["present", "away"], pooled: Pooled, now: float
+    ) -> Person:
+        scores = pooled.scores
         valence, arousal = valence_and_arousal(scores)
         trend: tuple[float | None, float | None] = None, None
         if valence is not None and arousal is not None:
@@ -256,7 +253,7 @@ class People:
             arousal=_round(arousal),
             valence_trend=_round(trend[0]),
             arousal_trend=_round(trend[1]),
-            known=round(someone.state.known(now), 2),
+            known=round(pooled.known, 2),
             baseline=someone.baseline,
             face=None if someone.face is None else someone.face[1],
             speaking=someone.open is not None,

@@ -12,6 +12,7 @@ the pool has been unsure of it for longer.
 import math
 from collections import deque
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TypedDict
 
 from emotrack.stream.settings import PeopleSettings
@@ -24,13 +25,23 @@ _NEGLIGIBLE = 0.01
 """Share of its first weight under which a piece of evidence is forgotten."""
 
 
-class Evidence(TypedDict):
+class WeighedScores(TypedDict):
     """A piece of what is known."""
 
     key: str
     time: float
     seconds: float
     scores: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Pooled:
+    """All that is known of a person at a moment."""
+
+    scores: dict[str, float]
+    """Probability of each label."""
+    known: float
+    """Seconds of evidence that they rest on; the rest is assumed."""
 
 
 class SteadyState(StreamingAttributes):
@@ -48,7 +59,7 @@ class SteadyState(StreamingAttributes):
 
     def reset(self) -> None:
         """Forget everything."""
-        self._evidence: deque[Evidence] = deque()
+        self._evidence: deque[WeighedScores] = deque()
         self._label = RESTING if RESTING in self._labels else self._labels[0]
         self._since = self._born
         self._tending: str | None = None
@@ -67,7 +78,7 @@ class SteadyState(StreamingAttributes):
     def add(self, key: str, time: float, seconds: float, scores: Mapping[str, float]) -> None:
         """What shows from `seconds` that ended at `time`; what was known before under the same `key` it
         replaces."""
-        entry = Evidence(key=key, time=time, seconds=seconds, scores=dict(scores))
+        entry = WeighedScores(key=key, time=time, seconds=seconds, scores=dict(scores))
         for place, known in enumerate(self._evidence):
             if known["key"] == key:
                 self._evidence[place] = entry
@@ -97,36 +108,32 @@ class SteadyState(StreamingAttributes):
         if other._since > self._since and self._label == RESTING:
             self._label, self._since = other._label, other._since
 
-    def known(self, now: float) -> float:
-        """Seconds of evidence that what is known at session time `now` rests on."""
-        newer = total = 0.0
+    def pooled(self, now: float) -> Pooled:
+        """What is known at session time `now`."""
+        sums = dict.fromkeys(self._labels, 0.0)
+        newer = known = 0.0
         for one in reversed(self._evidence):
-            total += one["seconds"] * self._fading(newer, now - one["time"])
+            weight = one["seconds"] * self._fading(newer, now - one["time"])
+            for label in self._labels:
+                sums[label] += weight * one["scores"].get(label, 0.0)
+            known += weight
             newer += one["seconds"]
-        return total
+        assumed = self._settings.assumed * max(self._fading(newer, 0.0), _ALWAYS)
+        sums[RESTING] = sums.get(RESTING, 0.0) + assumed
+        return Pooled({label: sums[label] / (known + assumed) for label in self._labels}, known)
 
     def _fading(self, newer: float, ago: float) -> float:
         """What evidence counts after `newer` seconds of newer one, so many seconds ago."""
         return math.exp(-newer / self._settings.memory - max(0.0, ago) / self._settings.staying)
 
-    def pooled(self, now: float) -> dict[str, float]:
-        """Probability of each label in what is known at session time `now`."""
-        sums = dict.fromkeys(self._labels, 0.0)
-        newer = total = 0.0
-        for one in reversed(self._evidence):
-            weight = one["seconds"] * self._fading(newer, now - one["time"])
-            for label in self._labels:
-                sums[label] += weight * one["scores"].get(label, 0.0)
-            total += weight
-            newer += one["seconds"]
-        assumed = self._settings.assumed * max(self._fading(newer, 0.0), _ALWAYS)
-        sums[RESTING] = sums.get(RESTING, 0.0) + assumed
-        whole = total + assumed
-        return {label: sums[label] / whole for label in self._labels}
+    def step(self, now: float) -> Pooled:
+        """Let time pass until `now`, which may change the label: what is known then."""
+        pooled = self.pooled(now)
+        self._decide(now, pooled.scores)
+        return pooled
 
-    def step(self, now: float) -> bool:
-        """Let time pass until `now`: whether the label has changed."""
-        settings, scores = self._settings, self.pooled(now)
+    def _decide(self, now: float, scores: Mapping[str, float]) -> None:
+        settings = self._settings
         best = max(scores, key=lambda label: scores[label])
         calm = self._label == RESTING and scores[best] < 2 * scores[RESTING]
         enough = settings.enter if calm or self._label != RESTING else settings.leave
@@ -136,10 +143,8 @@ class SteadyState(StreamingAttributes):
             tending, patience = RESTING, settings.leave_seconds
         else:
             self._tending = None
-            return False
+            return
         if tending != self._tending:
             self._tending, self._tending_since = tending, now
-        if now - self._tending_since < patience:
-            return False
-        self._label, self._since, self._tending = tending, now, None
-        return True
+        if now - self._tending_since >= patience:
+            self._label, self._since, self._tending = tending, now, None

@@ -11,6 +11,7 @@ import itertools
 import threading
 import time
 from collections.abc import Sequence
+from typing import Literal
 
 import msgspec
 
@@ -22,7 +23,6 @@ from emotrack.stream.hearing.vad import SileroVad
 from emotrack.stream.labels.conversations import Conversations
 from emotrack.stream.labels.evidence import Observer
 from emotrack.stream.people.people import People
-from emotrack.stream.seeing.sightings import Sighting
 from emotrack.stream.seeing.vision import Vision
 from emotrack.stream.session.health import Health, LoadLadder
 from emotrack.stream.session.intake import TRAITS, Intake, Item, SourceFailed, time_of
@@ -37,6 +37,12 @@ from emotrack.stream.utterances.utterance import Utterance
 from emotrack.stream.wire.protocol.messages import Error, Session
 from emotrack.stream.wire.publish.outbox import Outbox
 
+PICTURE = {
+    "dark": ("no picture: camera covered or dark", "picture again"),
+    "faces_motionless": ("a face that does not move is a picture, and not labelled", "somebody who moves"),
+    "crowded": ("more than {} faces: the largest are followed", "all faces followed"),
+}
+"""What is said of a feed's picture, and of the way back."""
 TURN_SECONDS = 0.02
 """How long a live loop waits for media before it looks after utterances again."""
 LOOK_BACK_RATE = 2.0
@@ -289,7 +295,7 @@ class Loop:
             self._look_back()
         motionless = feed.faces_motionless
         self._follow(feed.change(change.medium, change.time, up=change.state != "down"), arrived_ns)
-        self._notice_motionless(feed, motionless, change.time)
+        self._notice(feed, "faces_motionless", motionless, change.time)
         self._health.tell(feed, change.medium, change.state, change.reason, change.time)
         if change.medium == "video" and change.state == "down":
             self._people.close(feed.name, "no video")
@@ -337,11 +343,12 @@ class Loop:
     def _see(self) -> None:
         for sighting in self._vision.collect():
             feed = self._feeds[sighting.feed]
-            self._notice_dark(feed, sighting)
-            motionless = feed.faces_motionless
-            self._follow(feed.see(sighting, label=self._labels_sights()), time.monotonic_ns())
-            self._notice_motionless(feed, motionless, sighting.time)
-            self._notice_crowd(feed, sighting)
+            dark, crowded, motionless = feed.dark, feed.crowded, feed.faces_motionless
+            happened = feed.see(sighting, label=self._labels_sights())
+            self._notice(feed, "dark", dark, sighting.time)
+            self._follow(happened, time.monotonic_ns())
+            self._notice(feed, "faces_motionless", motionless, sighting.time)
+            self._notice(feed, "crowded", crowded, sighting.time)
             if self._tells_faces and feed.sightings.video_up:
                 self._people.see(feed.name, sighting)
             if feed.window is not None and self._is_time_for_partial(feed.window, sighting.time):
@@ -364,29 +371,20 @@ class Loop:
             for modality in ("face", "body")
         )
 
-    def _notice_dark(self, feed: TrackedFeed, sighting: Sighting) -> None:
-        if sighting.dark != feed.dark:
-            feed.dark = sighting.dark
-            reason = "no picture: camera covered or dark" if feed.dark else "picture again"
-            self._health.tell(feed, "video", "degraded" if feed.dark else "up", reason, sighting.time)
-
-    def _notice_motionless(self, feed: TrackedFeed, before: bool, moment: float) -> None:
-        if feed.faces_motionless != before:
-            reason = (
-                "a face that does not move is a picture, and not labelled"
-                if feed.faces_motionless
-                else "somebody who moves"
-            )
-            self._health.tell(feed, "video", "degraded" if feed.faces_motionless else "up", reason, moment)
-
-    def _notice_crowd(self, feed: TrackedFeed, sighting: Sighting) -> None:
-        if (sighting.passed_over > 0) != feed.crowded and not sighting.dark:
-            feed.crowded = sighting.passed_over > 0
-            most = self._settings.vision.maximum_faces
-            reason = (
-                f"more than {most} faces: the largest are followed" if feed.crowded else "all faces followed"
-            )
-            self._health.tell(feed, "video", "degraded" if feed.crowded else "up", reason, sighting.time)
+    def _notice(
+        self,
+        feed: TrackedFeed,
+        what: Literal["dark", "faces_motionless", "crowded"],
+        before: bool,
+        moment: float,
+    ) -> None:
+        """Tell of what has become of a feed's picture at session time `moment`, if that is otherwise than
+        before."""
+        now: bool = getattr(feed, what)
+        if now != before:
+            worse, again = PICTURE[what]
+            reason = worse.format(self._settings.vision.maximum_faces) if now else again
+            self._health.tell(feed, "video", "degraded" if now else "up", reason, moment)
 
     def _finish(self) -> None:
         """The sources have ended: finish what is open."""

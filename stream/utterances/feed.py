@@ -72,7 +72,9 @@ class TrackedFeed:
         self.index = index
         self.name = name
         self.dark = False
+        """Whether its last picture shows nothing."""
         self.crowded = False
+        """Whether there are more faces than are followed."""
         self.summary = FeedSummary.of(name, settings)
         self.faces_motionless = False
         """Whether all faces to be seen are pictures, since they do not move, and are not labelled."""
@@ -175,6 +177,9 @@ class TrackedFeed:
         labels."""
         self.sightings.add(sighting)
         self.summary.see(sighting)
+        self.dark = sighting.dark
+        if not sighting.dark:
+            self.crowded = sighting.passed_over > 0
         since = sighting.person_since
         if since is not None:
             self.faces_motionless = False

@@ -18,9 +18,7 @@ from emotrack.stream.wire.protocol.parts import (
     Count,
     Encoding,
     EngineInfo,
-    FaceQuality,
     FeedInfo,
-    HeadPose,
     Identifier,
     ModalityState,
     ModelInfo,
@@ -29,8 +27,10 @@ from emotrack.stream.wire.protocol.parts import (
     PixelSize,
     Point,
     PolicyInfo,
+    PoseInfo,
     Position,
     Probability,
+    QualityInfo,
     Seconds,
     Several,
     Signed,
@@ -149,11 +149,11 @@ class Face(Envelope, frozen=True, kw_only=True, tag="face"):
     points: Several[Point]
     """Left eye, right eye, tip of the nose, left and right corner of the mouth, left and right as in the
     picture."""
-    pose: HeadPose
+    pose: PoseInfo
     """Where it is turned to."""
     mouth_moving: bool
     """Whether the mouth moves beyond the head, as in speech."""
-    quality: FaceQuality
+    quality: QualityInfo
     """How well it can be read."""
     label: Name | None
     """The most probable label of what it shows; null where that cannot be told."""

@@ -181,7 +181,7 @@ class Point(Part, frozen=True, kw_only=True):
     """From the upper border."""
 
 
-class HeadPose(Part, frozen=True, kw_only=True):
+class PoseInfo(Part, frozen=True, kw_only=True):
     """Where a head is turned to, in degrees, estimated from five points: by a mean face, so that one that
     looks straight on may be told as 25 degrees up or down."""
 
@@ -193,7 +193,7 @@ class HeadPose(Part, frozen=True, kw_only=True):
     """Leaning clockwise in the picture."""
 
 
-class FaceQuality(Part, frozen=True, kw_only=True):
+class QualityInfo(Part, frozen=True, kw_only=True):
     """How well a face can be read."""
 
     size: Measure

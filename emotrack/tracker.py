@@ -10,11 +10,11 @@ from types import TracebackType
 from emotrack.engines.backends.backend import Backend
 from emotrack.engines.catalogue import uncompiled
 from emotrack.engines.contract.engine import EngineDescription
-from emotrack.engines.open import POLICY, SWITCHED_OFF, Networks, open_networks
+from emotrack.engines.open import POLICY, SWITCHED_OFF, Networks, open_networks, with_turns
 from emotrack.engines.running.pool import EnginePool
 from emotrack.errors import UserError
 from emotrack.modalities import Modality
-from emotrack.model.bundle import load_bundle
+from emotrack.model.bundle import Bundle, load_bundle
 from emotrack.notify import Notify, notify
 from emotrack.progress import Countdown
 from emotrack.settings import Policy, Settings, allowed, load_policy, load_settings
@@ -92,11 +92,14 @@ class Tracker:
                 self._outbox.snapshot_endpoint = publisher.snapshot_endpoint
             self.bundle = bundle = load_bundle(settings.bundle)
             """What labels the session."""
-            compiling = Countdown(lambda: uncompiled(settings.engines, bundle, backends), notify)
+            compiling = Countdown(lambda: _uncompiled(settings, bundle, backends), notify)
             pool = EnginePool(settings.engines, notify, compiling, backends)
             networks = open_networks(pool, settings.engines, bundle, notify)
             if rules is not None:
                 networks = networks.without(rules.masked, POLICY)
+            if (speakers := settings.stream.speakers).by_voice:
+                networks = with_turns(networks, pool, needed=speakers.mode == "voice")
+            chosen = settled(settings, networks)
             self.encoders = networks.encoders
             """What describes it; both may be used on when it has ended."""
             self.engines = tuple(pool.given.values())
@@ -112,8 +115,8 @@ class Tracker:
                 networks,
                 transcriber,
                 self._outbox,
-                opening(settings, networks, transcriber, opened, remarks, rules),
-                settings.stream,
+                opening(chosen, networks, transcriber, opened, remarks, rules),
+                chosen.stream,
                 realtime=realtime or any(source.live for source in opened),
                 observe=observe,
             )
@@ -215,6 +218,19 @@ def _open_sources(sources: Sequence[str | Source], settings: Settings, notify: N
     return found
 
 
+def _uncompiled(settings: Settings, bundle: Bundle, backends: Sequence[Backend]) -> int:
+    return uncompiled(settings.engines, bundle, backends, voices=settings.stream.speakers.by_voice)
+
+
+def settled(settings: Settings, networks: Networks) -> Settings:
+    """The settings with `auto` speakers as these networks can tell them apart."""
+    speakers = settings.stream.speakers
+    if speakers.mode != "auto":
+        return settings
+    told = speakers.model_copy(update={"mode": "feed" if networks.turns is None else "voice"})
+    return settings.model_copy(update={"stream": settings.stream.model_copy(update={"speakers": told})})
+
+
 def opening(
     settings: Settings,
     networks: Networks,
@@ -237,6 +253,7 @@ def opening(
         for report in networks.encoders.report
     ]
     engines.append(_engine("network", "AM2-EmoJE", networks.heads.engines))
+    engines += _voices(networks)
     recogniser = None if transcriber is None else transcriber.name
     unheard = " ".join(remarks) or SWITCHED_OFF
     if policy is not None and "text" in policy.masked:
@@ -260,6 +277,16 @@ def opening(
         policy=None if policy is None else PolicyInfo(hash=policy.digest, refused=policy.refused),
         feeds=tuple(FeedInfo(source=source.name, description=source.description) for source in sources),
     )
+
+
+def _voices(networks: Networks) -> list[EngineInfo]:
+    """What tells speakers apart by their voices, where that is wanted."""
+    if networks.turns is not None:
+        return [_engine("voices", networks.turns.name, networks.turns.engines)]
+    if networks.voiceless is None:
+        return []
+    missing = SkippedBackend(backend="any", reason=networks.voiceless)
+    return [EngineInfo(part="voices", model=None, backend=None, skipped=(missing,))]
 
 
 def _engine(part: str, model: str, engines: Sequence[EngineDescription]) -> EngineInfo:

@@ -2,6 +2,7 @@
 anything."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,12 +12,14 @@ from emotrack.engines.cache.cache import EngineCache
 from emotrack.engines.cache.entry import EngineManifest, shipped
 from emotrack.engines.contract.engine import EngineDescription, RunnableEngine, Skip
 from emotrack.engines.contract.spec import Arrays, Spec
+from emotrack.engines.encoders.sound.turns import open_turns
 from emotrack.engines.heads import open_heads
 from emotrack.engines.open import Encoders, open_encoders
 from emotrack.engines.running.loading import ITSELF, origin_of
 from emotrack.engines.running.policy import Policy, policy_of
 from emotrack.engines.running.pool import EnginePool, open_cache
 from emotrack.engines.settings import EngineSettings
+from emotrack.errors import UserError
 from emotrack.model.bundle import Bundle
 from emotrack.notify import Notify
 
@@ -30,19 +33,26 @@ class Catalogue:
     encoders: Encoders
 
 
-def catalogue(settings: EngineSettings, bundle: Bundle, notify: Notify) -> Catalogue:
-    """List them; what cannot be had is left out and told to `notify`."""
+def catalogue(settings: EngineSettings, bundle: Bundle, notify: Notify, *, voices: bool = False) -> Catalogue:
+    """List them; what cannot be had is left out and told to `notify`. `voices`: with those that tell speakers
+    apart, where they are on the machine."""
     listing = _Listing(settings, notify)
     encoders = open_encoders(listing, settings, bundle, notify)
     open_heads(listing, bundle)
+    if voices:
+        with suppress(UserError):
+            open_turns(listing)
     return Catalogue(tuple(listing.specs), encoders)
 
 
-def uncompiled(settings: EngineSettings, bundle: Bundle, own: Sequence[Backend] = ()) -> int:
-    """How many networks will have to be compiled when tracking begins, with backends of one's `own` in
-    front."""
+def uncompiled(
+    settings: EngineSettings, bundle: Bundle, own: Sequence[Backend] = (), *, voices: bool = False
+) -> int:
+    """How many networks will have to be compiled when tracking begins, with backends of one's `own` in front;
+    `voices`: see `catalogue`."""
     cache, policy = open_cache(settings, _unheard), policy_of(settings, own)
-    found = (standing(spec, policy, cache) for spec in catalogue(settings, bundle, _unheard).networks)
+    networks = catalogue(settings, bundle, _unheard, voices=voices).networks
+    found = (standing(spec, policy, cache) for spec in networks)
     return sum(one.backend is not None and not one.compiled for one in found)
 
 

@@ -16,6 +16,7 @@ from emotrack.engines.encoders.face.detection import FaceDetector, open_face_det
 from emotrack.engines.encoders.face.expression import FaceEncoder, face_spec
 from emotrack.engines.encoders.sound.passt import PasstEncoder
 from emotrack.engines.encoders.sound.segments import AudioEncoder
+from emotrack.engines.encoders.sound.turns import TurnEncoder, open_turns
 from emotrack.engines.encoders.sound.voice import open_voice
 from emotrack.engines.encoders.text.encoder import TextEncoder
 from emotrack.engines.heads import Heads, open_heads
@@ -86,6 +87,10 @@ class Networks:
     bundle: Bundle
     encoders: Encoders
     heads: Heads
+    turns: TurnEncoder | None = None
+    """What tells speakers apart by their voices, where that is wanted."""
+    voiceless: str | None = None
+    """Why they are not, although it would be wanted."""
 
     def without(self, modalities: Sequence[Modality], reason: str) -> "Networks":
         """The same, in which these reach nothing and every label says so."""
@@ -101,6 +106,17 @@ class Networks:
 def open_networks(pool: EnginePool, settings: EngineSettings, bundle: Bundle, notify: Notify) -> Networks:
     """Open everything that tracks with a bundle; raises what `open_encoders` and `open_heads` raise."""
     return Networks(bundle, open_encoders(pool, settings, bundle, notify), open_heads(pool, bundle))
+
+
+def with_turns(networks: Networks, pool: EnginePool, *, needed: bool) -> Networks:
+    """`networks` with what tells speakers apart by their voices, or why that cannot be had; raises
+    `UserError` for that where it is `needed`."""
+    try:
+        return replace(networks, turns=open_turns(pool))
+    except UserError as error:
+        if needed:
+            raise
+        return replace(networks, voiceless=str(error))
 
 
 def open_encoders(pool: EnginePool, settings: EngineSettings, bundle: Bundle, notify: Notify) -> Encoders:

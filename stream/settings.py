@@ -45,7 +45,7 @@ class SegmentationSettings(Section):
     """Audio kept after the last speech."""
     hangover: float = Field(0.5, gt=0)
     """Silence that ends an utterance."""
-    maximum: float = Field(15.0, gt=0, le=90)
+    maximum: float = Field(8.0, gt=0, le=90)
     """A longer utterance is split at the weakest point of its later half."""
     window: float = Field(4.0, gt=0)
     """Length of an utterance while nobody speaks."""
@@ -89,21 +89,26 @@ class TranscriptionSettings(Section):
 class SpeakerSettings(Section):
     """How utterances are given to speakers."""
 
-    mode: Literal["single", "feed", "voice"] = "feed"
-    """`single`: everybody is one speaker; `feed`: one speaker per feed; `voice`: told apart by voice (extra
-    `voices`)."""
+    mode: Literal["auto", "single", "feed", "voice"] = "auto"
+    """`single`: everybody is one speaker; `feed`: one speaker per feed; `voice`: told apart by voice, with
+    the networks of the extra `voices`; `auto`: by voice where these are on the machine, else one per feed."""
     conversations: Literal["together", "apart"] = "together"
     """`together`: the feeds of a session are one conversation, in which each turn is heard in the light of
     the others; `apart`: each feed is a conversation of its own, with the labels that it has alone."""
-    same_voice: float = Field(0.86, gt=0, lt=1)
-    """Cosine of two voices, both heard for long, from which on they are one speaker's."""
-    founding_speech: float = Field(2.0, gt=0)
-    """Seconds that an utterance must last for a new speaker to be told from it; a shorter one goes to the
-    nearest speaker."""
+    same_voice: float = Field(0.35, gt=0, lt=1)
+    """Mean cosine of what is heard of two voices from which on they are one speaker's."""
+    founding_speech: float = Field(1.5, gt=0)
+    """Seconds that must be heard of a voice for a new speaker to be told from it; less goes to the nearest
+    speaker."""
     enough_speech: float = Field(3.0, gt=0)
     """Seconds heard of a speaker before their voice counts as known."""
     maximum_speakers: int = Field(8, ge=1)
     """Further voices go to the nearest speaker."""
+
+    @property
+    def by_voice(self) -> bool:
+        """Whether speakers are to be told apart by their voices, if that is possible."""
+        return self.mode in ("auto", "voice")
 
 
 class VisionSettings(Section):

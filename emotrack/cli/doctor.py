@@ -186,7 +186,8 @@ def _encoders(settings: Settings) -> Iterator[Finding]:
     from emotrack.model.bundle import load_bundle
 
     try:
-        found = catalogue(settings.engines, load_bundle(settings.bundle), lambda _: None)
+        voices = settings.stream.speakers.by_voice
+        found = catalogue(settings.engines, load_bundle(settings.bundle), lambda _: None, voices=voices)
         pool = EnginePool(settings.engines, lambda _: None)
     except UserError as error:
         yield Finding("encoders", False, str(error))
@@ -268,14 +269,21 @@ def _recogniser(settings: Settings) -> Iterator[Finding]:
 
 
 def _speakers(settings: Settings) -> Iterator[Finding]:
-    from emotrack.stream.speakers.assign import make_assigners
+    from emotrack.engines.encoders.sound.turns import find_turns
+    from emotrack.engines.running.pool import EnginePool
 
+    speakers = settings.stream.speakers
+    if not speakers.by_voice:
+        yield Finding("speakers", True, _BY[speakers.mode])
+        return
     try:
-        make_assigners(settings.stream.speakers, conversations=1)
+        find_turns(EnginePool(settings.engines, lambda _: None))
     except UserError as error:
-        yield Finding("speakers", False, str(error))
+        needed = speakers.mode == "voice"
+        told = str(error) if needed else f"{_BY['feed']}: {error}"
+        yield Finding("speakers", False if needed else None, told)
     else:
-        yield Finding("speakers", True, _BY[settings.stream.speakers.mode])
+        yield Finding("speakers", True, _BY["voice"])
 
 
 def _devices(_: Settings) -> Iterator[Finding]:

@@ -8,4 +8,6 @@ mtcnn      what finds faces
 person     a YOLO network in ultralytics' own format
 yolo       what YOLO networks have in common
 passt      PaSST
+turns      who of three speaks when in ten seconds
+speaker    whose voice it is
 """

@@ -32,9 +32,11 @@ def pack(
     speech_detector: Path,
     cache: EngineCache,
     notify: Notify,
+    *,
+    voices: bool,
 ) -> PackContents:
-    """Write a pack of all that `settings` and `bundle` ask for into the new folder `target`, which appears
-    whole or not at all.
+    """Write a pack of all that `settings` and `bundle` ask for (`voices`: see `catalogue`) into the new
+    folder `target`, which appears whole or not at all.
 
     Raises `UserError` where something cannot be had or compiled, or `target` is there already.
     """
@@ -46,7 +48,7 @@ def pack(
     if target.exists():
         raise UserError(f"{target} is there already: name a new folder.")
     missing: list[str] = []
-    listed = catalogue(settings, bundle, missing.append)
+    listed = catalogue(settings, bundle, missing.append, voices=voices)
     if missing:
         raise UserError(f"A pack would not be whole: {missing[0]}")
     try:

@@ -95,6 +95,10 @@ class EnginePack:
                     "or auto."
                 )
 
+    def holds(self, spec: Spec) -> bool:
+        """Whether it has an engine of this network."""
+        return (self.folder / ENGINES / spec.name).is_dir()
+
     def open(self, spec: Spec, threads: int) -> Engine:
         """The engine of a network; raises `PackRefused` where the pack has none, or it answers otherwise on
         this machine."""

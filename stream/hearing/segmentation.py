@@ -7,6 +7,7 @@ when each block of a feed is given once.
 
 import math
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -25,8 +26,7 @@ class SpeechStarted:
 
 @dataclass(frozen=True, slots=True)
 class SpeechPaused:
-    """The post-roll has passed in silence: without more speech the utterance ends before block `end`, the
-    next one."""
+    """The post-roll has passed in silence: without more speech the utterance ends before block `end`."""
 
     end: int
 
@@ -44,7 +44,7 @@ class SpeechEnded:
     start: int
     end: int
     endpoint: int
-    cause: Literal["silence", "maximum", "end of feed"]
+    cause: Literal["silence", "maximum", "turn", "end of feed"]
 
 
 SegmentEvent = SpeechStarted | SpeechPaused | SpeechResumed | SpeechEnded
@@ -58,7 +58,7 @@ class Segmenter(StreamingAttributes):
     part of it.
     """
 
-    STATE = ("recent", "count", "free", "voiced", "candidate", "spoken", "start", "speech_end")
+    STATE = ("recent", "count", "free", "voiced", "candidate", "spoken", "start", "speech_end", "paused")
     WHOSE = "segmentation"
 
     def __init__(self, settings: SegmentationSettings) -> None:
@@ -85,6 +85,7 @@ class Segmenter(StreamingAttributes):
         self._spoken = 0  # blocks of speech in the candidate
         self._start: int | None = None  # of the open utterance
         self._speech_end = 0  # block after the last speech
+        self._paused = False  # whether that is so long ago that the utterance may have ended
 
     @property
     def undecided(self) -> int:
@@ -116,6 +117,37 @@ class Segmenter(StreamingAttributes):
         self._free = self._count
         return events
 
+    def hear_again(self, voiced: Sequence[int]) -> list[SegmentEvent]:
+        """Blocks already taken, in rising order, in which another ear hears speech that this one may have
+        missed."""
+        voiced = [block for block in voiced if block >= (self._free if self._start is None else self._start)]
+        if not voiced:
+            return []
+        events: list[SegmentEvent] = []
+        if self._start is None:
+            voiced = _newest_stretch(voiced, self._hangover)
+            if len(voiced) < self._minimum:
+                return []
+            self._start = max(voiced[0] - self._pre_roll, self._free)
+            events.append(SpeechStarted(self._start))
+        self._speech_end = max(self._speech_end, voiced[-1] + 1)
+        if self._paused:
+            self._paused = False
+            events.append(SpeechResumed())
+        return events + self._silence()
+
+    def split(self, block: int) -> list[SegmentEvent]:
+        """Somebody else speaks from this block on: the open utterance ends there, and theirs begins."""
+        if self._start is None or not self._start < block < self._speech_end:
+            return []
+        events: list[SegmentEvent] = [
+            SpeechEnded(self._start, block, self._count - 1, "turn"),
+            SpeechStarted(block),
+        ]
+        self._start = self._free = block
+        self._paused = False
+        return events + self._silence()
+
     def _speech(self) -> list[SegmentEvent]:
         events: list[SegmentEvent] = []
         if self._start is None:
@@ -125,21 +157,24 @@ class Segmenter(StreamingAttributes):
             if self._spoken >= self._minimum:
                 self._start = max(self._candidate - self._pre_roll, self._free)
                 events.append(SpeechStarted(self._start))
-        elif self._count - 1 - self._speech_end >= self._post_roll:
+        elif self._paused:
+            self._paused = False
             events.append(SpeechResumed())
         self._speech_end = self._count
         return events + self._splits()
 
     def _silence(self) -> list[SegmentEvent]:
+        """What the silence since the last speech, if there is any, means by now."""
         silence = self._count - self._speech_end
         if self._start is None:
             if self._candidate is not None and silence >= self._post_roll:
                 self._candidate = None
             return []
         events: list[SegmentEvent] = []
-        if silence == self._post_roll:
-            events.append(SpeechPaused(self._count))
-        if silence == self._hangover:
+        if silence >= self._post_roll and not self._paused:
+            self._paused = True
+            events.append(SpeechPaused(self._speech_end + self._post_roll))
+        if silence >= self._hangover:
             self._free = self._speech_end + self._post_roll
             events.append(SpeechEnded(self._start, self._free, self._count - 1, "silence"))
             self._become_idle()
@@ -156,6 +191,12 @@ class Segmenter(StreamingAttributes):
             events += [SpeechEnded(self._start, cut, self._count - 1, "maximum"), SpeechStarted(cut)]
             self._start = self._free = cut
         return events
+
+
+def _newest_stretch(voiced: Sequence[int], hangover: int) -> Sequence[int]:
+    """The last of them, without a gap as long as that."""
+    gaps = [place for place in range(1, len(voiced)) if voiced[place] - voiced[place - 1] > hangover]
+    return voiced[gaps[-1] :] if gaps else voiced
 
 
 def _blocks(seconds: float) -> int:

@@ -1,6 +1,8 @@
 """The conversations of a session: one that all its feeds take part in, or one for each."""
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 from emotrack.engines.open import Networks
 from emotrack.modalities import Modality
@@ -10,6 +12,8 @@ from emotrack.stream.labels.waiting import RecogniserWatch
 from emotrack.stream.seeing.vision import Vision
 from emotrack.stream.settings import StreamSettings
 from emotrack.stream.speakers.assign import make_assigners
+from emotrack.stream.speakers.listening import VoiceListener
+from emotrack.stream.speakers.turns import FeedTurns
 from emotrack.stream.transcription.transcript import Transcriber
 from emotrack.stream.utterances.feed import TrackedFeed
 from emotrack.stream.wire.publish.outbox import Outbox
@@ -54,6 +58,19 @@ class Conversations:
         self._by_feed = {
             index: labels for group, labels in zip(groups, self._all, strict=True) for index in group
         }
+        self._listening = ThreadPoolExecutor(1, thread_name_prefix="voices")
+        self._turns = {
+            index: FeedTurns(
+                VoiceListener(networks.turns),
+                assigner.voices.timeline(feed.name),
+                partial(assigner.voices.learn, feed.name),
+                self._listening,
+                patient=patient,
+            )
+            for group, assigner in zip(groups, assigners, strict=True)
+            for index, feed in group.items()
+            if assigner.voices is not None and networks.turns is not None
+        }
         self.modalities: tuple[Modality, ...] = settings.modalities
         """The modalities that are used."""
 
@@ -63,6 +80,10 @@ class Conversations:
     def of(self, feed: int) -> ConversationLabels:
         """The conversation in which the feed of this index takes part."""
         return self._by_feed[feed]
+
+    def turns(self, feed: int) -> FeedTurns | None:
+        """What listens to the feed of this index for turns; None where nothing does."""
+        return self._turns.get(feed)
 
     @property
     def waiting(self) -> int:
@@ -108,5 +129,6 @@ class Conversations:
 
     def close(self) -> None:
         """Let go of what utterances still hold."""
+        self._listening.shutdown(wait=False, cancel_futures=True)
         for labels in self._all:
             labels.close()

@@ -31,7 +31,7 @@ from emotrack.stream.transcription.transcript import Transcriber, Transcript
 from emotrack.stream.utterances.feed import TrackedFeed
 from emotrack.stream.utterances.utterance import Utterance
 from emotrack.stream.wire.protocol.messages import Emotion, Error, Speaker
-from emotrack.stream.wire.protocol.parts import SpeakerRef, Timing
+from emotrack.stream.wire.protocol.parts import OtherSpeech, SpeakerRef, Timing
 from emotrack.stream.wire.publish.outbox import Outbox
 
 LABEL_SECONDS = 0.25
@@ -152,7 +152,7 @@ class ConversationLabels:
     def partial(self, utterance: Utterance, now: float) -> None:
         """Publish what can be said of an open utterance at session time `now`."""
         utterance.last_partial = now
-        guess = self._assigner.guess(self._feeds[utterance.feed].name)
+        guess = self._assigner.guess(self._feeds[utterance.feed].name, utterance.heard)
         fused = self._describer.so_far(utterance, guess.id, now)
         if utterance.silence is not None and not fused.evidence.tokens:
             return
@@ -170,7 +170,7 @@ class ConversationLabels:
         if utterance.paused and (
             self._early.get(utterance) is not None or self._ended.lacks_nothing(utterance)
         ):
-            guess = self._assigner.guess(self._feeds[utterance.feed].name)
+            guess = self._assigner.guess(self._feeds[utterance.feed].name, utterance.heard)
             self._early.put(utterance, self._describer.conclusive(utterance, guess.id))
 
     def end(self, utterance: Utterance, arrived_ns: int) -> None:
@@ -247,7 +247,7 @@ class ConversationLabels:
 
     def _shows_nothing(self, utterance: Utterance) -> bool:
         """Whether nothing that was seen in a window can be read: then it is none, and forgotten."""
-        guess = self._assigner.guess(self._feeds[utterance.feed].name)
+        guess = self._assigner.guess(self._feeds[utterance.feed].name, utterance.heard)
         fused = self._describer.conclusive(utterance, guess.id)
         if fused.evidence.tokens:
             self._early.put(utterance, fused)
@@ -324,7 +324,7 @@ class ConversationLabels:
 
     def _identify(self, utterance: Utterance, end: float) -> AssignedSpeaker:
         source = self._feeds[utterance.feed].name
-        speaker, events = self._assigner.assign(source, utterance.audio_16k, utterance.start, end)
+        speaker, events = self._assigner.assign(source, utterance.heard)
         for event in events:
             self._outbox.emit(
                 Speaker(
@@ -385,11 +385,30 @@ class ConversationLabels:
             end=end,
             scores=probabilities(values, self._labeller.labels),
             fused=fused,
+            others=_others(utterance, speaker),
             timing=timing,
         )
         utterance.revision += 1
         self._outbox.emit(message)
         return message
+
+
+def _others(utterance: Utterance, speaker: AssignedSpeaker) -> tuple[OtherSpeech, ...]:
+    """Who else spoke meanwhile, as messages have it."""
+    return tuple(
+        OtherSpeech(
+            speaker=other.speaker,
+            start=round(_time(utterance, other.blocks.start), 3),
+            end=round(_time(utterance, other.blocks.stop), 3),
+        )
+        for other in speaker.others
+    )
+
+
+def _time(utterance: Utterance, block: int) -> float:
+    """Session time (seconds) at which a block of the utterance begins, or the one after its last would."""
+    place = block - utterance.heard.start
+    return utterance.blocks[place].time if place < len(utterance.blocks) else utterance.blocks[-1].end
 
 
 def _wordless(transcriber: Transcriber | None, settings: TranscriptionSettings) -> str:

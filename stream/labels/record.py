@@ -12,7 +12,7 @@ from emotrack.model.formats import valence_and_arousal
 from emotrack.stream.labels.fusing import FusedUtterance
 from emotrack.stream.transcription.transcript import Transcript
 from emotrack.stream.wire.protocol.messages import Emotion
-from emotrack.stream.wire.protocol.parts import ModalityState, SpeakerRef, Timing, TranscriptInfo
+from emotrack.stream.wire.protocol.parts import ModalityState, OtherSpeech, SpeakerRef, Timing, TranscriptInfo
 
 
 def probabilities(values: np.ndarray, labels: tuple[str, ...]) -> dict[str, float]:
@@ -63,6 +63,7 @@ def emotion(
     end: float,
     scores: dict[str, float],
     fused: FusedUtterance,
+    others: tuple[OtherSpeech, ...],
     timing: Timing,
 ) -> Emotion:
     """One label as a message."""
@@ -83,6 +84,7 @@ def emotion(
         arousal=arousal,
         modalities=modalities(fused),
         transcript=transcript_info(fused.evidence.transcript),
+        others=others,
         timing_ms=timing,
     )
 

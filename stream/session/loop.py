@@ -90,15 +90,7 @@ class Loop:
         vad = SileroVad(settings.speech_detector)
         numbers = itertools.count(1)
         self._feeds = [
-            TrackedFeed(
-                index,
-                source.name,
-                vad.stream(),
-                settings.segmentation,
-                numbers,
-                # Who is silent cannot be told by a voice.
-                watches_silence=settings.speakers.mode != "voice",
-            )
+            TrackedFeed(index, source.name, vad.stream(), settings.segmentation, numbers)
             for index, source in enumerate(sources)
         ]
         self._conversations = Conversations(
@@ -237,6 +229,7 @@ class Loop:
             case Discontinuity() as gap:
                 if self._ordered:
                     self._look_back()
+                self._hear_out(feed, arrival.arrived_ns)
                 self._follow(feed.break_off(gap.time), arrival.arrived_ns)
                 self._health.tell(feed, "audio", "degraded", f"gap of {gap.gap:.1f} s in the audio", gap.time)
                 self._health.tell(feed, "audio", "up", "end of the gap", gap.time + gap.gap)
@@ -258,11 +251,27 @@ class Loop:
             reason = "muted: digital silence" if feed.muted else "sound again"
             self._health.tell(feed, "audio", "degraded" if feed.muted else "up", reason, block.end)
         self._follow(happened, arrived_ns)
+        self._hear_again(feed, block, arrived_ns)
         speaking = feed.utterance
         if speaking is not None and not speaking.paused and self._is_time_for_partial(speaking, block.end):
             if self._ordered:
                 self._look_back()
             self._partial(speaking, block.end)
+
+    def _hear_again(self, feed: TrackedFeed, block: AudioBlock, arrived_ns: int) -> None:
+        """Let what tells speakers apart hear the block too, and follow what it found."""
+        turns = self._conversations.turns(feed.index)
+        if turns is None:
+            return
+        heard = turns.hear(block, feed.speech, feed.open_from, paused=feed.paused)
+        if heard is not None:
+            self._follow(feed.hear_again(heard.voiced, heard.turns), arrived_ns)
+
+    def _hear_out(self, feed: TrackedFeed, arrived_ns: int) -> None:
+        """The feed's sound ends or breaks off: learn what its last blocks tell of turns."""
+        turns = self._conversations.turns(feed.index)
+        if turns is not None and (heard := turns.finish(feed.open_from)) is not None:
+            self._follow(feed.hear_again(heard.voiced, heard.turns), arrived_ns)
 
     def _is_time_for_partial(self, utterance: Utterance, now: float) -> bool:
         return now - utterance.last_partial >= self._settings.labels.partial_interval
@@ -294,6 +303,8 @@ class Loop:
         if self._ordered:
             self._look_back()
         motionless = feed.faces_motionless
+        if change.medium == "audio" and change.state == "down":
+            self._hear_out(feed, arrived_ns)
         self._follow(feed.change(change.medium, change.time, up=change.state != "down"), arrived_ns)
         self._notice(feed, "faces_motionless", motionless, change.time)
         self._health.tell(feed, change.medium, change.state, change.reason, change.time)
@@ -309,6 +320,7 @@ class Loop:
         feed.summary.failure = reason = (
             str(failure) if isinstance(failure, UserError) else f"{type(failure).__name__}: {failure}"
         )
+        self._hear_out(feed, arrived_ns)
         self._follow(feed.end(), arrived_ns)
         self._health.tell(feed, None, "down", reason, self._now)
         self._people.close(feed.name, "no video")
@@ -390,6 +402,7 @@ class Loop:
         """The sources have ended: finish what is open."""
         self._look_back()
         for feed in self._feeds:
+            self._hear_out(feed, time.monotonic_ns())
             self._follow(feed.end(), time.monotonic_ns())
         self._conversations.settle(wait=True)
         self._conversations.finish()

@@ -1,5 +1,8 @@
 """Who speaks: one for each feed, one for all, or speakers told apart by their voices.
 
-assign  gives each utterance to a speaker, and tells who is new and who is one already known
-voices  voices told apart while they are heard
+assign     gives each utterance to a speaker, and tells who is new and who is one already known
+turns      listens to a feed while somebody may speak: where speech was missed, and where somebody else begins
+listening  what ten seconds tell: who of three speaks when, and how voices sound
+clusters   whose voices they are, all of the latest clustered anew each time
+timeline   who speaks in which block, from all that was heard of it
 """

@@ -6,15 +6,14 @@ from typing import Literal, Protocol
 import numpy as np
 
 from emotrack.stream.settings import SpeakerSettings
-from emotrack.stream.speakers.voices import ResemblyzerVoices, VoiceClusters, VoiceEmbedder
+from emotrack.stream.speakers.clusters import Merged, VoiceClusters
+from emotrack.stream.speakers.listening import Listening
+from emotrack.stream.speakers.timeline import Spoken, Timeline
 
-
-@dataclass(frozen=True, slots=True)
-class AssignedSpeaker:
-    """Who spoke, and how sure that is (0 to 1)."""
-
-    id: str
-    confidence: float
+ACTIVE = 0.5
+"""Probability from which on somebody else speaks too."""
+SHORTEST = 9
+"""Blocks under which they do not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,42 +27,63 @@ class SpeakerEvent:
     confidence: float
 
 
+@dataclass(frozen=True, slots=True)
+class OtherTurn:
+    """Somebody else who speaks within an utterance, in these blocks of its feed."""
+
+    speaker: str
+    blocks: range
+
+
+@dataclass(frozen=True, slots=True)
+class AssignedSpeaker:
+    """Who spoke, and how sure that is (0 to 1)."""
+
+    id: str
+    confidence: float
+    others: tuple[OtherTurn, ...] = ()
+    """Who else spoke meanwhile, over them or in short answers, as far as is known."""
+
+
 class SpeakerAssigner(Protocol):
     """Called by one thread, once for each utterance in the order of their endpoints; the answers depend on
     nothing else."""
 
-    def assign(
-        self, feed: str, audio_16k: np.ndarray, start: float, end: float
-    ) -> tuple[AssignedSpeaker, list[SpeakerEvent]]:
-        """Who said the utterance of `feed` from `start` to `end` (session seconds, audio float32 [n] at 16
-        kHz, perhaps empty).
+    def assign(self, feed: str, blocks: range) -> tuple[AssignedSpeaker, list[SpeakerEvent]]:
+        """Who said the utterance of `feed` that is these blocks of its sound, perhaps none.
 
         The events come first: after them the speaker is known.
         """
         ...
 
-    def guess(self, feed: str) -> AssignedSpeaker:
-        """Who is probably saying the utterance that is still open on `feed`; changes nothing."""
+    @property
+    def voices(self) -> "VoicedSpeakers | None":
+        """What knows them by their voices, where something does."""
+        ...
+
+    def guess(self, feed: str, blocks: range) -> AssignedSpeaker:
+        """Who is probably saying the utterance that is still open on `feed`, of which these blocks were
+        heard; changes nothing."""
         ...
 
 
 class NamedSpeakers:
     """One speaker for all feeds, or one for each, named after it."""
 
+    voices = None
+
     def __init__(self, *, per_feed: bool) -> None:
         self._per_feed = per_feed
         self._known: set[str] = set()
 
-    def assign(
-        self, feed: str, audio_16k: np.ndarray, start: float, end: float
-    ) -> tuple[AssignedSpeaker, list[SpeakerEvent]]:
+    def assign(self, feed: str, blocks: range) -> tuple[AssignedSpeaker, list[SpeakerEvent]]:
         """See `SpeakerAssigner.assign`."""
-        speaker = self.guess(feed)
+        speaker = self.guess(feed, blocks)
         new = speaker.id not in self._known
         self._known.add(speaker.id)
         return speaker, [SpeakerEvent("new", speaker.id, None, 1.0)] if new else []
 
-    def guess(self, feed: str) -> AssignedSpeaker:
+    def guess(self, feed: str, blocks: range) -> AssignedSpeaker:
         """See `SpeakerAssigner.guess`."""
         return AssignedSpeaker(feed if self._per_feed else "spk1", 1.0)
 
@@ -71,49 +91,68 @@ class NamedSpeakers:
 class VoicedSpeakers:
     """Speakers told apart by their voices, in whichever feed they are heard."""
 
-    def __init__(self, embedder: VoiceEmbedder, settings: SpeakerSettings) -> None:
-        self._embedder = embedder
+    def __init__(self, settings: SpeakerSettings) -> None:
+        self._settings = settings
         self._clusters = VoiceClusters(settings)
+        self._timelines: dict[str, Timeline] = {}
         self._latest: dict[str, AssignedSpeaker] = {}
+        self._merged: list[Merged] = []
         self._known: set[str] = set()
 
-    def assign(
-        self, feed: str, audio_16k: np.ndarray, start: float, end: float
-    ) -> tuple[AssignedSpeaker, list[SpeakerEvent]]:
+    @property
+    def voices(self) -> "VoicedSpeakers":
+        """See `SpeakerAssigner.voices`."""
+        return self
+
+    def timeline(self, feed: str) -> Timeline:
+        """Who speaks when on a feed."""
+        return self._timelines.setdefault(feed, Timeline(feed, self._clusters))
+
+    def learn(self, feed: str, listening: Listening) -> None:
+        """Take what was heard of a feed."""
+        self._merged += self._clusters.learn(feed, listening.windows)
+
+    def assign(self, feed: str, blocks: range) -> tuple[AssignedSpeaker, list[SpeakerEvent]]:
         """See `SpeakerAssigner.assign`."""
-        embedding = self._embedder.embed(audio_16k)
-        if embedding is None:
-            speaker = self.guess(feed)
-            return speaker, self._introduce(speaker)
-        heard = self._clusters.hear(embedding, len(audio_16k) / self._embedder.rate)
-        speaker = AssignedSpeaker(_name(heard.speaker), heard.confidence)
-        events = self._introduce(speaker)
-        for younger, older, likeness in heard.merged:
-            events.append(SpeakerEvent("alias", _name(younger), _name(older), likeness))
-            renamed = {_name(younger): _name(older)}
-            speaker = AssignedSpeaker(renamed.get(speaker.id, speaker.id), speaker.confidence)
-            self._latest = {
-                name: AssignedSpeaker(renamed.get(latest.id, latest.id), latest.confidence)
-                for name, latest in self._latest.items()
-            }
+        events = [event for merged in self._merged for event in self._rename(merged)]
+        self._merged.clear()
+        speaker = self.guess(feed, blocks)
+        if speaker.id not in self._known:
+            self._known.add(speaker.id)
+            events.append(SpeakerEvent("new", speaker.id, None, speaker.confidence))
+        if not blocks:
+            return speaker, events
         self._latest[feed] = speaker
-        return speaker, events
+        spoken = self.timeline(feed).between(blocks.start, blocks.stop)
+        return replace(speaker, others=_others(spoken, blocks.start, speaker.id)), events
 
-    def guess(self, feed: str) -> AssignedSpeaker:
-        """The last one heard on the feed, at half the confidence: a voice is known only when its utterance is
-        over."""
-        latest = self._latest.get(feed)
-        return (
-            AssignedSpeaker(_name(1), 0.0)
-            if latest is None
-            else AssignedSpeaker(latest.id, latest.confidence / 2)
-        )
+    def guess(self, feed: str, blocks: range) -> AssignedSpeaker:
+        """Who speaks most in these blocks; else the last one heard on the feed, at half the confidence.
 
-    def _introduce(self, speaker: AssignedSpeaker) -> list[SpeakerEvent]:
-        if speaker.id in self._known:
+        Who is only seen is told by no voice, and is called as the feed is."""
+        if not blocks:
+            return AssignedSpeaker(feed, 0.0)
+        spoken = self.timeline(feed).between(blocks.start, blocks.stop)
+        shares = (spoken.activity * spoken.speech[:, None]).sum(0)
+        if not len(shares) or shares.max() <= 0:
+            latest = self._latest.get(feed, AssignedSpeaker(_name(1), 0.0))
+            return replace(latest, confidence=latest.confidence / 2)
+        number = spoken.speakers[int(shares.argmax())]
+        familiarity = min(1.0, self._clusters.seconds(number) / self._settings.enough_speech)
+        return AssignedSpeaker(_name(number), float(shares.max() / shares.sum()) * familiarity)
+
+    def _rename(self, merged: Merged) -> list[SpeakerEvent]:
+        younger, older = _name(merged.younger), _name(merged.older)
+        self._latest = {
+            feed: replace(latest, id=older) if latest.id == younger else latest
+            for feed, latest in self._latest.items()
+        }
+        if younger not in self._known:  # nothing was ever said of them
             return []
-        self._known.add(speaker.id)
-        return [SpeakerEvent("new", speaker.id, None, speaker.confidence)]
+        self._known.discard(younger)
+        new = [] if older in self._known else [SpeakerEvent("new", older, None, 1.0)]
+        self._known.add(older)
+        return [*new, SpeakerEvent("alias", younger, older, merged.likeness)]
 
 
 class ApartSpeakers:
@@ -123,11 +162,14 @@ class ApartSpeakers:
     def __init__(self, within: SpeakerAssigner) -> None:
         self._within = within
 
-    def assign(
-        self, feed: str, audio_16k: np.ndarray, start: float, end: float
-    ) -> tuple[AssignedSpeaker, list[SpeakerEvent]]:
+    @property
+    def voices(self) -> VoicedSpeakers | None:
+        """See `SpeakerAssigner.voices`."""
+        return self._within.voices
+
+    def assign(self, feed: str, blocks: range) -> tuple[AssignedSpeaker, list[SpeakerEvent]]:
         """See `SpeakerAssigner.assign`."""
-        speaker, events = self._within.assign(feed, audio_16k, start, end)
+        speaker, events = self._within.assign(feed, blocks)
         return _of(feed, speaker), [
             replace(
                 event,
@@ -137,30 +179,45 @@ class ApartSpeakers:
             for event in events
         ]
 
-    def guess(self, feed: str) -> AssignedSpeaker:
+    def guess(self, feed: str, blocks: range) -> AssignedSpeaker:
         """See `SpeakerAssigner.guess`."""
-        return _of(feed, self._within.guess(feed))
+        return _of(feed, self._within.guess(feed, blocks))
 
 
 def make_assigners(settings: SpeakerSettings, conversations: int) -> list[SpeakerAssigner]:
-    """One assigner for each conversation, as `settings` ask for; raises `UserError` where mode `voice` lacks
-    its package."""
-    if settings.mode == "feed":
-        return [NamedSpeakers(per_feed=True) for _ in range(conversations)]
-    voices = ResemblyzerVoices() if settings.mode == "voice" else None
-    assigners: list[SpeakerAssigner] = [
-        NamedSpeakers(per_feed=False) if voices is None else VoicedSpeakers(voices, settings)
-        for _ in range(conversations)
-    ]
-    return (
-        [ApartSpeakers(assigner) for assigner in assigners]
-        if settings.conversations == "apart"
-        else assigners
-    )
+    """One assigner for each conversation, as `settings` ask for."""
+    match settings.mode:
+        case "voice":
+            return [_apart(VoicedSpeakers(settings), settings) for _ in range(conversations)]
+        case "single":
+            return [_apart(NamedSpeakers(per_feed=False), settings) for _ in range(conversations)]
+        case _:
+            return [NamedSpeakers(per_feed=True) for _ in range(conversations)]
+
+
+def _apart(assigner: SpeakerAssigner, settings: SpeakerSettings) -> SpeakerAssigner:
+    return ApartSpeakers(assigner) if settings.conversations == "apart" else assigner
 
 
 def _of(feed: str, speaker: AssignedSpeaker) -> AssignedSpeaker:
-    return replace(speaker, id=f"{feed}-{speaker.id}")
+    others = tuple(replace(other, speaker=f"{feed}-{other.speaker}") for other in speaker.others)
+    return replace(speaker, id=f"{feed}-{speaker.id}", others=others)
+
+
+def _others(spoken: Spoken, first: int, speaker: str) -> tuple[OtherTurn, ...]:
+    """Who but `speaker` speaks in what was spoken from block `first` on."""
+    return tuple(
+        OtherTurn(_name(number), range(first + begin, first + end))
+        for place, number in enumerate(spoken.speakers)
+        if _name(number) != speaker
+        for begin, end in _stretches((spoken.activity[:, place] > ACTIVE) & (spoken.speech > ACTIVE))
+    )
+
+
+def _stretches(active: np.ndarray) -> list[tuple[int, int]]:
+    """Where it is true for long enough: first place, and the one after the last."""
+    edges = np.flatnonzero(np.diff(np.pad(active.astype(np.int8), 1)))
+    return [(begin, end) for begin, end in edges.reshape(-1, 2).tolist() if end - begin >= SHORTEST]
 
 
 def _name(speaker: int) -> str:

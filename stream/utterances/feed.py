@@ -64,11 +64,8 @@ class TrackedFeed:
         vad: VadStream,
         settings: SegmentationSettings,
         numbers: Iterator[int],
-        *,
-        watches_silence: bool = True,
     ) -> None:
-        """`numbers`: of utterances, shared by all feeds of a session; `watches_silence`: whether windows are
-        cut while there is sound and nobody speaks."""
+        """`numbers`: of utterances, shared by all feeds of a session."""
         self.index = index
         self.name = name
         self.dark = False
@@ -76,6 +73,8 @@ class TrackedFeed:
         self.crowded = False
         """Whether there are more faces than are followed."""
         self.summary = FeedSummary.of(name, settings)
+        self.speech = 0.0
+        """Probability that somebody speaks in the newest block."""
         self.faces_motionless = False
         """Whether all faces to be seen are pictures, since they do not move, and are not labelled."""
         self.sightings = Sightings()
@@ -90,7 +89,6 @@ class TrackedFeed:
         self._time = 0.0
         self._sound_until = -math.inf
         self._muted_since = -math.inf
-        self._watches_silence = watches_silence
         self._watched_since: float | None = None
         self._watched_without_sound = False
         self._unheard: deque[tuple[float, bool, float | None]] = deque()
@@ -110,6 +108,16 @@ class TrackedFeed:
     def muted(self) -> bool:
         """Whether the microphone gives digital silence."""
         return self._mute.muted
+
+    @property
+    def open_from(self) -> int | None:
+        """The first block of the utterance that is open, if one is."""
+        return None if self.utterance is None else self.utterance.blocks[0].index
+
+    @property
+    def paused(self) -> bool:
+        """Whether an utterance is open that may have ended."""
+        return self.utterance is not None and self.utterance.paused
 
     @property
     def level(self) -> float:
@@ -164,13 +172,23 @@ class TrackedFeed:
             happened += self.close_window(block.time)
         if self.utterance is not None:
             self.utterance.take(block)
-        probability = self._vad.probability(block.samples_16k)
-        self.summary.hear(self._mute.peak, probability)
-        for event in self._segmenter.step(probability):
+        self.speech = self._vad.probability(block.samples_16k)
+        self.summary.hear(self._mute.peak, self.speech)
+        for event in self._segmenter.step(self.speech):
             happened += self._on_segment(event)
         if self.utterance is None:
             happened += self._watch(self._sure_until)
         return changed, happened
+
+    def hear_again(self, voiced: Sequence[int], turns: Sequence[int]) -> list[FeedEvent]:
+        """Another ear's word on blocks that were heard already, by their indices: in which somebody speaks
+        after all, and with which somebody else begins to."""
+        events = self._segmenter.hear_again([index - self._first_index for index in voiced])
+        happened = [one for event in events for one in self._on_segment(event)]
+        for turn in turns:
+            for event in self._segmenter.split(turn - self._first_index):
+                happened += self._on_segment(event)
+        return happened
 
     def see(self, sighting: Sighting, *, label: bool) -> list[FeedEvent]:
         """Take what was seen in a frame: what happens with it; `label`: whether what is seen may make
@@ -194,8 +212,6 @@ class TrackedFeed:
         if sighting.faces and not occupied:
             self.faces_motionless |= all(face.observation.motionless for face in sighting.faces)
         without_sound = not self.audible(sighting.time)
-        if not (without_sound or self._watches_silence):
-            return []
         if without_sound and not self._watched_without_sound:
             self._unheard.clear()
         self._watched_without_sound = without_sound
@@ -264,16 +280,14 @@ class TrackedFeed:
         utterance = self.utterance
         assert utterance is not None
         match event:
-            case SpeechPaused():
-                utterance.pause()
+            case SpeechPaused(end):
+                utterance.pause(end + self._first_index - utterance.blocks[0].index)
                 yield Paused(utterance)
             case SpeechResumed():
                 utterance.resume()
             case SpeechEnded(start, end):
                 self.utterance, self._spoken_until = None, self._time
-                if len(utterance.blocks) > end - start:  # split in the past
-                    utterance.cut(end - start)
-                utterance.pause()
+                utterance.pause(end - start)  # which may lie in the past
                 yield self._ended(utterance)
 
     def _open(self, blocks: Sequence[AudioBlock]) -> Utterance:

@@ -73,6 +73,11 @@ class Utterance:
         return np.concatenate([np.zeros(0, np.float32), *(block.samples_16k for block in self.blocks)])
 
     @property
+    def heard(self) -> range:
+        """The blocks of its feed that it is; none for a window."""
+        return range(self.blocks[0].index, self.blocks[-1].index + 1) if self.blocks else range(0)
+
+    @property
     def waited(self) -> float:
         """Seconds since its endpoint became known."""
         return (time.monotonic_ns() - self.endpoint_arrived_ns) / 1e9
@@ -129,8 +134,11 @@ class Utterance:
         else:
             self._extend(block)
 
-    def pause(self) -> None:
-        """Speech may have ended here."""
+    def pause(self, blocks: int) -> None:
+        """Speech may have ended with the first `blocks` blocks, which are all of them as a rule."""
+        if excess := self.blocks[blocks:]:
+            self.cut(blocks)
+            self.held = excess + self.held
         self.paused = True
 
     def resume(self) -> None:

@@ -47,6 +47,7 @@ MAY_IMPORT: dict[str, set[str]] = {
             "engines.backends",
             "engines.cache",
             "engines.contract",
+            "engines.encoders",
             "engines.heads",
             "engines.open",
             "engines.running",
@@ -66,7 +67,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "stream.sources": {"stream.settings"},
     "stream.hearing": {"engines.encoders", "stream.settings", "stream.sources"},
     "stream.seeing": {"engines.encoders", "engines.open", "model", "stream.settings", "stream.sources"},
-    "stream.speakers": {"stream.settings"},
+    "stream.speakers": {"engines.encoders", "stream.settings"},
     "stream.transcription": {"stream.settings"},
     "stream.utterances": {
         "stream.hearing",

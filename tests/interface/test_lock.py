@@ -15,7 +15,7 @@ EXTRAS = {
     "core": (),
     "edge": ("edge", "whisper-tiny"),
     "track": ("track", "offline"),
-    "dev": ("track", "offline", "whisper-base", "body", "train", "dev"),
+    "dev": ("track", "offline", "whisper-base", "body", "voices", "train", "dev"),
     "everything": ("track", "offline", "whisper-base", "body", "passt", "voices", "train", "dev"),
 }
 """What each lock installs."""

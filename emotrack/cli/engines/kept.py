@@ -99,6 +99,7 @@ def pack(
         detector,
         open_cache(settings.engines, notify),
         notify,
+        voices=settings.stream.speakers.by_voice,
     )
     total = sum((target / name).stat().st_size for name in contents.files)
     notify(

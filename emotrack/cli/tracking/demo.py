@@ -30,8 +30,8 @@ def demo(
     from emotrack.tracker import Tracker
 
     notify(
-        "two voices share one microphone and count as one speaker here; for a while the camera is covered, "
-        "then the sound is off."
+        "two voices share one microphone, which the extra `voices` tells apart; for a while the camera is "
+        "covered, then the sound is off."
     )
     console = Console()
     tracker = Tracker([str(clip_path())], load_settings(overrides=["stream.publish.endpoint=none"]))

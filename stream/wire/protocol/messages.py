@@ -24,6 +24,7 @@ from emotrack.stream.wire.protocol.parts import (
     ModelInfo,
     Name,
     Named,
+    OtherSpeech,
     PixelSize,
     Point,
     PolicyInfo,
@@ -121,6 +122,9 @@ class Emotion(Envelope, frozen=True, kw_only=True, tag="emotion"):
     """By modality: text, audio, face, body."""
     transcript: TranscriptInfo | None
     """What was said; null where that is not known (yet)."""
+    others: Several[OtherSpeech] = ()
+    """Who else speaks meanwhile, over the speaker or in short answers; empty while it lasts, and where
+    speakers are not told apart by their voices."""
     timing_ms: Timing
     """What the label cost."""
 

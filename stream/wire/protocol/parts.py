@@ -64,7 +64,7 @@ class EngineInfo(Part, frozen=True, kw_only=True):
     """What computes one part of the tracker."""
 
     part: Name
-    """text, audio, face, body, network or transcription."""
+    """text, audio, face, body, network, voices or transcription."""
     model: Text | None
     """The network in use; null where nothing computes this part."""
     backend: Text | None
@@ -100,6 +100,17 @@ class SpeakerRef(Part, frozen=True, kw_only=True):
     """How sure the tracker is of it; null where it cannot say."""
     face: Count | None
     """The face track that is theirs; null when none is."""
+
+
+class OtherSpeech(Part, frozen=True, kw_only=True):
+    """Somebody else who speaks within an utterance."""
+
+    speaker: Identifier
+    """Who it is."""
+    start: Seconds
+    """Session time from which they speak, in seconds."""
+    end: Seconds
+    """Session time until which, in seconds."""
 
 
 class ModalityState(Part, frozen=True, kw_only=True):

@@ -8,9 +8,6 @@ from pathlib import Path
 from pyannote.core import Annotation, Segment, Timeline
 from pyannote.metrics.diarization import DiarizationErrorRate
 
-COLLAR = 0.25
-"""Seconds left out on either side of each boundary of the reference, as in the NIST evaluations."""
-
 
 @dataclass(frozen=True, slots=True)
 class Turn:
@@ -52,11 +49,10 @@ def read_rttm(path: Path, recording: str) -> list[Turn]:
 
 
 def diarization_error(reference: Sequence[Turn], answer: Sequence[Turn]) -> DiarizationError:
-    """Error of `answer` under the best one-to-one mapping of its speakers to the reference's."""
+    """Error of `answer` under the best one-to-one mapping of its speakers to the reference's, without a
+    collar."""
     whole = Timeline([Segment(0, max(turn.end for turn in [*reference, *answer]))])
-    parts = DiarizationErrorRate(collar=2 * COLLAR)(
-        _annotation(reference), _annotation(answer), uem=whole, detailed=True
-    )
+    parts = DiarizationErrorRate()(_annotation(reference), _annotation(answer), uem=whole, detailed=True)
     return DiarizationError(
         parts["missed detection"], parts["false alarm"], parts["confusion"], parts["total"]
     )

@@ -23,9 +23,9 @@ def demo_speech() -> np.ndarray:
     return read_sound(Path(str(files("emotrack") / "demo" / "clip.mp4")))
 
 
-def read_sound(path: Path) -> np.ndarray:
-    """The sound of a media file, float32 [n], mono, 32 kHz."""
-    resampler = av.AudioResampler("flt", "mono", AUDIO_RATE)
+def read_sound(path: Path, rate: int = AUDIO_RATE) -> np.ndarray:
+    """The sound of a media file, float32 [n], mono."""
+    resampler = av.AudioResampler("flt", "mono", rate)
     with av.open(str(path)) as container:
         frames = [part for frame in container.decode(audio=0) for part in resampler.resample(frame)]
     frames += resampler.resample(None)

@@ -1,34 +1,66 @@
-"""A stand-in for a voice embedder: each utterance says in its samples who speaks, and is described as real
-ones are."""
+"""Conversations as the networks that tell turns and voices apart would hear them, from a script of who speaks
+when; their place is taken by nothing that hears."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
+from emotrack.engines.encoders.sound.turns import EMBEDDING, SPEAKERS
+from emotrack.stream.speakers.listening import BLOCKS, STEP, Listening, VoiceWindow
 
-class FakeVoices:
-    """Cosines as Resemblyzer gives them: one voice 0.7 alike at one second and 0.9 at eight, two voices 0.15
-    less."""
-
-    rate = 16_000
-
-    def __init__(self, noise: float = 1.0) -> None:
-        self._noise = noise
-
-    def embed(self, audio: np.ndarray) -> np.ndarray | None:
-        if len(audio) < 0.3 * self.rate or not audio.any():
-            return None
-        speaker, take = int(audio[0]), int(audio[1])
-        own = np.random.default_rng(speaker).normal(0, 1, 256)
-        common = np.random.default_rng(0).normal(0, 1, 256)
-        noise = np.random.default_rng((speaker, take)).normal(0, 1, 256)
-        amount = self._noise * 0.43 * (len(audio) / self.rate) ** -0.65
-        vector: np.ndarray = np.sqrt(0.8) * common + np.sqrt(0.2) * own + np.sqrt(amount) * noise
-        vector /= np.linalg.norm(vector)
-        return vector
+HALF = 24
+"""Blocks on either side of a window's middle."""
 
 
-def utterance(speaker: int, seconds: float, take: int = 1) -> np.ndarray:
-    """Samples at 16 kHz that `FakeVoices` takes for `seconds` of this speaker (from 1); each take sounds a
-    little different."""
-    samples = np.full(round(seconds * FakeVoices.rate), 0.5, np.float32)
-    samples[:2] = speaker, take
-    return samples
+@dataclass(frozen=True, slots=True)
+class Line:
+    """Somebody speaks in the blocks `first` to `end` (exclusive)."""
+
+    speaker: int
+    first: int
+    end: int
+
+
+def said(*lines: tuple[int, int]) -> list[Line]:
+    """Lines one after the other: who, and for how many blocks; speaker 0 is silence."""
+    found, place = [], 0
+    for speaker, blocks in lines:
+        if speaker:
+            found.append(Line(speaker, place, place + blocks))
+        place += blocks
+    return found
+
+
+def voice(speaker: int, take: int, noise: float = 0.5) -> np.ndarray:
+    """How a speaker sounds in one window: float32 [EMBEDDING] of length 1."""
+    own = np.random.default_rng(speaker).normal(0, 1, EMBEDDING)
+    vector = own + noise * np.random.default_rng((speaker, take)).normal(0, 1, EMBEDDING)
+    found: np.ndarray = (vector / np.linalg.norm(vector)).astype(np.float32)
+    return found
+
+
+def heard(lines: Sequence[Line], end: int, *, deaf: bool = False) -> Listening:
+    """What a listening that ends before block `end` tells; `deaf`: it takes all for one person."""
+    first = end - BLOCKS
+    activity = np.zeros((BLOCKS, SPEAKERS), np.float32)
+    locals_: dict[int, int] = {}
+    for line in lines:
+        inside = range(max(line.first, first), min(line.end, end))
+        if inside:
+            local = locals_.setdefault(0 if deaf else line.speaker, len(locals_) % SPEAKERS)
+            activity[inside.start - first : inside.stop - first, local] = 1
+    windows = tuple(
+        VoiceWindow(middle, voice(line.speaker, middle), locals_[0 if deaf else line.speaker])
+        for middle in range(-(-max(first + HALF, HALF) // STEP) * STEP, end - HALF, STEP)
+        for line in lines
+        if line.first <= middle - HALF // 2 and middle + HALF // 2 < line.end
+    )
+    return Listening(end, activity.max(1), activity, windows)
+
+
+def listenings(lines: Sequence[Line], hop: int = 16, *, deaf: bool = False) -> Iterator[Listening]:
+    """All of a conversation, one every `hop` blocks."""
+    last = lines[-1].end
+    for end in [*range(hop, last, hop), last]:
+        yield heard(lines, end, deaf=deaf)

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from emotrack.engines.encoders.sound.turns import open_turns
 from emotrack.engines.open import Encoders, open_networks
 from emotrack.engines.running.pool import EnginePool
 from emotrack.model.bundle import load_bundle
@@ -38,8 +39,9 @@ class Collector:
 
 
 def settings(*overrides: str) -> Settings:
-    """Settings of a test: nothing is published."""
-    return load_settings(overrides=["stream.publish.endpoint=none", *overrides])
+    """Settings of a test: nothing is published, and each feed has one speaker."""
+    usual = ["stream.publish.endpoint=none", "stream.speakers.mode=feed"]
+    return load_settings(overrides=[*usual, *overrides])
 
 
 class Workbench:
@@ -51,6 +53,7 @@ class Workbench:
         pool = EnginePool(self.settings.engines, lambda _: None)
         self.networks = open_networks(pool, self.settings.engines, self.bundle, lambda _: None)
         self.encoders, self.heads = self.networks.encoders, self.networks.heads
+        self._pool = pool
         self.transcriber = open_transcriber(self.settings.stream.transcription, lambda _: None)
 
     def close(self) -> None:
@@ -70,7 +73,9 @@ class Workbench:
         texts = iter(open_sources([source for source in sources if isinstance(source, str)]))
         opened = [next(texts) if isinstance(source, str) else source for source in sources]
         collector, encoders = Collector(), encoders or self.encoders
-        networks = replace(self.networks, encoders=encoders)
+        by_voice = chosen.stream.speakers.mode == "voice"
+        turns = open_turns(self._pool) if by_voice else None
+        networks = replace(self.networks, encoders=encoders, turns=turns)
         loop = Loop(
             opened,
             networks,

@@ -1,6 +1,5 @@
 """`emotrack doctor`: what runs each network, what does not and why."""
 
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,7 +7,7 @@ import pytest
 
 from emotrack.engines.contract.definition import Definition
 from emotrack.engines.encoders.sound.voice import voice_spec
-from emotrack.errors import extras
+from emotrack.errors import UserError, extras
 from helpers.sessions.commands import emotrack
 
 pytestmark = pytest.mark.usefixtures("without_gpu")
@@ -83,15 +82,27 @@ def test_what_is_missing_fails_unless_the_user_left_it_out(
     assert any(found.startswith(line) for found in done.out.splitlines()), done.out
 
 
-def test_speakers_by_voice_without_their_package_fail_as_tracking_would(
-    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+@pytest.mark.parametrize(
+    ("mode", "code", "mark"),
+    [("voice", 1, "FAIL speakers       "), ("auto", 0, "-    speakers       one for each source: ")],
+)
+def test_speakers_by_voice_without_their_package_fail_only_where_they_are_asked_for(
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    mode: str,
+    code: int,
+    mark: str,
 ) -> None:
-    monkeypatch.setitem(sys.modules, "resemblyzer", None)
-    done = emotrack(capfd, monkeypatch, "doctor", *quick(tmp_path), "--set=stream.speakers.mode=voice")
-    assert done.code == 1
-    (line,) = (line for line in done.out.splitlines() if line.startswith("FAIL"))
-    assert line.startswith("FAIL speakers       Speakers by voice need a package that is missing")
-    assert line.endswith("pip install 'emotrack[voices]' brings it, or use the speaker mode 'feed'.")
+    monkeypatch.setattr("emotrack.engines.encoders.sound.turns.find_weights", missing_weights)
+    done = emotrack(capfd, monkeypatch, "doctor", *quick(tmp_path), f"--set=stream.speakers.mode={mode}")
+    assert done.code == code
+    (line,) = (line for line in done.out.splitlines() if line[5:].startswith("speakers "))
+    assert line == f"{mark}Speakers cannot be told apart."
+
+
+def missing_weights() -> None:
+    raise UserError("Speakers cannot be told apart.")
 
 
 def test_a_library_that_does_not_load_fails_with_its_words(

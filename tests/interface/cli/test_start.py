@@ -51,7 +51,7 @@ def test_what_runs_the_networks_and_what_does_not_is_said_before_tracking(
     done = emotrack(capfd, monkeypatch, "run", "--fast", *options, str(clip_path()))
     assert done.code == 0
     assert re.search(
-        r"4 networks run on onnx-cpu and take about \d+\.\d GB; \d+\.\d GB of memory are free\.", done.err
+        r"6 networks run on onnx-cpu and take about \d+\.\d GB; \d+\.\d GB of memory are free\.", done.err
     )
     assert (
         "not used: tensorrt, inductor-cuda-graph, cuda-graph, eager-cuda: there is no NVIDIA GPU" in done.err

@@ -107,7 +107,7 @@ class Told:
     @property
     def labels(self) -> list[tuple[str, ...]]:
         """Label, confidence and state of each, as the tracker's own program wrote them."""
-        return found(r"clip is in (\w+) \((\d+%), (\w+)\)", self.tracker)
+        return found(r"spk\d+ is in (\w+) \((\d+%), (\w+)\)", self.tracker)
 
     @property
     def finals(self) -> list[tuple[str, ...]]:
@@ -147,13 +147,13 @@ def test_what_a_user_can_mend_is_one_sentence(tmp_path: Path) -> None:
 
 
 def test_a_subscriber_hears_what_the_tracker_says(told: Told) -> None:
-    assert found(r"\d\d:\d\d:\d\d clip: (\w+) (\d+%) \((\w+)\)", told.subscriber) == told.labels
+    assert found(r"\d\d:\d\d:\d\d spk\d+: (\w+) (\d+%) \((\w+)\)", told.subscriber) == told.labels
 
 
 def test_a_subscriber_on_an_event_loop_hears_the_same(told: Told) -> None:
     (session,) = found(r"session (\w+) with clip", told.subscriber)
     expected = [(*session, label, confidence) for label, confidence, _ in told.labels]
-    assert found(r"(\w+) clip (\w+) (\d+%)", told.event_loop) == expected
+    assert found(r"(\w+) spk\d+ (\w+) (\d+%)", told.event_loop) == expected
 
 
 def test_losses_are_healed_on_an_event_loop_that_follows_several() -> None:
@@ -207,7 +207,7 @@ def test_a_sink_of_ones_own_gets_every_label(told: Told, clip: Path) -> None:
     done = run("own_sink.py", str(clip))
     rows = list(csv.DictReader(io.StringIO(done.stdout)))
     assert [(row["label"], f"{float(row['confidence']):.0%}", row["state"]) for row in rows] == told.labels
-    assert {row["speaker"] for row in rows} == {"clip"}
+    assert {row["speaker"] for row in rows} == {"spk1", "spk2"}
     assert "happy" in rows[0]["words"]
     assert done.stderr.splitlines()[-1] == told.summary
 

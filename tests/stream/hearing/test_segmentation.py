@@ -16,7 +16,7 @@ from emotrack.stream.hearing.segmentation import (
 )
 from emotrack.stream.settings import SegmentationSettings
 
-MINIMUM, PRE_ROLL, POST_ROLL, HANGOVER, MAXIMUM = 7, 7, 5, 16, 468
+MINIMUM, PRE_ROLL, POST_ROLL, HANGOVER, MAXIMUM = 7, 7, 5, 16, 250
 """The default settings in blocks of 32 ms."""
 
 YES, NO = 0.9, 0.1
@@ -86,13 +86,13 @@ def test_pre_roll_never_reaches_into_the_utterance_before() -> None:
 
 
 def test_too_long_an_utterance_is_split_at_the_weakest_point_of_its_later_half() -> None:
-    found = run((100, YES), (1, 0.4), (300, YES), (1, 0.5), (200, YES), (40, NO))
+    found = run((100, YES), (1, 0.4), (100, YES), (1, 0.5), (200, YES), (40, NO))
     assert found[:3] == [
         (MINIMUM - 1, SpeechStarted(0)),
-        (MAXIMUM - 1, SpeechEnded(0, 401, MAXIMUM - 1, "maximum")),
-        (MAXIMUM - 1, SpeechStarted(401)),
+        (MAXIMUM - 1, SpeechEnded(0, 201, MAXIMUM - 1, "maximum")),
+        (MAXIMUM - 1, SpeechStarted(201)),
     ]
-    assert found[-1][1] == SpeechEnded(401, 602 + POST_ROLL, 602 + HANGOVER - 1, "silence")
+    assert found[-1][1] == SpeechEnded(201, 402 + POST_ROLL, 402 + HANGOVER - 1, "silence")
 
 
 def test_speech_that_resumes_beyond_the_maximum_is_split_in_the_pause() -> None:

@@ -89,7 +89,7 @@ def utterances() -> tuple[Streaming, Callable[[int], Any]]:
 
     def step(at: int) -> tuple[Any, ...]:
         if at % 7 == 5:
-            utterance.pause()
+            utterance.pause(len(utterance.blocks))
         elif at % 7 == 6:
             utterance.resume()
         utterance.take(SPEECH[at])

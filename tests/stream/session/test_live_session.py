@@ -275,16 +275,18 @@ class OneAfterAll:
     def __init__(self) -> None:
         self._said = 0
 
-    def assign(
-        self, feed: str, audio_16k: np.ndarray, start: float, end: float
-    ) -> tuple[AssignedSpeaker, list[SpeakerEvent]]:
+    voices = None
+
+    def assign(self, feed: str, blocks: range) -> tuple[AssignedSpeaker, list[SpeakerEvent]]:
         self._said += 1
         if self._said > 2:
-            return self.guess(feed), [SpeakerEvent("alias", "spk2", "spk1", 0.9)] if self._said == 3 else []
+            return self.guess(feed, blocks), [
+                SpeakerEvent("alias", "spk2", "spk1", 0.9)
+            ] if self._said == 3 else []
         name = f"spk{self._said}"
         return AssignedSpeaker(name, 1.0), [SpeakerEvent("new", name, None, 1.0)]
 
-    def guess(self, feed: str) -> AssignedSpeaker:
+    def guess(self, feed: str, blocks: range) -> AssignedSpeaker:
         return AssignedSpeaker("spk2" if self._said == 2 else "spk1", 0.5)
 
 

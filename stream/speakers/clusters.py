@@ -1,0 +1,195 @@
+"""Whose voices the windows of a conversation are: all of the latest are clustered anew each time, with what
+is remembered of everybody, so that a speaker who was mistaken for another is told apart as soon as enough is
+heard.
+
+Average linkage over cosine distances, in which windows that one listening heard as different people's stay
+apart. Speakers keep their numbers where most of their windows are.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+
+from emotrack.engines.encoders.sound.turns import EMBEDDING
+from emotrack.stream.settings import SpeakerSettings
+from emotrack.stream.speakers.listening import STEP, VoiceWindow
+
+Place = tuple[str, int]
+"""A feed's name, and the middle of a window of it."""
+RECENT = 300
+"""Windows, of all feeds, that are clustered: a minute in which one speaks."""
+REMEMBERED = 25
+"""Windows of each speaker that stay beyond that, the newest."""
+_TOLD = 4000
+"""Windows of which it is known whose they are."""
+_AROUND = 2
+"""Windows before and after one that say what its voice is like."""
+_ALIKE = 0.4
+"""Cosine from which on two people of one listening may be one."""
+_APART = 1.2
+"""Cosine distance of what cannot be one speaker's."""
+_WINDOW_SECONDS = STEP * 0.032
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """Two speakers turn out to be one: the `younger` is the `older`."""
+
+    younger: int
+    older: int
+    likeness: float
+    """Cosine of their voices."""
+
+
+class VoiceClusters:
+    """Speakers by number, from 1, in the order in which they were first heard; the same windows in the same
+    order give the same answers."""
+
+    def __init__(self, settings: SpeakerSettings) -> None:
+        self._settings = settings
+        self._founding = max(1, round(settings.founding_speech / _WINDOW_SECONDS))
+        self._places: list[Place] = []
+        self._embeddings = np.zeros((0, EMBEDDING), np.float32)
+        self._apart = np.zeros((0, 0), bool)
+        self._speakers = np.zeros(0, np.int64)
+        """Of each window, by number; 0 while it is nobody's."""
+        self._told: dict[Place, int] = {}
+        self._last = 0
+
+    def learn(self, feed: str, windows: Sequence[VoiceWindow]) -> list[Merged]:
+        """Take the windows of one listening to `feed`, new ones and such as are known: who turned out to be
+        whom."""
+        if not windows:
+            return []
+        rows = self._rows(feed, windows)
+        for one, other in combinations(sorted({window.local for window in windows}), 2):
+            self._part(*(rows[[window.local == local for window in windows]] for local in (one, other)))
+        merged = self._name(self._cluster())
+        self._forget()
+        return merged
+
+    def speaker(self, place: Place) -> int | None:
+        """Whose voice a window was that has been learnt from, as far as is known now."""
+        return self._told.get(place)
+
+    def seconds(self, speaker: int) -> float:
+        """How much is known of a speaker's voice, up to what is remembered."""
+        return float((self._speakers == speaker).sum() * _WINDOW_SECONDS)
+
+    @property
+    def known(self) -> tuple[int, ...]:
+        """The speakers heard so far."""
+        return tuple(sorted({int(one) for one in self._speakers if one > 0}))
+
+    def _rows(self, feed: str, windows: Sequence[VoiceWindow]) -> np.ndarray:
+        """Where the windows are, the new ones put behind the others."""
+        known = {place: row for row, place in enumerate(self._places)}
+        new = [window for window in windows if (feed, window.middle) not in known]
+        if new:
+            count, more = len(self._places), len(new)
+            self._places += [(feed, window.middle) for window in new]
+            self._embeddings = np.concatenate([self._embeddings, np.stack([one.embedding for one in new])])
+            self._speakers = np.concatenate([self._speakers, np.zeros(more, np.int64)])
+            self._apart = np.pad(self._apart, ((0, more), (0, more)))
+            known |= {place: count + row for row, place in enumerate(self._places[count:])}
+        return np.array([known[feed, window.middle] for window in windows])
+
+    def _part(self, one: np.ndarray, other: np.ndarray) -> None:
+        """What a listening heard as two people's stays apart, unless the voices are alike."""
+        means = [_unit(self._embeddings[rows].sum(0)) for rows in (one, other)]
+        if float(means[0] @ means[1]) < _ALIKE:
+            self._apart[np.ix_(one, other)] = True
+            self._apart[np.ix_(other, one)] = True
+
+    def _cluster(self) -> np.ndarray:
+        """A number for each window, those of one speaker the same; those too few to found one go with the
+        nearest."""
+        # Imported where voices are told apart: it takes a quarter of a second.
+        from scipy.cluster.hierarchy import fcluster, linkage
+        from scipy.spatial.distance import squareform
+
+        count = len(self._places)
+        if count == 1:
+            return np.ones(1, np.int64)
+        voices = self._smoothed()
+        distance = np.clip(1 - voices @ voices.T, 0, 2)
+        distance[self._apart] = np.maximum(distance[self._apart], _APART)
+        np.fill_diagonal(distance, 0)
+        tree = linkage(squareform((distance + distance.T) / 2, checks=False), "average")
+        labels: np.ndarray = fcluster(tree, 1 - self._settings.same_voice, "distance")
+        numbers, sizes = np.unique(labels, return_counts=True)
+        order = np.argsort(-sizes, kind="stable")[: self._settings.maximum_speakers]
+        large = [numbers[one] for one in order if sizes[one] >= self._founding] or [numbers[order[0]]]
+        means = np.stack([_unit(self._embeddings[labels == one].sum(0)) for one in large])
+        nearest = np.array(large)[(self._embeddings @ means.T).argmax(1)]
+        return np.where(np.isin(labels, large), labels, nearest)
+
+    def _smoothed(self) -> np.ndarray:
+        """Each voice with those like it of the windows around it: float32 [n, EMBEDDING] of length 1.
+
+        What a window happens to hold varies more from one to the next than a speaker does.
+        """
+        feeds = np.unique([feed for feed, _ in self._places], return_inverse=True)[1]
+        middles = np.array([middle for _, middle in self._places])
+        near = (np.abs(middles[:, None] - middles) <= _AROUND * STEP) & (feeds[:, None] == feeds)
+        likeness = np.where(near & ~self._apart, self._embeddings @ self._embeddings.T, 0)
+        sums = np.maximum(likeness, 0) @ self._embeddings
+        smoothed: np.ndarray = sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-9)
+        return smoothed
+
+    def _name(self, labels: np.ndarray) -> list[Merged]:
+        """Give each cluster the number of the speaker who has most of it, or a new one."""
+        before = self._speakers
+        pairs = [
+            (int(((labels == label) & (before == speaker)).sum()), -speaker, int(label))
+            for label in np.unique(labels)
+            for speaker in self.known
+        ]
+        names: dict[int, int] = {}
+        for count, minus, label in sorted(pairs, reverse=True):
+            if count and label not in names and -minus not in names.values():
+                names[label] = -minus
+        for label in labels:  # in the order in which they were heard
+            if int(label) not in names:
+                self._last += 1
+                names[int(label)] = self._last
+        now = np.array([names[int(label)] for label in labels])
+        merged = [self._merge(gone, before, now) for gone in self.known if gone not in now]
+        self._speakers = now
+        self._told |= dict(zip(self._places, map(int, now), strict=True))
+        return merged
+
+    def _merge(self, gone: int, before: np.ndarray, now: np.ndarray) -> Merged:
+        """`gone` has no window left: it is who has most of them now, and the younger number is given up."""
+        into = int(np.bincount(now[before == gone]).argmax())
+        likeness = float(
+            _unit(self._embeddings[before == gone].sum(0)) @ _unit(self._embeddings[now == into].sum(0))
+        )
+        older, younger = sorted((gone, into))
+        now[now == younger] = older
+        for place, speaker in self._told.items():
+            if speaker == younger:
+                self._told[place] = older
+        return Merged(younger, older, likeness)
+
+    def _forget(self) -> None:
+        """Keep the newest windows, and of each speaker some more."""
+        count = len(self._places)
+        if count <= RECENT:
+            return
+        kept = np.zeros(count, bool)
+        kept[-RECENT:] = True
+        for speaker in self.known:
+            kept[np.flatnonzero(self._speakers == speaker)[-REMEMBERED:]] = True
+        rows = np.flatnonzero(kept)
+        self._places = [self._places[row] for row in rows]
+        self._embeddings, self._speakers = self._embeddings[rows], self._speakers[rows]
+        self._apart = self._apart[np.ix_(rows, rows)]
+        for place in list(self._told)[: max(0, len(self._told) - _TOLD)]:
+            del self._told[place]
+
+
+def _unit(vector: np.ndarray) -> np.ndarray:
+    return vector / max(float(np.linalg.norm(vector)), 1e-9)

@@ -1,0 +1,207 @@
+"""Turns on one feed: found where they change, wherever the sound is cut; and listened for only where somebody
+may speak."""
+
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from emotrack.stream.settings import SpeakerSettings
+from emotrack.stream.speakers.clusters import VoiceClusters
+from emotrack.stream.speakers.listening import Listening
+from emotrack.stream.speakers.timeline import Spoken, Timeline
+from emotrack.stream.speakers.turns import (
+    HOP,
+    LAG,
+    PATIENCE,
+    SHORTEST,
+    SURE,
+    YOUNG,
+    FeedTurns,
+    HeardAgain,
+    quietest,
+    turns_in,
+)
+from helpers.media.voices import Line, heard, listenings, said
+
+
+def spoken(*runs: tuple[int, int]) -> Spoken:
+    """Blocks in which 1, 2 or nobody (0) speaks, so many each."""
+    who = np.repeat([speaker for speaker, _ in runs], [count for _, count in runs])
+    activity = np.stack([who == 1, who == 2], 1).astype(np.float64)
+    return Spoken((who > 0).astype(np.float64), (1, 2), activity)
+
+
+@pytest.mark.parametrize(
+    ("runs", "over", "expected"),
+    [
+        ([(1, 60)], True, ()),
+        ([(1, 60), (2, 60)], True, (60,)),
+        ([(1, 60), (0, 10), (2, 60)], True, (65,)),
+        ([(1, 60), (2, 60), (1, 30)], True, (60, 120)),
+        ([(1, 60), (2, SURE - 1)], False, ()),
+        ([(1, 60), (2, SURE - 1)], True, (60,)),
+        ([(1, 60), (2, SHORTEST - 1), (1, 60)], True, ()),
+        ([(2, SHORTEST - 1), (1, 60)], True, ()),
+        ([(0, 30)], True, ()),
+        ([(1, 3)], True, ()),
+    ],
+)
+def test_a_turn_is_where_somebody_else_speaks_for_long_enough(
+    runs: list[tuple[int, int]], over: bool, expected: tuple[int, ...]
+) -> None:
+    assert turns_in(spoken(*runs), over=over) == expected
+
+
+@given(st.lists(st.tuples(st.integers(0, 2), st.integers(1, 60)), min_size=1, max_size=12), st.booleans())
+def test_turns_rise_and_lie_inside(runs: list[tuple[int, int]], over: bool) -> None:
+    found = turns_in(spoken(*runs), over=over)
+    assert list(found) == sorted(set(found))
+    assert all(0 < place < sum(count for _, count in runs) for place in found)
+
+
+def test_a_turn_is_put_where_it_is_quietest_nearby() -> None:
+    levels = np.ones(100)
+    levels[44:47] = 0
+    levels[90:93] = 0
+    assert quietest(levels, 50) == 45
+    assert abs(quietest(np.ones(100), 50) - 50) <= 8
+
+
+@dataclass
+class Scripted:
+    """Hears what a script says, and counts how often it was asked."""
+
+    lines: Sequence[Line]
+    delay: float = 0.0
+    asked: int = 0
+
+    def listen(self, end: int, samples: np.ndarray) -> Listening:
+        self.asked += 1
+        time.sleep(self.delay)
+        return heard(self.lines, end)
+
+    def reset(self) -> None:
+        pass
+
+
+@dataclass(frozen=True)
+class Sound:
+    """A block."""
+
+    index: int
+    samples_16k: np.ndarray
+
+
+def follow(
+    lines: Sequence[Line], blocks: int, *, delay: float = 0.0, first: int = 0, speech: float | None = None
+) -> tuple[list[tuple[int, HeardAgain]], Scripted]:
+    """What a patient run tells of a scripted feed, by block, all of it one open utterance."""
+    clusters = VoiceClusters(SpeakerSettings())
+    scripted = Scripted(lines, delay)
+    told = []
+    with ThreadPoolExecutor(1) as thread:
+        feed = FeedTurns(
+            scripted,  # type: ignore[arg-type]
+            Timeline("room", clusters),
+            lambda listening: void(clusters.learn("room", listening.windows)),
+            thread,
+            patient=True,
+        )
+        for index in range(first, blocks):
+            talks = any(line.first <= index < line.end for line in lines)
+            level = (0.9 if talks else 0.0) if speech is None else speech
+            news = feed.hear(Sound(index, np.full(512, 0.1, np.float32)), level, 0, paused=False)
+            if news is not None:
+                told.append((index, news))
+        last = feed.finish(0)
+        if last is not None:
+            told.append((blocks, last))
+    return told, scripted
+
+
+def void(result: object) -> None:
+    """Nothing of it is wanted."""
+
+
+CALL = said((1, 150), (2, 120), (1, 150))
+
+
+def test_changes_of_a_conversation_without_pauses_are_found_within_a_second() -> None:
+    told, _ = follow(CALL, 420)
+    known: dict[int, int] = {}
+    for index, news in told:
+        for turn in news.turns:
+            true = min((150, 270), key=lambda change: abs(change - turn))
+            if abs(true - turn) <= 12:
+                known.setdefault(true, index)
+    assert known.keys() == {150, 270}
+    assert known[270] - 270 <= SURE + HOP + LAG + 12, "both voices are known by then"
+
+
+def test_a_slow_machine_changes_nothing_in_an_ordered_run() -> None:
+    assert follow(CALL, 420)[0] == follow(CALL, 420, delay=0.005)[0]
+
+
+def test_nothing_is_listened_to_where_nobody_may_speak() -> None:
+    _, scripted = follow([], 2000, speech=0.0)
+    assert scripted.asked <= 1, "only when the feed ends, for what is open then"
+    lines = said((0, 500), (1, 60), (0, 1000))
+    _, scripted = follow(lines, 1500)
+    assert scripted.asked <= (60 + 2 * PATIENCE) / HOP + 3
+
+
+def test_speech_that_was_missed_is_told() -> None:
+    told, _ = follow(said((1, 100)), 100, speech=0.1)
+    assert {*range(YOUNG - 2 * HOP + 1, 100)} <= {block for _, news in told for block in news.voiced}
+
+
+def test_what_lies_before_a_gap_is_not_heard_again() -> None:
+    clusters = VoiceClusters(SpeakerSettings())
+    ends: list[int] = []
+    with ThreadPoolExecutor(1) as thread:
+        scripted = Scripted(CALL)
+        feed = FeedTurns(
+            scripted,  # type: ignore[arg-type]
+            Timeline("room", clusters),
+            lambda listening: ends.append(listening.end),
+            thread,
+            patient=True,
+        )
+        for index in (*range(40), *range(500, 540)):
+            feed.hear(Sound(index, np.zeros(512, np.float32)), 0.9, None, paused=False)
+    assert ends == sorted(ends) and not any(40 < end < 500 for end in ends)
+
+
+def test_who_spoke_is_said_by_the_names_that_voices_have_now() -> None:
+    clusters = VoiceClusters(SpeakerSettings())
+    timeline = Timeline("room", clusters)
+    lines = said((1, 200), (2, 200))
+    for listening in listenings(lines):
+        clusters.learn("room", listening.windows)
+        timeline.add(listening)
+    whole = timeline.between(0, 400)
+    named = [whole.speakers[place] for place in whole.first_voice if place >= 0]
+    assert whole.speakers == (1, 2)
+    assert named[20] == 1 and named[-20] == 2
+    assert timeline.between(390, 500).speech[20:].max() == 0, "what was not heard is not known"
+
+
+@given(st.integers(1, 300), st.integers(1, 300))
+@settings(deadline=None, max_examples=20)
+def test_a_stretch_is_told_the_same_alone_and_within_more(first: int, count: int) -> None:
+    clusters = VoiceClusters(SpeakerSettings())
+    timeline = Timeline("room", clusters)
+    for listening in listenings(CALL):
+        clusters.learn("room", listening.windows)
+        timeline.add(listening)
+    whole, part = timeline.between(0, 700), timeline.between(first, first + count)
+    assert np.allclose(part.speech, whole.speech[first : first + count])
+    for place, speaker in enumerate(part.speakers):
+        column = whole.activity[first : first + count, whole.speakers.index(speaker)]
+        assert np.allclose(part.activity[:, place], column)

@@ -134,7 +134,7 @@ class Segmenter(StreamingAttributes):
         if self._paused:
             self._paused = False
             events.append(SpeechResumed())
-        return events + self._silence()
+        return events + self._splits() + self._silence()
 
     def split(self, block: int) -> list[SegmentEvent]:
         """Somebody else speaks from this block on: the open utterance ends there, and theirs begins."""
@@ -181,10 +181,10 @@ class Segmenter(StreamingAttributes):
         return events
 
     def _splits(self) -> list[SegmentEvent]:
-        """Split while the utterance is too long; asked at speech only, for silence at the end may yet be cut
+        """Split while the utterance is too long up to its last speech, for silence at the end may yet be cut
         off."""
         events: list[SegmentEvent] = []
-        while self._start is not None and self._count - self._start >= self._maximum:
+        while self._start is not None and self._speech_end - self._start >= self._maximum:
             base = self._count - len(self._recent)
             later_half = range(self._start + self._maximum // 2, self._start + self._maximum)
             cut = min(later_half, key=lambda block: self._recent[block - base])

@@ -30,6 +30,7 @@ from emotrack.stream.settings import StreamSettings
 from emotrack.stream.sources.media import MediumChange, Source, VideoFrame
 from emotrack.stream.sources.timing.clock import RateGrid, SessionClock
 from emotrack.stream.sources.timing.delivery import LIVE, ORDERED, Arrival, Delivery
+from emotrack.stream.speakers.turns import RECONSIDERED
 from emotrack.stream.transcription.transcript import Transcriber
 from emotrack.stream.utterances.feed import Ended, FeedEvent, Opened, Paused, TrackedFeed
 from emotrack.stream.utterances.summary import Summary, summarise
@@ -90,7 +91,14 @@ class Loop:
         vad = SileroVad(settings.speech_detector)
         numbers = itertools.count(1)
         self._feeds = [
-            TrackedFeed(index, source.name, vad.stream(), settings.segmentation, numbers)
+            TrackedFeed(
+                index,
+                source.name,
+                vad.stream(),
+                settings.segmentation,
+                numbers,
+                reconsidered=0.0 if networks.turns is None else RECONSIDERED,
+            )
             for index, source in enumerate(sources)
         ]
         self._conversations = Conversations(

@@ -18,6 +18,8 @@ HOP = 16
 """Blocks from one listening to the next: half a second."""
 LAG = 4
 """Blocks after which what a listening told counts, so that it does not depend on the machine's speed."""
+RECONSIDERED = 1.2
+"""Seconds after which no listening finds speech any more in what was heard."""
 UNSURE = 8
 """Blocks at the end of what was heard in which speakers are not sure yet."""
 SHORTEST, SURE = 8, 16

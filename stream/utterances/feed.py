@@ -64,8 +64,11 @@ class TrackedFeed:
         vad: VadStream,
         settings: SegmentationSettings,
         numbers: Iterator[int],
+        *,
+        reconsidered: float = 0.0,
     ) -> None:
-        """`numbers`: of utterances, shared by all feeds of a session."""
+        """`numbers`: of utterances, shared by all feeds of a session; `reconsidered`: seconds for which
+        speech may still be found in what was heard (see `hear_again`)."""
         self.index = index
         self.name = name
         self.dark = False
@@ -89,6 +92,7 @@ class TrackedFeed:
         self._time = 0.0
         self._sound_until = -math.inf
         self._muted_since = -math.inf
+        self._reconsidered = reconsidered
         self._watched_since: float | None = None
         self._watched_without_sound = False
         self._unheard: deque[tuple[float, bool, float | None]] = deque()
@@ -221,7 +225,8 @@ class TrackedFeed:
     @property
     def _sure_until(self) -> float:
         """Session time until which it is sure that nobody speaks."""
-        return self._sound_until - self._segmenter.undecided * BLOCK_SECONDS
+        undecided = max(self._segmenter.undecided * BLOCK_SECONDS, self._reconsidered)
+        return self._sound_until - undecided
 
     def _watch(self, until: float) -> list[FeedEvent]:
         """Let windows have what was seen before this session time (seconds)."""

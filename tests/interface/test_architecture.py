@@ -94,6 +94,7 @@ MAY_IMPORT: dict[str, set[str]] = {
             "stream.seeing",
             "stream.settings",
             "stream.sources",
+            "stream.speakers",
         ),
         *("stream.transcription", "stream.utterances", "stream.wire.protocol", "stream.wire.publish"),
     },

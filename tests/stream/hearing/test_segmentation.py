@@ -186,6 +186,87 @@ def test_events_are_well_formed(chosen: SegmentationSettings, heard: list[float]
     assert start is None, "flush closes"
 
 
+@settings(max_examples=300, deadline=None)
+@given(chosen=some_settings(), heard=SPEAKING, data=st.data())
+def test_events_are_well_formed_whatever_another_ear_says(
+    chosen: SegmentationSettings, heard: list[float], data: st.DataObject
+) -> None:
+    segmenter = Segmenter(chosen)
+    limit = chosen.maximum / 0.032 + chosen.post_roll / 0.032 + 1
+    start: int | None = None
+    paused: int | None = None
+    last_end = 0
+    for count in range(1, len(heard) + 2):
+        if count > len(heard):
+            events = segmenter.flush()
+        else:
+            events = segmenter.step(heard[count - 1])
+            if count % 16 == 0:
+                first = max(0, count - 32)
+                voiced = data.draw(
+                    st.lists(st.integers(first, count - 1), max_size=20, unique=True).map(sorted)
+                )
+                events += segmenter.hear_again(voiced)
+                for turn in data.draw(st.lists(st.integers(0, count), max_size=2).map(sorted)):
+                    events += segmenter.split(turn)
+        for event in events:
+            if isinstance(event, SpeechStarted):
+                assert start is None and last_end <= event.start <= count
+                assert event.start >= count - segmenter.reach, "the sound of it is still held"
+                start, paused = event.start, None
+                continue
+            assert start is not None
+            if isinstance(event, SpeechPaused):
+                assert paused is None and start < event.end <= count
+                paused = event.end
+            elif isinstance(event, SpeechResumed):
+                assert paused is not None
+                paused = None
+            else:
+                assert event.start == start < event.end <= count
+                assert event.end - event.start <= limit
+                assert event.cause != "silence" or event.end == paused
+                start, last_end = None, event.end
+    assert start is None, "flush closes"
+
+
+def test_speech_that_this_ear_missed_opens_holds_and_splits_an_utterance() -> None:
+    segmenter = Segmenter(SegmentationSettings())
+    for _ in range(40):
+        segmenter.step(NO)
+    assert segmenter.hear_again([*range(20, 40)]) == [SpeechStarted(20 - PRE_ROLL)]
+    told = [event for _ in range(HANGOVER - 1) for event in segmenter.step(NO)]
+    assert told == [SpeechPaused(40 + POST_ROLL)]
+    assert segmenter.hear_again([*range(45, 55)]) == [SpeechResumed()]
+    assert segmenter.split(47) == [
+        SpeechEnded(20 - PRE_ROLL, 47, 40 + HANGOVER - 2, "turn"),
+        SpeechStarted(47),
+    ]
+    assert [event for _ in range(HANGOVER) for event in segmenter.step(NO)] == [
+        SpeechPaused(55 + POST_ROLL),
+        SpeechEnded(47, 55 + POST_ROLL, 55 + HANGOVER - 1, "silence"),
+    ]
+
+
+def test_a_moment_of_speech_opens_nothing() -> None:
+    segmenter = Segmenter(SegmentationSettings())
+    for _ in range(40):
+        segmenter.step(NO)
+    assert segmenter.hear_again([*range(30, 30 + MINIMUM - 1)]) == []
+    assert segmenter.split(35) == []
+
+
+def test_speech_that_only_another_ear_hears_is_split_at_the_maximum_too() -> None:
+    segmenter = Segmenter(SegmentationSettings())
+    events: list[SegmentEvent] = []
+    for count in range(1, 3 * MAXIMUM):
+        events += segmenter.step(NO)
+        if count % 10 == 0:
+            events += segmenter.hear_again([*range(max(0, count - 20), count)])
+    ended = [event for event in events if isinstance(event, SpeechEnded)]
+    assert len(ended) >= 2 and all(event.end - event.start <= MAXIMUM for event in ended)
+
+
 @settings(max_examples=200, deadline=None)
 @given(heard=SPEAKING)
 def test_no_speech_of_the_minimum_length_is_lost(heard: list[float]) -> None:

@@ -1,0 +1,85 @@
+"""What another ear says of sound that was heard already: utterances open, go on and are split by it, and no
+block is in two of them or lost."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from emotrack.stream.hearing.audio import BLOCK_SECONDS, AudioBlock
+from emotrack.stream.hearing.vad import SileroVad
+from emotrack.stream.seeing.sightings import SeenBody, Sighting
+from emotrack.stream.settings import SegmentationSettings
+from emotrack.stream.utterances.feed import Ended, FeedEvent, Opened, Paused, TrackedFeed
+from emotrack.stream.utterances.utterance import Utterance
+
+NOISE = np.random.default_rng(0).normal(0, 1e-3, 1024).astype(np.float32)
+BODY = SeenBody(np.array([0, 0, 10, 20], np.float32), np.zeros(3, np.float32))
+
+
+@pytest.fixture
+def feed() -> TrackedFeed:
+    """A feed of which another ear may find speech in the last 1.2 seconds."""
+    made = TrackedFeed(
+        0, "room", SileroVad().stream(), SegmentationSettings(), itertools.count(1), reconsidered=1.2
+    )
+    made.change("video", 0.0, up=True)
+    made.change("audio", 0.0, up=True)
+    return made
+
+
+def hear(feed: TrackedFeed, first: int, end: int) -> list[FeedEvent]:
+    """Blocks of a room in which the feed's own ear hears nobody."""
+    return [
+        event
+        for index in range(first, end)
+        for event in feed.hear(AudioBlock(index, round(index * BLOCK_SECONDS, 6), NOISE, NOISE[:512]))[1]
+    ]
+
+
+def ended(events: list[FeedEvent]) -> list[Utterance]:
+    return [event.utterance for event in events if isinstance(event, Ended)]
+
+
+def test_an_utterance_is_split_where_somebody_else_begins_and_no_block_is_lost(feed: TrackedFeed) -> None:
+    hear(feed, 0, 90)
+    events = feed.hear_again([*range(60, 90)], [75])
+    assert [type(event) for event in events] == [Opened, Ended, Opened]
+    (first,) = ended(events)
+    events = hear(feed, 90, 130)
+    assert [type(event) for event in events] == [Paused, Ended]
+    (second,) = ended(events)
+    assert [*first.heard, *second.heard] == [*range(53, 95)]
+    assert second.number == first.number + 1
+    assert first.end == pytest.approx(75 * BLOCK_SECONDS) == second.start
+
+
+def test_speech_found_in_a_pause_belongs_to_the_utterance(feed: TrackedFeed) -> None:
+    hear(feed, 0, 90)
+    feed.hear_again([*range(60, 90)], [])
+    assert [type(event) for event in hear(feed, 90, 102)] == [Paused]
+    assert feed.paused
+    assert feed.hear_again([*range(94, 102)], []) == [] and not feed.paused
+    (utterance,) = ended(hear(feed, 102, 140))
+    assert [*utterance.heard] == [*range(53, 107)]
+
+
+def test_speech_found_too_late_to_be_followed_by_more_is_an_utterance_at_once(feed: TrackedFeed) -> None:
+    hear(feed, 0, 100)
+    events = feed.hear_again([*range(64, 80)], [])
+    assert [type(event) for event in events] == [Opened, Paused, Ended]
+    (utterance,) = ended(events)
+    assert [*utterance.heard] == [*range(57, 85)] and feed.utterance is None
+
+
+def test_a_window_of_who_is_silent_never_reaches_into_speech_that_is_found_later(feed: TrackedFeed) -> None:
+    windows: list[Utterance] = []
+    for block in range(400):
+        windows += ended(hear(feed, block, block + 1))
+        if block % 6 == 0:
+            seen = Sighting(0, block * BLOCK_SECONDS, (), (BODY,), dark=False, picture=(320, 240))
+            windows += ended(feed.see(seen, label=True))
+    events = feed.hear_again([*range(370, 400)], [])
+    windows += [one for one in ended(events) if one.silence]
+    assert windows and feed.utterance is not None
+    assert all(window.end is not None and window.end <= feed.utterance.start for window in windows)

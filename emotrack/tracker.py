@@ -6,6 +6,9 @@ from collections.abc import Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
+from typing import Literal
+
+import numpy as np
 
 from emotrack.engines.backends.backend import Backend
 from emotrack.engines.catalogue import uncompiled
@@ -17,11 +20,12 @@ from emotrack.modalities import Modality
 from emotrack.model.bundle import Bundle, load_bundle
 from emotrack.notify import Notify, notify
 from emotrack.progress import Countdown
-from emotrack.settings import Policy, Settings, allowed, load_policy, load_settings
+from emotrack.settings import Policy, Settings, allowed, enrolled_people, load_policy, load_settings
 from emotrack.stream.labels.evidence import Observer
 from emotrack.stream.session.loop import Loop
 from emotrack.stream.sources.media import Source, release
-from emotrack.stream.sources.open import open_sources
+from emotrack.stream.sources.names import participant
+from emotrack.stream.sources.open import exists, open_sources
 from emotrack.stream.transcription.open import open_transcriber
 from emotrack.stream.transcription.transcript import Transcriber
 from emotrack.stream.utterances.summary import Summary
@@ -86,6 +90,8 @@ class Tracker:
                     rules.refuse("evidence", "leave out what is shown of it")
                 if any(isinstance(sink, Recorder) and sink.keeps for sink in sinks):
                     rules.refuse("records", "leave out the recorder")
+            if settings.stream.speakers.mode == "auto" and _named(sources, settings):
+                settings = _told_apart(settings, "feed")
             if publisher is None and (publisher := open_publisher(settings.stream.publish)) is not None:
                 self._outbox.add(publisher)
             if publisher is not None:
@@ -97,8 +103,9 @@ class Tracker:
             networks = open_networks(pool, settings.engines, bundle, notify)
             if rules is not None:
                 networks = networks.without(rules.masked, POLICY)
-            if (speakers := settings.stream.speakers).by_voice:
-                networks = with_turns(networks, pool, needed=speakers.mode == "voice")
+            if settings.stream.speakers.by_voice:
+                needed = settings.stream.speakers.mode == "voice"
+                networks = with_turns(networks, pool, notify, needed=needed)
             chosen = settled(settings, networks)
             self.encoders = networks.encoders
             """What describes it; both may be used on when it has ended."""
@@ -119,6 +126,7 @@ class Tracker:
                 chosen.stream,
                 realtime=realtime or any(source.live for source in opened),
                 observe=observe,
+                people=_enrolled(chosen, notify),
             )
             self._closing = undo.pop_all()
         self._running = threading.Lock()
@@ -222,13 +230,39 @@ def _uncompiled(settings: Settings, bundle: Bundle, backends: Sequence[Backend])
     return uncompiled(settings.engines, bundle, backends, voices=settings.stream.speakers.by_voice)
 
 
+def _named(sources: Sequence[str | Source], settings: Settings) -> bool:
+    """Whether there is no need to tell speakers apart: the user named who is in each source (`alice=FILE`),
+    or lets nothing be made of voices."""
+    named = all(
+        isinstance(one, str) and not exists(one) and participant(one)[0] is not None for one in sources
+    )
+    return named or "audio" not in settings.stream.modalities
+
+
+def _enrolled(settings: Settings, notify: Notify) -> dict[str, np.ndarray]:
+    """The voices of those who are known by name; who cannot be read is told, and not recognised."""
+    found: dict[str, np.ndarray] = {}
+    if settings.stream.speakers.mode == "voice":
+        people = enrolled_people(settings.stream.speakers)
+        for name in people.names():
+            try:
+                found[name] = people.voice(name)
+            except UserError as error:
+                notify(f"{name} is not recognised: {error}")
+    return found
+
+
 def settled(settings: Settings, networks: Networks) -> Settings:
     """The settings with `auto` speakers as these networks can tell them apart."""
-    speakers = settings.stream.speakers
-    if speakers.mode != "auto":
+    if settings.stream.speakers.mode != "auto":
         return settings
-    told = speakers.model_copy(update={"mode": "feed" if networks.turns is None else "voice"})
-    return settings.model_copy(update={"stream": settings.stream.model_copy(update={"speakers": told})})
+    return _told_apart(settings, "feed" if networks.turns is None else "voice")
+
+
+def _told_apart(settings: Settings, mode: Literal["feed", "voice"]) -> Settings:
+    speakers = settings.stream.speakers.model_copy(update={"mode": mode})
+    stream = settings.stream.model_copy(update={"speakers": speakers})
+    return settings.model_copy(update={"stream": stream})
 
 
 def opening(

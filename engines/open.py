@@ -16,7 +16,7 @@ from emotrack.engines.encoders.face.detection import FaceDetector, open_face_det
 from emotrack.engines.encoders.face.expression import FaceEncoder, face_spec
 from emotrack.engines.encoders.sound.passt import PasstEncoder
 from emotrack.engines.encoders.sound.segments import AudioEncoder
-from emotrack.engines.encoders.sound.turns import TurnEncoder, open_turns
+from emotrack.engines.encoders.sound.turns import TurnEncoder, find_turns, open_turns
 from emotrack.engines.encoders.sound.voice import open_voice
 from emotrack.engines.encoders.text.encoder import TextEncoder
 from emotrack.engines.heads import Heads, open_heads
@@ -90,7 +90,7 @@ class Networks:
     turns: TurnEncoder | None = None
     """What tells speakers apart by their voices, where that is wanted."""
     voiceless: str | None = None
-    """Why they are not, although it would be wanted."""
+    """Why they are not told apart so, where that is wanted."""
 
     def without(self, modalities: Sequence[Modality], reason: str) -> "Networks":
         """The same, in which these reach nothing and every label says so."""
@@ -108,15 +108,27 @@ def open_networks(pool: EnginePool, settings: EngineSettings, bundle: Bundle, no
     return Networks(bundle, open_encoders(pool, settings, bundle, notify), open_heads(pool, bundle))
 
 
-def with_turns(networks: Networks, pool: EnginePool, *, needed: bool) -> Networks:
-    """`networks` with what tells speakers apart by their voices, or why that cannot be had; raises
-    `UserError` for that where it is `needed`."""
+def with_turns(networks: Networks, pool: EnginePool, notify: Notify, *, needed: bool) -> Networks:
+    """`networks` with what tells speakers apart by their voices, or why that cannot be had: told through
+    `notify` unless it is merely not installed. Raises `UserError` for it where it is `needed`."""
+    try:
+        find_turns(pool)
+    except UserError as error:
+        if needed:
+            raise
+        return replace(networks, voiceless=str(error))
     try:
         return replace(networks, turns=open_turns(pool))
     except UserError as error:
         if needed:
             raise
-        return replace(networks, voiceless=str(error))
+        failure = str(error)
+    except (ImportError, OSError) as error:
+        if needed or (problem := import_problem(error)) is None:
+            raise
+        failure = f"{problem}."
+    notify(f"speakers are not told apart by their voices: {failure}")
+    return replace(networks, voiceless=failure)
 
 
 def open_encoders(pool: EnginePool, settings: EngineSettings, bundle: Bundle, notify: Notify) -> Encoders:

@@ -91,7 +91,8 @@ class SpeakerSettings(Section):
 
     mode: Literal["auto", "single", "feed", "voice"] = "auto"
     """`single`: everybody is one speaker; `feed`: one speaker per feed; `voice`: told apart by voice, with
-    the networks of the extra `voices`; `auto`: by voice where these are on the machine, else one per feed."""
+    the networks of the extra `voices`; `auto`: by voice where these are on the machine, else one per feed, as
+    where every source is named after who is in it (`alice=FILE`)."""
     conversations: Literal["together", "apart"] = "together"
     """`together`: the feeds of a session are one conversation, in which each turn is heard in the light of
     the others; `apart`: each feed is a conversation of its own, with the labels that it has alone."""
@@ -104,6 +105,11 @@ class SpeakerSettings(Section):
     """Seconds heard of a speaker before their voice counts as known."""
     maximum_speakers: int = Field(8, ge=1)
     """Further voices go to the nearest speaker."""
+
+    people: Path | None = None
+    """Folder of those who are known by their voices (`emotrack enroll`); one of the user's unless set."""
+    people_key: Path | None = None
+    """File with the key (`emotrack people key`) that encrypts it."""
 
     @property
     def by_voice(self) -> bool:

@@ -11,6 +11,8 @@ import typer
 from emotrack import __version__
 from emotrack.cli.doctor import doctor
 from emotrack.cli.engines.app import app as engines_app
+from emotrack.cli.people.app import app as people_app
+from emotrack.cli.people.enroll import enroll
 from emotrack.cli.terminal import standard_streams
 from emotrack.cli.tracking.demo import demo
 from emotrack.cli.tracking.devices import devices
@@ -38,6 +40,7 @@ app = typer.Typer(
 )
 
 app.add_typer(engines_app)
+app.add_typer(people_app)
 
 
 def _version(wanted: bool) -> None:
@@ -64,6 +67,7 @@ for _command in (
     explain,
     schema,
     keys,
+    enroll,
     features,
     train,
     export,

@@ -120,7 +120,9 @@ class Segmenter(StreamingAttributes):
     def hear_again(self, voiced: Sequence[int]) -> list[SegmentEvent]:
         """Blocks already taken, in rising order, in which another ear hears speech that this one may have
         missed."""
-        voiced = [block for block in voiced if block >= (self._free if self._start is None else self._start)]
+        held = self._count - len(self._recent) + self._pre_roll
+        since = max(self._free, held) if self._start is None else self._speech_end
+        voiced = [block for block in voiced if block >= since]
         if not voiced:
             return []
         events: list[SegmentEvent] = []
@@ -130,15 +132,16 @@ class Segmenter(StreamingAttributes):
                 return []
             self._start = max(voiced[0] - self._pre_roll, self._free)
             events.append(SpeechStarted(self._start))
-        self._speech_end = max(self._speech_end, voiced[-1] + 1)
+        self._speech_end = voiced[-1] + 1
         if self._paused:
             self._paused = False
             events.append(SpeechResumed())
         return events + self._splits() + self._silence()
 
     def split(self, block: int) -> list[SegmentEvent]:
-        """Somebody else speaks from this block on: the open utterance ends there, and theirs begins."""
-        if self._start is None or not self._start < block < self._speech_end:
+        """Somebody else speaks from this block on: the open utterance ends there, and theirs begins, unless
+        one of them would be too short to be any."""
+        if self._start is None or min(block - self._start, self._speech_end - block) < self._minimum:
             return []
         events: list[SegmentEvent] = [
             SpeechEnded(self._start, block, self._count - 1, "turn"),

@@ -1,8 +1,10 @@
 """The conversations of a session: one that all its feeds take part in, or one for each."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+
+import numpy as np
 
 from emotrack.engines.open import Networks
 from emotrack.modalities import Modality
@@ -32,14 +34,16 @@ class Conversations:
         outbox: Outbox,
         settings: StreamSettings,
         observe: Observer | None,
+        people: Mapping[str, np.ndarray],
         *,
         patient: bool,
     ) -> None:
-        """`observe` is shown what each final label was made from; `patient`: see `ConversationLabels`."""
+        """`observe` is shown what each final label was made from; `people`: see `make_assigners`; `patient`:
+        see `ConversationLabels`."""
         apart = settings.speakers.conversations == "apart"
         groups = [{feed.index: feed} for feed in feeds] if apart else [{feed.index: feed for feed in feeds}]
         watch = RecogniserWatch(settings.labels.text_deadline, transcriber)
-        assigners = make_assigners(settings.speakers, len(groups))
+        assigners = make_assigners(settings.speakers, len(groups), people)
         self._all = [
             ConversationLabels(
                 group,
@@ -58,7 +62,9 @@ class Conversations:
         self._by_feed = {
             index: labels for group, labels in zip(groups, self._all, strict=True) for index in group
         }
-        self._listening = ThreadPoolExecutor(1, thread_name_prefix="voices")
+        self._listening = ThreadPoolExecutor(
+            1, thread_name_prefix="voices"
+        )  # its thread begins with its work
         self._turns = {
             index: FeedTurns(
                 VoiceListener(networks.turns),
@@ -82,8 +88,13 @@ class Conversations:
         return self._by_feed[feed]
 
     def turns(self, feed: int) -> FeedTurns | None:
-        """What listens to the feed of this index for turns; None where nothing does."""
-        return self._turns.get(feed)
+        """What listens to the feed of this index for turns; None where nothing does, or nobody wants it
+        to."""
+        return self._turns.get(feed) if "audio" in self.modalities else None
+
+    def give_up_turns(self, feed: int) -> None:
+        """Listen no more to the feed of this index."""
+        del self._turns[feed]
 
     @property
     def waiting(self) -> int:

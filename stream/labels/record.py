@@ -125,10 +125,16 @@ class PublishedLabels:
     def rename(self, speaker: str, into: str) -> None:
         """Two speakers are one: what is revised from now on is said of `into`."""
         for number, label in self._latest.items():
-            if label.speaker.id == speaker:
-                self._latest[number] = msgspec.structs.replace(
-                    label, speaker=msgspec.structs.replace(label.speaker, id=into)
-                )
+            named = into if label.speaker.id == speaker else label.speaker.id
+            others = tuple(
+                msgspec.structs.replace(other, speaker=into if other.speaker == speaker else other.speaker)
+                for other in label.others
+            )
+            self._latest[number] = msgspec.structs.replace(
+                label,
+                speaker=msgspec.structs.replace(label.speaker, id=named),
+                others=tuple(other for other in others if other.speaker != named),
+            )
 
     def revise(self, utterance: int, values: np.ndarray) -> Emotion | None:
         """The label in the light of what came later; None where that says nothing new or comes too late."""

@@ -10,10 +10,11 @@ import contextlib
 import itertools
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import msgspec
+import numpy as np
 
 from emotrack.engines.open import POLICY, Networks
 from emotrack.errors import UserError
@@ -30,6 +31,7 @@ from emotrack.stream.settings import StreamSettings
 from emotrack.stream.sources.media import MediumChange, Source, VideoFrame
 from emotrack.stream.sources.timing.clock import RateGrid, SessionClock
 from emotrack.stream.sources.timing.delivery import LIVE, ORDERED, Arrival, Delivery
+from emotrack.stream.speakers.assign import NOBODY
 from emotrack.stream.speakers.turns import RECONSIDERED
 from emotrack.stream.transcription.transcript import Transcriber
 from emotrack.stream.utterances.feed import Ended, FeedEvent, Opened, Paused, TrackedFeed
@@ -68,13 +70,13 @@ class Loop:
         *,
         realtime: bool,
         observe: Observer | None = None,
+        people: Mapping[str, np.ndarray] = NOBODY,
     ) -> None:
         """Everything is opened by whoever starts the session, and closed by them too.
 
         `opening` is the message that starts it, but for the moment of that; `observe` is shown what each
-        final label was made from, without it nothing of that is kept. `realtime`: whether sources set the
-        pace, or the tracker does.
-        """
+        final label was made from, without it nothing of that is kept. `people` are the voices of those who
+        are known by name. `realtime`: whether sources set the pace, or the tracker does."""
         ordered = not realtime
         count = len(sources)
         self._encoders = networks.encoders
@@ -102,7 +104,15 @@ class Loop:
             for index, source in enumerate(sources)
         ]
         self._conversations = Conversations(
-            self._feeds, self._vision, networks, transcriber, outbox, settings, observe, patient=ordered
+            self._feeds,
+            self._vision,
+            networks,
+            transcriber,
+            outbox,
+            settings,
+            observe,
+            people,
+            patient=ordered,
         )
         self._people = People(
             outbox,
@@ -272,6 +282,12 @@ class Loop:
         if turns is None:
             return
         heard = turns.hear(block, feed.speech, feed.open_from, paused=feed.paused)
+        if turns.failure is not None:
+            sentence = f"Turns of {feed.name} are not told any more: {turns.failure}"
+            self._outbox.emit(
+                Error(message=sentence, continues=True, source=feed.name, time=round(block.end, 3))
+            )
+            self._conversations.give_up_turns(feed.index)
         if heard is not None:
             self._follow(feed.hear_again(heard.voiced, heard.turns), arrived_ns)
 

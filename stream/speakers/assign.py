@@ -1,18 +1,22 @@
 """Gives each utterance to a speaker, and tells when a speaker is new or turns out to be another one."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Literal, Protocol
 
 import numpy as np
 
 from emotrack.stream.settings import SpeakerSettings
-from emotrack.stream.speakers.clusters import Merged, VoiceClusters
+from emotrack.stream.speakers.clusters import VoiceClusters
+from emotrack.stream.speakers.enrolled import HEARD_SECONDS, recognised
 from emotrack.stream.speakers.listening import Listening
 from emotrack.stream.speakers.timeline import Spoken, Timeline
 
+NOBODY: Mapping[str, np.ndarray] = MappingProxyType({})
 ACTIVE = 0.5
 """Probability from which on somebody else speaks too."""
-SHORTEST = 9
+LEAST_OVERLAP = 9
 """Blocks under which they do not."""
 
 
@@ -89,14 +93,20 @@ class NamedSpeakers:
 
 
 class VoicedSpeakers:
-    """Speakers told apart by their voices, in whichever feed they are heard."""
+    """Speakers told apart by their voices, in whichever feed they are heard; those who are enrolled bear
+    their names."""
 
-    def __init__(self, settings: SpeakerSettings) -> None:
+    def __init__(self, settings: SpeakerSettings, people: Mapping[str, np.ndarray] = NOBODY) -> None:
+        """`people`: the voices of those who are enrolled, by name."""
         self._settings = settings
+        self._people = people
         self._clusters = VoiceClusters(settings)
         self._timelines: dict[str, Timeline] = {}
         self._latest: dict[str, AssignedSpeaker] = {}
-        self._merged: list[Merged] = []
+        self._names: dict[int, str] = {}
+        """Who is known by name."""
+        self._renamed: list[tuple[str, str, float]] = []
+        """Who is to be called otherwise from the next utterance on, and how sure that is."""
         self._known: set[str] = set()
 
     @property
@@ -110,49 +120,81 @@ class VoicedSpeakers:
 
     def learn(self, feed: str, listening: Listening) -> None:
         """Take what was heard of a feed."""
-        self._merged += self._clusters.learn(feed, listening.windows)
+        for merged in self._clusters.learn(feed, listening.windows):
+            before = self._name(merged.younger), self._name(merged.older)
+            if merged.younger in self._names:
+                self._names.setdefault(merged.older, self._names.pop(merged.younger))
+            after = self._name(merged.older)
+            self._renamed += [(one, after, merged.likeness) for one in before if one != after]
+        for number in self._clusters.known if self._people else ():
+            if number not in self._names and self._clusters.seconds(number) >= HEARD_SECONDS:
+                voice = self._clusters.voice(number)
+                if (name := recognised(voice, self._people)) is not None:
+                    self._renamed.append((self._name(number), name, float(voice @ self._people[name])))
+                    self._names[number] = name
 
     def assign(self, feed: str, blocks: range) -> tuple[AssignedSpeaker, list[SpeakerEvent]]:
         """See `SpeakerAssigner.assign`."""
-        events = [event for merged in self._merged for event in self._rename(merged)]
-        self._merged.clear()
-        speaker = self.guess(feed, blocks)
-        if speaker.id not in self._known:
-            self._known.add(speaker.id)
-            events.append(SpeakerEvent("new", speaker.id, None, speaker.confidence))
-        if not blocks:
-            return speaker, events
-        self._latest[feed] = speaker
+        events = [
+            event
+            for before, after, likeness in self._renamed
+            for event in self._rename(before, after, likeness)
+        ]
+        self._renamed.clear()
         spoken = self.timeline(feed).between(blocks.start, blocks.stop)
-        return replace(speaker, others=_others(spoken, blocks.start, speaker.id)), events
+        speaker = self._whose(feed, spoken)
+        others = tuple(
+            OtherTurn(self._name(number), range(blocks.start + begin, blocks.start + end))
+            for place, number in enumerate(spoken.speakers)
+            if self._name(number) != speaker.id
+            for begin, end in _stretches((spoken.activity[:, place] > ACTIVE) & (spoken.speech > ACTIVE))
+        )
+        for other in others:
+            events += self._introduce(other.speaker, 1.0)
+        events += self._introduce(speaker.id, speaker.confidence)
+        if spoken.activity.size and spoken.activity.max() > 0:
+            self._latest[feed] = speaker
+        return replace(speaker, others=others), events
 
     def guess(self, feed: str, blocks: range) -> AssignedSpeaker:
-        """Who speaks most in these blocks; else the last one heard on the feed, at half the confidence.
+        """Who speaks most in these blocks, if they were told of; else the last one heard on the feed, at half
+        the confidence."""
+        speaker = self._whose(feed, self.timeline(feed).between(blocks.start, blocks.stop))
+        return speaker if speaker.id in self._known or not blocks else self._last_heard(feed)
 
-        Who is only seen is told by no voice, and is called as the feed is."""
-        if not blocks:
+    def _whose(self, feed: str, spoken: Spoken) -> AssignedSpeaker:
+        """Who is only seen is told by no voice, and is called as the feed is."""
+        if not len(spoken.speech):
             return AssignedSpeaker(feed, 0.0)
-        spoken = self.timeline(feed).between(blocks.start, blocks.stop)
         shares = (spoken.activity * spoken.speech[:, None]).sum(0)
         if not len(shares) or shares.max() <= 0:
-            latest = self._latest.get(feed, AssignedSpeaker(_name(1), 0.0))
-            return replace(latest, confidence=latest.confidence / 2)
+            return self._last_heard(feed)
         number = spoken.speakers[int(shares.argmax())]
         familiarity = min(1.0, self._clusters.seconds(number) / self._settings.enough_speech)
-        return AssignedSpeaker(_name(number), float(shares.max() / shares.sum()) * familiarity)
+        return AssignedSpeaker(self._name(number), float(shares.max() / shares.sum()) * familiarity)
 
-    def _rename(self, merged: Merged) -> list[SpeakerEvent]:
-        younger, older = _name(merged.younger), _name(merged.older)
+    def _last_heard(self, feed: str) -> AssignedSpeaker:
+        latest = self._latest.get(feed, AssignedSpeaker(feed, 0.0))
+        return replace(latest, confidence=latest.confidence / 2)
+
+    def _name(self, number: int) -> str:
+        return self._names.get(number, _numbered(number))
+
+    def _introduce(self, name: str, confidence: float) -> list[SpeakerEvent]:
+        if name in self._known:
+            return []
+        self._known.add(name)
+        return [SpeakerEvent("new", name, None, confidence)]
+
+    def _rename(self, before: str, after: str, likeness: float) -> list[SpeakerEvent]:
         self._latest = {
-            feed: replace(latest, id=older) if latest.id == younger else latest
+            feed: replace(latest, id=after) if latest.id == before else latest
             for feed, latest in self._latest.items()
         }
-        if younger not in self._known:  # nothing was ever said of them
+        if before not in self._known:  # nothing was ever said of them
             return []
-        self._known.discard(younger)
-        new = [] if older in self._known else [SpeakerEvent("new", older, None, 1.0)]
-        self._known.add(older)
-        return [*new, SpeakerEvent("alias", younger, older, merged.likeness)]
+        self._known.discard(before)
+        return [*self._introduce(after, 1.0), SpeakerEvent("alias", before, after, min(1.0, likeness))]
 
 
 class ApartSpeakers:
@@ -173,8 +215,8 @@ class ApartSpeakers:
         return _of(feed, speaker), [
             replace(
                 event,
-                speaker=f"{feed}-{event.speaker}",
-                alias_of=event.alias_of and f"{feed}-{event.alias_of}",
+                speaker=_within(feed, event.speaker),
+                alias_of=event.alias_of and _within(feed, event.alias_of),
             )
             for event in events
         ]
@@ -184,11 +226,14 @@ class ApartSpeakers:
         return _of(feed, self._within.guess(feed, blocks))
 
 
-def make_assigners(settings: SpeakerSettings, conversations: int) -> list[SpeakerAssigner]:
-    """One assigner for each conversation, as `settings` ask for."""
+def make_assigners(
+    settings: SpeakerSettings, conversations: int, people: Mapping[str, np.ndarray] = NOBODY
+) -> list[SpeakerAssigner]:
+    """One assigner for each conversation, as `settings` ask for; `people`: the voices of those who are
+    enrolled, by name."""
     match settings.mode:
         case "voice":
-            return [_apart(VoicedSpeakers(settings), settings) for _ in range(conversations)]
+            return [_apart(VoicedSpeakers(settings, people), settings) for _ in range(conversations)]
         case "single":
             return [_apart(NamedSpeakers(per_feed=False), settings) for _ in range(conversations)]
         case _:
@@ -200,25 +245,19 @@ def _apart(assigner: SpeakerAssigner, settings: SpeakerSettings) -> SpeakerAssig
 
 
 def _of(feed: str, speaker: AssignedSpeaker) -> AssignedSpeaker:
-    others = tuple(replace(other, speaker=f"{feed}-{other.speaker}") for other in speaker.others)
-    return replace(speaker, id=f"{feed}-{speaker.id}", others=others)
+    others = tuple(replace(other, speaker=_within(feed, other.speaker)) for other in speaker.others)
+    return replace(speaker, id=_within(feed, speaker.id), others=others)
 
 
-def _others(spoken: Spoken, first: int, speaker: str) -> tuple[OtherTurn, ...]:
-    """Who but `speaker` speaks in what was spoken from block `first` on."""
-    return tuple(
-        OtherTurn(_name(number), range(first + begin, first + end))
-        for place, number in enumerate(spoken.speakers)
-        if _name(number) != speaker
-        for begin, end in _stretches((spoken.activity[:, place] > ACTIVE) & (spoken.speech > ACTIVE))
-    )
+def _within(feed: str, speaker: str) -> str:
+    return speaker if speaker == feed else f"{feed}-{speaker}"
 
 
 def _stretches(active: np.ndarray) -> list[tuple[int, int]]:
     """Where it is true for long enough: first place, and the one after the last."""
     edges = np.flatnonzero(np.diff(np.pad(active.astype(np.int8), 1)))
-    return [(begin, end) for begin, end in edges.reshape(-1, 2).tolist() if end - begin >= SHORTEST]
+    return [(begin, end) for begin, end in edges.reshape(-1, 2).tolist() if end - begin >= LEAST_OVERLAP]
 
 
-def _name(speaker: int) -> str:
+def _numbered(speaker: int) -> str:
     return f"spk{speaker}"

@@ -56,6 +56,8 @@ class VoiceClusters:
         self._speakers = np.zeros(0, np.int64)
         """Of each window, by number; 0 while it is nobody's."""
         self._told: dict[Place, int] = {}
+        self._merged: dict[int, int] = {}
+        """Who turned out to be an older speaker."""
         self._last = 0
 
     def learn(self, feed: str, windows: Sequence[VoiceWindow]) -> list[Merged]:
@@ -63,7 +65,10 @@ class VoiceClusters:
         whom."""
         if not windows:
             return []
+        before = len(self._places)
         rows = self._rows(feed, windows)
+        if len(self._places) == before:
+            return []
         for one, other in combinations(sorted({window.local for window in windows}), 2):
             self._part(*(rows[[window.local == local for window in windows]] for local in (one, other)))
         merged = self._name(self._cluster())
@@ -73,6 +78,16 @@ class VoiceClusters:
     def speaker(self, place: Place) -> int | None:
         """Whose voice a window was that has been learnt from, as far as is known now."""
         return self._told.get(place)
+
+    def now(self, speaker: int) -> int:
+        """Who a speaker turned out to be: themselves as a rule."""
+        while speaker in self._merged:
+            speaker = self._merged[speaker]
+        return speaker
+
+    def voice(self, speaker: int) -> np.ndarray:
+        """How a speaker sounds on the whole: float32 [EMBEDDING] of length 1."""
+        return _unit(self._embeddings[self._speakers == speaker].sum(0))
 
     def seconds(self, speaker: int) -> float:
         """How much is known of a speaker's voice, up to what is remembered."""
@@ -119,9 +134,10 @@ class VoiceClusters:
         np.fill_diagonal(distance, 0)
         tree = linkage(squareform((distance + distance.T) / 2, checks=False), "average")
         labels: np.ndarray = fcluster(tree, 1 - self._settings.same_voice, "distance")
-        numbers, sizes = np.unique(labels, return_counts=True)
-        order = np.argsort(-sizes, kind="stable")[: self._settings.maximum_speakers]
-        large = [numbers[one] for one in order if sizes[one] >= self._founding] or [numbers[order[0]]]
+        numbers, first, sizes = np.unique(labels, return_index=True, return_counts=True)
+        # Where there are too many, those who were heard first stay who they are.
+        large = [int(numbers[one]) for one in np.argsort(first) if sizes[one] >= self._founding]
+        large = large[: self._settings.maximum_speakers] or [int(numbers[sizes.argmax()])]
         means = np.stack([_unit(self._embeddings[labels == one].sum(0)) for one in large])
         nearest = np.array(large)[(self._embeddings @ means.T).argmax(1)]
         return np.where(np.isin(labels, large), labels, nearest)
@@ -142,10 +158,11 @@ class VoiceClusters:
     def _name(self, labels: np.ndarray) -> list[Merged]:
         """Give each cluster the number of the speaker who has most of it, or a new one."""
         before = self._speakers
+        known = self.known
         pairs = [
             (int(((labels == label) & (before == speaker)).sum()), -speaker, int(label))
             for label in np.unique(labels)
-            for speaker in self.known
+            for speaker in known
         ]
         names: dict[int, int] = {}
         for count, minus, label in sorted(pairs, reverse=True):
@@ -156,7 +173,7 @@ class VoiceClusters:
                 self._last += 1
                 names[int(label)] = self._last
         now = np.array([names[int(label)] for label in labels])
-        merged = [self._merge(gone, before, now) for gone in self.known if gone not in now]
+        merged = [self._merge(gone, before, now) for gone in known if gone not in now]
         self._speakers = now
         self._told |= dict(zip(self._places, map(int, now), strict=True))
         return merged
@@ -169,6 +186,7 @@ class VoiceClusters:
         )
         older, younger = sorted((gone, into))
         now[now == younger] = older
+        self._merged[younger] = older
         for place, speaker in self._told.items():
             if speaker == younger:
                 self._told[place] = older

@@ -12,8 +12,6 @@ from emotrack.stream.speakers.listening import BLOCKS, Listening
 
 _KEPT = 3200
 """Blocks that are remembered: 102 s, more than the longest utterance."""
-_NEAR = 31
-"""Blocks within which a window's voice is that of a block: a second."""
 _FAINT = 0.05
 """Probability under which somebody does not speak."""
 
@@ -39,8 +37,8 @@ class Spoken:
 
 @dataclass(frozen=True, slots=True)
 class _Heard:
-    """A listening: of each of its blocks and local speakers how active they are, and the window in which
-    their voice is known, or who it was taken for."""
+    """A listening: of each of its blocks and local speakers how active they are, and the window nearest to it
+    in which their voice is known, or who it was taken for."""
 
     listening: Listening
     places: np.ndarray
@@ -92,7 +90,7 @@ class Timeline:
     def _speaker(self, place: int) -> int | None:
         if place == _NOBODY:
             return None
-        return -place if place < 0 else self._clusters.speaker((self._feed, place))
+        return self._clusters.now(-place) if place < 0 else self._clusters.speaker((self._feed, place))
 
     def _places(self, listening: Listening) -> np.ndarray:
         blocks = np.arange(listening.first, listening.end)
@@ -102,11 +100,8 @@ class Timeline:
             middles = np.array([window.middle for window in listening.windows if window.local == local])
             if not len(middles):
                 continue
-            owners = [self._clusters.speaker((self._feed, int(middle))) or 0 for middle in middles]
-            present.update(owners)
-            nearest = np.abs(blocks[:, None] - middles[None]).argmin(1)
-            near = np.abs(blocks - middles[nearest]) < _NEAR
-            found[:, local] = np.where(near, middles[nearest], -int(np.bincount(owners).argmax()))
+            present.update(self._clusters.speaker((self._feed, int(middle))) or 0 for middle in middles)
+            found[:, local] = middles[np.abs(blocks[:, None] - middles[None]).argmin(1)]
         absent = [one for one in self._clusters.known if one not in present]
         if len(absent) == 1:
             # Somebody whom the listening tells apart, but who says too little to be known by their voice.

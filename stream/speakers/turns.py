@@ -18,8 +18,8 @@ HOP = 16
 """Blocks from one listening to the next: half a second."""
 LAG = 4
 """Blocks after which what a listening told counts, so that it does not depend on the machine's speed."""
-RECONSIDERED = 1.2
-"""Seconds after which no listening finds speech any more in what was heard."""
+RECONSIDERED = (2 * HOP + LAG + 1) * 0.032
+"""Seconds after which no listening in time finds speech any more in what was heard."""
 UNSURE = 8
 """Blocks at the end of what was heard in which speakers are not sure yet."""
 SHORTEST, SURE = 8, 16
@@ -27,6 +27,8 @@ SHORTEST, SURE = 8, 16
 YOUNG = 47
 """Blocks under which there is nothing to listen to yet: in less than a second and a half of sound the network
 hears speech in anything."""
+LATE_SECONDS = 0.3
+"""How long a live feed that ends or breaks off waits for what was listened to last."""
 POSSIBLE = 0.05
 """Probability of speech in a block from which on it is worth to listen."""
 PATIENCE = 94
@@ -82,6 +84,7 @@ class FeedTurns:
         self._learn = learn
         self._thread = thread
         self._patient = patient
+        self._failure: Exception | None = None
         self._restart(0)
 
     def _restart(self, index: int) -> None:
@@ -95,9 +98,16 @@ class FeedTurns:
         self._pending: Future[Listening] | None = None
         self._listener.reset()
 
+    @property
+    def failure(self) -> Exception | None:
+        """What listening failed with: nothing is listened to any more."""
+        return self._failure
+
     def hear(self, block: Block, speech: float, open_from: int | None, *, paused: bool) -> HeardAgain | None:
         """Take the feed's next block, `speech` the probability that somebody speaks in it; `open_from`: the
         first block of the utterance that is open, `paused`: whether it may have ended."""
+        if self._failure is not None:
+            return None
         if block.index != self._next:
             self._learn_pending()
             self._restart(block.index)
@@ -109,21 +119,26 @@ class FeedTurns:
         news = None
         pending = self._pending
         if pending is not None and self._next >= self._listened + LAG and (self._patient or pending.done()):
-            news = self._news(self._learn_pending(), open_from, paused=paused)
+            self._learn_pending()
+            news = self._news(self._listened, open_from, paused=paused)
+            if news.voiced and news.voiced[-1] >= self._listened - 1:
+                self._at_pause = False  # there was none
         if self._pending is None and self._is_due(paused=paused):
             self._start()
         self._at_pause = paused and (self._at_pause or self._listened == self._next)
         return news
 
     def finish(self, open_from: int | None) -> HeardAgain | None:
-        """The feed is over: what its last blocks tell."""
+        """The feed's sound ends or breaks off: what its last blocks tell. What follows is heard by itself."""
         self._learn_pending()
-        if open_from is None or len(self._blocks) < YOUNG:
-            return None
-        if self._listened < self._next:
-            self._start()
-            self._learn_pending()
-        return self._news(self._next, open_from, paused=True)
+        news = None
+        if open_from is not None and len(self._blocks) >= YOUNG and self._failure is None:
+            if self._listened < self._next:
+                self._start()
+                self._learn_pending()
+            news = self._news(self._next, open_from, paused=True)
+        self._restart(self._next)
+        return news
 
     def _is_due(self, *, paused: bool) -> bool:
         if self._next > self._possible_until or len(self._blocks) < YOUNG:
@@ -137,13 +152,21 @@ class FeedTurns:
         self._listened = self._next
         self._pending = self._thread.submit(self._listener.listen, self._next, heard[-HEARD:])
 
-    def _learn_pending(self) -> int:
-        """Take in what the listening tells that is under way, if one is: the block before which it ended."""
-        if self._pending is not None:
-            listening, self._pending = self._pending.result(), None
-            self._learn(listening)
-            self._timeline.add(listening)
-        return self._listened
+    def _learn_pending(self) -> None:
+        """Take in what the listening tells that is under way, if one is; where nothing may wait for it and it
+        takes long, it is given up."""
+        pending, self._pending = self._pending, None
+        if pending is None:
+            return
+        try:
+            listening = pending.result(None if self._patient else LATE_SECONDS)
+        except TimeoutError:
+            return
+        except Exception as failure:  # noqa: BLE001 - told by the loop: sessions go on without
+            self._failure = failure
+            return
+        self._learn(listening)
+        self._timeline.add(listening)
 
     def _news(self, end: int, open_from: int | None, *, paused: bool) -> HeardAgain:
         """What is known of the blocks before `end`."""
@@ -180,8 +203,7 @@ def quietest(levels: np.ndarray, place: int) -> int:
 
 
 def _runs(spoken: Spoken) -> list[tuple[int, int, int]]:
-    """Who speaks from which place to which (exclusive), one after the other; those too short belong to the
-    one before."""
+    """Who speaks from which place to which (exclusive), one after the other; those too short are nobody's."""
     voices = np.where(spoken.speech >= SPEECH, spoken.first_voice, -1)
     runs: list[tuple[int, int, int]] = []
     for place in np.flatnonzero(voices >= 0):

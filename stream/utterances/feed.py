@@ -92,7 +92,7 @@ class TrackedFeed:
         self._time = 0.0
         self._sound_until = -math.inf
         self._muted_since = -math.inf
-        self._reconsidered = reconsidered
+        self._reconsidered = reconsidered and reconsidered + settings.pre_roll
         self._watched_since: float | None = None
         self._watched_without_sound = False
         self._unheard: deque[tuple[float, bool, float | None]] = deque()

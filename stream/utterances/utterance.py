@@ -145,16 +145,14 @@ class Utterance:
         """Speech goes on after a pause: the silence between belongs to the utterance, what was computed at
         the pause does not."""
         self.paused = False
-        self.resumptions += 1
-        discarded, self.transcript = self.transcript, None
-        if discarded is not None:
-            discarded.cancel()
+        self._discard()
         for block in self.held:
             self._extend(block)
         self.held.clear()
 
     def cut(self, blocks: int) -> None:
-        """Only the first `blocks` blocks belong to it."""
+        """Only the first `blocks` blocks belong to it; what was made of more holds no longer."""
+        self._discard()
         del self.blocks[blocks:]
         self.heard_until = self.blocks[-1].end
         if self.description is not None:
@@ -191,6 +189,13 @@ class Utterance:
         if self.transcription is not None:
             self.transcription.close()
             self.transcription = None
+
+    def _discard(self) -> None:
+        """What was computed at a pause does not hold."""
+        self.resumptions += 1
+        discarded, self.transcript = self.transcript, None
+        if discarded is not None:
+            discarded.cancel()
 
     def _transcribed(self, transcript: Future[Transcript]) -> None:
         if transcript is self.transcript:

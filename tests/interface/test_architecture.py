@@ -67,7 +67,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "stream.sources": {"stream.settings"},
     "stream.hearing": {"engines.encoders", "stream.settings", "stream.sources"},
     "stream.seeing": {"engines.encoders", "engines.open", "model", "stream.settings", "stream.sources"},
-    "stream.speakers": {"engines.encoders", "stream.settings"},
+    "stream.speakers": {"engines.encoders", "stream.settings", "stream.wire.protocol"},
     "stream.transcription": {"stream.settings"},
     "stream.utterances": {
         "stream.hearing",
@@ -126,8 +126,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "training.evaluation": {
         *(
+            "engines.encoders",
             "engines.networks",
+            "engines.running",
+            "engines.settings",
             "model",
+            "stream.speakers",
             "training.corpora",
             "training.features",
             "training.loop",
@@ -143,7 +147,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "training.tasks",
     },
     "training.run": {"model", "training.bundles", "training.loop", "training.tasks"},
-    "emotrack.settings": {"engines.running", "engines.settings", "stream.settings"},
+    "emotrack.settings": {"engines.running", "engines.settings", "stream.settings", "stream.speakers"},
     "emotrack.tracker": {
         *(
             "engines.backends",
@@ -310,7 +314,7 @@ def test_a_small_file_has_a_reason() -> None:
 
 
 def test_ultralytics_and_other_extras_are_imported_only_when_used() -> None:
-    optional = {"ultralytics", "hear21passt", "resemblyzer", "tensorrt", "torch_tensorrt", "piper"}
+    optional = {"ultralytics", "hear21passt", "cryptography", "tensorrt", "torch_tensorrt", "piper"}
     for path in modules().values():
         for node in ast.parse(path.read_text("utf-8")).body:
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []

@@ -11,4 +11,5 @@ papers            what the papers claim
 tables/           tables of both
 plots             the tables as pictures
 plots_robustness  those of what labels survive
+enrolment         how well enrolled voices are known again
 """

@@ -68,7 +68,7 @@ def open_turns(pool: EnginePool) -> TurnEncoder:
 def find_turns(pool: EnginePool) -> tuple[Spec, Spec]:
     """The network that tells turns and the one that knows voices; raises `UserError` where the package that
     carries them is missing, or the engine pack has none, or what clusters voices is missing."""
-    if find_spec("scipy") is None:
+    if not _is_there("scipy"):
         raise UserError("Speakers by voice need scipy, which pip install 'emotrack[voices]' brings.")
     specs = turn_specs(find_weights() if pool.pack is None else None)
     if pool.pack is not None and not all(pool.pack.holds(spec) for spec in specs):
@@ -113,6 +113,13 @@ def turn_specs(weights: dict[str, Path] | None) -> tuple[Spec, Spec]:
             samples=_pictures,
         ),
     )
+
+
+def _is_there(package: str) -> bool:
+    try:
+        return find_spec(package) is not None
+    except ImportError:
+        return False
 
 
 def log_mel(samples: np.ndarray) -> np.ndarray:

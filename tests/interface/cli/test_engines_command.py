@@ -35,10 +35,8 @@ def engines(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) 
 def here(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """A cache of its own, and only the heads."""
     cache = tmp_path_factory.mktemp("engines")
-    return [
-        f"--set=engines.{setting}"
-        for setting in (f"cache={cache}", "text=none", "audio=none", "face=none", "device=cpu")
-    ]
+    chosen = (f"cache={cache}", "text=none", "audio=none", "face=none", "device=cpu")
+    return ["--set=stream.speakers.mode=feed", *(f"--set=engines.{setting}" for setting in chosen)]
 
 
 def test_networks_are_listed_compiled_and_removed(engines: Call, here: list[str]) -> None:

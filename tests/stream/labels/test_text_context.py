@@ -176,7 +176,7 @@ def test_speakers_who_are_one_get_one_number(
     workbench: Workbench, encoders: Encoders, listener: Listener, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "emotrack.stream.labels.conversations.make_assigners", lambda settings, count: [OneAfterAll()]
+        "emotrack.stream.labels.conversations.make_assigners", lambda settings, count, people: [OneAfterAll()]
     )
     finals = emotions(workbench.track(one_feed(0.5, 0.6, 0.7, 0.8), encoders=encoders), "final")
     first, second, third, fourth = (final.transcript.text for final in finals if final.transcript is not None)

@@ -295,7 +295,7 @@ def test_after_an_alias_nothing_is_said_of_the_old_name(
     workbench: Workbench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "emotrack.stream.labels.conversations.make_assigners", lambda settings, count: [OneAfterAll()]
+        "emotrack.stream.labels.conversations.make_assigners", lambda settings, count, people: [OneAfterAll()]
     )
     items = [*up("audio"), *sound(*[(1.0, 0.2), (0.8, HUSH)] * 5)]
     overrides = ("stream.labels.revision_threshold=0",)

@@ -118,3 +118,16 @@ def test_nothing_heard_changes_nothing() -> None:
     before = clusters.known
     assert clusters.learn("room", heard([], 400).windows) == []
     assert clusters.known == before
+
+
+def test_with_too_many_voices_those_who_are_known_stay_who_they_are() -> None:
+    lines = said((1, 200), (2, 100), (3, 400))
+    clusters = learnt(lines, VoiceClusters(SpeakerSettings(maximum_speakers=2)))
+    assert {number for who, number in owners(lines, clusters) if who == 1} == {1}
+    assert {number for who, number in owners(lines, clusters) if who == 2} == {2}
+
+
+def test_who_turned_out_to_be_somebody_is_followed_through_several_merges() -> None:
+    clusters = VoiceClusters(SpeakerSettings())
+    clusters._merged.update({4: 3, 3: 1})
+    assert [clusters.now(number) for number in (4, 3, 2, 1)] == [1, 1, 2, 1]

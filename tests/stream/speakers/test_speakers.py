@@ -78,7 +78,7 @@ def test_the_merged_speaker_is_told_before_and_named_by_the_older_id(monkeypatch
     told(said((1, 150), (2, 150)), speakers)
     monkeypatch.setattr(speakers._clusters, "learn", lambda feed, windows: [Merged(2, 1, 0.9)])
     speakers.learn("room", next(listenings(said((1, 20)))))
-    _, events = speakers.assign("other", range(5000, 5010))
+    _, events = speakers.assign("room", range(5000, 5010))
     assert [(event.event, event.speaker, event.alias_of) for event in events] == [("alias", "spk2", "spk1")]
     assert speakers.guess("room", range(5000, 5010)).id == "spk1", (
         "open utterances go to the older speaker too"
@@ -96,11 +96,11 @@ def test_a_speaker_of_whom_nothing_was_told_is_merged_in_silence(monkeypatch: py
 def test_a_turn_without_a_voice_goes_to_whoever_spoke_last_on_the_feed() -> None:
     speakers = VoicedSpeakers(VOICE)
     speaker, events = speakers.assign("room", range(5000, 5010))
-    assert speaker == AssignedSpeaker("spk1", 0.0) and [event.event for event in events] == ["new"]
+    assert speaker == AssignedSpeaker("room", 0.0) and [event.event for event in events] == ["new"]
     lines = said((1, 150), (2, 150))
     assert [one.id for one in told(lines, speakers)] == ["spk1", "spk2"]
     assert speakers.assign("room", range(5000, 5010))[0].id == "spk2"
-    assert speakers.assign("elsewhere", range(5000, 5010))[0] == AssignedSpeaker("spk1", 0.0)
+    assert speakers.assign("elsewhere", range(5000, 5010))[0] == AssignedSpeaker("elsewhere", 0.0)
 
 
 def test_who_is_only_seen_is_nobody_who_spoke() -> None:
@@ -138,8 +138,10 @@ def test_conversations_apart_have_speakers_of_their_own(mode: str) -> None:
     chosen = SpeakerSettings.model_validate({"mode": mode, "conversations": "apart"})
     room, phone = make_assigners(chosen, 2)
     names = {room.assign("room", range(3))[0].id, phone.assign("phone", range(3))[0].id}
-    assert names == {"room-spk1", "phone-spk1"}
-    assert room.guess("room", range(3)).id == "room-spk1"
+    assert names == ({"room-spk1", "phone-spk1"} if mode == "single" else {"room", "phone"})
+    if room.voices is not None:
+        told(said((1, 150)), room.voices)
+        assert room.assign("room", range(150))[0].id == "room-spk1"
 
 
 @pytest.mark.parametrize(

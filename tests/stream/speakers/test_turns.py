@@ -73,6 +73,17 @@ def test_a_turn_is_put_where_it_is_quietest_nearby() -> None:
     assert abs(quietest(np.ones(100), 50) - 50) <= 8
 
 
+@dataclass(frozen=True)
+class Failing:
+    """Cannot listen."""
+
+    def listen(self, end: int, samples: np.ndarray) -> Listening:
+        raise RuntimeError("the network is gone")
+
+    def reset(self) -> None:
+        pass
+
+
 @dataclass
 class Scripted:
     """Hears what a script says, and counts how often it was asked."""
@@ -205,3 +216,68 @@ def test_a_stretch_is_told_the_same_alone_and_within_more(first: int, count: int
     for place, speaker in enumerate(part.speakers):
         column = whole.activity[first : first + count, whole.speakers.index(speaker)]
         assert np.allclose(part.activity[:, place], column)
+
+
+def test_a_listening_that_fails_is_told_and_nothing_more_is_listened_to() -> None:
+    with ThreadPoolExecutor(1) as thread:
+        feed = FeedTurns(
+            Failing(),  # type: ignore[arg-type]
+            Timeline("room", VoiceClusters(SpeakerSettings())),
+            lambda listening: None,
+            thread,
+            patient=True,
+        )
+        told = [
+            feed.hear(Sound(index, np.zeros(512, np.float32)), 0.9, 0, paused=False) for index in range(200)
+        ]
+        assert str(feed.failure) == "the network is gone"
+        assert not any(news.turns or news.voiced for news in told if news is not None)
+        assert feed.finish(0) is None
+
+
+def test_a_live_feed_does_not_wait_for_a_listening_that_takes_long() -> None:
+    with ThreadPoolExecutor(1) as thread:
+        feed = FeedTurns(
+            Scripted(CALL, delay=3.0),  # type: ignore[arg-type]
+            Timeline("room", VoiceClusters(SpeakerSettings())),
+            lambda listening: None,
+            thread,
+            patient=False,
+        )
+        for index in range(60):
+            assert feed.hear(Sound(index, np.zeros(512, np.float32)), 0.9, 0, paused=False) is None
+        began = time.monotonic()
+        feed.finish(0)
+        assert time.monotonic() - began < 2.0
+
+
+def test_what_follows_the_end_of_the_sound_is_heard_by_itself() -> None:
+    clusters = VoiceClusters(SpeakerSettings())
+    scripted = Scripted(CALL)
+    with ThreadPoolExecutor(1) as thread:
+        feed = FeedTurns(
+            scripted,  # type: ignore[arg-type]
+            Timeline("room", clusters),
+            lambda listening: void(clusters.learn("room", listening.windows)),
+            thread,
+            patient=True,
+        )
+        for index in range(100):
+            feed.hear(Sound(index, np.zeros(512, np.float32)), 0.9, 0, paused=False)
+        feed.finish(0)
+        asked = scripted.asked
+        for index in range(100, 100 + YOUNG - 1):
+            feed.hear(Sound(index, np.zeros(512, np.float32)), 0.9, None, paused=False)
+        assert scripted.asked == asked
+
+
+def test_a_name_that_was_given_up_is_never_said_again() -> None:
+    clusters = VoiceClusters(SpeakerSettings())
+    timeline = Timeline("room", clusters)
+    for listening in listenings(said((1, 150), (2, 200))):
+        clusters.learn("room", listening.windows)
+        timeline.add(listening)
+    assert timeline.between(0, 350).speakers == (1, 2)
+    clusters._merged[2] = 1
+    clusters._told.update({place: 1 for place, speaker in clusters._told.items() if speaker == 2})
+    assert timeline.between(0, 350).speakers == (1,)

@@ -2,6 +2,7 @@
 block is in two of them or lost."""
 
 import itertools
+from concurrent.futures import Future
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from emotrack.stream.hearing.audio import BLOCK_SECONDS, AudioBlock
 from emotrack.stream.hearing.vad import SileroVad
 from emotrack.stream.seeing.sightings import SeenBody, Sighting
 from emotrack.stream.settings import SegmentationSettings
+from emotrack.stream.transcription.transcript import Transcript
 from emotrack.stream.utterances.feed import Ended, FeedEvent, Opened, Paused, TrackedFeed
 from emotrack.stream.utterances.utterance import Utterance
 
@@ -83,3 +85,37 @@ def test_a_window_of_who_is_silent_never_reaches_into_speech_that_is_found_later
     windows += [one for one in ended(events) if one.silence]
     assert windows and feed.utterance is not None
     assert all(window.end is not None and window.end <= feed.utterance.start for window in windows)
+
+
+def test_what_was_made_of_an_utterance_holds_no_more_when_it_is_split(feed: TrackedFeed) -> None:
+    hear(feed, 0, 90)
+    feed.hear_again([*range(60, 90)], [])
+    hear(feed, 90, 97)
+    utterance = feed.utterance
+    assert utterance is not None and utterance.paused
+    wanted: Future[Transcript] = Future()
+    utterance.transcript, made = wanted, utterance.resumptions
+    feed.hear_again([], [75])
+    assert wanted.cancelled() and utterance.transcript is None and utterance.resumptions > made
+
+
+def test_a_pause_that_is_none_of_news_is_left_alone(feed: TrackedFeed) -> None:
+    hear(feed, 0, 90)
+    feed.hear_again([*range(60, 90)], [])
+    hear(feed, 90, 97)
+    assert feed.utterance is not None
+    before = feed.utterance.resumptions
+    assert feed.hear_again([*range(70, 90)], []) == [] and feed.paused
+    assert feed.utterance.resumptions == before
+
+
+def test_what_lies_too_far_back_to_be_held_opens_nothing(feed: TrackedFeed) -> None:
+    hear(feed, 0, 900)
+    assert feed.hear_again([*range(100, 140)], []) == []
+    assert feed.hear_again([*range(880, 900)], [100, 881, 899]) != []
+
+
+def test_no_utterance_is_shorter_than_the_least_speech(feed: TrackedFeed) -> None:
+    hear(feed, 0, 90)
+    events = feed.hear_again([*range(60, 90)], [54, 75, 77, 88])
+    assert [len(utterance.heard) for utterance in ended(events)] == [22]

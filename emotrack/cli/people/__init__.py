@@ -1,0 +1,5 @@
+"""People who are known by their voices: enrolled by an explicit command, listed and forgotten.
+
+app     the commands of `emotrack people`
+enroll  `emotrack enroll`
+"""

@@ -27,8 +27,14 @@ def median(benchmark: BenchmarkFixture) -> float:
     return float(benchmark.stats.stats.median)
 
 
-@pytest.mark.parametrize("transcribe", [True, False], ids=["with transcript", "without transcript"])
-def test_endpoint_to_send(benchmark: BenchmarkFixture, workbench: Workbench, transcribe: bool) -> None:
+@pytest.mark.parametrize(
+    ("transcribe", "mode"),
+    [(True, "feed"), (False, "feed"), (True, "voice")],
+    ids=["with transcript", "without transcript", "speakers by voice"],
+)
+def test_endpoint_to_send(
+    benchmark: BenchmarkFixture, workbench: Workbench, transcribe: bool, mode: str
+) -> None:
     """Milliseconds from the arrival of the sample that completes the hangover to the sending of a spoken
     line's label.
 
@@ -38,7 +44,8 @@ def test_endpoint_to_send(benchmark: BenchmarkFixture, workbench: Workbench, tra
 
     def play() -> list[Emotion]:
         clip = [str(clip_path())]
-        plays = [workbench.track(clip, realtime=True, transcribe=transcribe) for _ in range(PLAYS)]
+        by = f"stream.speakers.mode={mode}"
+        plays = [workbench.track(clip, by, realtime=True, transcribe=transcribe) for _ in range(PLAYS)]
         return [
             final
             for messages in plays
@@ -72,15 +79,16 @@ def test_fast_real_time_factor_of_the_demo(benchmark: BenchmarkFixture, workbenc
     assert sum(isinstance(message, Heartbeat) for message in messages) > DURATION * 0.9
 
 
-@pytest.mark.parametrize("rooms", [4, 6])
+@pytest.mark.parametrize(("rooms", "mode"), [(4, "feed"), (6, "feed"), (4, "voice")])
 def test_rooms_at_the_same_time(
-    benchmark: BenchmarkFixture, workbench: Workbench, tmp_path: Path, rooms: int
+    benchmark: BenchmarkFixture, workbench: Workbench, tmp_path: Path, rooms: int, mode: str
 ) -> None:
     """Sources with sound and picture in real time, one person speaking at a time; goal for 4: all labelled,
     p95 at most 250 ms."""
     films = [str(path) for path in film(tmp_path, rooms)]
     options = {"realtime": True}
-    messages = benchmark.pedantic(workbench.track, (films, "stream.vision.face_rate=2"), options, rounds=1)
+    asked = films, "stream.vision.face_rate=2", f"stream.speakers.mode={mode}"
+    messages = benchmark.pedantic(workbench.track, asked, options, rounds=1)
     finals = emotions(messages, "final")
     delays = [final.timing_ms.total for final in finals if final.timing_ms.total is not None]
     beats = [message for message in messages if isinstance(message, Heartbeat)]

@@ -1,16 +1,18 @@
 """`python -m emotrack.training.evaluation.enrolment DATA`: how often somebody who is enrolled is not
 recognised, and somebody who is not is taken for them.
 
-Everybody with enough clips in the table of speech is enrolled once, alone, from ten seconds in which they act
-nothing; everybody's other clips, whatever is acted in them, are trials of two pieces of up to six seconds of
-one emotion each. Half of the people chose the threshold (dev), the others are the test. Only people of one
-corpus share a microphone, so false accepts among them are told apart."""
+Everybody with enough clips in the table of speech is enrolled once, alone, from ten seconds in which they
+act nothing; everybody's other clips, whatever is acted in them, are pieces of up to six seconds of one
+emotion, of which one, two or four make a trial. Half of the people chose the threshold (dev), the others are
+the test. Only people of one corpus share a microphone, so false accepts among them are told apart.
+"""
 
 import sys
 import zlib
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Annotated
 
@@ -34,21 +36,30 @@ SECONDS = 10.0
 """Of speech that somebody is enrolled from."""
 PIECE_SECONDS = 6.0
 TOGETHER = 2
-"""Clips of a piece, and pieces of a trial."""
+"""Clips of a piece."""
+TRIALS = (1, 2, 4)
+"""Pieces of a trial: what was heard of somebody so far."""
 MOST = 4
 """Pieces of each emotion of a person."""
-THRESHOLDS = (0.35, 0.4, 0.45, 0.5, 0.55)
+THRESHOLDS = (0.4, 0.45, 0.5)
 
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """One person: how they sound where they are enrolled, and in each trial."""
+    """One person: how they sound where they are enrolled, and in each piece."""
 
     name: str
     corpus: str
     enrolled: np.ndarray | None
     """None for somebody with too few clips, who is only taken for others."""
-    trials: tuple[np.ndarray, ...]
+    pieces: tuple[np.ndarray, ...]
+    """Float32 [windows, EMBEDDING] each."""
+
+    def trials(self, together: int) -> list[np.ndarray]:
+        """How they sound in so many pieces at a time, as far as there are so many: float32 [EMBEDDING]
+        each."""
+        starts = range(0, len(self.pieces) - together + 1, together)
+        return [voice_of(np.concatenate(self.pieces[start : start + together])) for start in starts]
 
     @property
     def split(self) -> str:
@@ -68,14 +79,17 @@ class Rates:
     """Of those of them who are of the same corpus."""
 
 
-def rates(people: Sequence[Heard], split: str, threshold: float) -> Rates:
-    """What becomes of every trial against everybody of a split who is enrolled."""
-    own, others, within = [], [], []
+def rates(people: Sequence[Heard], split: str, threshold: float, together: int) -> Rates:
+    """What becomes of every trial of so many pieces against everybody of a split who is enrolled."""
+    own: list[float] = []
+    others: list[float] = []
+    within: list[float] = []
+    trials = {one.name: one.trials(together) for one in people}
     for enrolled in people:
         if enrolled.enrolled is None or enrolled.split != split:
             continue
         for one in people:
-            likeness = [float(trial @ enrolled.enrolled) for trial in one.trials]
+            likeness = [float(trial @ enrolled.enrolled) for trial in trials[one.name]]
             if one.name == enrolled.name:
                 own += likeness
             else:
@@ -110,14 +124,10 @@ def hear(name: str, rows: Sequence[tuple[str, str, Path]], encoder: TurnEncoder)
         for start in range(0, min(len(paths), TOGETHER * MOST), TOGETHER)
     ]
     described = [_described(piece[: round(PIECE_SECONDS * RATE)], encoder) for piece in pieces]
-    # Pieces of different emotions side by side: the lists of emotions are gone through in turn.
+    # In no order, so that a trial has several emotions.
     order = sorted(range(len(described)), key=lambda place: zlib.crc32(f"{name} {place}".encode()))
-    trials = tuple(
-        voice_of(np.concatenate([described[place] for place in order[start : start + TOGETHER]]))
-        for start in range(0, len(order), TOGETHER)
-    )
     enrolled = voice_of(_described(sound, encoder)) if len(sound) >= SECONDS * RATE / 2 else None
-    return Heard(name, rows[0][0], enrolled, trials)
+    return Heard(name, rows[0][0], enrolled, tuple(described[place] for place in order))
 
 
 def _described(samples: np.ndarray, encoder: TurnEncoder) -> np.ndarray:
@@ -154,14 +164,15 @@ def main(
             bar.done()
     enrolled = sum(one.enrolled is not None for one in people)
     table = Table(title=f"{enrolled} people enrolled one by one, {len(people)} heard")
-    for column in ("split", "threshold", "false reject", "false accept", "of the same corpus"):
+    for column in ("split", "pieces", "threshold", "false reject", "false accept", "of the same corpus"):
         table.add_column(column)
     for split in ("dev", "test"):
-        for threshold in THRESHOLDS:
-            found = rates(people, split, threshold)
+        for together, threshold in product(TRIALS, THRESHOLDS):
+            found = rates(people, split, threshold, together)
             shares = (found.rejected, found.accepted, found.accepted_within)
             mark = " (in use)" if threshold == KNOWN else ""
-            table.add_row(split, f"{threshold}{mark}", *(f"{share:.1%}" for share in shares))
+            told = (f"{share:.1%}" for share in shares)
+            table.add_row(split, str(together), f"{threshold}{mark}", *told)
     Console(file=sys.stdout).print(table)
 
 

@@ -3,7 +3,7 @@ missed, and where somebody else begins."""
 
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor, Future, wait
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Protocol
@@ -158,10 +158,11 @@ class FeedTurns:
         pending, self._pending = self._pending, None
         if pending is None:
             return
-        try:
-            listening = pending.result(None if self._patient else LATE_SECONDS)
-        except TimeoutError:
+        done, _ = wait([pending], None if self._patient else LATE_SECONDS)
+        if not done:
             return
+        try:
+            listening = pending.result()
         except Exception as failure:  # noqa: BLE001 - told by the loop: sessions go on without
             self._failure = failure
             return

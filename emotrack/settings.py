@@ -8,15 +8,14 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from platformdirs import site_config_path, user_data_path
+from platformdirs import site_config_path
 from pydantic import TypeAdapter
 
 from emotrack.engines.settings import EngineSettings
 from emotrack.errors import UserError
 from emotrack.modalities import MODALITIES, Modality
 from emotrack.section import Section, merge, override, parse_yaml, put, read_yaml, validate
-from emotrack.stream.settings import SpeakerSettings, StreamSettings
-from emotrack.stream.speakers.enrolled import People, cipher_of
+from emotrack.stream.settings import StreamSettings
 
 DEFAULT_PROFILE = "embedded"
 # Not site_config_path where that can be helped: whoever starts the tracker could move it by a variable.
@@ -110,12 +109,6 @@ def unpacked(settings: Settings, asked: Mapping[str, Any]) -> Settings:
             "stream": settings.stream.model_copy(update={"speech_detector": folder / SPEECH_DETECTOR}),
         }
     )
-
-
-def enrolled_people(settings: SpeakerSettings) -> People:
-    """The folder of those who are known by their voices; raises `UserError` where its key is none."""
-    folder = settings.people or user_data_path("emotrack") / "people"
-    return People(folder, cipher_of(settings.people_key))
 
 
 class Policy(Section):

@@ -20,12 +20,13 @@ from emotrack.modalities import Modality
 from emotrack.model.bundle import Bundle, load_bundle
 from emotrack.notify import Notify, notify
 from emotrack.progress import Countdown
-from emotrack.settings import Policy, Settings, allowed, enrolled_people, load_policy, load_settings
+from emotrack.settings import Policy, Settings, allowed, load_policy, load_settings
 from emotrack.stream.labels.evidence import Observer
 from emotrack.stream.session.loop import Loop
 from emotrack.stream.sources.media import Source, release
 from emotrack.stream.sources.names import participant
 from emotrack.stream.sources.open import exists, open_sources
+from emotrack.stream.speakers.enrolled import enrolled_people
 from emotrack.stream.transcription.open import open_transcriber
 from emotrack.stream.transcription.transcript import Transcriber
 from emotrack.stream.utterances.summary import Summary

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 import msgspec
 import numpy as np
+from platformdirs import user_data_path
 
 from emotrack.engines.encoders.sound.turns import EMBEDDING, HEARD, TurnEncoder
 from emotrack.errors import UserError
@@ -150,6 +151,11 @@ class People:
                 f"{path} cannot be read: it is damaged, or encrypted with {with_key} "
                 "(stream.speakers.people_key)."
             ) from error
+
+
+def enrolled_people(settings: SpeakerSettings) -> People:
+    """The folder that the settings mean; raises `UserError` where its key is none."""
+    return People(settings.people or user_data_path("emotrack") / "people", cipher_of(settings.people_key))
 
 
 def voice_of(windows: np.ndarray) -> np.ndarray:

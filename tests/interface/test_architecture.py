@@ -147,7 +147,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "training.tasks",
     },
     "training.run": {"model", "training.bundles", "training.loop", "training.tasks"},
-    "emotrack.settings": {"engines.running", "engines.settings", "stream.settings", "stream.speakers"},
+    "emotrack.settings": {"engines.running", "engines.settings", "stream.settings"},
     "emotrack.tracker": {
         *(
             "engines.backends",

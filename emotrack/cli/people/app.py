@@ -61,6 +61,7 @@ def key(path: Annotated[Path, typer.Argument(metavar="FILE", help="A new file.")
 
 
 def _people(profile: str, config: Path | None, overrides: list[str] | None) -> People:
-    from emotrack.settings import enrolled_people, load_settings
+    from emotrack.settings import load_settings
+    from emotrack.stream.speakers.enrolled import enrolled_people
 
     return enrolled_people(load_settings(profile, config, overrides or ()).stream.speakers)

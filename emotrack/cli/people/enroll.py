@@ -34,8 +34,8 @@ def enroll(
     """
     from emotrack.engines.encoders.sound.turns import open_turns
     from emotrack.engines.running.pool import EnginePool
-    from emotrack.settings import enrolled_people, load_policy, load_settings
-    from emotrack.stream.speakers.enrolled import windows_of
+    from emotrack.settings import load_policy, load_settings
+    from emotrack.stream.speakers.enrolled import enrolled_people, windows_of
 
     if (rules := load_policy(*(policy or ()))) is not None:
         for refused in ("identities", "audio"):

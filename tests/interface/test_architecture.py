@@ -158,7 +158,8 @@ MAY_IMPORT: dict[str, set[str]] = {
             "model",
             "emotrack.settings",
         ),
-        *("stream.labels", "stream.session", "stream.sources", "stream.transcription", "stream.utterances"),
+        *("stream.labels", "stream.session", "stream.sources", "stream.speakers", "stream.transcription"),
+        "stream.utterances",
         *("stream.wire.protocol", "stream.wire.publish"),
     },
     "emotrack": {

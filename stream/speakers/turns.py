@@ -11,7 +11,7 @@ from typing import Protocol
 import numpy as np
 
 from emotrack.engines.encoders.sound.turns import HEARD
-from emotrack.stream.speakers.listening import BLOCK, BLOCKS, Listening, VoiceListener
+from emotrack.stream.speakers.listening import BLOCK, BLOCKS, Listening
 from emotrack.stream.speakers.timeline import Spoken, Timeline
 
 HOP = 16
@@ -57,6 +57,18 @@ _LONGEST = 3200
 """Blocks whose levels are remembered: more than the longest utterance has."""
 
 
+class Listener(Protocol):
+    """Listens to one feed; see `VoiceListener`."""
+
+    def listen(self, end: int, samples: np.ndarray) -> Listening:
+        """What the newest samples float32 [HEARD], the last of them the end of block `end` - 1, tell."""
+        ...
+
+    def reset(self) -> None:
+        """Forget what was heard."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class HeardAgain:
     """Blocks by number: in which somebody speaks, and with which somebody else begins to."""
@@ -71,7 +83,7 @@ class FeedTurns:
 
     def __init__(
         self,
-        listener: VoiceListener,
+        listener: Listener,
         timeline: Timeline,
         learn: Callable[[Listening], None],
         thread: Executor,

@@ -2,8 +2,9 @@
 may speak."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,6 +25,7 @@ from emotrack.stream.speakers.turns import (
     YOUNG,
     FeedTurns,
     HeardAgain,
+    Listener,
     quietest,
     turns_in,
 )
@@ -109,27 +111,42 @@ class Sound:
     samples_16k: np.ndarray
 
 
+@contextmanager
+def listening(listener: Listener, *, patient: bool = True) -> Iterator[FeedTurns]:
+    """A feed to which `listener` listens, on a thread of its own."""
+    clusters = VoiceClusters(SpeakerSettings())
+    with ThreadPoolExecutor(1) as thread:
+        yield FeedTurns(
+            listener,
+            Timeline("room", clusters),
+            lambda heard: void(clusters.learn("room", heard.windows)),
+            thread,
+            patient=patient,
+        )
+
+
+def speak(
+    feed: FeedTurns, blocks: Iterable[int], speech: float = 0.9, open_from: int | None = 0
+) -> list[HeardAgain]:
+    """Sound in which somebody may speak: what is told meanwhile."""
+    told = [
+        feed.hear(Sound(index, np.full(512, 0.1, np.float32)), speech, open_from, paused=False)
+        for index in blocks
+    ]
+    return [news for news in told if news is not None]
+
+
 def follow(
     lines: Sequence[Line], blocks: int, *, delay: float = 0.0, first: int = 0, speech: float | None = None
 ) -> tuple[list[tuple[int, HeardAgain]], Scripted]:
     """What a patient run tells of a scripted feed, by block, all of it one open utterance."""
-    clusters = VoiceClusters(SpeakerSettings())
     scripted = Scripted(lines, delay)
     told = []
-    with ThreadPoolExecutor(1) as thread:
-        feed = FeedTurns(
-            scripted,  # type: ignore[arg-type]
-            Timeline("room", clusters),
-            lambda listening: void(clusters.learn("room", listening.windows)),
-            thread,
-            patient=True,
-        )
+    with listening(scripted) as feed:
         for index in range(first, blocks):
             talks = any(line.first <= index < line.end for line in lines)
             level = (0.9 if talks else 0.0) if speech is None else speech
-            news = feed.hear(Sound(index, np.full(512, 0.1, np.float32)), level, 0, paused=False)
-            if news is not None:
-                told.append((index, news))
+            told += [(index, news) for news in speak(feed, [index], level)]
         last = feed.finish(0)
         if last is not None:
             told.append((blocks, last))
@@ -173,20 +190,12 @@ def test_speech_that_was_missed_is_told() -> None:
 
 
 def test_what_lies_before_a_gap_is_not_heard_again() -> None:
-    clusters = VoiceClusters(SpeakerSettings())
-    ends: list[int] = []
-    with ThreadPoolExecutor(1) as thread:
-        scripted = Scripted(CALL)
-        feed = FeedTurns(
-            scripted,  # type: ignore[arg-type]
-            Timeline("room", clusters),
-            lambda listening: ends.append(listening.end),
-            thread,
-            patient=True,
-        )
-        for index in (*range(40), *range(500, 540)):
-            feed.hear(Sound(index, np.zeros(512, np.float32)), 0.9, None, paused=False)
-    assert ends == sorted(ends) and not any(40 < end < 500 for end in ends)
+    scripted = Scripted(CALL)
+    with listening(scripted) as feed:
+        speak(feed, [*range(YOUNG - 1), *range(500, 500 + YOUNG - 1)])
+        assert scripted.asked == 0, "neither side of the gap is long enough by itself"
+        speak(feed, [500 + YOUNG - 1])
+    assert scripted.asked == 1
 
 
 def test_who_spoke_is_said_by_the_names_that_voices_have_now() -> None:
@@ -219,55 +228,28 @@ def test_a_stretch_is_told_the_same_alone_and_within_more(first: int, count: int
 
 
 def test_a_listening_that_fails_is_told_and_nothing_more_is_listened_to() -> None:
-    with ThreadPoolExecutor(1) as thread:
-        feed = FeedTurns(
-            Failing(),  # type: ignore[arg-type]
-            Timeline("room", VoiceClusters(SpeakerSettings())),
-            lambda listening: None,
-            thread,
-            patient=True,
-        )
-        told = [
-            feed.hear(Sound(index, np.zeros(512, np.float32)), 0.9, 0, paused=False) for index in range(200)
-        ]
+    with listening(Failing()) as feed:
+        told = speak(feed, range(200))
         assert str(feed.failure) == "the network is gone"
-        assert not any(news.turns or news.voiced for news in told if news is not None)
+        assert not any(news.turns or news.voiced for news in told)
         assert feed.finish(0) is None
 
 
 def test_a_live_feed_does_not_wait_for_a_listening_that_takes_long() -> None:
-    with ThreadPoolExecutor(1) as thread:
-        feed = FeedTurns(
-            Scripted(CALL, delay=3.0),  # type: ignore[arg-type]
-            Timeline("room", VoiceClusters(SpeakerSettings())),
-            lambda listening: None,
-            thread,
-            patient=False,
-        )
-        for index in range(60):
-            assert feed.hear(Sound(index, np.zeros(512, np.float32)), 0.9, 0, paused=False) is None
+    with listening(Scripted(CALL, delay=3.0), patient=False) as feed:
+        assert speak(feed, range(60)) == []
         began = time.monotonic()
         feed.finish(0)
         assert time.monotonic() - began < 2.0
 
 
 def test_what_follows_the_end_of_the_sound_is_heard_by_itself() -> None:
-    clusters = VoiceClusters(SpeakerSettings())
     scripted = Scripted(CALL)
-    with ThreadPoolExecutor(1) as thread:
-        feed = FeedTurns(
-            scripted,  # type: ignore[arg-type]
-            Timeline("room", clusters),
-            lambda listening: void(clusters.learn("room", listening.windows)),
-            thread,
-            patient=True,
-        )
-        for index in range(100):
-            feed.hear(Sound(index, np.zeros(512, np.float32)), 0.9, 0, paused=False)
+    with listening(scripted) as feed:
+        speak(feed, range(100))
         feed.finish(0)
         asked = scripted.asked
-        for index in range(100, 100 + YOUNG - 1):
-            feed.hear(Sound(index, np.zeros(512, np.float32)), 0.9, None, paused=False)
+        speak(feed, range(100, 100 + YOUNG - 1), open_from=None)
         assert scripted.asked == asked
 
 

@@ -129,19 +129,21 @@ MEMORY = """
 import json, os, sys, psutil
 from emotrack.settings import load_settings
 from emotrack.tracker import Tracker
-Tracker([sys.argv[1]], load_settings(overrides=["stream.publish.endpoint=none"]), realtime=False).run()
+overrides = ["stream.publish.endpoint=none", f"stream.speakers.mode={sys.argv[2]}"]
+Tracker([sys.argv[1]], load_settings(overrides=overrides), realtime=False).run()
 print(json.dumps(psutil.Process().memory_info().rss))
 """
 
 
-def test_resident_memory_after_a_clip(benchmark: BenchmarkFixture, reference_data: Path) -> None:
+@pytest.mark.parametrize("mode", ["feed", "voice"])
+def test_resident_memory_after_a_clip(benchmark: BenchmarkFixture, reference_data: Path, mode: str) -> None:
     """Resident bytes of the tracker's process when the clip is over; goal: at most 1.6 GB."""
     clip = str(reference_data / "clips" / "interview_two_people.mp4")
 
     def measure() -> float:
         began = time.perf_counter()
         done = subprocess.run(
-            [sys.executable, "-c", MEMORY, clip], capture_output=True, text=True, check=True
+            [sys.executable, "-c", MEMORY, clip, mode], capture_output=True, text=True, check=True
         )
         benchmark.extra_info["seconds in all"] = round(time.perf_counter() - began, 1)
         return float(json.loads(done.stdout.splitlines()[-1]))

@@ -116,7 +116,8 @@ class Policy(Section):
 
     modalities: tuple[Modality, ...] = MODALITIES
     """Those that may be used: of the others no network is loaded. Speech is still told from silence where
-    only what is said is refused, and faces are found where bodies are described without them."""
+    only what is said is refused; where only faces are, they are found to be hidden from what describes
+    bodies."""
     identities: bool = True
     """Whether people may be told apart or known by their voice."""
     transcripts: bool = True
@@ -193,7 +194,9 @@ def allowed(settings: Settings, policy: Policy) -> Settings:
     if settings.stream.speakers.mode == "voice":
         for refused in ("identities", "audio"):
             policy.refuse(refused, "leave out stream.speakers.mode=voice")
-    engines: dict[str, Any] = {one: "none" for one in ("text", "audio", "face") if one in policy.masked}
+    engines: dict[str, Any] = {one: "none" for one in ("text", "audio") if one in policy.masked}
+    if "face" in policy.masked:
+        engines["face"] = "hidden"  # where bodies are looked for, not even these show a face
     if "body" in policy.masked:
         engines["body_weights"] = None
     stream: dict[str, Any] = {"modalities": kept}

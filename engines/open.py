@@ -33,6 +33,8 @@ UNTRAINED = "untrained"
 """Reason of a modality that the bundle's network was not trained on."""
 SWITCHED_OFF = "switched off"
 """Reason of a modality that the user left out."""
+HIDDEN = "hidden"
+"""Reason of faces that are made unrecognisable before anything sees a picture."""
 POLICY = "policy"
 """Reason of a modality that the tracker's policy refuses."""
 _CAUSE = 120
@@ -73,6 +75,8 @@ class Encoders:
     unusable: dict[Modality, str]
     """Modalities that cannot reach the network, and the reason as said in every label."""
     report: tuple[EncoderReport, ...]
+    hides_faces: bool = False
+    """Whether the detector is there to hide the faces that it finds from everything else."""
 
     @property
     def blind(self) -> str | None:
@@ -150,18 +154,25 @@ def open_encoders(pool: EnginePool, settings: EngineSettings, bundle: Bundle, no
         detector = open_face_detector(pool)
         return FaceEncoder(pool.engine(face_spec(_part(bundle, "face").path)))
 
-    face = opening.try_to_open("face", settings.face, open_face)
+    hides = settings.face == "hidden"
+    if hides:
+        opening.leave_out("face", HIDDEN)
+    face = None if hides else opening.try_to_open("face", settings.face, open_face)
     weights = settings.body_weights
 
     def open_body_and_detector() -> BodyEncoder:
         nonlocal detector
-        detector = detector or open_face_detector(pool)  # bodies are described without their faces
-        return _open_body(pool, settings)
+        body = _open_body(pool, settings)
+        if detector is None:  # bodies are described without their faces
+            detector = open_face_detector(pool, to_hide=hides)
+        return body
 
     body = opening.try_to_open(
         "body", "none" if weights is None else weights.name, open_body_and_detector, by_name=True
     )
-    return Encoders(text, audio, detector, face, body, opening.unusable, tuple(opening.report))
+    return Encoders(
+        text, audio, detector, face, body, opening.unusable, tuple(opening.report), hides_faces=hides
+    )
 
 
 class _Opening:
@@ -230,6 +241,10 @@ class _Opening:
             EncoderReport(modality, model, engines=tuple(self._pool.given[name] for name in opened))
         )
         return encoder
+
+    def leave_out(self, modality: Modality, reason: str) -> None:
+        """Nothing of it is to be opened, for this reason."""
+        self._without(modality, reason, amiss=False, masked=reason)
 
     def _without(self, modality: Modality, reason: str, amiss: bool, masked: str = "no encoder") -> None:
         """`reason` for the session message, and `masked` for each label."""

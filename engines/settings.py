@@ -39,7 +39,8 @@ class EngineSettings(Section):
     """`voice` is the bundle's own network, `passt` PaSST."""
     passt_weights: str = ""
     """File with PaSST weights; the published ones unless set."""
-    face: Literal["expression", "none"] = "expression"
-    """`expression` is MTCNN with the bundle's own network."""
+    face: Literal["expression", "hidden", "none"] = "expression"
+    """`expression` is MTCNN with the bundle's own network; `hidden` finds faces only to make them
+    unrecognisable before bodies are looked for: people are seen by those alone."""
     body_weights: Path | None = None
     """YOLO weights (.onnx or .pt); without them bodies are not looked for."""

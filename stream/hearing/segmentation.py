@@ -122,6 +122,10 @@ class Segmenter(StreamingAttributes):
         missed."""
         held = self._count - len(self._recent) + self._pre_roll
         since = max(self._free, held) if self._start is None else self._speech_end
+        if self._paused:
+            since += (
+                self._post_roll
+            )  # what lies within is part of the utterance as it is, and being recognised
         voiced = [block for block in voiced if block >= since]
         if not voiced:
             return []

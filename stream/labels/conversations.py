@@ -67,9 +67,9 @@ class Conversations:
         )  # its thread begins with its work
         self._turns = {
             index: FeedTurns(
-                VoiceListener(networks.turns),
-                assigner.voices.timeline(feed.name),
-                partial(assigner.voices.learn, feed.name),
+                assigner.voices.ear(feed.name, VoiceListener(networks.turns)),
+                partial(assigner.voices.take, feed.name),
+                partial(assigner.voices.between, feed.name),
                 self._listening,
                 patient=patient,
             )

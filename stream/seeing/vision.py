@@ -1,16 +1,19 @@
 """Looks at the sampled frames of every feed on one thread: faces with their tracks and descriptors, and
 bodies."""
 
+import math
 import threading
 from collections import deque
 from typing import Protocol
 
 import numpy as np
 
+from emotrack.engines.encoders.body.bodies import DescribedBody
 from emotrack.engines.encoders.face.detection import DetectedFace
 from emotrack.engines.encoders.face.expression import FaceReadings, crop_face
 from emotrack.engines.open import Encoders
 from emotrack.stream.seeing.faces import FaceTracker
+from emotrack.stream.seeing.hiding import FaceHider
 from emotrack.stream.seeing.quality import quality_of
 from emotrack.stream.seeing.sightings import SeenBody, SeenFace, Sighting
 from emotrack.stream.settings import VisionSettings
@@ -86,11 +89,18 @@ class Vision:
         self._encoders = encoders
         self._trackers = [FaceTracker() for _ in range(feeds)]
         self._finders = [
-            FaceFinder(encoders.face_detector, settings.maximum_faces) if encoders.face_detector else None
+            FaceFinder(encoders.face_detector, settings.maximum_faces)
+            if encoders.face_detector and not encoders.hides_faces
+            else None
             for _ in range(feeds)
         ]
         self._grids = [RateGrid() for _ in range(feeds)]
         self._body_grids = [RateGrid() for _ in range(feeds)]
+        self._hiders = [
+            FaceHider(encoders.face_detector) if encoders.hides_faces and encoders.face_detector else None
+            for _ in range(feeds)
+        ]
+        self._bodies_before: list[tuple[float, list[DescribedBody]]] = [(-math.inf, [])] * feeds
         self._waiting = Delivery(LOOKED_AT_ALL if ordered else LIVE, MEDIA_TRAITS, feeds)
         self._owed: list[list[float]] = [
             [] for _ in range(feeds)
@@ -225,9 +235,15 @@ class Vision:
     def _bodies(
         self, feed: int, frame: VideoFrame, faces: tuple[SeenFace, ...]
     ) -> tuple[SeenBody, ...] | None:
-        if self._encoders.body is None or self.sheds_bodies:
+        encoder = self._encoders.body
+        if encoder is None or self.sheds_bodies:
             return None
         if not self._body_grids[feed].takes(frame.time, self._settings.body_rate):
             return None
-        found = self._encoders.body.describe(frame.image, [face.observation.box for face in faces])
+        image, places = frame.image, [face.observation.box for face in faces]
+        if (hider := self._hiders[feed]) is not None:
+            image, places = hider.hide(frame.time, image)
+        time, before = self._bodies_before[feed]
+        found = encoder.describe(image, places, before, frame.time - time)
+        self._bodies_before[feed] = frame.time, found
         return tuple(SeenBody(body.box, body.descriptor) for body in found)

@@ -8,9 +8,9 @@ from typing import Literal, Protocol
 import numpy as np
 
 from emotrack.stream.settings import SpeakerSettings
-from emotrack.stream.speakers.clusters import VoiceClusters
+from emotrack.stream.speakers.clusters import Merged, VoiceClusters, Voices
+from emotrack.stream.speakers.ear import Heard, Listener, VoiceEar
 from emotrack.stream.speakers.enrolled import HEARD_SECONDS, recognised
-from emotrack.stream.speakers.listening import Listening
 from emotrack.stream.speakers.timeline import Spoken, Timeline
 
 NOBODY: Mapping[str, np.ndarray] = MappingProxyType({})
@@ -101,6 +101,8 @@ class VoicedSpeakers:
         self._settings = settings
         self._people = people
         self._clusters = VoiceClusters(settings)
+        """Learns on the thread of the ears; what it has learnt comes back with what they heard."""
+        self._voices = Voices()
         self._timelines: dict[str, Timeline] = {}
         self._latest: dict[str, AssignedSpeaker] = {}
         self._names: dict[int, str] = {}
@@ -114,24 +116,43 @@ class VoicedSpeakers:
         """See `SpeakerAssigner.voices`."""
         return self
 
-    def timeline(self, feed: str) -> Timeline:
-        """Who speaks when on a feed."""
-        return self._timelines.setdefault(feed, Timeline(feed, self._clusters))
+    def ear(self, feed: str, listener: Listener) -> VoiceEar:
+        """What listens to a feed by `listener`, on the thread that all ears of the conversation share."""
+        return VoiceEar(feed, listener, self._clusters)
 
-    def learn(self, feed: str, listening: Listening) -> None:
+    def take(self, feed: str, heard: Heard) -> None:
         """Take what was heard of a feed."""
-        for merged in self._clusters.learn(feed, listening.windows):
-            before = self._name(merged.younger), self._name(merged.older)
-            if merged.younger in self._names:
-                self._names.setdefault(merged.older, self._names.pop(merged.younger))
-            after = self._name(merged.older)
-            self._renamed += [(one, after, merged.likeness) for one in before if one != after]
-        for number in self._clusters.known if self._people else ():
-            if number not in self._names and self._clusters.seconds(number) >= HEARD_SECONDS:
-                voice = self._clusters.voice(number)
-                if (name := recognised(voice, self._people)) is not None:
-                    self._renamed.append((self._name(number), name, float(voice @ self._people[name])))
-                    self._names[number] = name
+        if heard.voices.learnt > self._voices.learnt:  # that of another feed may have come back before
+            before, self._voices = self._voices, heard.voices
+            for younger, merged in heard.voices.merged.items():
+                if younger not in before.merged:
+                    self._merge(merged)
+            self._recognise()
+        self._timeline(feed).add(heard.listening, self._voices)
+
+    def between(self, feed: str, first: int, end: int) -> Spoken:
+        """Who speaks in these blocks of a feed, as far as is known now."""
+        return self._timeline(feed).between(first, end, self._voices)
+
+    def _timeline(self, feed: str) -> Timeline:
+        return self._timelines.setdefault(feed, Timeline(feed))
+
+    def _merge(self, merged: Merged) -> None:
+        before = self._name(merged.younger), self._name(merged.older)
+        if merged.younger in self._names:
+            self._names.setdefault(merged.older, self._names.pop(merged.younger))
+        after = self._name(merged.older)
+        self._renamed += [(one, after, merged.likeness) for one in before if one != after]
+
+    def _recognise(self) -> None:
+        """Who is enrolled is called by their name from now on."""
+        for number, voice in self._voices.known.items() if self._people else ():
+            if number in self._names or voice.seconds < HEARD_SECONDS:
+                continue
+            if (name := recognised(voice.embedding, self._people)) is not None:
+                likeness = float(voice.embedding @ self._people[name])
+                self._renamed.append((self._name(number), name, likeness))
+                self._names[number] = name
 
     def assign(self, feed: str, blocks: range) -> tuple[AssignedSpeaker, list[SpeakerEvent]]:
         """See `SpeakerAssigner.assign`."""
@@ -141,7 +162,7 @@ class VoicedSpeakers:
             for event in self._rename(before, after, likeness)
         ]
         self._renamed.clear()
-        spoken = self.timeline(feed).between(blocks.start, blocks.stop)
+        spoken = self.between(feed, blocks.start, blocks.stop)
         speaker = self._whose(feed, spoken)
         others = tuple(
             OtherTurn(self._name(number), range(blocks.start + begin, blocks.start + end))
@@ -159,7 +180,7 @@ class VoicedSpeakers:
     def guess(self, feed: str, blocks: range) -> AssignedSpeaker:
         """Who speaks most in these blocks, if they were told of; else the last one heard on the feed, at half
         the confidence."""
-        speaker = self._whose(feed, self.timeline(feed).between(blocks.start, blocks.stop))
+        speaker = self._whose(feed, self.between(feed, blocks.start, blocks.stop))
         return speaker if speaker.id in self._known or not blocks else self._last_heard(feed)
 
     def _whose(self, feed: str, spoken: Spoken) -> AssignedSpeaker:
@@ -170,7 +191,8 @@ class VoicedSpeakers:
         if not len(shares) or shares.max() <= 0:
             return self._last_heard(feed)
         number = spoken.speakers[int(shares.argmax())]
-        familiarity = min(1.0, self._clusters.seconds(number) / self._settings.enough_speech)
+        known = self._voices.known.get(number)
+        familiarity = min(1.0, (0.0 if known is None else known.seconds) / self._settings.enough_speech)
         return AssignedSpeaker(self._name(number), float(shares.max() / shares.sum()) * familiarity)
 
     def _last_heard(self, feed: str) -> AssignedSpeaker:

@@ -6,8 +6,8 @@ Average linkage over cosine distances, in which windows that one listening heard
 apart. Speakers keep their numbers where most of their windows are.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import combinations
 
 import numpy as np
@@ -43,6 +43,40 @@ class Merged:
     """Cosine of their voices."""
 
 
+@dataclass(frozen=True, slots=True)
+class KnownVoice:
+    """What is remembered of a speaker."""
+
+    seconds: float
+    """How much of their voice."""
+    embedding: np.ndarray
+    """How they sound on the whole: float32 [EMBEDDING] of length 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Voices:
+    """All that is known of a conversation's voices at one time; nothing changes it, so that one thread may
+    learn while another reads."""
+
+    learnt: int = 0
+    """From how many listenings: of two, the one with more is the newer."""
+    known: Mapping[int, KnownVoice] = field(default_factory=dict)
+    """The speakers, by number, rising."""
+    merged: Mapping[int, Merged] = field(default_factory=dict)
+    """Who turned out to be an older speaker, in the order in which they did."""
+    told: Mapping[Place, int] = field(default_factory=dict)
+
+    def speaker(self, place: Place) -> int | None:
+        """Whose voice a window was that has been learnt from."""
+        return self.told.get(place)
+
+    def now(self, speaker: int) -> int:
+        """Who a speaker turned out to be: themselves as a rule."""
+        while speaker in self.merged:
+            speaker = self.merged[speaker].older
+        return speaker
+
+
 class VoiceClusters:
     """Speakers by number, from 1, in the order in which they were first heard; the same windows in the same
     order give the same answers."""
@@ -56,47 +90,39 @@ class VoiceClusters:
         self._speakers = np.zeros(0, np.int64)
         """Of each window, by number; 0 while it is nobody's."""
         self._told: dict[Place, int] = {}
-        self._merged: dict[int, int] = {}
-        """Who turned out to be an older speaker."""
+        self._merged: dict[int, Merged] = {}
         self._last = 0
+        self._voices = Voices()
 
-    def learn(self, feed: str, windows: Sequence[VoiceWindow]) -> list[Merged]:
-        """Take the windows of one listening to `feed`, new ones and such as are known: who turned out to be
-        whom."""
+    @property
+    def voices(self) -> Voices:
+        """What is known now."""
+        return self._voices
+
+    def learn(self, feed: str, windows: Sequence[VoiceWindow]) -> Voices:
+        """Take the windows of one listening to `feed`, new ones and such as are known: what is known then."""
         if not windows:
-            return []
+            return self._voices
         before = len(self._places)
         rows = self._rows(feed, windows)
         if len(self._places) == before:
-            return []
+            return self._voices
         for one, other in combinations(sorted({window.local for window in windows}), 2):
             self._part(*(rows[[window.local == local for window in windows]] for local in (one, other)))
-        merged = self._name(self._cluster())
+        self._name(self._cluster())
         self._forget()
-        return merged
+        known = {number: self._known(number) for number in self._numbers}
+        self._voices = Voices(self._voices.learnt + 1, known, dict(self._merged), dict(self._told))
+        return self._voices
 
-    def speaker(self, place: Place) -> int | None:
-        """Whose voice a window was that has been learnt from, as far as is known now."""
-        return self._told.get(place)
-
-    def now(self, speaker: int) -> int:
-        """Who a speaker turned out to be: themselves as a rule."""
-        while speaker in self._merged:
-            speaker = self._merged[speaker]
-        return speaker
-
-    def voice(self, speaker: int) -> np.ndarray:
-        """How a speaker sounds on the whole: float32 [EMBEDDING] of length 1."""
-        return _unit(self._embeddings[self._speakers == speaker].sum(0))
-
-    def seconds(self, speaker: int) -> float:
-        """How much is known of a speaker's voice, up to what is remembered."""
-        return float((self._speakers == speaker).sum() * _WINDOW_SECONDS)
+    def _known(self, speaker: int) -> KnownVoice:
+        theirs = self._embeddings[self._speakers == speaker]
+        return KnownVoice(len(theirs) * _WINDOW_SECONDS, _unit(theirs.sum(0)))
 
     @property
-    def known(self) -> tuple[int, ...]:
-        """The speakers heard so far."""
-        return tuple(sorted({int(one) for one in self._speakers if one > 0}))
+    def _numbers(self) -> list[int]:
+        """The speakers whose windows are remembered."""
+        return sorted({int(one) for one in self._speakers if one > 0})
 
     def _rows(self, feed: str, windows: Sequence[VoiceWindow]) -> np.ndarray:
         """Where the windows are, the new ones put behind the others."""
@@ -149,16 +175,26 @@ class VoiceClusters:
         """
         feeds = np.unique([feed for feed, _ in self._places], return_inverse=True)[1]
         middles = np.array([middle for _, middle in self._places])
-        near = (np.abs(middles[:, None] - middles) <= _AROUND * STEP) & (feeds[:, None] == feeds)
-        likeness = np.where(near & ~self._apart, self._embeddings @ self._embeddings.T, 0)
-        sums = np.maximum(likeness, 0) @ self._embeddings
-        smoothed: np.ndarray = sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-9)
+        order = np.lexsort((middles, feeds))
+        feeds, middles, voices = feeds[order], middles[order], self._embeddings[order]
+        sums = voices.copy()
+        for on in range(1, len(order)):
+            near = (feeds[on:] == feeds[:-on]) & (middles[on:] - middles[:-on] <= _AROUND * STEP)
+            if not near.any():
+                break
+            near &= ~self._apart[order[on:], order[:-on]]
+            likeness = np.einsum("ij,ij->i", voices[on:], voices[:-on])
+            weights = np.where(near, np.maximum(likeness, 0), 0)[:, None]
+            sums[on:] += weights * voices[:-on]
+            sums[:-on] += weights * voices[on:]
+        smoothed: np.ndarray = np.empty_like(sums)
+        smoothed[order] = sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-9)
         return smoothed
 
-    def _name(self, labels: np.ndarray) -> list[Merged]:
+    def _name(self, labels: np.ndarray) -> None:
         """Give each cluster the number of the speaker who has most of it, or a new one."""
         before = self._speakers
-        known = self.known
+        known = self._numbers
         pairs = [
             (int(((labels == label) & (before == speaker)).sum()), -speaker, int(label))
             for label in np.unique(labels)
@@ -173,12 +209,13 @@ class VoiceClusters:
                 self._last += 1
                 names[int(label)] = self._last
         now = np.array([names[int(label)] for label in labels])
-        merged = [self._merge(gone, before, now) for gone in known if gone not in now]
+        for gone in known:
+            if gone not in now:
+                self._merge(gone, before, now)
         self._speakers = now
         self._told |= dict(zip(self._places, map(int, now), strict=True))
-        return merged
 
-    def _merge(self, gone: int, before: np.ndarray, now: np.ndarray) -> Merged:
+    def _merge(self, gone: int, before: np.ndarray, now: np.ndarray) -> None:
         """`gone` has no window left: it is who has most of them now, and the younger number is given up."""
         into = int(np.bincount(now[before == gone]).argmax())
         likeness = float(
@@ -186,11 +223,10 @@ class VoiceClusters:
         )
         older, younger = sorted((gone, into))
         now[now == younger] = older
-        self._merged[younger] = older
+        self._merged[younger] = Merged(younger, older, likeness)
         for place, speaker in self._told.items():
             if speaker == younger:
                 self._told[place] = older
-        return Merged(younger, older, likeness)
 
     def _forget(self) -> None:
         """Keep the newest windows, and of each speaker some more."""
@@ -199,7 +235,7 @@ class VoiceClusters:
             return
         kept = np.zeros(count, bool)
         kept[-RECENT:] = True
-        for speaker in self.known:
+        for speaker in self._numbers:
             kept[np.flatnonzero(self._speakers == speaker)[-REMEMBERED:]] = True
         rows = np.flatnonzero(kept)
         self._places = [self._places[row] for row in rows]

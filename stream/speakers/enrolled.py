@@ -5,6 +5,7 @@ A file is encrypted (Fernet: AES-128-CBC with HMAC-SHA-256) where a key is given
 leaves no trace.
 """
 
+import math
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -28,6 +29,8 @@ from emotrack.stream.wire.protocol.encoding import IDENTIFIER
 SUFFIX = ".person"
 _LARGEST = 2_000_000
 """Bytes; no file of ours has more."""
+_ROUNDING = 1e-2
+"""By how much lengths differ from 1 as they are written."""
 _MOST = 200
 """Windows of a voice that are kept."""
 _LEAST = 12
@@ -96,10 +99,7 @@ class People:
         except OSError as error:
             raise UserError(f"{path} cannot be read ({error.strerror}): {_remedy(name)}.") from None
         found = self._decoded(path, content[:_LARGEST])
-        windows = np.array(found.windows, np.float32) if _rectangular(found.windows) else np.zeros((0, 0))
-        lengths = np.linalg.norm(windows, axis=1) if windows.ndim == 2 else np.zeros(0)
-        fits = windows.shape[1:] == (EMBEDDING,) and len(windows) and bool(np.all(np.abs(lengths - 1) < 1e-2))
-        if found.name != name or not fits:
+        if found.name != name or not _are_unit(found.windows):
             raise UserError(f"{path} does not hold the voice of {name}: {_remedy(name)}.")
         return found
 
@@ -193,15 +193,16 @@ def windows_of(encoder: TurnEncoder, samples: np.ndarray, settings: SpeakerSetti
             "There is too little speech of one voice in it: give a clip of ten seconds in which only that "
             "person speaks."
         )
-    if len(clusters.known) > 1:
+    if len(voices := clusters.voices.known) > 1:
         raise UserError(
-            f"There are {len(clusters.known)} voices in it: give a clip in which only that person speaks."
+            f"There are {len(voices)} voices in it: give a clip in which only that person speaks."
         )
     return np.stack([found[middle] for middle in sorted(found)])
 
 
-def _rectangular(rows: Sequence[Sequence[float]]) -> bool:
-    return len({len(row) for row in rows}) == 1
+def _are_unit(rows: Sequence[Sequence[float]]) -> bool:
+    """Whether all are of the right width and of length 1, as nearly as they are written."""
+    return bool(rows) and all(len(row) == EMBEDDING and abs(math.hypot(*row) - 1) < _ROUNDING for row in rows)
 
 
 def _remedy(name: str) -> str:

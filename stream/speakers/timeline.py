@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from emotrack.engines.encoders.sound.turns import SPEAKERS
-from emotrack.stream.speakers.clusters import VoiceClusters
+from emotrack.stream.speakers.clusters import Voices
 from emotrack.stream.speakers.listening import BLOCKS, Listening
 
 _KEPT = 3200
@@ -51,19 +51,18 @@ _NOBODY = np.iinfo(np.int64).min
 class Timeline:
     """Owned by the loop."""
 
-    def __init__(self, feed: str, clusters: VoiceClusters) -> None:
+    def __init__(self, feed: str) -> None:
         self._feed = feed
-        self._clusters = clusters
         self._heard: deque[_Heard] = deque()
 
-    def add(self, listening: Listening) -> None:
-        """Take a listening whose windows the clusters have learnt."""
-        self._heard.append(_Heard(listening, self._places(listening)))
+    def add(self, listening: Listening, voices: Voices) -> None:
+        """Take a listening from whose windows `voices` were learnt."""
+        self._heard.append(_Heard(listening, self._places(listening, voices)))
         while self._heard[0].listening.end < listening.end - _KEPT:
             self._heard.popleft()
 
-    def between(self, first: int, end: int) -> Spoken:
-        """Who speaks in the blocks `first` to `end` (exclusive), as far as is known now."""
+    def between(self, first: int, end: int, voices: Voices) -> Spoken:
+        """Who speaks in the blocks `first` to `end` (exclusive), as far as `voices` are known."""
         count = end - first
         heard, speech = np.zeros(count), np.zeros(count)
         speakers: dict[int, np.ndarray] = {}
@@ -78,7 +77,7 @@ class Timeline:
             for local in range(SPEAKERS):
                 places, activity = one.places[there, local], one.listening.activity[there, local]
                 for place in np.unique(places[activity > _FAINT]):
-                    speaker = self._speaker(int(place))
+                    speaker = self._speaker(int(place), voices)
                     if speaker is not None:
                         where = (places == place) & (activity > _FAINT)
                         speakers.setdefault(speaker, np.zeros(count))[here][where] += activity[where]
@@ -87,12 +86,12 @@ class Timeline:
         activity = np.stack([speakers[one] / heard for one in known], 1) if known else np.zeros((count, 0))
         return Spoken(speech / heard, known, activity)
 
-    def _speaker(self, place: int) -> int | None:
+    def _speaker(self, place: int, voices: Voices) -> int | None:
         if place == _NOBODY:
             return None
-        return self._clusters.now(-place) if place < 0 else self._clusters.speaker((self._feed, place))
+        return voices.now(-place) if place < 0 else voices.speaker((self._feed, place))
 
-    def _places(self, listening: Listening) -> np.ndarray:
+    def _places(self, listening: Listening, voices: Voices) -> np.ndarray:
         blocks = np.arange(listening.first, listening.end)
         found = np.full((BLOCKS, SPEAKERS), _NOBODY)
         present: set[int] = set()
@@ -100,9 +99,9 @@ class Timeline:
             middles = np.array([window.middle for window in listening.windows if window.local == local])
             if not len(middles):
                 continue
-            present.update(self._clusters.speaker((self._feed, int(middle))) or 0 for middle in middles)
+            present.update(voices.speaker((self._feed, int(middle))) or 0 for middle in middles)
             found[:, local] = middles[np.abs(blocks[:, None] - middles[None]).argmin(1)]
-        absent = [one for one in self._clusters.known if one not in present]
+        absent = [one for one in voices.known if one not in present]
         if len(absent) == 1:
             # Somebody whom the listening tells apart, but who says too little to be known by their voice.
             found[:, (found == _NOBODY).all(0)] = -absent[0]

@@ -11,8 +11,9 @@ from typing import Protocol
 import numpy as np
 
 from emotrack.engines.encoders.sound.turns import HEARD
-from emotrack.stream.speakers.listening import BLOCK, BLOCKS, Listening
-from emotrack.stream.speakers.timeline import Spoken, Timeline
+from emotrack.stream.speakers.ear import Heard
+from emotrack.stream.speakers.listening import BLOCK, BLOCKS
+from emotrack.stream.speakers.timeline import Spoken
 
 HOP = 16
 """Blocks from one listening to the next: half a second."""
@@ -57,15 +58,15 @@ _LONGEST = 3200
 """Blocks whose levels are remembered: more than the longest utterance has."""
 
 
-class Listener(Protocol):
-    """Listens to one feed; see `VoiceListener`."""
+class Ear(Protocol):
+    """Listens to one feed on the thread of the voices; see `VoiceEar`."""
 
-    def listen(self, end: int, samples: np.ndarray) -> Listening:
+    def listen(self, end: int, samples: np.ndarray) -> Heard:
         """What the newest samples float32 [HEARD], the last of them the end of block `end` - 1, tell."""
         ...
 
     def reset(self) -> None:
-        """Forget what was heard."""
+        """What follows is another sound."""
         ...
 
 
@@ -83,32 +84,36 @@ class FeedTurns:
 
     def __init__(
         self,
-        listener: Listener,
-        timeline: Timeline,
-        learn: Callable[[Listening], None],
+        ear: Ear,
+        take: Callable[[Heard], None],
+        between: Callable[[int, int], Spoken],
         thread: Executor,
         *,
         patient: bool,
     ) -> None:
-        """`learn` is shown each listening before the timeline is."""
-        self._listener = listener
-        self._timeline = timeline
-        self._learn = learn
+        """`ear` listens on `thread`; what it hears is shown to `take`, after which `between` tells who speaks
+        in the blocks from one to another (exclusive)."""
+        self._ear = ear
+        self._take = take
+        self._between = between
         self._thread = thread
         self._patient = patient
         self._failure: Exception | None = None
-        self._restart(0)
+        self._begin(0)
 
     def _restart(self, index: int) -> None:
         """Nothing that was heard before the block `index` counts."""
+        self._begin(index)
+        self._thread.submit(self._ear.reset)
+
+    def _begin(self, index: int) -> None:
         self._blocks: deque[np.ndarray] = deque(maxlen=BLOCKS + 1)
         self._levels: deque[float] = deque(maxlen=_LONGEST)
         self._next = index
         self._listened = index
         self._possible_until = -1
         self._at_pause = False
-        self._pending: Future[Listening] | None = None
-        self._listener.reset()
+        self._pending: Future[Heard] | None = None
 
     @property
     def failure(self) -> Exception | None:
@@ -162,7 +167,7 @@ class FeedTurns:
             [np.zeros(max(0, HEARD - BLOCK * len(self._blocks)), np.float32), *self._blocks]
         )
         self._listened = self._next
-        self._pending = self._thread.submit(self._listener.listen, self._next, heard[-HEARD:])
+        self._pending = self._thread.submit(self._ear.listen, self._next, heard[-HEARD:])
 
     def _learn_pending(self) -> None:
         """Take in what the listening tells that is under way, if one is; where nothing may wait for it and it
@@ -174,17 +179,16 @@ class FeedTurns:
         if not done:
             return
         try:
-            listening = pending.result()
+            heard = pending.result()
         except Exception as failure:  # noqa: BLE001 - told by the loop: sessions go on without
             self._failure = failure
             return
-        self._learn(listening)
-        self._timeline.add(listening)
+        self._take(heard)
 
     def _news(self, end: int, open_from: int | None, *, paused: bool) -> HeardAgain:
         """What is known of the blocks before `end`."""
         recent = max(end - 2 * HOP, 0)
-        voiced = recent + np.flatnonzero(self._timeline.between(recent, end).speech >= SPEECH)
+        voiced = recent + np.flatnonzero(self._between(recent, end).speech >= SPEECH)
         if len(voiced) and voiced[-1] >= end - HOP:
             self._possible_until = max(self._possible_until, end + PATIENCE)
         sure = end if paused else end - UNSURE
@@ -194,7 +198,7 @@ class FeedTurns:
             levels = list(self._levels)[first - self._next + len(self._levels) :]
             turns = tuple(
                 first + quietest(np.array(levels), place)
-                for place in turns_in(self._timeline.between(first, sure), over=paused)
+                for place in turns_in(self._between(first, sure), over=paused)
             )
         return HeardAgain(tuple(map(int, voiced)), turns)
 

@@ -31,6 +31,8 @@ class FeedSummary:
     """Pictures among them in which nothing can be seen."""
     with_faces: int = 0
     """Pictures among them in which there was a face."""
+    with_bodies: int = 0
+    """Pictures among them in which there was a body."""
     with_people: int = 0
     """Pictures among them in which there was somebody known to be a person, since they moved."""
     faces: int = 0
@@ -62,6 +64,7 @@ class FeedSummary:
         self.looked += 1
         self.dark += sighting.dark
         self.with_faces += bool(sighting.faces)
+        self.with_bodies += bool(sighting.bodies)
         self.with_people += sighting.person_since is not None
         self.faces = max([self.faces, *(face.observation.track for face in sighting.faces)])
         still = {face.observation.track for face in sighting.faces if face.observation.motionless}
@@ -106,6 +109,8 @@ class FeedSummary:
             return None
         if self.dark == self.looked:
             return f"all {self.looked} pictures dark"
+        if not self.with_faces and self.with_bodies:
+            return f"a body and no face in {self.with_bodies} of {self.looked} pictures"
         if not self.with_faces:
             return f"no face in {self.looked} pictures"
         seen = f"a face in {self.with_faces} of {self.looked} pictures"

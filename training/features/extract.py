@@ -55,7 +55,7 @@ def open_for(
         text, notes["text"] = _open_text(pool, settings, parts)
     if "audio" in modalities and settings.audio != "none":
         audio, notes["audio"] = _open_audio(pool, settings, parts)
-    if "face" in modalities and settings.face != "none":
+    if "face" in modalities and settings.face == "expression":
         part = _part(parts, "face")
         face = FaceEncoder(pool.engine(face_spec(part.path)))
         notes["face"] = ModalityNote(encoder="face", width=face.dim, sha256=part.sha256)
@@ -69,8 +69,10 @@ def open_for(
             f"The profile switches every encoder off that could describe {', '.join(modalities)}; choose "
             "another profile."
         )
-    detector = None if face is None and body is None else open_face_detector(pool)
-    return OpenedEncoders(Encoders(text, audio, detector, face, body, unusable={}, report=()), notes)
+    hides = settings.face == "hidden"
+    detector = None if face is None and body is None else open_face_detector(pool, to_hide=hides)
+    encoders = Encoders(text, audio, detector, face, body, unusable={}, report=(), hides_faces=hides)
+    return OpenedEncoders(encoders, notes)
 
 
 def _open_text(

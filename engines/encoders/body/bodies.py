@@ -1,5 +1,6 @@
 """Bodies in a picture: persons found by a YOLO network, described without their faces."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -7,11 +8,12 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-from PIL import Image
 
 from emotrack.engines.contract.definition import Definition, OnnxFile
 from emotrack.engines.contract.engine import RunnableEngine
 from emotrack.engines.contract.spec import EXACT, Arrays, Axis, Port, Sizes, Spec, Tolerance
+from emotrack.engines.encoders.body.motion import MOTION_DIM, look_at_body, match_bodies, motion
+from emotrack.engines.encoders.body.posture import POSTURE_DIM, describe_posture, match_faces
 from emotrack.engines.encoders.pictures import letterbox, non_maximum_suppression
 from emotrack.engines.networks.yolo import (
     CLASSES,
@@ -191,12 +193,6 @@ class PersonDetector:
         return fitted.back(found[kept]), probabilities[kept]
 
 
-_WIDTH, _HEIGHT, _CELL = 48, 96, 16
-_ORIENTATIONS = 8
-_FACE_MARGIN = 0.25
-"""How far beyond its box, in box sizes, a face is painted over: hair and chin go with it."""
-
-
 @dataclass(frozen=True, slots=True)
 class DescribedBody:
     """One person in a picture."""
@@ -206,27 +202,42 @@ class DescribedBody:
     probability: float
     descriptor: np.ndarray
     """float32 [BodyEncoder.dim]."""
+    look: np.ndarray
+    """What the motion of the next look is told by; see `look_at_body`."""
 
 
 class BodyEncoder:
-    """Finds and describes the people in a picture; the same picture always gives the same bodies."""
+    """Finds and describes the people in a picture: their posture, and how they moved since an earlier one;
+    the same pictures always give the same bodies."""
 
-    dim = 9 + (_WIDTH // _CELL) * (_HEIGHT // _CELL) * _ORIENTATIONS
+    dim = POSTURE_DIM + MOTION_DIM
 
     def __init__(self, detector: PersonDetector, *, maximum_bodies: int = 8) -> None:
         """`maximum_bodies`: of more people than that, only the largest are described."""
         self._detector = detector
         self._maximum_bodies = maximum_bodies
 
-    def describe(self, image: np.ndarray, faces: Sequence[np.ndarray]) -> list[DescribedBody]:
+    def describe(
+        self,
+        image: np.ndarray,
+        faces: Sequence[np.ndarray],
+        earlier: Sequence[DescribedBody] = (),
+        seconds: float = math.inf,
+    ) -> list[DescribedBody]:
         """The people in `image` (uint8 [height, width, 3], RGB), the largest first; `faces` are the face
-        boxes in it."""
+        boxes in it, `earlier` the people `seconds` before."""
         found = self.boxes(image)
-        owners = match_faces([box for box, _ in found], faces)
-        return [
-            DescribedBody(box, probability, describe_body(image, box, faces, owner))
-            for (box, probability), owner in zip(found, owners, strict=True)
-        ]
+        boxes = [box for box, _ in found]
+        owners = match_faces(boxes, faces)
+        before = match_bodies([body.box for body in earlier], boxes)
+        bodies = []
+        for (box, probability), owner, known in zip(found, owners, before, strict=True):
+            look = look_at_body(image, box, faces)
+            past = None if known is None else earlier[known]
+            moved = motion(None if past is None else (past.box, past.look), (box, look), seconds)
+            posture = describe_posture(image, box, faces, owner)
+            bodies.append(DescribedBody(box, probability, np.concatenate([posture, moved]), look))
+        return bodies
 
     def boxes(self, image: np.ndarray) -> list[tuple[np.ndarray, float]]:
         """Box (float32 [4]) and probability of every person in `image`, the largest first."""
@@ -244,75 +255,3 @@ def open_body(pool: EnginePool, weights: Path) -> BodyEncoder:
     .pt needs, and where nothing can run it as the settings ask for.
     """
     return BodyEncoder(PersonDetector(person_network(pool.engine(person_spec(weights)), weights)))
-
-
-def match_faces(bodies: Sequence[np.ndarray], faces: Sequence[np.ndarray]) -> list[int | None]:
-    """For each person box the face box inside it nearest to the middle of its top, by index; no face has two
-    bodies."""
-    owners: list[int | None] = [None] * len(bodies)
-    distances = []
-    for body, (left, top, right, bottom) in enumerate(bodies):
-        for index, face in enumerate(faces):
-            x, y = (face[:2] + face[2:]) / 2
-            if left <= x <= right and top <= y <= bottom:
-                across = abs(x - (left + right) / 2) / (right - left)
-                distances.append((float(across + (y - top) / (bottom - top)), body, index))
-    taken: set[int] = set()
-    for _, body, index in sorted(distances):
-        if owners[body] is None and index not in taken:
-            owners[body] = index
-            taken.add(index)
-    return owners
-
-
-def describe_body(
-    image: np.ndarray, box: np.ndarray, faces: Sequence[np.ndarray], owner: int | None
-) -> np.ndarray:
-    """Describe the person in `box`, whose face is number `owner` of `faces`, as float32 [BodyEncoder.dim].
-
-    No pixel of any of the faces counts.
-    """
-    own = faces[owner] if owner is not None else None
-    return np.concatenate([_geometry(image, box, own), _edges(image, box, faces)])
-
-
-def _geometry(image: np.ndarray, box: np.ndarray, face: np.ndarray | None) -> np.ndarray:
-    """Centre and size of the box in parts of the picture; whether its face is known, where and how large in
-    the box."""
-    height, width = image.shape[:2]
-    size = np.maximum(box[2:] - box[:2], 1.0)
-    body = np.concatenate([(box[:2] + box[2:]) / 2, size]) / (width, height, width, height)
-    if face is None:
-        return np.concatenate([body, np.zeros(5)]).astype(np.float32)
-    centre = ((face[:2] + face[2:]) / 2 - box[:2]) / size
-    return np.concatenate([body, [1.0], centre, (face[2:] - face[:2]) / size]).astype(np.float32)
-
-
-def _edges(image: np.ndarray, box: np.ndarray, faces: Sequence[np.ndarray]) -> np.ndarray:
-    """Edge directions per cell of the box, faces painted over with its mean; a vector of length 1, or 0 if
-    flat."""
-    height, width = image.shape[:2]
-    left, top = np.clip(np.floor(box[:2]), 0, (width - 1, height - 1)).astype(int)
-    right, bottom = np.clip(np.ceil(box[2:]), (left + 1, top + 1), (width, height)).astype(int)
-    crop = image[top:bottom, left:right].mean(axis=2, dtype=np.float32)
-    hidden = np.zeros(crop.shape, bool)
-    for face in faces:
-        margin = _FACE_MARGIN * (face[2:] - face[:2])
-        low = np.maximum(np.floor(face[:2] - margin) - (left, top), 0).astype(int)
-        high = np.maximum(np.ceil(face[2:] + margin) - (left, top), 0).astype(int)
-        hidden[low[1] : high[1], low[0] : high[0]] = True
-    crop[hidden] = crop[~hidden].mean() if not hidden.all() else 0.0
-    small = Image.fromarray(crop).resize((_WIDTH, _HEIGHT), Image.Resampling.BOX)
-    down, across = np.gradient(np.asarray(small))
-    strength = np.hypot(down, across)
-    direction = (np.arctan2(down, across) % np.pi) * (_ORIENTATIONS / np.pi)
-    bins = direction.astype(int) % _ORIENTATIONS
-    layers = np.stack([strength * (bins == orientation) for orientation in range(_ORIENTATIONS)])
-    histogram = (
-        layers.reshape(_ORIENTATIONS, _HEIGHT // _CELL, _CELL, _WIDTH // _CELL, _CELL)
-        .mean(axis=(2, 4))
-        .ravel()
-    )
-    length = np.linalg.norm(histogram)
-    found: np.ndarray = (histogram / length if length > 0 else histogram).astype(np.float32)
-    return found

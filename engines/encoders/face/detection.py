@@ -167,6 +167,8 @@ def _look(
 
 
 _REFINED_PROBABILITY = 0.7
+_SURE, _POSSIBLE = 0.95, 0.6
+"""Probability of a face from which on it is one, or may be."""
 _SAME_PLACE = 0.7
 """Overlap above which two boxes that a network found are one."""
 _SAME_FACE = 0.5
@@ -201,7 +203,7 @@ class FaceDetector:
         *,
         working_size: int = 960,
         minimum_face: int = 20,
-        probability: float = 0.95,
+        probability: float = _SURE,
     ) -> None:
         """`pnet`, `rnet`, `onet`: engines of `face_detection_specs`.
 
@@ -284,11 +286,11 @@ class FaceDetector:
         return faces
 
 
-def open_face_detector(pool: EnginePool) -> FaceDetector:
-    """A detector on the pool's engines. Raises `UserError` where one cannot be had as the settings ask for
-    it."""
+def open_face_detector(pool: EnginePool, *, to_hide: bool = False) -> FaceDetector:
+    """A detector on the pool's engines; `to_hide`: also of what is only perhaps a face. Raises `UserError`
+    where one cannot be had as the settings ask for it."""
     pnet, rnet, onet = (pool.engine(spec) for spec in face_detection_specs())
-    return FaceDetector(pnet, rnet, onet)
+    return FaceDetector(pnet, rnet, onet, probability=_POSSIBLE if to_hide else _SURE)
 
 
 def _inside(places: np.ndarray, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from emotrack.engines.encoders.sound.turns import EMBEDDING, SPEAKERS
+from emotrack.stream.speakers.assign import VoicedSpeakers
+from emotrack.stream.speakers.ear import Heard
 from emotrack.stream.speakers.listening import BLOCKS, STEP, Listening, VoiceWindow
 
 HALF = 24
@@ -64,3 +66,26 @@ def listenings(lines: Sequence[Line], hop: int = 16, *, deaf: bool = False) -> I
     last = lines[-1].end
     for end in [*range(hop, last, hop), last]:
         yield heard(lines, end, deaf=deaf)
+
+
+@dataclass(frozen=True, slots=True)
+class Says:
+    """A listener that heard this."""
+
+    listening: Listening
+
+    def listen(self, end: int, samples: np.ndarray) -> Listening:
+        return self.listening
+
+    def reset(self) -> None:
+        pass
+
+
+def hears(speakers: VoicedSpeakers, feed: str, listening: Listening) -> Heard:
+    """What an ear at the feed brings back that hears this."""
+    return speakers.ear(feed, Says(listening)).listen(listening.end, np.zeros(0, np.float32))
+
+
+def learn(speakers: VoicedSpeakers, feed: str, listening: Listening) -> None:
+    """Speakers learn what an ear at the feed hears."""
+    speakers.take(feed, hears(speakers, feed, listening))

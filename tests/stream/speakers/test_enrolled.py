@@ -15,7 +15,7 @@ from emotrack.errors import UserError
 from emotrack.stream.settings import SpeakerSettings
 from emotrack.stream.speakers.assign import VoicedSpeakers
 from emotrack.stream.speakers.enrolled import KNOWN, People, cipher_of, make_key, recognised, voice_of
-from helpers.media.voices import listenings, said, voice
+from helpers.media.voices import learn, listenings, said, voice
 
 ANNA = np.stack([voice(1, take) for take in range(20)])
 BEN = np.stack([voice(2, take) for take in range(20)])
@@ -136,8 +136,7 @@ def test_a_speaker_who_is_recognised_is_told_as_an_alias_of_their_name() -> None
     lines = said((1, 150), (2, 60), (2, 250))
     told = []
     for listening in listenings(lines):
-        speakers.learn("room", listening)
-        speakers.timeline("room").add(listening)
+        learn(speakers, "room", listening)
         speaker, events = speakers.assign("room", range(max(0, listening.end - 16), listening.end))
         told += [(event.event, event.speaker, event.alias_of) for event in events]
     assert speaker.id == "ben"
@@ -151,8 +150,7 @@ def test_two_voices_of_one_enrolled_person_are_one_speaker() -> None:
     speakers = VoicedSpeakers(SpeakerSettings(mode="voice"), {"anna": between})
     lines = said((1, 300), (2, 300))
     for listening in listenings(lines):
-        speakers.learn("room", listening)
-        speakers.timeline("room").add(listening)
+        learn(speakers, "room", listening)
     found = {speakers.assign("room", range(line.first, line.end))[0].id for line in lines}
     assert found == {"anna"}
     assert len(between) == EMBEDDING

@@ -1,5 +1,7 @@
 """Speakers: one for all, one per feed, and by voice, where merges are told and never silent."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -8,7 +10,7 @@ from pydantic import ValidationError
 from emotrack.stream.settings import SpeakerSettings
 from emotrack.stream.speakers.assign import AssignedSpeaker, SpeakerEvent, VoicedSpeakers, make_assigners
 from emotrack.stream.speakers.clusters import Merged
-from helpers.media.voices import Line, listenings, said
+from helpers.media.voices import Line, hears, learn, listenings, said
 
 VOICE = SpeakerSettings(mode="voice")
 LINES = st.lists(st.tuples(st.integers(0, 3), st.integers(10, 150)), min_size=1, max_size=10).filter(
@@ -19,8 +21,7 @@ LINES = st.lists(st.tuples(st.integers(0, 3), st.integers(10, 150)), min_size=1,
 def told(lines: list[Line], speakers: VoicedSpeakers, feed: str = "room") -> list[AssignedSpeaker]:
     """Each line given to its speaker once all was heard."""
     for listening in listenings(lines):
-        speakers.learn(feed, listening)
-        speakers.timeline(feed).add(listening)
+        learn(speakers, feed, listening)
     return [speakers.assign(feed, range(line.first, line.end))[0] for line in lines]
 
 
@@ -64,8 +65,7 @@ def test_who_speaks_over_another_is_told_with_the_utterance() -> None:
     over = [Line(1, 0, 200), Line(2, 200, 350), Line(1, 350, 500), Line(2, 420, 445)]
     speakers = VoicedSpeakers(VOICE)
     for listening in listenings(over):
-        speakers.learn("room", listening)
-        speakers.timeline("room").add(listening)
+        learn(speakers, "room", listening)
     speaker, _ = speakers.assign("room", range(350, 500))
     assert speaker.id == "spk1"
     ((other, blocks),) = ((one.speaker, one.blocks) for one in speaker.others)
@@ -73,11 +73,12 @@ def test_who_speaks_over_another_is_told_with_the_utterance() -> None:
     assert speakers.guess("room", range(350, 500)).others == (), "told when the utterance is over"
 
 
-def test_the_merged_speaker_is_told_before_and_named_by_the_older_id(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_merged_speaker_is_told_before_and_named_by_the_older_id() -> None:
     speakers = VoicedSpeakers(VOICE)
     told(said((1, 150), (2, 150)), speakers)
-    monkeypatch.setattr(speakers._clusters, "learn", lambda feed, windows: [Merged(2, 1, 0.9)])
-    speakers.learn("room", next(listenings(said((1, 20)))))
+    one = hears(speakers, "room", next(listenings(said((3, 100)))))
+    merged = replace(one.voices, learnt=one.voices.learnt + 1, merged={2: Merged(2, 1, 0.9)})
+    speakers.take("room", replace(one, voices=merged))
     _, events = speakers.assign("room", range(5000, 5010))
     assert [(event.event, event.speaker, event.alias_of) for event in events] == [("alias", "spk2", "spk1")]
     assert speakers.guess("room", range(5000, 5010)).id == "spk1", (
@@ -85,11 +86,12 @@ def test_the_merged_speaker_is_told_before_and_named_by_the_older_id(monkeypatch
     )
 
 
-def test_a_speaker_of_whom_nothing_was_told_is_merged_in_silence(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_speaker_of_whom_nothing_was_told_is_merged_in_silence() -> None:
     speakers = VoicedSpeakers(VOICE)
     told(said((1, 150)), speakers)
-    monkeypatch.setattr(speakers._clusters, "learn", lambda feed, windows: [Merged(2, 1, 0.9)])
-    speakers.learn("room", next(listenings(said((1, 20)))))
+    one = hears(speakers, "room", next(listenings(said((3, 100)))))
+    merged = replace(one.voices, learnt=one.voices.learnt + 1, merged={2: Merged(2, 1, 0.9)})
+    speakers.take("room", replace(one, voices=merged))
     assert speakers.assign("room", range(5000, 5010))[1] == []
 
 
@@ -118,8 +120,7 @@ def test_any_conversation_is_told_consistently(lines: list[tuple[int, int]], max
     ever: set[str] = set()
     speakers = VoicedSpeakers(SpeakerSettings(mode="voice", maximum_speakers=maximum))
     for listening in listenings(script):
-        speakers.learn("room", listening)
-        speakers.timeline("room").add(listening)
+        learn(speakers, "room", listening)
         speaker, events = speakers.assign("room", range(max(0, listening.end - 16), listening.end))
         for event in events:
             if event.event == "new":

@@ -2,10 +2,11 @@
 may speak."""
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -13,7 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emotrack.stream.settings import SpeakerSettings
-from emotrack.stream.speakers.clusters import VoiceClusters
+from emotrack.stream.speakers.assign import VoicedSpeakers
+from emotrack.stream.speakers.clusters import Merged, VoiceClusters
+from emotrack.stream.speakers.ear import Listener
 from emotrack.stream.speakers.listening import Listening
 from emotrack.stream.speakers.timeline import Spoken, Timeline
 from emotrack.stream.speakers.turns import (
@@ -25,11 +28,10 @@ from emotrack.stream.speakers.turns import (
     YOUNG,
     FeedTurns,
     HeardAgain,
-    Listener,
     quietest,
     turns_in,
 )
-from helpers.media.voices import Line, heard, listenings, said
+from helpers.media.voices import Line, heard, hears, learn, listenings, said
 
 
 def spoken(*runs: tuple[int, int]) -> Spoken:
@@ -114,12 +116,12 @@ class Sound:
 @contextmanager
 def listening(listener: Listener, *, patient: bool = True) -> Iterator[FeedTurns]:
     """A feed to which `listener` listens, on a thread of its own."""
-    clusters = VoiceClusters(SpeakerSettings())
+    speakers = VoicedSpeakers(SpeakerSettings())
     with ThreadPoolExecutor(1) as thread:
         yield FeedTurns(
-            listener,
-            Timeline("room", clusters),
-            lambda heard: void(clusters.learn("room", heard.windows)),
+            speakers.ear("room", listener),
+            partial(speakers.take, "room"),
+            partial(speakers.between, "room"),
             thread,
             patient=patient,
         )
@@ -134,6 +136,14 @@ def speak(
         for index in blocks
     ]
     return [news for news in told if news is not None]
+
+
+def after(lines: Sequence[Line]) -> Callable[[int, int], Spoken]:
+    """Who speaks when in a conversation that was listened to from end to end."""
+    speakers = VoicedSpeakers(SpeakerSettings())
+    for listening in listenings(lines):
+        learn(speakers, "room", listening)
+    return partial(speakers.between, "room")
 
 
 def follow(
@@ -151,10 +161,6 @@ def follow(
         if last is not None:
             told.append((blocks, last))
     return told, scripted
-
-
-def void(result: object) -> None:
-    """Nothing of it is wanted."""
 
 
 CALL = said((1, 150), (2, 120), (1, 150))
@@ -199,28 +205,19 @@ def test_what_lies_before_a_gap_is_not_heard_again() -> None:
 
 
 def test_who_spoke_is_said_by_the_names_that_voices_have_now() -> None:
-    clusters = VoiceClusters(SpeakerSettings())
-    timeline = Timeline("room", clusters)
-    lines = said((1, 200), (2, 200))
-    for listening in listenings(lines):
-        clusters.learn("room", listening.windows)
-        timeline.add(listening)
-    whole = timeline.between(0, 400)
+    between = after(said((1, 200), (2, 200)))
+    whole = between(0, 400)
     named = [whole.speakers[place] for place in whole.first_voice if place >= 0]
     assert whole.speakers == (1, 2)
     assert named[20] == 1 and named[-20] == 2
-    assert timeline.between(390, 500).speech[20:].max() == 0, "what was not heard is not known"
+    assert between(390, 500).speech[20:].max() == 0, "what was not heard is not known"
 
 
 @given(st.integers(1, 300), st.integers(1, 300))
 @settings(deadline=None, max_examples=20)
 def test_a_stretch_is_told_the_same_alone_and_within_more(first: int, count: int) -> None:
-    clusters = VoiceClusters(SpeakerSettings())
-    timeline = Timeline("room", clusters)
-    for listening in listenings(CALL):
-        clusters.learn("room", listening.windows)
-        timeline.add(listening)
-    whole, part = timeline.between(0, 700), timeline.between(first, first + count)
+    between = after(CALL)
+    whole, part = between(0, 700), between(first, first + count)
     assert np.allclose(part.speech, whole.speech[first : first + count])
     for place, speaker in enumerate(part.speakers):
         column = whole.activity[first : first + count, whole.speakers.index(speaker)]
@@ -254,12 +251,20 @@ def test_what_follows_the_end_of_the_sound_is_heard_by_itself() -> None:
 
 
 def test_a_name_that_was_given_up_is_never_said_again() -> None:
-    clusters = VoiceClusters(SpeakerSettings())
-    timeline = Timeline("room", clusters)
+    clusters, timeline = VoiceClusters(SpeakerSettings()), Timeline("room")
     for listening in listenings(said((1, 150), (2, 200))):
-        clusters.learn("room", listening.windows)
-        timeline.add(listening)
-    assert timeline.between(0, 350).speakers == (1, 2)
-    clusters._merged[2] = 1
-    clusters._told.update({place: 1 for place, speaker in clusters._told.items() if speaker == 2})
-    assert timeline.between(0, 350).speakers == (1,)
+        timeline.add(listening, clusters.learn("room", listening.windows))
+    voices = clusters.voices
+    assert timeline.between(0, 350, voices).speakers == (1, 2)
+    told = dict.fromkeys(voices.told, 1)
+    merged = replace(voices, told=told, merged={2: Merged(2, 1, 0.9)})
+    assert timeline.between(0, 350, merged).speakers == (1,)
+
+
+def test_what_comes_back_late_takes_nothing_back() -> None:
+    speakers = VoicedSpeakers(SpeakerSettings())
+    late = hears(speakers, "slow", heard(CALL, 100))
+    speakers.take("fast", hears(speakers, "fast", heard(CALL, 420)))
+    known = speakers.between("fast", 110, 400).speakers
+    speakers.take("slow", late)
+    assert speakers.between("fast", 110, 400).speakers == known == (1, 2)

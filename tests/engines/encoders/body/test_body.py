@@ -7,13 +7,8 @@ import av
 import numpy as np
 import pytest
 
-from emotrack.engines.encoders.body.bodies import (
-    BodyEncoder,
-    PersonDetector,
-    describe_body,
-    match_faces,
-    open_body,
-)
+from emotrack.engines.encoders.body.bodies import BodyEncoder, PersonDetector, open_body
+from emotrack.engines.encoders.body.posture import POSTURE_DIM, describe_posture, match_faces
 from helpers.networks.engines import pool
 
 pytestmark = pytest.mark.xdist_group("yolo")  # one worker makes and compiles the networks for all of them
@@ -31,8 +26,12 @@ def test_nothing_within_a_face_counts() -> None:
     image, other = picture(), picture(1)
     changed = image.copy()
     changed[20:70, 70:110] = other[20:70, 70:110]
-    assert np.array_equal(describe_body(image, BODY, [FACE], 0), describe_body(changed, BODY, [FACE], 0))
-    assert not np.array_equal(describe_body(image, BODY, [], None), describe_body(changed, BODY, [], None))
+    assert np.array_equal(
+        describe_posture(image, BODY, [FACE], 0), describe_posture(changed, BODY, [FACE], 0)
+    )
+    assert not np.array_equal(
+        describe_posture(image, BODY, [], None), describe_posture(changed, BODY, [], None)
+    )
 
 
 def test_somebody_elses_face_in_the_box_does_not_count_either() -> None:
@@ -40,15 +39,15 @@ def test_somebody_elses_face_in_the_box_does_not_count_either() -> None:
     other = np.array([60, 150, 90, 190], np.float32)
     changed = image.copy()
     changed[150:190, 60:90] = 255 - changed[150:190, 60:90]
-    described = describe_body(image, BODY, [FACE, other], 0)
-    assert np.array_equal(described, describe_body(changed, BODY, [FACE, other], 0))
+    described = describe_posture(image, BODY, [FACE, other], 0)
+    assert np.array_equal(described, describe_posture(changed, BODY, [FACE, other], 0))
 
 
 def test_a_pose_is_told_whatever_the_light() -> None:
     image = picture() // 2
-    described = describe_body(image, BODY, [FACE], 0)
-    np.testing.assert_allclose(described, describe_body(image + 60, BODY, [FACE], 0), atol=1e-3)
-    assert np.abs(described - describe_body(picture(1) // 2, BODY, [FACE], 0)).max() > 0.05
+    described = describe_posture(image, BODY, [FACE], 0)
+    np.testing.assert_allclose(described, describe_posture(image + 60, BODY, [FACE], 0), atol=1e-3)
+    assert np.abs(described - describe_posture(picture(1) // 2, BODY, [FACE], 0)).max() > 0.05
 
 
 @pytest.mark.parametrize(
@@ -57,8 +56,8 @@ def test_a_pose_is_told_whatever_the_light() -> None:
 @pytest.mark.parametrize("image", [picture(), np.zeros((240, 200, 3), np.uint8)])
 def test_any_box_gives_finite_numbers(box: tuple[int, ...], image: np.ndarray) -> None:
     faces = [FACE, np.array([-500, -500, 500, 500], np.float32)]
-    described = describe_body(image, np.array(box, np.float32), faces, 0)
-    assert described.shape == (BodyEncoder.dim,) and described.dtype == np.float32
+    described = describe_posture(image, np.array(box, np.float32), faces, 0)
+    assert described.shape == (POSTURE_DIM,) and described.dtype == np.float32
     assert np.isfinite(described).all()
 
 

@@ -131,9 +131,9 @@ class Dialogue:
         self._history.append(heard)
         return self._labelled(label, row, memory)
 
-    def amend(self, utterance: str, row: Floats) -> LiveLabel:
-        """Takes one of the last R + 1 utterances for one whose row was `row` [row_width] all along: the live
-        label it gets.
+    def amend(self, utterance: str, row: Floats, speaker: str | None = None) -> LiveLabel:
+        """Takes one of the last R + 1 utterances for one whose row was `row` [row_width] all along, and said
+        by `speaker` where one is given: the live label it gets.
 
         What came after it, merged speakers included, is replayed with the rows that it came with, so that the
         context is that of a dialogue which never knew otherwise. Raises `KeyError` for any other utterance; a
@@ -150,11 +150,11 @@ class Dialogue:
         self._state, self._taken = first.state, first.taken.copy()
         self._history = deque(first.history, self._history.maxlen)
         assert isinstance(first.event, DialogueTurn)
-        label = self.commit(utterance, row, first.event.speaker)
+        label = self.commit(utterance, row, speaker or first.event.speaker)
         for step in later:
             match step.event:
-                case DialogueTurn(name, speaker, said):
-                    self.commit(name, said, speaker)
+                case DialogueTurn(name, theirs, said):
+                    self.commit(name, said, theirs)
                 case _Merge(old, into):
                     self.merge(old, into)
         return label

@@ -57,6 +57,12 @@ class Conversation:
         )
         self._lines = deque(lines, self._lines.maxlen)
 
+    def reassign(self, place: int, speaker: str) -> None:
+        """What was said in this place was said by `speaker`."""
+        number = self._numbers.setdefault(speaker, len(self._numbers))
+        renamed = ((at, replace(line, speaker=number) if at == place else line) for at, line in self._lines)
+        self._lines = deque(renamed, self._lines.maxlen)
+
     def merge(self, speaker: str, into: str) -> None:
         """Two speakers turn out to be one, which goes by the number of `into`; those of others stay as they
         are."""

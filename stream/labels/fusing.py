@@ -103,12 +103,13 @@ class Labeller:
         """Step the dialogue by one utterance: its live label."""
         return self._weighed(fused, self._dialogue.commit(str(utterance), fused.row, speaker))
 
-    def amend(self, utterance: int, fused: FusedUtterance) -> Weighed:
-        """Take one of the last R + 1 utterances for one that was answered so all along: its live label.
+    def amend(self, utterance: int, fused: FusedUtterance, speaker: str | None = None) -> Weighed:
+        """Take one of the last R + 1 utterances for one that was answered so all along, by `speaker` where
+        one is given: its live label.
 
         The dialogue goes on as if nothing else had ever been known of it; see `Dialogue.amend`.
         """
-        return self._weighed(fused, self._dialogue.amend(str(utterance), fused.row))
+        return self._weighed(fused, self._dialogue.amend(str(utterance), fused.row, speaker))
 
     def revised(self) -> dict[int, np.ndarray]:
         """Probabilities of earlier utterances in the light of the later ones, oldest first."""

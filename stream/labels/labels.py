@@ -1,6 +1,6 @@
 """Turns the utterances of a conversation into labels: partials while they last, an answer at each pause, one
-final each, and revisions afterwards: when later utterances change an earlier label, and when words come that
-it did not wait for.
+final each, and revisions afterwards: when later utterances change an earlier label, when words come that it
+did not wait for, and when it turns out to be another speaker's.
 """
 
 import time
@@ -13,6 +13,7 @@ from emotrack.engines.running.batching import wanted_by
 from emotrack.modalities import Modality
 from emotrack.model.dialogue.state import SpeakerMemory
 from emotrack.stream.hearing.description import AudioDescription
+from emotrack.stream.labels.attribution import Attribution, others_in, share
 from emotrack.stream.labels.describer import FAILED, LATE, Describer
 from emotrack.stream.labels.evidence import USER, LabelledUtterance, Observer
 from emotrack.stream.labels.fusing import FusedUtterance, Labeller
@@ -30,8 +31,8 @@ from emotrack.stream.speakers.assign import AssignedSpeaker, SpeakerAssigner
 from emotrack.stream.transcription.transcript import Transcriber, Transcript
 from emotrack.stream.utterances.feed import TrackedFeed
 from emotrack.stream.utterances.utterance import Utterance
-from emotrack.stream.wire.protocol.messages import Emotion, Error, Speaker
-from emotrack.stream.wire.protocol.parts import OtherSpeech, SpeakerRef, Timing
+from emotrack.stream.wire.protocol.messages import Emotion, Error
+from emotrack.stream.wire.protocol.parts import SpeakerRef, Timing
 from emotrack.stream.wire.publish.outbox import Outbox
 
 LABEL_SECONDS = 0.25
@@ -87,13 +88,15 @@ class ConversationLabels:
             patient=patient,
         )
         self._early = self._describer.early
-        self._assigner = assigner
         self._watch = watch
         self._ended = EndedUtterances(vision, settings.labels, watch, self._early, patient=patient)
         self._published = PublishedLabels(
             self._labeller.revisions + 1, self._labeller.labels, settings.labels.revision_threshold
         )
         self._late = LateWords(watch)
+        self._attribution = Attribution(
+            assigner, feeds, self._labeller, self._describer.conversation, self._published, outbox
+        )
 
     @property
     def modalities(self) -> tuple[Modality, ...]:
@@ -152,7 +155,7 @@ class ConversationLabels:
     def partial(self, utterance: Utterance, now: float) -> None:
         """Publish what can be said of an open utterance at session time `now`."""
         utterance.last_partial = now
-        guess = self._assigner.guess(self._feeds[utterance.feed].name, utterance.heard)
+        guess = self._attribution.guess(utterance)
         fused = self._describer.so_far(utterance, guess.id, now)
         if utterance.silence is not None and not fused.evidence.tokens:
             return
@@ -170,7 +173,7 @@ class ConversationLabels:
         if utterance.paused and (
             self._early.get(utterance) is not None or self._ended.lacks_nothing(utterance)
         ):
-            guess = self._assigner.guess(self._feeds[utterance.feed].name, utterance.heard)
+            guess = self._attribution.guess(utterance)
             self._early.put(utterance, self._describer.conclusive(utterance, guess.id))
 
     def end(self, utterance: Utterance, arrived_ns: int) -> None:
@@ -198,6 +201,13 @@ class ConversationLabels:
             )
             self._outbox.emit(Error(message=sentence, continues=True, source=None, time=round(moment, 3)))
 
+    def hear_more(self, feed: int, now: float) -> None:
+        """More was heard of who speaks on a feed, up to session time `now`: revise what turns out to be
+        another's."""
+        for label, revised in self._attribution.reconsider(feed, now):
+            self._outbox.emit(label)
+            self._revise(revised)
+
     def finish(self) -> None:
         """All is labelled and nothing more will come: wait for the words of labels that yielded, as long as
         these would have."""
@@ -222,7 +232,7 @@ class ConversationLabels:
         if utterance.silence is not None and self._shows_nothing(utterance):
             return
         assert utterance.end is not None
-        speaker = self._identify(utterance, utterance.end)
+        speaker = self._attribution.identify(utterance, utterance.end)
         fused = self._describer.conclusive(utterance, speaker.id)
         self._early.drop(utterance)
         reason = fused.evidence.reasons.get("text")
@@ -236,6 +246,7 @@ class ConversationLabels:
         timing = self._timing(utterance, fused, began)
         message = self._publish(utterance, "final", utterance.end, speaker, fused, values, timing)
         self._published.add(message, self._late)
+        self._attribution.commit(utterance, fused, place)
         self._feeds[utterance.feed].summary.labels += 1
         if reason == LATE:
             self._late.add(PendingTranscript(utterance, fused, place))
@@ -247,7 +258,7 @@ class ConversationLabels:
 
     def _shows_nothing(self, utterance: Utterance) -> bool:
         """Whether nothing that was seen in a window can be read: then it is none, and forgotten."""
-        guess = self._assigner.guess(self._feeds[utterance.feed].name, utterance.heard)
+        guess = self._attribution.guess(utterance)
         fused = self._describer.conclusive(utterance, guess.id)
         if fused.evidence.tokens:
             self._early.put(utterance, fused)
@@ -276,6 +287,7 @@ class ConversationLabels:
         fused = self._describer.completed(pending.fused, transcript, speaker, pending.place)
         self._describer.spoken.note(transcript)
         fused, live = self._labeller.amend(number, fused)
+        self._attribution.complete(number, fused)
         revised = self._labeller.revised()
         values = revised.pop(number, live)
         if fused.evidence.words is not None:
@@ -322,29 +334,6 @@ class ConversationLabels:
             bundle=self._bundle,
         )
 
-    def _identify(self, utterance: Utterance, end: float) -> AssignedSpeaker:
-        source = self._feeds[utterance.feed].name
-        speaker, events = self._assigner.assign(source, utterance.heard)
-        for event in events:
-            self._outbox.emit(
-                Speaker(
-                    event=event.event,
-                    speaker=event.speaker,
-                    alias_of=event.alias_of,
-                    confidence=_share(event.confidence),
-                    time=round(end, 3),
-                )
-            )
-            if event.alias_of is not None:
-                self._merge(event.speaker, event.alias_of)
-        return speaker
-
-    def _merge(self, speaker: str, into: str) -> None:
-        """Two speakers turn out to be one; what is revised from now on is said of `into`."""
-        self._labeller.merge(speaker, into)
-        self._describer.conversation.merge(speaker, into)
-        self._published.rename(speaker, into)
-
     def _revise(self, revised: Mapping[int, np.ndarray]) -> None:
         """Publish what is new in these, by utterance."""
         for number, values in revised.items():
@@ -378,37 +367,17 @@ class ConversationLabels:
             utterance=utterance.number,
             revision=utterance.revision,
             state=state,
-            speaker=SpeakerRef(
-                id=speaker.id, confidence=_share(speaker.confidence), face=fused.evidence.face
-            ),
+            speaker=SpeakerRef(id=speaker.id, confidence=share(speaker.confidence), face=fused.evidence.face),
             start=utterance.start,
             end=end,
             scores=probabilities(values, self._labeller.labels),
             fused=fused,
-            others=_others(utterance, speaker),
+            others=others_in(speaker, utterance.heard, utterance.edges),
             timing=timing,
         )
         utterance.revision += 1
         self._outbox.emit(message)
         return message
-
-
-def _others(utterance: Utterance, speaker: AssignedSpeaker) -> tuple[OtherSpeech, ...]:
-    """Who else spoke meanwhile, as messages have it."""
-    return tuple(
-        OtherSpeech(
-            speaker=other.speaker,
-            start=round(_time(utterance, other.blocks.start), 3),
-            end=round(_time(utterance, other.blocks.stop), 3),
-        )
-        for other in speaker.others
-    )
-
-
-def _time(utterance: Utterance, block: int) -> float:
-    """Session time (seconds) at which a block of the utterance begins, or the one after its last would."""
-    place = block - utterance.heard.start
-    return utterance.blocks[place].time if place < len(utterance.blocks) else utterance.blocks[-1].end
 
 
 def _wordless(transcriber: Transcriber | None, settings: TranscriptionSettings) -> str:
@@ -417,10 +386,6 @@ def _wordless(transcriber: Transcriber | None, settings: TranscriptionSettings) 
     if transcriber is not None:
         return USER
     return SWITCHED_OFF if settings.recogniser == "none" else "no recogniser"
-
-
-def _share(value: float) -> float:
-    return round(min(max(value, 0.0), 1.0), 3)
 
 
 def _ms(value: float | None) -> float | None:

@@ -156,6 +156,23 @@ class PublishedLabels:
         )
         return self._keep(after)
 
+    def reassign(
+        self,
+        utterance: int,
+        values: np.ndarray,
+        fused: FusedUtterance,
+        speaker: SpeakerRef,
+        others: tuple[OtherSpeech, ...],
+    ) -> Emotion:
+        """The label now that the utterance turns out to be another speaker's."""
+        after = msgspec.structs.replace(
+            self._revised(self._latest[utterance], values),
+            modalities=modalities(fused),
+            speaker=speaker,
+            others=others,
+        )
+        return self._keep(after)
+
     def transcribe(self, utterance: int, transcript: Transcript, timing: Timing) -> Emotion:
         """The label as it stands, of an utterance whose words have come when it can no longer be revised in
         their light."""

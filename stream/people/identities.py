@@ -45,8 +45,12 @@ class Identities:
         times = self._told.get(track, 0)
         return f"{name_of(track)}-{times + 1}" if times else name_of(track)
 
+    def __contains__(self, track: Track) -> bool:
+        """Whether a face is there."""
+        return track in self._owners
+
     def person(self, track: Track) -> str:
-        """Whose a face is that has appeared."""
+        """Whose a face is that is there."""
         return self._owners[track]
 
     def lose(self, track: Track) -> None:

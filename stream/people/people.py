@@ -124,7 +124,7 @@ class People:
 
     def _hear(self, emotion: Emotion) -> None:
         """An utterance goes on, has ended, or is read anew. What is only seen of it is told by its face."""
-        name, key = emotion.speaker.id, f"utterance {emotion.utterance}"
+        name, key = self._who(emotion), f"utterance {emotion.utterance}"
         speaking = emotion.state == "partial"
         for each, other in self._people.items():
             if other.open == emotion.utterance and (each != name or not speaking):
@@ -134,11 +134,13 @@ class People:
         if not any(emotion.modalities[modality].present for modality in ("text", "audio")):
             return
         before = self._speakers.get(emotion.utterance)
-        if before is not None and before != name and before in self._people:
-            self._people[before].state.drop(key)
+        passed_on = before is not None and before != name
+        if passed_on and (thought := self._people.get(str(before))) is not None:
+            thought.state.drop(key)
+            thought.unknown |= thought.state.knows_nothing  # they were only thought to be there
         weight = 1.0 if emotion.modalities["text"].present else WORDLESS_WEIGHT
         evidence = key, emotion.end, weight * max(emotion.end - emotion.start, 0.1), emotion.scores
-        if emotion.state == "revised":
+        if emotion.state == "revised" and not passed_on:
             if name in self._people:
                 self._people[name].state.revise(*evidence)
             return
@@ -156,6 +158,14 @@ class People:
         if emotion.speaker.face is not None:
             for renamed in self._identities.speak((emotion.source, emotion.speaker.face), name):
                 self._tell_alias(renamed.before, renamed.person, emotion.end)
+
+    def _who(self, emotion: Emotion) -> str:
+        """The speaker of an utterance; where their voice is nobody's yet, whoever has the face that said
+        it."""
+        speaker = emotion.speaker
+        track = (emotion.source, speaker.face or 0)
+        unknown = not speaker.confidence and track in self._identities
+        return self._identities.person(track) if unknown else speaker.id
 
     def _look(self, face: Face) -> None:
         track = (face.source, face.track)

@@ -75,6 +75,11 @@ class SteadyState(StreamingAttributes):
         """Session time at which it was entered."""
         return self._since
 
+    @property
+    def knows_nothing(self) -> bool:
+        """Whether there is no evidence at all."""
+        return not self._evidence
+
     def add(self, key: str, time: float, seconds: float, scores: Mapping[str, float]) -> None:
         """What shows from `seconds` that ended at `time`; what was known before under the same `key` it
         replaces."""

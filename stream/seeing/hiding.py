@@ -52,7 +52,7 @@ class FaceHider:
 def hidden(image: np.ndarray, faces: list[np.ndarray]) -> np.ndarray:
     """A copy of the picture in which of each of `faces` (left, top, right, bottom) nothing is left but a few
     shades."""
-    copy = image.copy()
+    copy: np.ndarray = image.copy()
     height, width = image.shape[:2]
     for face in faces:
         margin = MARGIN * (face[2:] - face[:2])

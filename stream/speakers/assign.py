@@ -18,6 +18,8 @@ ACTIVE = 0.5
 """Probability from which on somebody else speaks too."""
 LEAST_OVERLAP = 9
 """Blocks under which they do not."""
+CLEARLY = 0.7
+"""Part of what was said in an utterance from which on it is given to another speaker than the one told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,13 @@ class SpeakerAssigner(Protocol):
         """
         ...
 
+    def reconsider(
+        self, feed: str, blocks: range, speaker: str
+    ) -> tuple[AssignedSpeaker | None, list[SpeakerEvent]]:
+        """Who said an utterance that was given to `speaker`, where it turns out to be somebody else, and what
+        is told before that."""
+        ...
+
     @property
     def voices(self) -> "VoicedSpeakers | None":
         """What knows them by their voices, where something does."""
@@ -86,6 +95,10 @@ class NamedSpeakers:
         new = speaker.id not in self._known
         self._known.add(speaker.id)
         return speaker, [SpeakerEvent("new", speaker.id, None, 1.0)] if new else []
+
+    def reconsider(self, feed: str, blocks: range, speaker: str) -> tuple[None, list[SpeakerEvent]]:
+        """See `SpeakerAssigner.reconsider`."""
+        return None, []
 
     def guess(self, feed: str, blocks: range) -> AssignedSpeaker:
         """See `SpeakerAssigner.guess`."""
@@ -156,14 +169,32 @@ class VoicedSpeakers:
 
     def assign(self, feed: str, blocks: range) -> tuple[AssignedSpeaker, list[SpeakerEvent]]:
         """See `SpeakerAssigner.assign`."""
-        events = [
-            event
-            for before, after, likeness in self._renamed
-            for event in self._rename(before, after, likeness)
-        ]
-        self._renamed.clear()
+        events = self._take_renamed()
         spoken = self.between(feed, blocks.start, blocks.stop)
         speaker = self._whose(feed, spoken)
+        if spoken.activity.size and spoken.activity.max() > 0:
+            self._latest[feed] = speaker
+        return self._with_others(speaker, spoken, blocks, events)
+
+    def reconsider(
+        self, feed: str, blocks: range, speaker: str
+    ) -> tuple[AssignedSpeaker | None, list[SpeakerEvent]]:
+        """See `SpeakerAssigner.reconsider`."""
+        events = self._take_renamed()
+        spoken = self.between(feed, blocks.start, blocks.stop)
+        if not (shares := _shares(spoken)) or max(shares.values()) < CLEARLY:
+            return None, events
+        for event in events:  # by which they are told to be somebody else without any further ado
+            if event.alias_of is not None and event.speaker == speaker:
+                speaker = event.alias_of
+        if (now := self._whose(feed, spoken)).id == speaker:
+            return None, events
+        return self._with_others(now, spoken, blocks, events)
+
+    def _with_others(
+        self, speaker: AssignedSpeaker, spoken: Spoken, blocks: range, events: list[SpeakerEvent]
+    ) -> tuple[AssignedSpeaker, list[SpeakerEvent]]:
+        """The speaker with who else spoke meanwhile, and `events` with those of whom nothing was told yet."""
         others = tuple(
             OtherTurn(self._name(number), range(blocks.start + begin, blocks.start + end))
             for place, number in enumerate(spoken.speakers)
@@ -173,8 +204,6 @@ class VoicedSpeakers:
         for other in others:
             events += self._introduce(other.speaker, 1.0)
         events += self._introduce(speaker.id, speaker.confidence)
-        if spoken.activity.size and spoken.activity.max() > 0:
-            self._latest[feed] = speaker
         return replace(speaker, others=others), events
 
     def guess(self, feed: str, blocks: range) -> AssignedSpeaker:
@@ -187,13 +216,12 @@ class VoicedSpeakers:
         """Who is only seen is told by no voice, and is called as the feed is."""
         if not len(spoken.speech):
             return AssignedSpeaker(feed, 0.0)
-        shares = (spoken.activity * spoken.speech[:, None]).sum(0)
-        if not len(shares) or shares.max() <= 0:
+        if not (shares := _shares(spoken)):
             return self._last_heard(feed)
-        number = spoken.speakers[int(shares.argmax())]
+        number = max(shares, key=lambda one: shares[one])
         known = self._voices.known.get(number)
         familiarity = min(1.0, (0.0 if known is None else known.seconds) / self._settings.enough_speech)
-        return AssignedSpeaker(self._name(number), float(shares.max() / shares.sum()) * familiarity)
+        return AssignedSpeaker(self._name(number), shares[number] * familiarity)
 
     def _last_heard(self, feed: str) -> AssignedSpeaker:
         latest = self._latest.get(feed, AssignedSpeaker(feed, 0.0))
@@ -207,6 +235,12 @@ class VoicedSpeakers:
             return []
         self._known.add(name)
         return [SpeakerEvent("new", name, None, confidence)]
+
+    def _take_renamed(self) -> list[SpeakerEvent]:
+        """Who is called otherwise from now on."""
+        events = [event for renamed in self._renamed for event in self._rename(*renamed)]
+        self._renamed.clear()
+        return events
 
     def _rename(self, before: str, after: str, likeness: float) -> list[SpeakerEvent]:
         self._latest = {
@@ -234,14 +268,14 @@ class ApartSpeakers:
     def assign(self, feed: str, blocks: range) -> tuple[AssignedSpeaker, list[SpeakerEvent]]:
         """See `SpeakerAssigner.assign`."""
         speaker, events = self._within.assign(feed, blocks)
-        return _of(feed, speaker), [
-            replace(
-                event,
-                speaker=_within(feed, event.speaker),
-                alias_of=event.alias_of and _within(feed, event.alias_of),
-            )
-            for event in events
-        ]
+        return _of(feed, speaker), _told_within(feed, events)
+
+    def reconsider(
+        self, feed: str, blocks: range, speaker: str
+    ) -> tuple[AssignedSpeaker | None, list[SpeakerEvent]]:
+        """See `SpeakerAssigner.reconsider`."""
+        now, events = self._within.reconsider(feed, blocks, speaker.removeprefix(f"{feed}-"))
+        return now and _of(feed, now), _told_within(feed, events)
 
     def guess(self, feed: str, blocks: range) -> AssignedSpeaker:
         """See `SpeakerAssigner.guess`."""
@@ -273,6 +307,26 @@ def _of(feed: str, speaker: AssignedSpeaker) -> AssignedSpeaker:
 
 def _within(feed: str, speaker: str) -> str:
     return speaker if speaker == feed else f"{feed}-{speaker}"
+
+
+def _told_within(feed: str, events: list[SpeakerEvent]) -> list[SpeakerEvent]:
+    return [
+        replace(
+            event,
+            speaker=_within(feed, event.speaker),
+            alias_of=event.alias_of and _within(feed, event.alias_of),
+        )
+        for event in events
+    ]
+
+
+def _shares(spoken: Spoken) -> dict[int, float]:
+    """Whose part of what was said is how large, summing to 1; of nobody where nobody is known to speak."""
+    if not spoken.speakers or not len(spoken.speech):
+        return {}
+    active = (spoken.activity * spoken.speech[:, None]).sum(0)
+    whole = float(active.sum())
+    return dict(zip(spoken.speakers, (active / whole).tolist(), strict=True)) if whole > 0 else {}
 
 
 def _stretches(active: np.ndarray) -> list[tuple[int, int]]:

@@ -78,6 +78,11 @@ class Utterance:
         return range(self.blocks[0].index, self.blocks[-1].index + 1) if self.blocks else range(0)
 
     @property
+    def edges(self) -> tuple[float, ...]:
+        """Session times at which these begin, and at which the last one ends."""
+        return (*(block.time for block in self.blocks), self.blocks[-1].end) if self.blocks else ()
+
+    @property
     def waited(self) -> float:
         """Seconds since its endpoint became known."""
         return (time.monotonic_ns() - self.endpoint_arrived_ns) / 1e9

@@ -88,8 +88,8 @@ class Session(Envelope, frozen=True, kw_only=True, tag="session"):
 
 
 class Emotion(Envelope, frozen=True, kw_only=True, tag="emotion"):
-    """The label of one utterance: while it lasts (partial), at its end (final), changed by later ones or late
-    words (revised)."""
+    """The label of one utterance: while it lasts (partial), at its end (final), changed by later ones, late
+    words or another speaker (revised)."""
 
     source: Identifier
     """The feed in which it was spoken."""
@@ -98,8 +98,8 @@ class Emotion(Envelope, frozen=True, kw_only=True, tag="emotion"):
     revision: Count
     """0 for the first label of this utterance, one more for each later one: the highest holds."""
     state: Literal["partial", "final", "revised"]
-    """partial while they speak, final once at the end, revised when later utterances or late words change
-    it."""
+    """partial while they speak, final once at the end, revised when later utterances, late words or
+    another speaker change it."""
     speaker: SpeakerRef
     """Who spoke."""
     start_unix_ns: UnixNanoseconds = 0

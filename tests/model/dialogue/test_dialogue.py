@@ -157,6 +157,32 @@ def test_amending_equals_having_known_from_the_start(
     assert_same(amended, knowing, said[-1])
 
 
+@settings(max_examples=30, deadline=None)
+@given(
+    speakers=names,
+    seed=st.integers(0, 99),
+    back=st.integers(0, 3),
+    said_by=st.sampled_from("abcd"),
+    merged=st.integers(0, 10),
+)
+def test_giving_an_utterance_to_another_equals_having_known_from_the_start(
+    speakers: list[str], seed: int, back: int, said_by: str, merged: int
+) -> None:
+    """Also where speakers turned out to be one before, at or after it."""
+    given_at = max(0, len(speakers) - 1 - back)
+    said = rows(len(speakers) + 4, seed)
+    corrected, knowing = Dialogue(CONTEXT), Dialogue(CONTEXT)
+    labels = []
+    for at, speaker in enumerate(speakers):
+        corrected.commit(f"u{at}", said[at], speaker)
+        labels.append(knowing.commit(f"u{at}", said[at], said_by if at == given_at else speaker))
+        if at == merged:
+            corrected.merge("b", "c")
+            knowing.merge("b", "c")
+    assert same(corrected.amend(f"u{given_at}", said[given_at], said_by), labels[given_at])
+    assert_same(corrected, knowing, said[-1])
+
+
 def restored(state: State, context: PlainContext = CONTEXT) -> Dialogue:
     dialogue = Dialogue(context)
     dialogue.restore(state)

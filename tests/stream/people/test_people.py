@@ -186,6 +186,41 @@ def test_an_utterance_moves_the_state_of_who_said_it_and_a_corrected_speaker_tak
     assert not last["spk1"].speaking and last["spk2"].utterance == 1
 
 
+def test_an_utterance_that_passes_to_another_afterwards_takes_its_state_along() -> None:
+    state, outbox, collector = followed(voiced=True)
+    said = sample.emotion(1, "room", start=0.0, end=4.0, label="anger", confidence=0.9)
+    outbox.emit(said)
+    pass_time(state, 4.0, 5.0)
+    outbox.emit(
+        msgspec.structs.replace(
+            said, state="revised", speaker=SpeakerRef(id="spk1", confidence=0.9, face=None)
+        )
+    )
+    pass_time(state, 5.0, 8.0)
+    assert last_of(collector)["spk1"].label == "anger" and last_of(collector)["spk1"].utterance == 1
+    assert last_of(collector)["room"].label == "neutral"
+    pass_time(state, 8.0, 30.0)
+    assert last_of(collector)["room"].state == "away" and "room" not in state._people, "nobody was there"
+
+
+def test_who_speaks_with_a_face_and_no_known_voice_is_whose_face_it_is() -> None:
+    state, outbox, collector = followed(voiced=True)
+    for step in range(10):
+        state.see("room", sighting(step / 5, 1))
+        pass_time(state, step / 5, step / 5 + 0.2)
+    said = sample.emotion(1, "room", source="room", start=0.0, end=2.0)
+    unknown = SpeakerRef(id="room", confidence=0.0, face=1)
+    outbox.emit(msgspec.structs.replace(said, speaker=unknown))
+    pass_time(state, 2.0, 2.5)
+    assert {name: one.utterance for name, one in last_of(collector).items()} == {"room-face1": 1}
+    known = msgspec.structs.replace(unknown, id="spk1", confidence=0.9)
+    outbox.emit(msgspec.structs.replace(said, state="revised", speaker=known))
+    pass_time(state, 2.5, 3.5)
+    aliases = [(one.speaker, one.alias_of) for one in collector.messages if isinstance(one, Speaker)]
+    assert aliases == [("room-face1", "spk1")]
+    assert last_of(collector)["spk1"].face == 1 and last_of(collector)["spk1"].utterance == 1
+
+
 def test_a_guess_at_nobody_makes_no_person() -> None:
     state, outbox, collector = followed(voiced=True)
     nobody = SpeakerRef(id="spk1", confidence=0.0, face=None)

@@ -1,6 +1,7 @@
 """Faces that are hidden: nobody finds them any more, and nothing else changes."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from hypothesis import given
@@ -115,16 +116,8 @@ class Watching:
 
 
 def watched(detector: Scripted, body: Watching | None, frames: int) -> list[Sighting]:
-    encoders = Encoders(
-        None,
-        None,
-        detector,
-        None,
-        body,
-        {"face": HIDDEN},
-        (),
-        hides_faces=True,  # type: ignore[arg-type]
-    )
+    seeing: dict[str, Any] = {"face_detector": detector, "face": None, "body": body}
+    encoders = Encoders(None, None, **seeing, unusable={"face": HIDDEN}, report=(), hides_faces=True)
     vision = Vision(1, encoders, VisionSettings(), ordered=True)
     vision.start()
     try:

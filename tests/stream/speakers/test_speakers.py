@@ -151,3 +151,57 @@ def test_conversations_apart_have_speakers_of_their_own(mode: str) -> None:
 def test_settings_out_of_range_are_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         SpeakerSettings.model_validate(wrong)
+
+
+def test_who_spoke_before_their_voice_was_known_is_told_afterwards() -> None:
+    lines = said((1, 40), (0, 10), (1, 150))
+    speakers = VoicedSpeakers(VOICE)
+    first = range(lines[0].first, lines[0].end)
+    assert speakers.assign("room", first)[0] == AssignedSpeaker("room", 0.0)
+    assert speakers.reconsider("room", first, "room") == (None, []), "nothing more was heard"
+    for listening in listenings(lines):
+        learn(speakers, "room", listening)
+    now, events = speakers.reconsider("room", first, "room")
+    assert now is not None and now.id == "spk1"
+    assert [(event.event, event.speaker) for event in events] == [("new", "spk1")]
+    assert speakers.reconsider("room", first, "spk1") == (None, []), "once"
+
+
+def test_an_utterance_of_two_stays_whose_it_was() -> None:
+    speakers = VoicedSpeakers(VOICE)
+    told(said((1, 150), (2, 150)), speakers)
+    assert speakers.reconsider("room", range(60, 240), "spk2") == (None, [])
+
+
+def test_who_is_told_to_be_somebody_else_is_not_told_twice() -> None:
+    speakers = VoicedSpeakers(VOICE)
+    told(said((1, 150), (2, 150)), speakers)
+    one = hears(speakers, "room", next(listenings(said((3, 100)))))
+    merged = replace(
+        one.voices,
+        learnt=one.voices.learnt + 1,
+        merged={2: Merged(2, 1, 0.9)},
+        told=dict.fromkeys(one.voices.told, 1),
+    )
+    speakers.take("room", replace(one, voices=merged))
+    now, events = speakers.reconsider("room", range(150, 300), "spk2")
+    assert now is None
+    assert [(event.event, event.speaker, event.alias_of) for event in events] == [("alias", "spk2", "spk1")]
+
+
+@pytest.mark.parametrize("mode", ["single", "feed"])
+def test_without_voices_nothing_is_reconsidered(mode: str) -> None:
+    (assigner,) = make_assigners(SpeakerSettings.model_validate({"mode": mode}), 1)
+    assert assigner.reconsider("room", range(10), "room") == (None, [])
+
+
+def test_apart_an_utterance_passes_to_another_of_its_feed() -> None:
+    apart = SpeakerSettings(mode="voice", conversations="apart")
+    assigner, _ = make_assigners(apart, 2)
+    assert assigner.voices is not None
+    for listening in listenings(said((1, 150), (2, 150))):
+        learn(assigner.voices, "room", listening)
+    now, events = assigner.reconsider("room", range(160, 290), "room-spk1")
+    assert now is not None and now.id == "room-spk2"
+    assert [event.speaker for event in events] == ["room-spk2"]
+    assert assigner.reconsider("room", range(160, 290), "room-spk2") == (None, [])

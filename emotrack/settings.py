@@ -119,7 +119,7 @@ class Policy(Section):
     only what is said is refused; where only faces are, they are found to be hidden from what describes
     bodies."""
     identities: bool = True
-    """Whether people may be told apart or known by their voice."""
+    """Whether people may be told apart by their voices, or known by voice or face."""
     transcripts: bool = True
     """Whether what is said may be recognised: else no recogniser is loaded, and labels have no words."""
     evidence: bool = True

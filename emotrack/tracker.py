@@ -8,12 +8,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Literal
 
-import numpy as np
-
 from emotrack.engines.backends.backend import Backend
 from emotrack.engines.catalogue import uncompiled
 from emotrack.engines.contract.engine import EngineDescription
-from emotrack.engines.open import POLICY, SWITCHED_OFF, Networks, open_networks, with_turns
+from emotrack.engines.open import POLICY, SWITCHED_OFF, Networks, open_networks, with_identity, with_turns
 from emotrack.engines.running.pool import EnginePool
 from emotrack.errors import UserError
 from emotrack.modalities import Modality
@@ -22,11 +20,12 @@ from emotrack.notify import Notify, notify
 from emotrack.progress import Countdown
 from emotrack.settings import Policy, Settings, allowed, load_policy, load_settings
 from emotrack.stream.labels.evidence import Observer
+from emotrack.stream.people.enrolment.known import known_people
+from emotrack.stream.people.enrolment.store import EnrolledPerson, enrolled_people, read_people
 from emotrack.stream.session.loop import Loop
 from emotrack.stream.sources.media import Source, release
 from emotrack.stream.sources.names import participant
 from emotrack.stream.sources.open import exists, open_sources
-from emotrack.stream.speakers.enrolled import enrolled_people
 from emotrack.stream.transcription.open import open_transcriber
 from emotrack.stream.transcription.transcript import Transcriber
 from emotrack.stream.utterances.summary import Summary
@@ -108,6 +107,12 @@ class Tracker:
                 needed = settings.stream.speakers.mode == "voice"
                 networks = with_turns(networks, pool, notify, needed=needed)
             chosen = settled(settings, networks)
+            sees = networks.encoders.face is not None and "face" in settings.stream.modalities
+            people: list[EnrolledPerson] = []
+            if (rules is None or rules.identities) and (sees or chosen.stream.speakers.mode == "voice"):
+                people = read_people(enrolled_people(chosen.stream.speakers), notify)
+            if sees and any(person.face for person in people):
+                networks = with_identity(networks, pool, settings.engines, notify)
             self.encoders = networks.encoders
             """What describes it; both may be used on when it has ended."""
             self.engines = tuple(pool.given.values())
@@ -127,7 +132,7 @@ class Tracker:
                 chosen.stream,
                 realtime=realtime or any(source.live for source in opened),
                 observe=observe,
-                people=_enrolled(chosen, notify),
+                people=known_people(people, networks.encoders.identity, notify),
             )
             self._closing = undo.pop_all()
         self._running = threading.Lock()
@@ -240,19 +245,6 @@ def _named(sources: Sequence[str | Source], settings: Settings) -> bool:
     return named or "audio" not in settings.stream.modalities
 
 
-def _enrolled(settings: Settings, notify: Notify) -> dict[str, np.ndarray]:
-    """The voices of those who are known by name; who cannot be read is told, and not recognised."""
-    found: dict[str, np.ndarray] = {}
-    if settings.stream.speakers.mode == "voice":
-        people = enrolled_people(settings.stream.speakers)
-        for name in people.names():
-            try:
-                found[name] = people.voice(name)
-            except UserError as error:
-                notify(f"{name} is not recognised: {error}")
-    return found
-
-
 def settled(settings: Settings, networks: Networks) -> Settings:
     """The settings with `auto` speakers as these networks can tell them apart."""
     if settings.stream.speakers.mode != "auto":
@@ -289,6 +281,8 @@ def opening(
     ]
     engines.append(_engine("network", "AM2-EmoJE", networks.heads.engines))
     engines += _voices(networks)
+    if (identity := networks.encoders.identity) is not None:
+        engines.append(_engine("identity", identity.name, identity.engines))
     recogniser = None if transcriber is None else transcriber.name
     unheard = " ".join(remarks) or SWITCHED_OFF
     if policy is not None and "text" in policy.masked:

@@ -14,6 +14,7 @@ from emotrack.engines.contract.engine import EngineDescription, EngineUnavailabl
 from emotrack.engines.encoders.body.bodies import BodyEncoder, open_body
 from emotrack.engines.encoders.face.detection import FaceDetector, open_face_detector
 from emotrack.engines.encoders.face.expression import FaceEncoder, face_spec
+from emotrack.engines.encoders.face.identity import IdentityEncoder, open_identity
 from emotrack.engines.encoders.sound.passt import PasstEncoder
 from emotrack.engines.encoders.sound.segments import AudioEncoder
 from emotrack.engines.encoders.sound.turns import TurnEncoder, find_turns, open_turns
@@ -75,6 +76,8 @@ class Encoders:
     unusable: dict[Modality, str]
     """Modalities that cannot reach the network, and the reason as said in every label."""
     report: tuple[EncoderReport, ...]
+    identity: IdentityEncoder | None = None
+    """What knows faces, where somebody is to be known by theirs."""
     hides_faces: bool = False
     """Whether the detector is there to hide the faces that it finds from everything else."""
 
@@ -133,6 +136,16 @@ def with_turns(networks: Networks, pool: EnginePool, notify: Notify, *, needed: 
         failure = f"{problem}."
     notify(f"speakers are not told apart by their voices: {failure}")
     return replace(networks, voiceless=failure)
+
+
+def with_identity(networks: Networks, pool: EnginePool, settings: EngineSettings, notify: Notify) -> Networks:
+    """`networks` with what knows faces; where it cannot be had, that is told through `notify`."""
+    try:
+        identity = open_identity(pool, settings.face_identity, notify)
+    except UserError as error:
+        notify(f"nobody is known by their face: {error}")
+        return networks
+    return replace(networks, encoders=replace(networks.encoders, identity=identity))
 
 
 def open_encoders(pool: EnginePool, settings: EngineSettings, bundle: Bundle, notify: Notify) -> Encoders:

@@ -42,5 +42,8 @@ class EngineSettings(Section):
     face: Literal["expression", "hidden", "none"] = "expression"
     """`expression` is MTCNN with the bundle's own network; `hidden` finds faces only to make them
     unrecognisable before bodies are looked for: people are seen by those alone."""
+    face_identity: Path | None = None
+    """Weights of facenet-pytorch's InceptionResnetV1 (.pt), by which enrolled people are known; those in
+    torch's cache unless set. They are loaded only where somebody is enrolled by their face."""
     body_weights: Path | None = None
     """YOLO weights (.onnx or .pt); without them bodies are not looked for."""

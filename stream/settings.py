@@ -107,7 +107,7 @@ class SpeakerSettings(Section):
     """Further voices go to the nearest speaker."""
 
     people: Path | None = None
-    """Folder of those who are known by their voices (`emotrack enroll`); one of the user's unless set."""
+    """Folder of those who are known by voice or face (`emotrack enroll`); one of the user's unless set."""
     people_key: Path | None = None
     """File with the key (`emotrack people key`) that encrypts it."""
 

@@ -7,6 +7,6 @@ terminal   standard streams that are always there, and able to show any letter
 doctor     what works here
 tracking/  run, monitor, demo, explain, devices, keys, schema
 engines/   what is compiled, built, packed, timed and tried
-people/    people who are known by their voices
+people/    people who are known by their voices or faces
 training/  features, train, evaluate, export, calibrate
 """

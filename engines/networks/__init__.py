@@ -5,6 +5,7 @@ passages   the lines of a dialogue as one sequence
 utterance  ACN, JE and QAF: one utterance by itself
 context    one step of the dialogue, and the reviser
 mtcnn      what finds faces
+identity   whose face it is
 person     a YOLO network in ultralytics' own format
 yolo       what YOLO networks have in common
 passt      PaSST

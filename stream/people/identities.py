@@ -1,10 +1,21 @@
-"""Whose a face is: the speaker's whose words its mouth said; before that its feed's one participant, or
-nobody known."""
+"""Whose a face is: that of somebody enrolled whom it is known to be; else the speaker's whose words its mouth
+said; before that its feed's one participant, or nobody known."""
 
+from collections import Counter, deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+
+import numpy as np
+
+from emotrack.stream.people.enrolment.known import recognised
 
 Track = tuple[str, int]
 """A feed's name, and the number of a face in it."""
+KNOWN = 0.6
+"""Cosine of a face and an enrolled one from which on they are one person's: a distance of 0.9, where 1.1 is
+usual for this network (github.com/timesler/facenet-pytorch). No error rate of it could be measured here."""
+LOOKS, LATEST = 3, 5
+"""So many of the latest looks must be the same person's, and none anybody else's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +42,8 @@ class Identities:
     """Whether speakers are told apart by their voices, so that who speaks with a face is who had it
     before."""
     _owners: dict[Track, str] = field(default_factory=dict)
+    _known: dict[Track, str] = field(default_factory=dict)
+    """Those who are known by them."""
     _told: dict[Track, int] = field(default_factory=dict)
     """How often a face's own name has become another one, and is not used again."""
 
@@ -40,14 +53,30 @@ class Identities:
         theirs = self.one_each and source not in self._owners.values()
         self._owners[track] = source if theirs else self.own_name(track)
 
+    def know(self, track: Track, person: str) -> list[Renamed]:
+        """It is known whose a face is: theirs, whoever is heard; unless another one of its feed is."""
+        taken = any(known == person and other[0] == track[0] for other, known in self._known.items())
+        if track not in self._owners or taken:
+            return []
+        self._free(person, track)
+        before, self._owners[track] = self._owners[track], person
+        self._known[track] = person
+        if before != self.own_name(track):
+            return []
+        self._told[track] = self._told.get(track, 0) + 1
+        return [Renamed(before, person)]
+
+    def who(self, track: Track, speaker: str, *, known: bool) -> str:
+        """Who said what a face was seen to say, if the ears say `speaker`, whose voice is `known` or not."""
+        if track not in self._owners:
+            return speaker
+        by_sight = not known or (track in self._known and not self.voiced)
+        return self._owners[track] if by_sight else speaker
+
     def own_name(self, track: Track) -> str:
         """What the face is called by itself."""
         times = self._told.get(track, 0)
         return f"{name_of(track)}-{times + 1}" if times else name_of(track)
-
-    def __contains__(self, track: Track) -> bool:
-        """Whether a face is there."""
-        return track in self._owners
 
     def person(self, track: Track) -> str:
         """Whose a face is that is there."""
@@ -59,6 +88,7 @@ class Identities:
         source, _ = track
         owner = self._owners.pop(track, None)
         self._told.pop(track, None)
+        self._known.pop(track, None)
         others = [other for other in self._owners if other[0] == source]
         if self.one_each and owner == source and len(others) == 1:
             self._owners[others[0]] = source
@@ -68,7 +98,7 @@ class Identities:
 
         Where voices tell speakers apart, what was known under a face's own name is theirs too.
         """
-        if track not in self._owners or self._owners[track] == person:
+        if track not in self._owners or track in self._known or self._owners[track] == person:
             return []
         self._free(person, track)
         before, self._owners[track] = self._owners[track], person
@@ -89,3 +119,25 @@ class Identities:
         for other, owner in self._owners.items():
             if other != track and other[0] == track[0] and owner == person:
                 self._owners[other] = self.own_name(other)
+
+
+class KnownFaces:
+    """The faces of a session that may be somebody's who is enrolled."""
+
+    def __init__(self, people: Mapping[str, np.ndarray]) -> None:
+        """`people`: their faces, by name."""
+        self._people = people
+        self._looks: dict[Track, deque[str | None]] = {}
+
+    def look(self, track: Track, face: np.ndarray) -> str | None:
+        """Whose a face is that was looked at once more, float32 [d] of length 1; None where nobody is
+        known."""
+        looks = self._looks.setdefault(track, deque(maxlen=LATEST))
+        looks.append(recognised(face, self._people, KNOWN))
+        (name, times), *others = Counter(looks).most_common()
+        agreed = name is not None and times >= LOOKS and all(other is None for other, _ in others)
+        return name if agreed else None
+
+    def lose(self, track: Track) -> None:
+        """A face is gone."""
+        self._looks.pop(track, None)

@@ -5,14 +5,17 @@ finds the same people.
 """
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+import numpy as np
+
 from emotrack.model.formats import valence_and_arousal
+from emotrack.stream.people.enrolment.known import NOBODY
 from emotrack.stream.people.expressions import RESTING_FACE, UsualFace
 from emotrack.stream.people.face_messages import NOT_YET, FollowedFaces
-from emotrack.stream.people.identities import Identities, Track
+from emotrack.stream.people.identities import Identities, KnownFaces, Track
 from emotrack.stream.people.steady import Pooled, SteadyState
 from emotrack.stream.seeing.sightings import Sighting
 from emotrack.stream.settings import PeopleSettings
@@ -68,12 +71,15 @@ class People:
         *,
         one_each: bool = False,
         voiced: bool = False,
+        faces: Mapping[str, np.ndarray] = NOBODY.faces,
     ) -> None:
-        """`labels`: the session's vocabulary; `one_each`, `voiced`: see `Identities`."""
+        """`labels`: the session's vocabulary; `one_each`, `voiced`: see `Identities`; `faces`: those of whom
+        is enrolled, by name."""
         self._outbox = outbox
         self._labels = tuple(labels)
         self._settings = settings
         self._identities = Identities(one_each, voiced)
+        self._known_faces = KnownFaces(faces)
         self._faces = FollowedFaces(labels, settings.face_rate, self._identities)
         self._people: dict[str, _Someone] = {}
         self._speakers: dict[int, str] = {}
@@ -84,11 +90,17 @@ class People:
         """Tell of the faces in a frame of a feed."""
         for message in self._faces.see(source, sighting):
             self._outbox.emit(message)
+            if message.event == "lost":
+                self._known_faces.lose((source, message.track))
+        for face in sighting.faces:
+            if face.identity is not None:
+                self._recognise((source, face.observation.track), face.identity, sighting.time)
 
     def close(self, source: str, reason: str) -> None:
         """Nothing more will be seen of a feed, at least for now."""
         for message in self._faces.close(source, reason):
             self._outbox.emit(message)
+            self._known_faces.lose((source, message.track))
 
     def turn(self, now: float) -> None:
         """Take in what has been published, and tell of people, at session time `now`."""
@@ -163,9 +175,14 @@ class People:
         """The speaker of an utterance; where their voice is nobody's yet, whoever has the face that said
         it."""
         speaker = emotion.speaker
-        track = (emotion.source, speaker.face or 0)
-        unknown = not speaker.confidence and track in self._identities
-        return self._identities.person(track) if unknown else speaker.id
+        known = bool(speaker.confidence)
+        return self._identities.who((emotion.source, speaker.face or 0), speaker.id, known=known)
+
+    def _recognise(self, track: Track, face: np.ndarray, time: float) -> None:
+        """A face was looked at for whose it is."""
+        name = self._known_faces.look(track, face)
+        for renamed in self._identities.know(track, name) if name is not None else ():
+            self._tell_alias(renamed.before, renamed.person, time)
 
     def _look(self, face: Face) -> None:
         track = (face.source, face.track)

@@ -22,6 +22,9 @@ class SeenFace:
     quality: FaceQuality
     descriptor: np.ndarray
     logits: np.ndarray
+    identity: np.ndarray | None = None
+    """What tells it from other people's, float32 [dim] of length 1, in the frames in which that was looked
+    at."""
 
 
 @dataclass(frozen=True, slots=True)

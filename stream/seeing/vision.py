@@ -4,6 +4,7 @@ bodies."""
 import math
 import threading
 from collections import deque
+from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
@@ -15,6 +16,7 @@ from emotrack.engines.open import Encoders
 from emotrack.stream.seeing.faces import FaceTracker
 from emotrack.stream.seeing.hiding import FaceHider
 from emotrack.stream.seeing.quality import quality_of
+from emotrack.stream.seeing.recognition import IdentityLooks
 from emotrack.stream.seeing.sightings import SeenBody, SeenFace, Sighting
 from emotrack.stream.settings import VisionSettings
 from emotrack.stream.sources.media import VideoFrame, due
@@ -100,6 +102,7 @@ class Vision:
             FaceHider(encoders.face_detector) if encoders.hides_faces and encoders.face_detector else None
             for _ in range(feeds)
         ]
+        self._looks = [IdentityLooks() for _ in range(feeds)]
         self._bodies_before: list[tuple[float, list[DescribedBody]]] = [(-math.inf, [])] * feeds
         self._waiting = Delivery(LOOKED_AT_ALL if ordered else LIVE, MEDIA_TRAITS, feeds)
         self._owed: list[list[float]] = [
@@ -229,8 +232,13 @@ class Vision:
         ]
         encoder = self._encoders.face
         read = FaceReadings.none(len(crops)) if encoder is None else encoder.read(crops)
-        seen = zip(observations, crops, qualities, read.descriptors, read.logits, strict=True)
-        return tuple(SeenFace(*face) for face in seen)
+        faces = zip(observations, crops, qualities, read.descriptors, read.logits, strict=True)
+        seen = [SeenFace(*face) for face in faces]
+        identity = self._encoders.identity
+        if identity is not None and (place := self._looks[feed].choose(observations, qualities)) is not None:
+            (whose,) = identity.embed(frame.image, observations[place].box[None])
+            seen[place] = replace(seen[place], identity=whose)
+        return tuple(seen)
 
     def _bodies(
         self, feed: int, frame: VideoFrame, faces: tuple[SeenFace, ...]

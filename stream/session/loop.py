@@ -10,11 +10,10 @@ import contextlib
 import itertools
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Literal
 
 import msgspec
-import numpy as np
 
 from emotrack.engines.open import POLICY, Networks
 from emotrack.errors import UserError
@@ -23,6 +22,7 @@ from emotrack.stream.hearing.audio import AudioBlock, Discontinuity
 from emotrack.stream.hearing.vad import SileroVad
 from emotrack.stream.labels.conversations import Conversations
 from emotrack.stream.labels.evidence import Observer
+from emotrack.stream.people.enrolment.known import NOBODY, Known
 from emotrack.stream.people.people import People
 from emotrack.stream.seeing.vision import Vision
 from emotrack.stream.session.health import Health, LoadLadder
@@ -31,7 +31,6 @@ from emotrack.stream.settings import StreamSettings
 from emotrack.stream.sources.media import MediumChange, Source, VideoFrame
 from emotrack.stream.sources.timing.clock import RateGrid, SessionClock
 from emotrack.stream.sources.timing.delivery import LIVE, ORDERED, Arrival, Delivery
-from emotrack.stream.speakers.assign import NOBODY
 from emotrack.stream.speakers.turns import RECONSIDERED
 from emotrack.stream.transcription.transcript import Transcriber
 from emotrack.stream.utterances.feed import Ended, FeedEvent, Opened, Paused, TrackedFeed
@@ -70,13 +69,13 @@ class Loop:
         *,
         realtime: bool,
         observe: Observer | None = None,
-        people: Mapping[str, np.ndarray] = NOBODY,
+        people: Known = NOBODY,
     ) -> None:
         """Everything is opened by whoever starts the session, and closed by them too.
 
         `opening` is the message that starts it, but for the moment of that; `observe` is shown what each
-        final label was made from, without it nothing of that is kept. `people` are the voices of those who
-        are known by name. `realtime`: whether sources set the pace, or the tracker does."""
+        final label was made from, without it nothing of that is kept. `people` are those who are known by
+        name. `realtime`: whether sources set the pace, or the tracker does."""
         ordered = not realtime
         count = len(sources)
         self._encoders = networks.encoders
@@ -111,7 +110,7 @@ class Loop:
             outbox,
             settings,
             observe,
-            people,
+            people.voices,
             patient=ordered,
         )
         self._people = People(
@@ -120,6 +119,7 @@ class Loop:
             settings.people,
             one_each=settings.speakers.mode == "feed",
             voiced=settings.speakers.mode == "voice",
+            faces=people.faces,
         )
         self._health = Health(
             outbox,

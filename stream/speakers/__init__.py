@@ -5,6 +5,6 @@ turns      listens to a feed while somebody may speak: where speech was missed, 
 listening  what ten seconds tell: who of three speaks when, and how voices sound
 ear        hears a feed, and teaches its conversation's voices, on a thread of its own
 clusters   whose voices they are, all of the latest clustered anew each time
-enrolled   people who are known by their voices from one session to the next
+enrolled   how the voice sounds of somebody who is to be known by it
 timeline   who speaks in which block, from all that was heard of it
 """

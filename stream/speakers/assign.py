@@ -2,18 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from types import MappingProxyType
 from typing import Literal, Protocol
 
 import numpy as np
 
+from emotrack.stream.people.enrolment.known import NOBODY, recognised
 from emotrack.stream.settings import SpeakerSettings
 from emotrack.stream.speakers.clusters import Merged, VoiceClusters, Voices
 from emotrack.stream.speakers.ear import Heard, Listener, VoiceEar
-from emotrack.stream.speakers.enrolled import HEARD_SECONDS, recognised
+from emotrack.stream.speakers.enrolled import HEARD_SECONDS, KNOWN
 from emotrack.stream.speakers.timeline import Spoken, Timeline
 
-NOBODY: Mapping[str, np.ndarray] = MappingProxyType({})
 ACTIVE = 0.5
 """Probability from which on somebody else speaks too."""
 LEAST_OVERLAP = 9
@@ -109,7 +108,7 @@ class VoicedSpeakers:
     """Speakers told apart by their voices, in whichever feed they are heard; those who are enrolled bear
     their names."""
 
-    def __init__(self, settings: SpeakerSettings, people: Mapping[str, np.ndarray] = NOBODY) -> None:
+    def __init__(self, settings: SpeakerSettings, people: Mapping[str, np.ndarray] = NOBODY.voices) -> None:
         """`people`: the voices of those who are enrolled, by name."""
         self._settings = settings
         self._people = people
@@ -162,7 +161,7 @@ class VoicedSpeakers:
         for number, voice in self._voices.known.items() if self._people else ():
             if number in self._names or voice.seconds < HEARD_SECONDS:
                 continue
-            if (name := recognised(voice.embedding, self._people)) is not None:
+            if (name := recognised(voice.embedding, self._people, KNOWN)) is not None:
                 likeness = float(voice.embedding @ self._people[name])
                 self._renamed.append((self._name(number), name, likeness))
                 self._names[number] = name
@@ -283,7 +282,7 @@ class ApartSpeakers:
 
 
 def make_assigners(
-    settings: SpeakerSettings, conversations: int, people: Mapping[str, np.ndarray] = NOBODY
+    settings: SpeakerSettings, conversations: int, people: Mapping[str, np.ndarray] = NOBODY.voices
 ) -> list[SpeakerAssigner]:
     """One assigner for each conversation, as `settings` ask for; `people`: the voices of those who are
     enrolled, by name."""

@@ -67,7 +67,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "stream.sources": {"stream.settings"},
     "stream.hearing": {"engines.encoders", "stream.settings", "stream.sources"},
     "stream.seeing": {"engines.encoders", "engines.open", "model", "stream.settings", "stream.sources"},
-    "stream.speakers": {"engines.encoders", "stream.settings", "stream.wire.protocol"},
+    "stream.people.enrolment": {"engines.encoders", "stream.settings", "stream.wire.protocol"},
+    "stream.speakers": {"engines.encoders", "stream.people.enrolment", "stream.settings"},
     "stream.transcription": {"stream.settings"},
     "stream.utterances": {
         "stream.hearing",
@@ -82,12 +83,13 @@ MAY_IMPORT: dict[str, set[str]] = {
         *("stream.settings", "stream.wire.protocol", "stream.wire.publish"),
     },
     "stream.people": {
-        *("model", "stream.seeing", "stream.settings", "stream.sources"),
+        *("model", "stream.people.enrolment", "stream.seeing", "stream.settings", "stream.sources"),
         *("stream.wire.protocol", "stream.wire.publish"),
     },
     "stream.session": {
         *(
             "engines.open",
+            "stream.people.enrolment",
             "stream.hearing",
             "stream.labels",
             "stream.people",
@@ -131,6 +133,7 @@ MAY_IMPORT: dict[str, set[str]] = {
             "engines.running",
             "engines.settings",
             "model",
+            "stream.people.enrolment",
             "stream.speakers",
             "training.corpora",
             "training.features",
@@ -158,8 +161,8 @@ MAY_IMPORT: dict[str, set[str]] = {
             "model",
             "emotrack.settings",
         ),
-        *("stream.labels", "stream.session", "stream.sources", "stream.speakers", "stream.transcription"),
-        "stream.utterances",
+        *("stream.labels", "stream.people.enrolment", "stream.session", "stream.sources"),
+        *("stream.transcription", "stream.utterances"),
         *("stream.wire.protocol", "stream.wire.publish"),
     },
     "emotrack": {

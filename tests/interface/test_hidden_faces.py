@@ -13,7 +13,7 @@ from emotrack.settings import load_settings
 from emotrack.stream.wire.protocol.messages import Emotion, Face, Message, Person, Session
 from emotrack.tracker import Tracker
 from helpers.networks.engines import pool
-from helpers.networks.persons import write_persons
+from helpers.stand_ins.persons import write_persons
 
 UNPUBLISHED = "stream.publish.endpoint=none"
 

@@ -27,7 +27,8 @@ from emotrack.engines.settings import EngineSettings
 from emotrack.errors import UserError
 from emotrack.notify import notify
 from emotrack.progress import Bar
-from emotrack.stream.speakers.enrolled import KNOWN, voice_of
+from emotrack.stream.people.enrolment.known import mean_of
+from emotrack.stream.speakers.enrolled import KNOWN
 from emotrack.training.corpora.ravdess import read_samples
 from emotrack.training.corpora.speech import TABLE
 from emotrack.training.corpora.tables import read_table_rows
@@ -59,7 +60,7 @@ class Heard:
         """How they sound in so many pieces at a time, as far as there are so many: float32 [EMBEDDING]
         each."""
         starts = range(0, len(self.pieces) - together + 1, together)
-        return [voice_of(np.concatenate(self.pieces[start : start + together])) for start in starts]
+        return [mean_of(np.concatenate(self.pieces[start : start + together])) for start in starts]
 
     @property
     def split(self) -> str:
@@ -126,7 +127,7 @@ def hear(name: str, rows: Sequence[tuple[str, str, Path]], encoder: TurnEncoder)
     described = [_described(piece[: round(PIECE_SECONDS * RATE)], encoder) for piece in pieces]
     # In no order, so that a trial has several emotions.
     order = sorted(range(len(described)), key=lambda place: zlib.crc32(f"{name} {place}".encode()))
-    enrolled = voice_of(_described(sound, encoder)) if len(sound) >= SECONDS * RATE / 2 else None
+    enrolled = mean_of(_described(sound, encoder)) if len(sound) >= SECONDS * RATE / 2 else None
     return Heard(name, rows[0][0], enrolled, tuple(described[place] for place in order))
 
 

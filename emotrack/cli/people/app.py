@@ -13,27 +13,29 @@ from emotrack.errors import UserError
 from emotrack.notify import notify
 
 if TYPE_CHECKING:
-    from emotrack.stream.speakers.enrolled import People
+    from emotrack.stream.people.enrolment.store import People
 
-app = typer.Typer(name="people", help="People who are known by their voices.", no_args_is_help=True)
+app = typer.Typer(name="people", help="People who are known by their voices or faces.", no_args_is_help=True)
 
 
 @app.command("list")
 def list_people(
     profile: ProfileOption = "embedded", config: ConfigOption = None, overrides: SetOption = None
 ) -> None:
-    """Print everybody who is enrolled, and since when."""
+    """Print everybody who is enrolled, since when, and what they are known by."""
     people = _people(profile, config, overrides)
     names = people.names()
     if not names:
         notify(f"nobody is enrolled in {people.folder}.")
     for name in names:
         try:
-            since = people.read(name).since
+            person = people.read(name)
         except UserError as error:
-            since = "unreadable"
+            sys.stdout.write(f"{name}  unreadable\n")
             notify(str(error))
-        sys.stdout.write(f"{name}  {since}\n")
+            continue
+        by = " and ".join(what for what in ("voice", "face") if getattr(person, what))
+        sys.stdout.write(f"{name}  {person.since}  {by}\n")
 
 
 @app.command()
@@ -51,7 +53,7 @@ def forget(
 @app.command()
 def key(path: Annotated[Path, typer.Argument(metavar="FILE", help="A new file.")]) -> None:
     """Make a key that encrypts what is kept of people."""
-    from emotrack.stream.speakers.enrolled import make_key
+    from emotrack.stream.people.enrolment.store import make_key
 
     make_key(path)
     sys.stdout.write(f"{path}\n")
@@ -62,6 +64,6 @@ def key(path: Annotated[Path, typer.Argument(metavar="FILE", help="A new file.")
 
 def _people(profile: str, config: Path | None, overrides: list[str] | None) -> People:
     from emotrack.settings import load_settings
-    from emotrack.stream.speakers.enrolled import enrolled_people
+    from emotrack.stream.people.enrolment.store import enrolled_people
 
     return enrolled_people(load_settings(profile, config, overrides or ()).stream.speakers)

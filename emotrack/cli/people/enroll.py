@@ -1,11 +1,11 @@
-"""`emotrack enroll`: from now on somebody is known by their voice."""
+"""`emotrack enroll`: from now on somebody is known by their voice, their face, or both."""
 
 from __future__ import annotations
 
 import sys
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
@@ -16,41 +16,111 @@ from emotrack.notify import notify
 if TYPE_CHECKING:
     import numpy as np
 
+    from emotrack.engines.running.pool import EnginePool
+    from emotrack.settings import Settings
+
 
 def enroll(
     name: Annotated[str, typer.Argument(help="What they are called in messages.")],
     voice: Annotated[
-        Path, typer.Option("--voice", metavar="CLIP", help="Ten seconds or more in which only they speak.")
-    ],
+        Optional[Path],  # noqa: UP045
+        typer.Option("--voice", metavar="CLIP", help="Ten seconds or more in which only they speak."),
+    ] = None,
+    face: Annotated[
+        Optional[list[Path]],  # noqa: UP045
+        typer.Option(
+            "--face",
+            metavar="PICTURE",
+            help="A picture of them alone; may be repeated.",
+        ),
+    ] = None,
+    download: Annotated[
+        bool, typer.Option("--download", help="Fetch the weights that know faces, where they are not there.")
+    ] = False,
     profile: ProfileOption = "embedded",
     config: ConfigOption = None,
     overrides: SetOption = None,
     policy: PolicyOption = None,
 ) -> None:
-    """Know somebody by their voice in later sessions, as NAME.
+    """Know somebody by their voice, face or both in later sessions, as NAME.
 
-    Ask them first: a voice is personal data. What is kept describes it, and is no recording; `emotrack people
-    forget NAME` removes it.
+    Ask them first: both are personal data. What is kept describes them, and is no recording and no picture;
+    `emotrack people forget NAME` removes it.
     """
-    from emotrack.engines.encoders.sound.turns import open_turns
     from emotrack.engines.running.pool import EnginePool
     from emotrack.settings import load_policy, load_settings
-    from emotrack.stream.speakers.enrolled import enrolled_people, windows_of
+    from emotrack.stream.people.enrolment.store import enrolled_people
 
+    if voice is None and not face:
+        raise UserError("Say what they are to be known by: --voice CLIP, --face PICTURE, or both.")
     if (rules := load_policy(*(policy or ()))) is not None:
-        for refused in ("identities", "audio"):
-            rules.refuse(refused, "nobody can be enrolled")
+        for refused, asked in (("identities", True), ("audio", voice), ("face", face)):
+            if asked:
+                rules.refuse(refused, "nobody can be enrolled")
     settings = load_settings(profile, config, overrides or ())
     people = enrolled_people(settings.stream.speakers)
     people.check(name)
-    encoder = open_turns(EnginePool(settings.engines, notify))
-    notify(f"listening to {voice} …")
-    path = people.enrol(name, windows_of(encoder, _sound(voice), settings.stream.speakers))
-    sys.stdout.write(f"{path}\n")
+    pool = EnginePool(settings.engines, notify)
+    known: dict[str, Any] = {}
+    if face:
+        known |= _looks(face, pool, settings, download=download)
+    if voice is not None:
+        known["voice"] = _sounds(voice, pool, settings)
+    sys.stdout.write(f"{people.enrol(name, **known)}\n")
+    by = " and ".join(what for what in ("voice", "face") if what in known)
     told = (
         "" if people.cipher is not None else "; `emotrack people key FILE` makes a key to encrypt that with"
     )
-    notify(f"{name} is known by voice from now on{told}.")
+    notify(f"{name} is known by {by} from now on{told}.")
+
+
+def _sounds(clip: Path, pool: EnginePool, settings: Settings) -> np.ndarray:
+    """How the voice in a clip sounds in its windows."""
+    from emotrack.engines.encoders.sound.turns import open_turns
+    from emotrack.stream.speakers.enrolled import windows_of
+
+    encoder = open_turns(pool)
+    notify(f"listening to {clip} …")
+    return windows_of(encoder, _sound(clip), settings.stream.speakers)
+
+
+def _looks(pictures: list[Path], pool: EnginePool, settings: Settings, *, download: bool) -> dict[str, Any]:
+    """What the face in these pictures looks like, and to which weights."""
+    import numpy as np
+
+    from emotrack.engines.encoders.face.detection import open_face_detector
+    from emotrack.engines.encoders.face.identity import open_identity
+    from emotrack.stream.seeing.recognition import only_face
+
+    encoder = open_identity(pool, settings.engines.face_identity, notify, download=download)
+    detector = open_face_detector(pool)
+    found = []
+    for path in pictures:
+        image = _picture(path)
+        try:
+            found.append(encoder.embed(image, only_face(detector, image)[None])[0])
+        except UserError as error:
+            raise UserError(f"{path}: {error}") from error
+    return {"face": np.stack(found), "face_weights": encoder.weights}
+
+
+def _picture(path: Path) -> np.ndarray:
+    """A picture as it is to be looked at: uint8 [height, width, 3], RGB."""
+    import warnings
+
+    import numpy as np
+    from PIL import Image, ImageOps
+
+    if not path.is_file():
+        raise UserError(f"There is no file {path}: take a picture of them, and name it.")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(path) as opened:
+                return np.asarray(ImageOps.exif_transpose(opened).convert("RGB"))
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError, Warning) as error:
+        # What its readers raise over a file that is damaged, too large, or none of theirs.
+        raise UserError(f"{path} cannot be read as a picture: give a JPEG or PNG file.") from error
 
 
 def _sound(clip: Path) -> np.ndarray:

@@ -141,7 +141,8 @@ class Face(Envelope, frozen=True, kw_only=True, tag="face"):
     track: Count
     """Number of the face within its feed, never used twice."""
     person: Identifier
-    """Whose it is; a name of its own (`SOURCE-faceTRACK`) as long as nobody is known to have it."""
+    """Whose it is: somebody's who is enrolled, or who spoke with it; a name of its own (`SOURCE-faceTRACK`)
+    as long as nobody is known to have it."""
     start_unix_ns: UnixNanoseconds = 0
     """Session time 0 in Unix nanoseconds: add `time` to place the picture in time."""
     time: Seconds

@@ -64,7 +64,7 @@ class EngineInfo(Part, frozen=True, kw_only=True):
     """What computes one part of the tracker."""
 
     part: Name
-    """text, audio, face, body, network, voices or transcription."""
+    """text, audio, face, body, network, voices, identity or transcription."""
     model: Text | None
     """The network in use; null where nothing computes this part."""
     backend: Text | None

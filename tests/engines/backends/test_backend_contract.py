@@ -23,8 +23,8 @@ from emotrack.engines.running.selftest import examine
 from emotrack.engines.settings import EngineSettings
 from helpers.networks import tiny_network
 from helpers.networks.engines import Shelf
-from helpers.networks.fake_tensorrt_runtime import FakeTensorRT
 from helpers.networks.sequence_network import sequence_spec
+from helpers.stand_ins.fake_tensorrt_runtime import FakeTensorRT
 
 FAKE = "tensorrt with a fake runtime"
 KEEPING = ("onnx-cpu", "tensorrt", FAKE)

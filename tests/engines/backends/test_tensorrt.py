@@ -23,8 +23,8 @@ from emotrack.engines.contract.spec import EXACT, Port, Precision, Spec, Toleran
 from emotrack.errors import UserError
 from helpers.networks import tiny_network
 from helpers.networks.engines import Shelf
-from helpers.networks.fake_tensorrt_runtime import INTERMEDIATE_BYTES, FakeTensorRT, Step
 from helpers.networks.sequence_network import sequence_spec
+from helpers.stand_ins.fake_tensorrt_runtime import INTERMEDIATE_BYTES, FakeTensorRT, Step
 
 
 @pytest.fixture

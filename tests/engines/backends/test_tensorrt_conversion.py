@@ -1,7 +1,7 @@
 """What torch-tensorrt makes of our networks, asked of its own decompositions, lowering, converters and
 partitioner.
 
-They run without TensorRT and without a GPU (see helpers/networks/tensorrt_stand_in.py). This shows that a
+They run without TensorRT and without a GPU (see helpers/stand_ins/tensorrt_stand_in.py). This shows that a
 network can be converted whole, and that what is converted still answers as the network does; what TensorRT
 makes of it is shown only where there is one.
 """
@@ -36,7 +36,7 @@ from emotrack.engines.running.loading import reference_run
 from helpers.networks import tiny_network
 from helpers.networks.converting import MaskedAttention, PoolingPastTheBorder, Spectrum, spec_of
 from helpers.networks.sequence_network import sequence_spec
-from helpers.networks.tensorrt_stand_in import torch_tensorrt_imported
+from helpers.stand_ins.tensorrt_stand_in import torch_tensorrt_imported
 
 pytestmark = pytest.mark.xdist_group(
     "torch-tensorrt"

@@ -183,7 +183,7 @@ LIBRARY = "libgone.so: cannot open shared object file: No such file or directory
 @pytest.fixture
 def unloadable(spec: Spec) -> Spec:
     """A network one of whose libraries does not load."""
-    return replace(spec, definition=Definition("helpers.networks.unloadable_library"))
+    return replace(spec, definition=Definition("helpers.stand_ins.unloadable_library"))
 
 
 def test_a_library_that_does_not_load_is_the_networks_failure_and_is_tried_again_at_the_next_start(

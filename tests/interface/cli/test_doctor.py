@@ -108,7 +108,7 @@ def missing_weights() -> None:
 def test_a_library_that_does_not_load_fails_with_its_words(
     capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    unloadable = Definition("helpers.networks.unloadable_library")
+    unloadable = Definition("helpers.stand_ins.unloadable_library")
     monkeypatch.setattr(
         "emotrack.engines.encoders.sound.voice.voice_spec",
         lambda *given: replace(voice_spec(*given), definition=unloadable),

@@ -6,13 +6,16 @@ import wave
 from collections.abc import Callable
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
+from PIL import Image
 
 from emotrack.demo import clip_path
 from emotrack.stream.sources.media import AUDIO_RATE
 from helpers.media.speech import demo_speech
 from helpers.sessions.commands import Outcome, emotrack
+from helpers.stand_ins.identities import write_identity
 
 LINES = {"anna": ((0.8, 3.8), (14.2, 17.1), (27.4, 30.0)), "ben": ((5.0, 7.6), (9.2, 12.7), (23.4, 25.9))}
 """When each of the two speaks in the demonstration, seconds."""
@@ -63,6 +66,63 @@ def spoken(run: Outcome) -> set[str]:
     return {one["speaker"]["id"] for one in messages if one["type"] == "emotion" and one["state"] == "final"}
 
 
+@pytest.fixture(scope="module")
+def random_faces(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The setting of weights that know faces in the format of the published ones: by random weights all faces
+    are alike."""
+    return f"--set=engines.face_identity={write_identity(tmp_path_factory.mktemp('faces') / 'random.pt')}"
+
+
+def photograph(path: Path, seconds: float) -> Path:
+    """A moment of the demonstration, cut to who is on its left."""
+    with av.open(str(clip_path())) as clip:
+        picture = next(
+            frame.to_ndarray(format="rgb24")
+            for frame in clip.decode(video=0)
+            if frame.time is not None and frame.time >= seconds
+        )
+    Image.fromarray(picture[:, : picture.shape[1] // 2]).save(path)
+    return path
+
+
+@pytest.mark.xdist_group("identity")
+def test_who_is_enrolled_by_face_is_seen_by_name(call: Call, tmp_path: Path, random_faces: str) -> None:
+    picture = photograph(tmp_path / "anna.png", 2.0)
+    enrolled = call("enroll", "anna", "--face", str(picture), "--face", str(picture), random_faces)
+    assert enrolled.code == 0, enrolled.err
+    assert "anna is known by face from now on" in enrolled.err
+    assert call("people", "list").out.endswith("  face\n")
+    voiced = call("enroll", "anna", "--voice", str(record(tmp_path / "anna.wav", "anna")))
+    assert voiced.code == 0 and call("people", "list").out.endswith("  voice and face\n")
+    fast = ("--fast", "--publish=none", "--modalities", "face", "--jsonl", "-", str(clip_path()))
+    seen = call("run", *fast, random_faces)
+    assert seen.code == 0, seen.err
+    messages = [json.loads(line) for line in seen.out.splitlines()]
+    people = {one["person"] for one in messages if one["type"] == "face"}
+    assert "anna" in people and len(people) > 1, "of two faces in a picture one is hers"
+    assert "identity" in {part["part"] for part in messages[0]["engines"]}
+    assert call("people", "forget", "anna").code == 0
+    unknown = call("run", *fast, "--set=engines.face_identity=gone.pt")
+    assert unknown.code == 0 and "gone.pt" not in unknown.err, "nothing is loaded where nobody is enrolled"
+
+
+def test_a_picture_that_shows_nobody_clearly_is_one_sentence(
+    call: Call, tmp_path: Path, random_faces: str
+) -> None:
+    blank = tmp_path / "blank.png"
+    Image.new("RGB", (200, 200)).save(blank)
+    for path, told in (
+        (tmp_path / "none.png", "There is no file "),
+        (blank, "There is no face in it: give a picture in which that person alone looks at the camera."),
+        (Path(__file__), "cannot be read as a picture: give a JPEG or PNG file."),
+    ):
+        refused = call("enroll", "anna", "--face", str(path), random_faces)
+        assert refused.code == 2 and told in refused.sentences[-1], refused.err
+    neither = call("enroll", "anna")
+    assert neither.code == 2 and "--voice CLIP, --face PICTURE, or both." in neither.err
+    assert not (tmp_path / "people").exists()
+
+
 def test_a_clip_of_two_voices_enrolls_nobody(call: Call, tmp_path: Path) -> None:
     refused = call("enroll", "anna", "--voice", str(record(tmp_path / "both.wav", "anna", "ben")))
     assert refused.code == 2
@@ -87,12 +147,23 @@ def test_what_cannot_be_heard_is_one_sentence(call: Call, tmp_path: Path) -> Non
     assert not (tmp_path / "people").exists()
 
 
-def test_a_policy_that_refuses_identities_rules_enrolment_out(call: Call, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("rule", "refused"),
+    [
+        ("identities: false", "identities"),
+        ("modalities: [text, audio]", "face"),
+        ("modalities: [face]", "audio"),
+    ],
+)
+def test_a_policy_that_refuses_it_rules_enrolment_out(
+    call: Call, tmp_path: Path, rule: str, refused: str
+) -> None:
     policy = tmp_path / "policy.yaml"
-    policy.write_text("identities: false\n")
-    refused = call("enroll", "anna", "--voice", str(tmp_path / "never read.wav"), "--policy", str(policy))
-    assert refused.code == 2
-    assert refused.err == "emotrack: The policy of this tracker refuses identities: nobody can be enrolled.\n"
+    policy.write_text(rule, "utf-8")
+    asked = ("--voice", str(tmp_path / "never read.wav"), "--face", str(tmp_path / "never read.png"))
+    done = call("enroll", "anna", *asked, "--policy", str(policy))
+    assert done.code == 2
+    assert done.err == f"emotrack: The policy of this tracker refuses {refused}: nobody can be enrolled.\n"
 
 
 def test_a_key_is_made_once_and_nobody_is_enrolled_in_the_clear_with_it(

@@ -2,6 +2,7 @@
 speaks."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -165,7 +166,7 @@ def test_the_same_film_gives_the_same_people(workbench: Workbench) -> None:
     assert once() == once()
 
 
-def followed(**kind: bool) -> tuple[People, Outbox, Collector]:
+def followed(**kind: Any) -> tuple[People, Outbox, Collector]:
     collector = Collector()
     outbox = Outbox("test", [collector])
     return People(outbox, LABELS, PeopleSettings(), **kind), outbox, collector

@@ -13,7 +13,7 @@ from emotrack.stream.labels.labels import ConversationLabels
 from emotrack.stream.labels.waiting import RecogniserWatch
 from emotrack.stream.seeing.vision import Vision
 from emotrack.stream.settings import StreamSettings
-from emotrack.stream.speakers.assign import make_assigners
+from emotrack.stream.speakers.apart import make_assigners
 from emotrack.stream.speakers.listening import VoiceListener
 from emotrack.stream.speakers.turns import FeedTurns
 from emotrack.stream.transcription.transcript import Transcriber

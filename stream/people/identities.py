@@ -12,8 +12,9 @@ from emotrack.stream.people.enrolment.known import recognised
 Track = tuple[str, int]
 """A feed's name, and the number of a face in it."""
 KNOWN = 0.6
-"""Cosine of a face and an enrolled one from which on they are one person's: a distance of 0.9, where 1.1 is
-usual for this network (github.com/timesler/facenet-pytorch). No error rate of it could be measured here."""
+"""Cosine of a face and an enrolled one from which on they are one person's: a squared distance of 0.8, where
+1.1 tells people apart in FaceNet's example (Schroff et al. 2015, figure 1). No error rate of it could be
+measured without the weights."""
 LOOKS, LATEST = 3, 5
 """So many of the latest looks must be the same person's, and none anybody else's."""
 

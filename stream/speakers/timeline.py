@@ -10,7 +10,7 @@ from emotrack.engines.encoders.sound.turns import SPEAKERS
 from emotrack.stream.speakers.clusters import Voices
 from emotrack.stream.speakers.listening import BLOCKS, Listening
 
-_KEPT = 3200
+KEPT = 3200
 """Blocks that are remembered: 102 s, more than the longest utterance."""
 _FAINT = 0.05
 """Probability under which somebody does not speak."""
@@ -58,7 +58,7 @@ class Timeline:
     def add(self, listening: Listening, voices: Voices) -> None:
         """Take a listening from whose windows `voices` were learnt."""
         self._heard.append(_Heard(listening, self._places(listening, voices)))
-        while self._heard[0].listening.end < listening.end - _KEPT:
+        while self._heard[0].listening.end < listening.end - KEPT:
             self._heard.popleft()
 
     def between(self, first: int, end: int, voices: Voices) -> Spoken:

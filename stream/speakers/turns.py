@@ -13,7 +13,7 @@ import numpy as np
 from emotrack.engines.encoders.sound.turns import HEARD
 from emotrack.stream.speakers.ear import Heard
 from emotrack.stream.speakers.listening import BLOCK, BLOCKS
-from emotrack.stream.speakers.timeline import Spoken
+from emotrack.stream.speakers.timeline import KEPT, Spoken
 
 HOP = 16
 """Blocks from one listening to the next: half a second."""
@@ -52,10 +52,6 @@ class Block(Protocol):
     def samples_16k(self) -> np.ndarray:
         """Float32 [512]."""
         ...
-
-
-_LONGEST = 3200
-"""Blocks whose levels are remembered: more than the longest utterance has."""
 
 
 class Ear(Protocol):
@@ -108,7 +104,7 @@ class FeedTurns:
 
     def _begin(self, index: int) -> None:
         self._blocks: deque[np.ndarray] = deque(maxlen=BLOCKS + 1)
-        self._levels: deque[float] = deque(maxlen=_LONGEST)
+        self._levels: deque[float] = deque(maxlen=KEPT)
         self._next = index
         self._listened = index
         self._possible_until = -1

@@ -118,8 +118,8 @@ def _picture(path: Path) -> np.ndarray:
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(path) as opened:
                 return np.asarray(ImageOps.exif_transpose(opened).convert("RGB"))
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError, Warning) as error:
-        # What its readers raise over a file that is damaged, too large, or none of theirs.
+    except Exception as error:
+        # Its readers raise as they please over a file that is damaged, too large, or none of theirs.
         raise UserError(f"{path} cannot be read as a picture: give a JPEG or PNG file.") from error
 
 

@@ -87,7 +87,9 @@ def open_identity(
     """Raises what `find_identity` raises, and `UserError` where the file holds something else, or an engine
     pack is to run all."""
     if pool.pack is not None:
-        raise UserError(f"The engine pack {pool.pack.folder} has no network that knows faces: leave it out.")
+        raise UserError(
+            f"The engine pack {pool.pack.folder} has no network that knows faces: run without it."
+        )
     weights = find_identity(named, notify, download=download)
     return IdentityEncoder(pool.engine(identity_spec(weights)), file_digest(weights)[:16])
 

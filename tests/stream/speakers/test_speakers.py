@@ -2,15 +2,18 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from emotrack.stream.people.enrolment.known import mean_of
 from emotrack.stream.settings import SpeakerSettings
-from emotrack.stream.speakers.assign import AssignedSpeaker, SpeakerEvent, VoicedSpeakers, make_assigners
+from emotrack.stream.speakers.apart import make_assigners
+from emotrack.stream.speakers.assign import AssignedSpeaker, SpeakerEvent, VoicedSpeakers
 from emotrack.stream.speakers.clusters import Merged
-from helpers.media.voices import Line, hears, learn, listenings, said
+from helpers.media.voices import Line, hears, learn, listenings, said, voice
 
 VOICE = SpeakerSettings(mode="voice")
 LINES = st.lists(st.tuples(st.integers(0, 3), st.integers(10, 150)), min_size=1, max_size=10).filter(
@@ -205,3 +208,19 @@ def test_apart_an_utterance_passes_to_another_of_its_feed() -> None:
     assert now is not None and now.id == "room-spk2"
     assert [event.speaker for event in events] == ["room-spk2"]
     assert assigner.reconsider("room", range(160, 290), "room-spk2") == (None, [])
+
+
+def test_apart_who_is_enrolled_is_who_they_are_in_every_feed() -> None:
+    apart = SpeakerSettings(mode="voice", conversations="apart")
+    anna = np.stack([voice(1, take) for take in range(20)])
+    assigners = make_assigners(apart, 2, {"anna": mean_of(anna)})
+    told = []
+    for feed, assigner in zip(("room", "hall"), assigners, strict=True):
+        assert assigner.voices is not None
+        for listening in listenings(said((1, 300), (2, 150))):
+            learn(assigner.voices, feed, listening)
+        for blocks, name in ((range(10, 290), "anna"), (range(310, 440), f"{feed}-spk2")):
+            speaker, events = assigner.assign(feed, blocks)
+            assert speaker.id == name
+            told += [(event.event, event.speaker) for event in events]
+    assert told == [("new", "anna"), ("new", "room-spk2"), ("new", "hall-spk2")]

@@ -146,5 +146,7 @@ def test_weights_that_cannot_be_fetched_are_one_sentence_and_leave_nothing(
 
 def test_what_an_engine_pack_lacks_is_told(weights: Path) -> None:
     packed: Any = SimpleNamespace(pack=SimpleNamespace(folder="packed"))
-    with pytest.raises(UserError, match=r"^The engine pack packed has no network that knows faces: "):
+    with pytest.raises(
+        UserError, match=r"^The engine pack packed has no network that knows faces: run without it"
+    ):
         open_identity(packed, weights, unheard)

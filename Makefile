@@ -70,7 +70,7 @@ mpnet: setup
 
 # Both ends of pyproject's ranges, resolved anew and tested in an environment of their own; by hand, as the index changes.
 RESOLVE := $(CURDIR)/$(BIN)/uv pip compile --quiet --no-header --no-annotate pyproject.toml requirements/build.in
-TESTED := $(foreach extra,track offline whisper-base body voices train dev,--extra $(extra))
+TESTED := $(foreach extra,track offline whisper-base body voices metrics train dev,--extra $(extra))
 
 test-lowest: RESOLUTION := --resolution lowest-direct
 test-newest: RESOLUTION := --resolution highest
@@ -85,7 +85,7 @@ test-lowest test-newest: setup
 # What is in the lock already stays unless it no longer fits; `make lock UPGRADE=--upgrade` takes the newest of everything.
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-emit-index-url \
 	--no-annotate --custom-compile-command 'make lock' $(UPGRADE)
-ALL := $(foreach extra,track offline whisper-base body passt voices train dev,--extra $(extra))
+ALL := $(foreach extra,track offline whisper-base body passt voices metrics train dev,--extra $(extra))
 PART := $(COMPILE) pyproject.toml requirements/build.in --constraint requirements/everything.txt
 
 lock: setup

@@ -33,6 +33,7 @@ from emotrack.stream.wire.protocol.encoding import IDENTIFIER
 from emotrack.stream.wire.protocol.messages import Message, Session
 from emotrack.stream.wire.protocol.parts import EngineInfo, FeedInfo, ModelInfo, PolicyInfo, SkippedBackend
 from emotrack.stream.wire.protocol.vocabulary import MELD
+from emotrack.stream.wire.publish.metrics import open_metrics
 from emotrack.stream.wire.publish.outbox import Listener, Outbox, Sink
 from emotrack.stream.wire.publish.publisher import Publisher, new_session_name, open_publisher
 from emotrack.stream.wire.publish.recording import Recorder
@@ -96,6 +97,11 @@ class Tracker:
                 self._outbox.add(publisher)
             if publisher is not None:
                 self._outbox.snapshot_endpoint = publisher.snapshot_endpoint
+            metrics = open_metrics(settings.stream.publish)
+            if metrics is not None:
+                self._outbox.add(metrics)
+            self.metrics = None if metrics is None else metrics.address
+            """Where it is told how the session does, as a URL, or None."""
             self.bundle = bundle = load_bundle(settings.bundle)
             """What labels the session."""
             compiling = Countdown(lambda: _uncompiled(settings, bundle, backends), notify)

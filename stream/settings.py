@@ -183,6 +183,9 @@ class PublishSettings(Section):
     """Endpoint for catching up; the port after `endpoint`'s unless set."""
     encoding: Literal["json", "msgpack"] = "json"
     """Form of the payload of every message."""
+    metrics: str | None = None
+    """HOST:PORT of an HTTP server that tells Prometheus how the session does (`/metrics`), and whoever asks
+    whether it lives (`/healthz`) and labels (`/readyz`); none unless set."""
     keys: Path | None = None
     """Folder made by `emotrack keys`: turns encryption and the allow-list of clients on."""
     insecure: bool = False

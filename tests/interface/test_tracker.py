@@ -2,8 +2,11 @@
 
 import gc
 import os
+import re
 import threading
 import time
+import urllib.error
+import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -13,8 +16,9 @@ from typing import Any
 import psutil
 import pytest
 
+from emotrack.demo import clip_path
 from emotrack.errors import UserError
-from emotrack.stream.wire.protocol.messages import Session
+from emotrack.stream.wire.protocol.messages import Heartbeat, Session
 from emotrack.stream.wire.publish.outbox import Listener, Outgoing
 from emotrack.stream.wire.publish.recording import Recorder
 from emotrack.tracker import Tracker
@@ -172,3 +176,29 @@ def test_it_says_which_output_lacks_something() -> None:
     with tracker(sinks=[Broken()]) as ran:
         assert len(list(ran.messages())) > 2
         assert ran.incomplete == ("Broken has failed: OSError: no more room.",)
+
+
+def test_metrics_are_served_while_it_runs_and_not_after() -> None:
+    pages: list[str] = []
+    with Tracker(
+        [str(clip_path())],
+        settings("stream.publish.metrics=127.0.0.1:0", "stream.transcription.recogniser=none"),
+        realtime=False,
+    ) as tracker:
+        assert tracker.metrics is not None
+        for message in tracker.messages():
+            if isinstance(message, Heartbeat):
+                for path in ("/metrics", "/healthz", "/readyz"):
+                    with urllib.request.urlopen(tracker.metrics + path, timeout=5) as answer:
+                        pages.append(answer.read().decode())
+    assert pages[-2:] == ["ok\n", "ok\n"]
+    assert re.search(
+        r'^emotrack_labels_total{label="\w+",source="clip",state="final"} ', pages[-3], re.MULTILINE
+    )
+    with pytest.raises(urllib.error.URLError):
+        urllib.request.urlopen(tracker.metrics + "/metrics", timeout=5)
+
+
+def test_where_metrics_cannot_be_served_nothing_begins() -> None:
+    with pytest.raises(UserError, match=r"^'127\.0\.0\.1:99999' is no place to serve "):
+        Tracker([str(clip_path())], settings("stream.publish.metrics=127.0.0.1:99999"))

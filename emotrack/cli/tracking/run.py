@@ -110,6 +110,15 @@ def run(
             "This is personal data of everybody who is heard or seen; nothing of it is kept otherwise.",
         ),
     ] = False,
+    metrics: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(
+            "--metrics",
+            metavar="HOST:PORT",
+            help="Also tell Prometheus how the session does: http://HOST:PORT/metrics, with /healthz "
+            "and /readyz.",
+        ),
+    ] = None,
     realtime: Annotated[
         bool,
         typer.Option(
@@ -135,6 +144,7 @@ def run(
         "stream.modalities": parse_modalities(modalities),
         "stream.publish.endpoint": publish,
         "stream.publish.keys": keys,
+        "stream.publish.metrics": metrics,
     }
     options: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
     if insecure:
@@ -197,6 +207,8 @@ def run(
             notify(
                 f"publishing at {publisher.endpoint}; {how_to_watch(publisher.endpoint, keys)}; Ctrl-C ends."
             )
+        if tracker.metrics is not None:
+            notify(f"metrics at {tracker.metrics}/metrics.")
         stop_on_signals(tracker.stop)
         tracker.run()
     notify(tracker.summary.sentence)

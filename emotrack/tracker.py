@@ -117,6 +117,12 @@ class Tracker:
             people: list[EnrolledPerson] = []
             if (rules is None or rules.identities) and (sees or chosen.stream.speakers.mode == "voice"):
                 people = read_people(enrolled_people(chosen.stream.speakers), notify)
+            for name in {one.name for one in people} & {source.name for source in opened}:
+                if chosen.stream.speakers.mode == "voice":
+                    notify(
+                        f"{name} is enrolled, and a source is called so, too, by which whoever is not known "
+                        f"yet is called: name it otherwise, as in room={name}."
+                    )
             if sees and any(person.face for person in people):
                 networks = with_identity(networks, pool, settings.engines, notify)
             self.encoders = networks.encoders

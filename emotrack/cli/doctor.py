@@ -106,6 +106,7 @@ def examine(
         "encoders": _encoders,
         "transcription": _recogniser,
         "speakers": _speakers,
+        "people": _people,
         "devices": _devices,
     }
     for subject, look in parts.items():
@@ -284,6 +285,23 @@ def _speakers(settings: Settings) -> Iterator[Finding]:
         yield Finding("speakers", False if needed else None, told)
     else:
         yield Finding("speakers", True, _BY["voice"])
+
+
+def _people(settings: Settings) -> Iterator[Finding]:
+    from emotrack.engines.encoders.face.identity import find_identity
+    from emotrack.stream.people.enrolment.store import enrolled_people, read_people
+
+    told: list[str] = []
+    try:
+        people = read_people(enrolled_people(settings.stream.speakers), told.append)
+        if any(one.face for one in people):
+            find_identity(settings.engines.face_identity, lambda _: None)
+    except UserError as error:
+        told.append(str(error))
+    for sentence in told:
+        yield Finding("people", False, sentence)
+    if not told:
+        yield Finding("people", True, ", ".join(one.name for one in people) or "nobody is enrolled")
 
 
 def _devices(_: Settings) -> Iterator[Finding]:

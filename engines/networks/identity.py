@@ -7,7 +7,7 @@ import torch
 from facenet_pytorch.models.inception_resnet_v1 import InceptionResnetV1
 from torch import Tensor, nn
 
-from emotrack.errors import UserError, first_line
+from emotrack.errors import UserError
 
 _CLASSES = "logits."
 """How the weights of the layer are called that named the people of the training data, which nothing needs."""
@@ -25,8 +25,8 @@ def network(weights: Path) -> "IdentityNetwork":
     except Exception as error:
         # torch raises as it pleases over a file that holds something else.
         raise UserError(
-            f"{weights} is not facenet-pytorch's network that knows faces ({first_line(error)}): give the "
-            "path of one, or remove it and fetch it anew."
+            f"{weights} is not facenet-pytorch's network that knows faces: give the path of its .pt file, or "
+            "remove what was fetched and fetch it anew."
         ) from error
 
 

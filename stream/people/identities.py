@@ -15,6 +15,8 @@ KNOWN = 0.6
 """Cosine of a face and an enrolled one from which on they are one person's: a squared distance of 0.8, where
 1.1 tells people apart in FaceNet's example (Schroff et al. 2015, figure 1). No error rate of it could be
 measured without the weights."""
+MOST_RENAMED = 1000
+"""Faces of which it is remembered that they were called otherwise: the latest."""
 LOOKS, LATEST = 3, 5
 """So many of the latest looks must be the same person's, and none anybody else's."""
 
@@ -62,10 +64,7 @@ class Identities:
         self._free(person, track)
         before, self._owners[track] = self._owners[track], person
         self._known[track] = person
-        if before != self.own_name(track):
-            return []
-        self._told[track] = self._told.get(track, 0) + 1
-        return [Renamed(before, person)]
+        return self._pass_on(track, before, person)
 
     def who(self, track: Track, speaker: str, *, known: bool) -> str:
         """Who said what a face was seen to say, if the ears say `speaker`, whose voice is `known` or not."""
@@ -88,9 +87,8 @@ class Identities:
         face that was lost for a moment may come back as another."""
         source, _ = track
         owner = self._owners.pop(track, None)
-        self._told.pop(track, None)
         self._known.pop(track, None)
-        others = [other for other in self._owners if other[0] == source]
+        others = [other for other in self._owners if other[0] == source and other not in self._known]
         if self.one_each and owner == source and len(others) == 1:
             self._owners[others[0]] = source
 
@@ -103,10 +101,7 @@ class Identities:
             return []
         self._free(person, track)
         before, self._owners[track] = self._owners[track], person
-        if not self.voiced or before != self.own_name(track):
-            return []
-        self._told[track] = self._told.get(track, 0) + 1
-        return [Renamed(before, person)]
+        return self._pass_on(track, before, person) if self.voiced else []
 
     def rename(self, before: str, person: str) -> None:
         """Two people turn out to be one."""
@@ -114,6 +109,16 @@ class Identities:
             if owner == before:
                 self._free(person, track)
                 self._owners[track] = person
+
+    def _pass_on(self, track: Track, before: str, person: str) -> list[Renamed]:
+        """What is told where `before` was the face's own name, which is not used again, even if the face goes
+        and comes back."""
+        if before != self.own_name(track):
+            return []
+        self._told[track] = self._told.pop(track, 0) + 1
+        while len(self._told) > MOST_RENAMED:
+            del self._told[next(iter(self._told))]
+        return [Renamed(before, person)]
 
     def _free(self, person: str, track: Track) -> None:
         """No other face of this one's feed is that person's."""

@@ -4,6 +4,7 @@ Everything is a fold over the session's own messages (`emotion`, `speaker`, `fac
 finds the same people.
 """
 
+import math
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -84,6 +85,9 @@ class People:
         self._people: dict[str, _Someone] = {}
         self._speakers: dict[int, str] = {}
         self._said = outbox.follow()
+        self._introduced: set[str] = set()
+        """Speakers of whom it was told that they are there."""
+        self._now = 0.0
         self._steps = RateGrid()
 
     def see(self, source: str, sighting: Sighting) -> None:
@@ -94,7 +98,7 @@ class People:
                 self._known_faces.lose((source, message.track))
         for face in sighting.faces:
             if face.identity is not None:
-                self._recognise((source, face.observation.track), face.identity, sighting.time)
+                self._recognise((source, face.observation.track), face.identity)
 
     def close(self, source: str, reason: str) -> None:
         """Nothing more will be seen of a feed, at least for now."""
@@ -104,6 +108,7 @@ class People:
 
     def turn(self, now: float) -> None:
         """Take in what has been published, and tell of people, at session time `now`."""
+        self._now = max(self._now, now)
         while self._said:
             match self._said.popleft():
                 case Emotion() as emotion:
@@ -112,6 +117,8 @@ class People:
                     self._look(face)
                 case Speaker(event="alias", speaker=before, alias_of=str(person)):
                     self._merge(before, person)
+                case Speaker(event="new", speaker=name):
+                    self._introduced.add(name)
         if self._steps.takes(now, STEPS):
             self._step_all(now)
 
@@ -149,7 +156,9 @@ class People:
         passed_on = before is not None and before != name
         if passed_on and (thought := self._people.get(str(before))) is not None:
             thought.state.drop(key)
-            thought.unknown |= thought.state.knows_nothing  # they were only thought to be there
+            if thought.state.knows_nothing and thought.face is None:  # they were only thought to be there
+                thought.state.reset()
+                thought.unknown, thought.noticed, thought.utterance = True, -math.inf, None
         weight = 1.0 if emotion.modalities["text"].present else WORDLESS_WEIGHT
         evidence = key, emotion.end, weight * max(emotion.end - emotion.start, 0.1), emotion.scores
         if emotion.state == "revised" and not passed_on:
@@ -169,7 +178,7 @@ class People:
         someone.utterance = emotion.utterance
         if emotion.speaker.face is not None:
             for renamed in self._identities.speak((emotion.source, emotion.speaker.face), name):
-                self._tell_alias(renamed.before, renamed.person, emotion.end)
+                self._tell_alias(renamed.before, renamed.person)
 
     def _who(self, emotion: Emotion) -> str:
         """The speaker of an utterance; where their voice is nobody's yet, whoever has the face that said
@@ -178,11 +187,11 @@ class People:
         known = bool(speaker.confidence)
         return self._identities.who((emotion.source, speaker.face or 0), speaker.id, known=known)
 
-    def _recognise(self, track: Track, face: np.ndarray, time: float) -> None:
+    def _recognise(self, track: Track, face: np.ndarray) -> None:
         """A face was looked at for whose it is."""
         name = self._known_faces.look(track, face)
         for renamed in self._identities.know(track, name) if name is not None else ():
-            self._tell_alias(renamed.before, renamed.person, time)
+            self._tell_alias(renamed.before, renamed.person)
 
     def _look(self, face: Face) -> None:
         track = (face.source, face.track)
@@ -208,11 +217,13 @@ class People:
             key = f"face {face.source} {face.track} {face.time}"
             someone.state.add(key, face.time, seconds, shown)
 
-    def _tell_alias(self, before: str, person: str, time: float) -> None:
-        """A face that had a name of its own is somebody's who has spoken."""
-        self._outbox.emit(
-            Speaker(event="alias", speaker=before, alias_of=person, confidence=None, time=round(time, 3))
-        )
+    def _tell_alias(self, before: str, person: str) -> None:
+        """A face that had a name of its own is somebody's who is known, or has spoken."""
+        now = round(self._now, 3)
+        if person not in self._introduced:
+            self._introduced.add(person)
+            self._outbox.emit(Speaker(event="new", speaker=person, alias_of=None, confidence=None, time=now))
+        self._outbox.emit(Speaker(event="alias", speaker=before, alias_of=person, confidence=None, time=now))
 
     def _merge(self, before: str, person: str) -> None:
         self._identities.rename(before, person)

@@ -17,6 +17,9 @@ ACTIVE = 0.5
 """Probability from which on somebody else speaks too."""
 LEAST_OVERLAP = 9
 """Blocks under which they do not."""
+ENOUGH = 32
+"""Blocks of an utterance that goes on in which somebody is known to speak, for who it is to be sure: a
+second."""
 CLEARLY = 0.7
 """Part of what was said in an utterance from which on it is given to another speaker than the one told."""
 
@@ -208,8 +211,13 @@ class VoicedSpeakers:
     def guess(self, feed: str, blocks: range) -> AssignedSpeaker:
         """Who speaks most in these blocks, if they were told of; else the last one heard on the feed, at half
         the confidence."""
-        speaker = self._whose(feed, self.between(feed, blocks.start, blocks.stop))
-        return speaker if speaker.id in self._known or not blocks else self._last_heard(feed)
+        spoken = self.between(feed, blocks.start, blocks.stop)
+        speaker = self._whose(feed, spoken)
+        if speaker.id not in self._known and blocks:
+            return self._last_heard(feed)
+        # What was listened to of a turn that has just begun may be the end of another's.
+        heard = float((spoken.first_voice >= 0).sum()) / ENOUGH
+        return replace(speaker, confidence=speaker.confidence * min(1.0, heard))
 
     def _whose(self, feed: str, spoken: Spoken) -> AssignedSpeaker:
         """Who is only seen is told by no voice, and is called as the feed is."""

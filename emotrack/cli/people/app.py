@@ -40,7 +40,7 @@ def list_people(
 
 @app.command()
 def forget(
-    name: Annotated[str, typer.Argument(help="What they are called in messages.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="What they are called in messages.")],
     profile: ProfileOption = "embedded",
     config: ConfigOption = None,
     overrides: SetOption = None,

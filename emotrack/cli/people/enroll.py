@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def enroll(
-    name: Annotated[str, typer.Argument(help="What they are called in messages.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="What they are called in messages.")],
     voice: Annotated[
         Optional[Path],  # noqa: UP045
         typer.Option("--voice", metavar="CLIP", help="Ten seconds or more in which only they speak."),
@@ -49,7 +49,7 @@ def enroll(
     """
     from emotrack.engines.running.pool import EnginePool
     from emotrack.settings import load_policy, load_settings
-    from emotrack.stream.people.enrolment.store import enrolled_people
+    from emotrack.stream.people.enrolment.store import enrolled_people, read_people
 
     if voice is None and not face:
         raise UserError("Say what they are to be known by: --voice CLIP, --face PICTURE, or both.")
@@ -67,11 +67,14 @@ def enroll(
     if voice is not None:
         known["voice"] = _sounds(voice, pool, settings)
     sys.stdout.write(f"{people.enrol(name, **known)}\n")
-    by = " and ".join(what for what in ("voice", "face") if what in known)
+    by = " and ".join(what for what in ("voice", "face") if getattr(people.read(name), what))
     told = (
         "" if people.cipher is not None else "; `emotrack people key FILE` makes a key to encrypt that with"
     )
     notify(f"{name} is known by {by} from now on{told}.")
+    read = {one.name for one in read_people(people, lambda _: None)}
+    if others := ", ".join(one for one in people.names() if one not in read):
+        notify(f"with these settings {others} cannot be read: `emotrack people list` says why.")
 
 
 def _sounds(clip: Path, pool: EnginePool, settings: Settings) -> np.ndarray:
@@ -79,9 +82,10 @@ def _sounds(clip: Path, pool: EnginePool, settings: Settings) -> np.ndarray:
     from emotrack.engines.encoders.sound.turns import open_turns
     from emotrack.stream.speakers.enrolled import windows_of
 
+    sound = _sound(clip)
     encoder = open_turns(pool)
     notify(f"listening to {clip} …")
-    return windows_of(encoder, _sound(clip), settings.stream.speakers)
+    return windows_of(encoder, sound, settings.stream.speakers)
 
 
 def _looks(pictures: list[Path], pool: EnginePool, settings: Settings, *, download: bool) -> dict[str, Any]:
@@ -117,7 +121,15 @@ def _picture(path: Path) -> np.ndarray:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(path) as opened:
-                return np.asarray(ImageOps.exif_transpose(opened).convert("RGB"))
+                upright = ImageOps.exif_transpose(opened)
+        if upright.mode.startswith("I"):  # grey of 16 bits, which would only be cut off
+            upright = Image.fromarray((np.asarray(upright) >> 8).clip(0, 255).astype(np.uint8))
+        if upright.has_transparency_data:  # what nobody can see is not to be looked at
+            shown = upright.convert("RGBA")
+            upright = Image.alpha_composite(Image.new("RGBA", shown.size, "grey"), shown)
+        return np.asarray(upright.convert("RGB"))
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise UserError(f"{path} has too many pixels: give a smaller picture.") from error
     except Exception as error:
         # Its readers raise as they please over a file that is damaged, too large, or none of theirs.
         raise UserError(f"{path} cannot be read as a picture: give a JPEG or PNG file.") from error

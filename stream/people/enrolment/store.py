@@ -33,8 +33,8 @@ _ROUNDING = 1e-2
 """By how much lengths differ from 1 as they are written."""
 _MOST = 200
 """Windows of a voice, and pictures of a face, that are kept."""
-_TAKEN = re.compile(r"spk\d+|.*-face\d+(-\d+)?")
-"""Names that the tracker gives."""
+_TAKEN = re.compile(r"-|spk\d+|.*-face\d+(-\d+)?")
+"""Names that the tracker gives, or that stand for nobody."""
 
 
 class Cipher(Protocol):
@@ -76,8 +76,9 @@ class People:
             self.read(name)
 
     def names(self) -> list[str]:
-        """Everybody who is enrolled, whether their file can be read or not."""
-        return sorted(path.stem for path in self.folder.glob(f"*{SUFFIX}"))
+        """Everybody who is enrolled, whether their file can be read or not; files called otherwise are not
+        ours."""
+        return sorted(path.stem for path in self.folder.glob(f"*{SUFFIX}") if _may_be_called(path.stem))
 
     def read(self, name: str) -> EnrolledPerson:
         """What is kept of somebody; raises `UserError` where that is nothing, or cannot be read."""
@@ -139,7 +140,7 @@ class People:
             ) from None
 
     def _path(self, name: str) -> Path:
-        if not IDENTIFIER.fullmatch(name) or _TAKEN.fullmatch(name):
+        if not _may_be_called(name):
             raise UserError(
                 f"Nobody can be enrolled as {name!r}: take letters, digits, _ and -, at most 128, and no "
                 "name that the tracker gives (spk1, …)."
@@ -153,8 +154,8 @@ class People:
         except Exception as error:  # the cipher has its own kind
             with_key = "another key" if self.cipher is not None else "a key"
             raise UserError(
-                f"{path} cannot be read: it is damaged, or encrypted with {with_key} "
-                "(stream.speakers.people_key)."
+                f"{path} cannot be read: it is encrypted with {with_key} (stream.speakers.people_key), or "
+                f"damaged, and then {_remedy(path.stem)}."
             ) from error
 
 
@@ -172,6 +173,10 @@ def read_people(people: People, notify: Notify) -> list[EnrolledPerson]:
         except UserError as error:
             notify(f"{name} is not recognised: {error}")
     return found
+
+
+def _may_be_called(name: str) -> bool:
+    return IDENTIFIER.fullmatch(name) is not None and not _TAKEN.fullmatch(name)
 
 
 def _are_unit(rows: Sequence[Sequence[float]], width: int) -> bool:

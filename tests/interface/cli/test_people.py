@@ -106,6 +106,29 @@ def test_who_is_enrolled_by_face_is_seen_by_name(call: Call, tmp_path: Path, ran
     assert unknown.code == 0 and "gone.pt" not in unknown.err, "nothing is loaded where nobody is enrolled"
 
 
+@pytest.mark.xdist_group("identity")
+def test_pictures_of_any_kind_are_looked_at_as_people_see_them(
+    call: Call, tmp_path: Path, random_faces: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = Image.open(photograph(tmp_path / "anna.png", 2.0))
+    deep = Image.fromarray(np.asarray(plain.convert("L")).astype(np.uint16) << 8)
+    unseen = plain.convert("RGBA")
+    unseen.putalpha(0)
+    for kind, picture, told in (
+        ("grey", plain.convert("L"), None),
+        ("deep", deep, None),
+        ("palette", plain.convert("P"), None),
+        ("unseen", unseen, "There is no face in it"),
+    ):
+        path = tmp_path / f"{kind}.png"
+        picture.save(path)
+        done = call("enroll", "anna", "--face", str(path), random_faces)
+        assert done.code == (2 if told else 0) and (told or "") in done.err, kind
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    large = call("enroll", "anna", "--face", str(tmp_path / "grey.png"), random_faces)
+    assert large.code == 2 and "has too many pixels: give a smaller picture." in large.err
+
+
 def test_a_picture_that_shows_nobody_clearly_is_one_sentence(
     call: Call, tmp_path: Path, random_faces: str
 ) -> None:
@@ -180,6 +203,9 @@ def test_a_key_is_made_once_and_nobody_is_enrolled_in_the_clear_with_it(
     assert call("enroll", "anna", "--voice", str(clip), secret).code == 0
     assert b"anna" not in (tmp_path / "people" / "anna.person").read_bytes()
     assert call("people", "list", secret).out.startswith("anna  2")
+    in_the_clear = call("enroll", "ben", "--voice", str(record(tmp_path / "ben.wav", "ben")))
+    assert in_the_clear.code == 0 and "with these settings anna cannot be read: " in in_the_clear.err
+    assert call("people", "forget", "ben").code == 0
     unread = call("people", "list")
     assert unread.code == 0 and unread.out == "anna  unreadable\n" and "encrypted with a key" in unread.err
     assert make(key).code == 2

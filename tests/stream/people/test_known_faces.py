@@ -66,7 +66,7 @@ def test_a_face_bears_its_name_once_a_few_looks_agree() -> None:
     assert owners(collector.messages) == {1: "room-face1", 2: "room-face2"}
     watch(people, 5, 1.0, t1=ANNA, t2=STRANGER)
     assert owners(collector.messages) == {1: "anna", 2: "room-face2"}
-    assert aliases(collector.messages) == [("room-face1", "anna")]
+    assert aliases(collector.messages) == [("anna", None), ("room-face1", "anna")], "she is introduced"
 
 
 def test_looks_that_do_not_agree_are_nobodys() -> None:
@@ -115,3 +115,19 @@ def test_a_face_that_is_lost_is_known_again_when_it_comes_back() -> None:
         "anna",
         "anna",
     ]
+
+
+def test_who_is_known_keeps_their_name_when_the_participants_face_is_lost() -> None:
+    people, _, collector = session(voiced=False)
+    now = watch(people, 10, t1=STRANGER, t2=ANNA)
+    assert owners(collector.messages) == {1: "room", 2: "anna"}
+    watch(people, 20, now, t2=None)
+    assert owners(collector.messages)[2] == "anna"
+
+
+def test_a_name_that_a_face_gave_up_is_not_used_again_when_it_comes_back() -> None:
+    people, _, collector = session()
+    watch(people, 10, t1=ANNA)
+    watch(people, 20, 5.0)
+    watch(people, 2, 10.0, t1=None)
+    assert owners(collector.messages) == {1: "room-face1-2"}

@@ -224,3 +224,11 @@ def test_apart_who_is_enrolled_is_who_they_are_in_every_feed() -> None:
             assert speaker.id == name
             told += [(event.event, event.speaker) for event in events]
     assert told == [("new", "anna"), ("new", "room-spk2"), ("new", "hall-spk2")]
+
+
+def test_what_was_heard_before_a_turn_says_little_of_who_takes_it() -> None:
+    speakers = VoicedSpeakers(VOICE)
+    told(said((1, 300)), speakers)
+    begun, going_on = (speakers.guess("room", range(start, 316)) for start in (290, 200))
+    assert begun.id == going_on.id == "spk1"
+    assert begun.confidence < 0.4 and going_on.confidence > 0.9

@@ -71,7 +71,7 @@ def test_each_face_is_described_alone(faces: identity.IdentityEncoder, astronaut
 def test_a_file_of_something_else_is_one_sentence(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "faces.pt"
     path.write_bytes(content)
-    with pytest.raises(UserError, match=r"faces\.pt is not facenet-pytorch's network that knows faces \("):
+    with pytest.raises(UserError, match=r"faces\.pt is not facenet-pytorch's network that knows faces: "):
         network(path)
 
 

@@ -49,5 +49,7 @@ if __name__ == "__main__":
     from emotrack.settings import load_settings
     from emotrack.tracker import Tracker
 
-    tracker = Tracker([str(clip_path())], load_settings(overrides=["stream.publish.endpoint=none"]))
+    # As the README's installation shows it, which has no networks for voices.
+    asked = ["stream.publish.endpoint=none", "stream.speakers.mode=feed"]
+    tracker = Tracker([str(clip_path())], load_settings(overrides=asked))
     Path(sys.argv[1]).write_text(picture(tracker.messages()), "utf-8")

@@ -31,6 +31,7 @@ def test_every_extra_is_told_with_the_packages_that_it_brings() -> None:
         "body",
         "passt",
         "voices",
+        "metrics",
         "offline",
         "whisper-tiny",
         "whisper-base",

@@ -180,23 +180,31 @@ def test_it_says_which_output_lacks_something() -> None:
 
 def test_metrics_are_served_while_it_runs_and_not_after() -> None:
     pages: list[str] = []
-    with Tracker(
-        [str(clip_path())],
-        settings("stream.publish.metrics=127.0.0.1:0", "stream.transcription.recogniser=none"),
-        realtime=False,
-    ) as tracker:
-        assert tracker.metrics is not None
-        for message in tracker.messages():
-            if isinstance(message, Heartbeat):
+    beats = 0
+
+    class Asking:
+        """Asks while the session runs: on its own thread, at each heartbeat but the first ones."""
+
+        def write(self, outgoing: Outgoing) -> None:
+            nonlocal beats
+            beats += isinstance(outgoing.message, Heartbeat)
+            if beats > 2 and isinstance(outgoing.message, Heartbeat):
                 for path in ("/metrics", "/healthz", "/readyz"):
-                    with urllib.request.urlopen(tracker.metrics + path, timeout=5) as answer:
+                    with urllib.request.urlopen(f"{ran.metrics}{path}", timeout=5) as answer:
                         pages.append(answer.read().decode())
+
+        def close(self) -> None:
+            pass
+
+    asked = settings("stream.publish.metrics=127.0.0.1:0", "stream.transcription.recogniser=none")
+    with Tracker([str(clip_path())], asked, realtime=False, sinks=[Asking()]) as ran:
+        ran.run()
+    assert not ran.incomplete and len(pages) > 30
     assert pages[-2:] == ["ok\n", "ok\n"]
-    assert re.search(
-        r'^emotrack_labels_total{label="\w+",source="clip",state="final"} ', pages[-3], re.MULTILINE
-    )
+    labels = r'^emotrack_labels_total{label="\w+",source="clip",state="final"} '
+    assert re.search(labels, pages[-3], re.MULTILINE)
     with pytest.raises(urllib.error.URLError):
-        urllib.request.urlopen(tracker.metrics + "/metrics", timeout=5)
+        urllib.request.urlopen(f"{ran.metrics}/metrics", timeout=5)
 
 
 def test_where_metrics_cannot_be_served_nothing_begins() -> None:

@@ -129,13 +129,14 @@ def test_merging_equals_having_had_one_speaker_from_the_start(
     speakers=names,
     seed=st.integers(0, 99),
     back=st.integers(0, 3),
+    said_by=st.none() | st.sampled_from("abcd"),
     pair=st.permutations("abc"),
     merged=st.integers(0, 10),
 )
 def test_amending_equals_having_known_from_the_start(
-    speakers: list[str], seed: int, back: int, pair: list[str], merged: int
+    speakers: list[str], seed: int, back: int, said_by: str | None, pair: list[str], merged: int
 ) -> None:
-    """Also where speakers turned out to be one before, at or after the utterance."""
+    """What was said, and by whom; also where speakers turned out to be one before, at or after it."""
     amended_at = max(0, len(speakers) - 1 - back)
     said = rows(len(speakers) + 4, seed)
     first = said.copy()
@@ -144,43 +145,18 @@ def test_amending_equals_having_known_from_the_start(
     labels = []
     for at, speaker in enumerate(speakers):
         amended.commit(f"u{at}", first[at], speaker)
-        labels.append(knowing.commit(f"u{at}", said[at], speaker))
+        whose = said_by if said_by is not None and at == amended_at else speaker
+        labels.append(knowing.commit(f"u{at}", said[at], whose))
         if at == merged:
             amended.merge(pair[0], pair[1])
             knowing.merge(pair[0], pair[1])
-    assert same(amended.amend(f"u{amended_at}", said[amended_at]), labels[amended_at])
+    assert same(amended.amend(f"u{amended_at}", said[amended_at], said_by), labels[amended_at])
     for name, array in knowing.state.to_arrays().items():
         assert np.array_equal(array, getattr(amended.state, name)), name
     assert_same(amended, knowing, said[-1])
     assert amended.snapshot()["meta"] == knowing.snapshot()["meta"]
     amended.amend(f"u{amended_at}", said[amended_at])  # as often as one likes
     assert_same(amended, knowing, said[-1])
-
-
-@settings(max_examples=30, deadline=None)
-@given(
-    speakers=names,
-    seed=st.integers(0, 99),
-    back=st.integers(0, 3),
-    said_by=st.sampled_from("abcd"),
-    merged=st.integers(0, 10),
-)
-def test_giving_an_utterance_to_another_equals_having_known_from_the_start(
-    speakers: list[str], seed: int, back: int, said_by: str, merged: int
-) -> None:
-    """Also where speakers turned out to be one before, at or after it."""
-    given_at = max(0, len(speakers) - 1 - back)
-    said = rows(len(speakers) + 4, seed)
-    corrected, knowing = Dialogue(CONTEXT), Dialogue(CONTEXT)
-    labels = []
-    for at, speaker in enumerate(speakers):
-        corrected.commit(f"u{at}", said[at], speaker)
-        labels.append(knowing.commit(f"u{at}", said[at], said_by if at == given_at else speaker))
-        if at == merged:
-            corrected.merge("b", "c")
-            knowing.merge("b", "c")
-    assert same(corrected.amend(f"u{given_at}", said[given_at], said_by), labels[given_at])
-    assert_same(corrected, knowing, said[-1])
 
 
 def restored(state: State, context: PlainContext = CONTEXT) -> Dialogue:

@@ -8,13 +8,22 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
 from emotrack import __version__
-from emotrack.cli.options import ConfigOption, PolicyOption, ProfileOption, SetOption
+from emotrack.cli.options import (
+    ClientKeysOption,
+    ConfigOption,
+    PolicyOption,
+    ProfileOption,
+    ServerKeyOption,
+    SetOption,
+    check_pair,
+)
 from emotrack.errors import UserError, extras, first_line, import_problem
+from emotrack.notify import plain, shorten
 
 if TYPE_CHECKING:
     from emotrack.engines.contract.spec import Spec
@@ -24,6 +33,9 @@ if TYPE_CHECKING:
 
 _BY = {"single": "one, whoever speaks", "feed": "one for each source", "voice": "told apart by their voices"}
 """What is taken for a speaker in each mode."""
+
+LONGEST = 400
+"""Letters of a finding about a tracker elsewhere, which may say anything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,18 +55,60 @@ def doctor(
     show_settings: Annotated[
         bool, typer.Option("--settings", help="Print every setting with its value instead.")
     ] = False,
+    live: Annotated[
+        bool,
+        typer.Option(
+            "--live",
+            help="Examine the tracker that runs at ENDPOINT instead: a few seconds of listening. The exit "
+            "code is 2 where it cannot be reached.",
+        ),
+    ] = False,
+    endpoint: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Argument(
+            metavar="[ENDPOINT]",
+            help="With --live: where it publishes, tcp://127.0.0.1:5556 unless given.",
+            show_default=False,
+        ),
+    ] = None,
+    server_key: ServerKeyOption = None,
+    keys: ClientKeysOption = None,
 ) -> None:
-    """Say what works on this machine, and what mends the rest."""
-    if show_settings:
+    """Say what works on this machine, or with --live of a tracker that runs, and what mends the rest."""
+    if not live and not (endpoint is None and server_key is None and keys is None):
+        raise UserError("An endpoint and keys are of a tracker that runs: add --live.")
+    if live:
+        _examine_live(endpoint, server_key, keys)
+    elif show_settings:
         _show_settings(profile, config, overrides or (), policy or ())
-        return
-    works = True
-    for finding in examine(profile, config, overrides or (), policy or ()):
-        mark = {True: "ok  ", False: "FAIL", None: "-   "}[finding.good]
-        sys.stdout.write(f"{mark} {finding.subject:<14} {finding.text}\n")
-        works = works and finding.good is not False
-    if not works:
+    elif not _report(examine(profile, config, overrides or (), policy or ())):
         sys.exit(1)
+
+
+def _report(findings: Iterable[Finding]) -> bool:
+    """Print each; whether none is bad."""
+    works = True
+    for finding in findings:
+        mark = {True: "ok  ", False: "FAIL", None: "-   "}[finding.good]
+        sys.stdout.write(f"{mark} {plain(finding.subject):<14} {plain(finding.text)}\n")
+        works = works and finding.good is not False
+    return works
+
+
+def _examine_live(endpoint: str | None, server_key: str | None, keys: Path | None) -> None:
+    """The report of a tracker that runs; exit code 1 where something is wrong, 2 where it is not reached."""
+    from emotrack.stream.monitor.diagnosis import diagnose
+    from emotrack.stream.monitor.observation import observe
+    from emotrack.stream.wire.protocol.endpoints import DEFAULT_ENDPOINT
+
+    check_pair(server_key, keys)
+    observation = observe(endpoint or DEFAULT_ENDPOINT, server_key=server_key, keys=keys)
+    findings = (
+        Finding(check.subject, check.good, shorten(check.sentence, LONGEST))
+        for check in diagnose(observation)
+    )
+    if not _report(findings):
+        sys.exit(1 if observation.unreachable is None else 2)
 
 
 def _show_settings(

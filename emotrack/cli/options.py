@@ -5,6 +5,8 @@ from typing import Annotated, Optional
 
 import typer
 
+from emotrack.errors import UserError
+
 ProfileOption = Annotated[
     str,
     typer.Option("--profile", "-p", metavar="NAME", help="Settings for a kind of machine: embedded or gpu."),
@@ -55,3 +57,14 @@ OnlyOption = Annotated[
         "--network", "-n", metavar="NAME", help="Just this network (see `engines list`); may be repeated."
     ),
 ]
+
+
+def check_pair(server_key: str | None, keys: Path | None) -> None:
+    """Raises `UserError` where only one of the two keys that encryption takes is given."""
+    if (server_key is None) != (keys is None):
+        missing = (
+            "--keys FILE, your own .key_secret file"
+            if keys is None
+            else "--server-key KEY, the publisher's public key"
+        )
+        raise UserError(f"A publisher that encrypts takes two keys, and one is missing: add {missing}.")

@@ -63,7 +63,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "stream.wire.client": {"stream.wire.protocol"},
     "stream.settings": {"stream.wire.protocol"},
     "stream.wire.publish": {"stream.settings", "stream.wire.protocol"},
-    "stream.monitor": {"stream.wire.protocol", "stream.wire.publish"},
+    "stream.monitor": {"stream.wire.client", "stream.wire.protocol", "stream.wire.publish"},
     "stream.sources": {"stream.settings"},
     "stream.hearing": {"engines.encoders", "stream.settings", "stream.sources"},
     "stream.seeing": {"engines.encoders", "engines.open", "model", "stream.settings", "stream.sources"},

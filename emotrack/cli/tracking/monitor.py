@@ -6,11 +6,7 @@ from typing import Annotated
 
 import typer
 
-from emotrack.cli.options import (
-    ClientKeysOption,
-    ServerKeyOption,
-)
-from emotrack.errors import UserError
+from emotrack.cli.options import ClientKeysOption, ServerKeyOption, check_pair
 
 
 def monitor(
@@ -29,13 +25,7 @@ def monitor(
     from emotrack.stream.monitor.terminal import run_monitor
     from emotrack.stream.wire.client.subscription import subscribe
 
-    if (server_key is None) != (keys is None):
-        missing = (
-            "--keys FILE, your own .key_secret file"
-            if keys is None
-            else "--server-key KEY, the publisher's public key"
-        )
-        raise UserError(f"A publisher that encrypts takes two keys, and one is missing: add {missing}.")
+    check_pair(server_key, keys)
     console = Console()
     with subscribe(endpoint, server_key=server_key, keys=keys) as subscription:
         run_monitor(

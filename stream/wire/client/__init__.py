@@ -4,4 +4,5 @@ subscription  typed messages, with losses healed
 progress      which messages are new, and which are missing
 snapshots     asking for what holds and for what was missed
 connection    why nothing comes
+greeting      who answers at an address
 """

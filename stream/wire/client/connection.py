@@ -49,7 +49,8 @@ class ConnectionWatch:
         self._encrypted = encrypted
         self._on_problem = on_problem
         self._quiet_at: float | None = time.monotonic() + QUIET_FOR
-        self._connected = False
+        self.connected = False
+        """Whether a handshake has succeeded since the last interruption."""
         self._heard = False
         self._dropped = 0
         self._told = False
@@ -75,7 +76,7 @@ class ConnectionWatch:
         if self._heard:
             self._on_problem(self._lost())
             return
-        if self._connected:
+        if self.connected:
             why = "a publisher answers there, but its session has not begun or is not the one asked for"
         elif self._encrypted:
             why = "no tracker runs there, or it cannot be reached"
@@ -86,10 +87,10 @@ class ConnectionWatch:
     def receive(self) -> None:
         """Take the event that waits, and tell of a refusal."""
         event, value = _EVENT.unpack(self.socket.recv_multipart()[0])
-        self._connected = event == zmq.EVENT_HANDSHAKE_SUCCEEDED
+        self.connected = event == zmq.EVENT_HANDSHAKE_SUCCEEDED
         if event == zmq.EVENT_DISCONNECTED:
             return
-        if self._connected:
+        if self.connected:
             self._dropped, self._told = 0, False
         elif event == zmq.EVENT_HANDSHAKE_FAILED_AUTH:
             self._tell(
@@ -104,7 +105,7 @@ class ConnectionWatch:
                 self._tell(self._unexplained())
 
     def _lost(self) -> str:
-        if self._connected:
+        if self.connected:
             why = "the connection holds, but its tracker says nothing, not even that it lives"
         else:
             why = "its tracker has died, or cannot be reached any more"

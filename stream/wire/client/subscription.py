@@ -134,6 +134,11 @@ class Subscription:
         return self._progress.session if self._progress else None
 
     @property
+    def connected(self) -> bool:
+        """Whether a publisher is connected at this moment, be it silent or not."""
+        return self._watch.connected
+
+    @property
     def lost(self) -> int:
         """Wanted messages that were lost and could not be had again."""
         return self._lost_earlier + (self._progress.lost if self._progress else 0)
@@ -144,7 +149,8 @@ class Subscription:
         deadline = None if limit is None else time.monotonic() + limit
         while not self._pending:
             left = None if deadline is None else deadline - time.monotonic()
-            if not self._wait(left) and left is not None and left <= 0:
+            self._wait(left)
+            if not self._pending and left is not None and left <= 0:  # whatever came that is no message
                 raise TimeoutError(f"No message from {self._address} for {limit:g} s.")
         return self._pending.popleft()
 
@@ -164,8 +170,8 @@ class Subscription:
     ) -> None:
         self.close()
 
-    def _wait(self, left: float | None) -> bool:
-        """Wait at most `left` seconds for something to happen and deal with it; False when nothing did."""
+    def _wait(self, left: float | None) -> None:
+        """Wait at most `left` seconds for something to happen and deal with it."""
         waits = [max(0.0, wait) for wait in (left, self._watch.until_quiet()) if wait is not None]
         joining = self._progress is None
         if joining:
@@ -189,7 +195,6 @@ class Subscription:
                 self._start(reply, self._since, joined_at=reply.seq)
         if not ready:
             self._watch.tell_silence()
-        return bool(ready)
 
     def _handle(self, frames: list[bytes]) -> None:
         try:

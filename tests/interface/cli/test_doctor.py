@@ -1,5 +1,6 @@
-"""`emotrack doctor`: what runs each network, what does not and why."""
+"""`emotrack doctor`: what runs each network, what does not and why; and how a tracker that runs does."""
 
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,7 +9,12 @@ import pytest
 from emotrack.engines.contract.definition import Definition
 from emotrack.engines.encoders.sound.voice import voice_spec
 from emotrack.errors import UserError, extras
+from emotrack.tracker import Tracker
+from helpers.media.scripted import Scripted, sound, up
+from helpers.sessions import sample_messages as sample
 from helpers.sessions.commands import emotrack
+from helpers.sessions.tracking import settings
+from helpers.sessions.wire import heartbeats, publishing, unused_endpoint
 
 pytestmark = pytest.mark.usefixtures("without_gpu")
 
@@ -146,3 +152,64 @@ def test_a_network_that_nothing_can_run_fails(
     assert any(
         line.startswith("FAIL") and "nothing can run it (tensorrt: " in line for line in done.out.splitlines()
     )
+
+
+def test_a_tracker_that_runs_is_examined_from_elsewhere(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    light = settings(
+        "stream.publish.endpoint=tcp://127.0.0.1:0",
+        "stream.transcription.recogniser=none",
+        *(f"engines.{part}=none" for part in ("text", "audio", "face")),
+    )
+    source = Scripted("hush", [*up("audio"), *sound((600.0, 0.001))])
+    with Tracker([source], light, realtime=True, notify=lambda _: None) as tracker:
+        running = threading.Thread(target=tracker.run)
+        running.start()
+        try:
+            done = emotrack(capfd, monkeypatch, "doctor", "--live", str(tracker.endpoint))
+        finally:
+            tracker.stop()
+            running.join()
+    lines = {line[5:19].strip(): line for line in done.out.splitlines()}
+    assert done.code == 0, done.out
+    assert lines["session"].startswith(f"ok   session        {tracker.session} since ")
+    assert lines["feed"].startswith("ok   feed           hush: audio up since ")
+    assert {"heartbeat", "lag", "queues", "load", "dropped", "policy", "clock", "losses"} <= lines.keys()
+
+
+def test_what_is_wrong_with_a_tracker_that_runs_is_the_exit_code(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with publishing() as (publisher, outbox):
+        outbox.emit(sample.session(start_unix_ns=1))
+        outbox.emit(
+            sample.feed("audio", "down", "\x1b]0;pulled\x07 out\nof its\u202e socket" + "!" * 9_000, 7.0)
+        )
+        with heartbeats(outbox):
+            done = emotrack(capfd, monkeypatch, "doctor", "--live", publisher.endpoint)
+    assert done.code == 1
+    (line,) = (line for line in done.out.splitlines() if line.startswith("FAIL"))
+    assert "pulled  out of its  socket!" in line and line.isprintable() and len(line) < 450
+    nowhere = emotrack(capfd, monkeypatch, "doctor", "--live", unused_endpoint())
+    assert nowhere.code == 2
+    assert nowhere.out.startswith("FAIL reachable      nothing listens at tcp://127.0.0.1:")
+    assert nowhere.out.count("\n") == 1 and nowhere.err == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("tcp://127.0.0.1:5556",), "An endpoint and keys are of a tracker that runs: add --live."),
+        (("--live", "here"), "'here' is not an address: write tcp://HOST:PORT or ipc://PATH."),
+        (("--live", "--keys", "x"), "A publisher that encrypts takes two keys, and one is missing: add "),
+    ],
+)
+def test_what_cannot_be_examined_is_one_sentence(
+    arguments: tuple[str, ...],
+    sentence: str,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    done = emotrack(capfd, monkeypatch, "doctor", *arguments)
+    assert (done.code, done.out) == (2, "") and done.err.startswith(f"emotrack: {sentence}")

@@ -25,6 +25,8 @@ REQUEST_SECONDS = 5.0
 """How long somebody may take to ask."""
 _DELAYS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0, 2.0, 5.0)
 """Bounds of the histograms, seconds."""
+WHOLE = "all"
+"""The medium of what befalls a whole feed."""
 _REASON = 40
 """Characters of a reason that are told apart."""
 _PLAIN = ("Content-Type", "text/plain; charset=utf-8")
@@ -48,7 +50,7 @@ class Metrics:
                 "label was given: serve metrics at 127.0.0.1, or say --insecure."
             )
         library = _library()
-        self._registry = library.CollectorRegistry()
+        self._registry = _registry(library)
         library.ProcessCollector(registry=self._registry)
         self._counters = _Counters(library, self._registry)
         self._page = library.make_wsgi_app(self._registry)
@@ -121,8 +123,13 @@ class _Counters:
         )
         self._words = make("Histogram", "transcribe_seconds", "Recognising the words.", buckets=_DELAYS)
         self._faces = make("Counter", "face_events", "Faces that appear and are lost.", "source", "event")
-        self._up = make("Gauge", "feed_up", "Whether it is up, 0.5 where degraded.", "source", "medium")
+        self._up = make("Gauge", "feed_up", "Whether it gives anything.", "source", "medium")
+        self._degraded = make(
+            "Gauge", "feed_degraded", "Whether it is up and not as it should be.", "source", "medium"
+        )
         self._errors = make("Counter", "errors", "Errors told.", "continues")
+        for continues in ("true", "false"):  # a rate needs a first value
+            self._errors.labels(continues)
         self._lag = make("Gauge", "lag_seconds", "How far behind the newest media the session is.")
         self._media = make("Gauge", "media_seconds", "Session time of the newest media.")
         self._depth = make("Gauge", "queue_depth", "What waits.", "queue")
@@ -130,9 +137,13 @@ class _Counters:
         self._shed = make("Counter", "shed", "Work left out.", "kind")
         self._shedding = make("Gauge", "shedding", "Whether it is left out at the moment.", "kind")
         self._session = make("Gauge", "session_start_time_seconds", "When the session began, Unix time.")
+        self._alive = make(
+            "Gauge", "last_heartbeat_timestamp_seconds", "When the session last said so, Unix time."
+        )
         self._model = make("Info", "model", "What labels.")
         self._sums: dict[tuple[Any, str], int] = {}
         self._kinds: set[str] = set()
+        self._media_of: dict[str, set[str]] = {}
 
     def count(self, message: Message) -> None:
         """Take one message."""
@@ -145,8 +156,7 @@ class _Counters:
             case Face(event="appeared" | "lost"):
                 self._faces.labels(message.source, message.event).inc()
             case Feed():
-                up = {"up": 1.0, "degraded": 0.5, "down": 0.0}[message.state]
-                self._up.labels(message.source, message.medium or "all").set(up)
+                self._set_feed(message)
             case Heartbeat():
                 self._beat(message)
             case Error():
@@ -164,7 +174,16 @@ class _Counters:
             if state.reason is not None:  # one that failed says how, which is told apart no further
                 self._masked.labels(modality, state.reason.partition(":")[0][:_REASON]).inc()
 
+    def _set_feed(self, feed: Feed) -> None:
+        media = self._media_of.setdefault(feed.source, set())
+        media.add(feed.medium or WHOLE)
+        with_it = media if feed.medium is None and feed.state == "down" else {feed.medium or WHOLE}
+        for medium in with_it:
+            self._up.labels(feed.source, medium).set(feed.state != "down")
+            self._degraded.labels(feed.source, medium).set(feed.state == "degraded")
+
     def _beat(self, beat: Heartbeat) -> None:
+        self._alive.set(beat.published_unix_ns / 1e9)
         self._lag.set(beat.lag)
         self._media.set(beat.time)
         for queue, depth in beat.queues.items():
@@ -222,6 +241,19 @@ class _Server(ThreadingMixIn, WSGIServer):
 def open_metrics(settings: PublishSettings) -> Metrics | None:
     """What these settings ask for; raises what `Metrics` raises."""
     return None if settings.metrics is None else Metrics(settings.metrics, insecure=settings.insecure)
+
+
+def _registry(library: Any) -> Any:
+    """A registry without the moment at which each counter began: in Prometheus' text format each would be a
+    metric of its own, which nothing reads."""
+
+    class Plain(library.CollectorRegistry):  # type: ignore[misc]  # known once it is imported
+        def collect(self) -> Iterable[Any]:
+            for family in super().collect():
+                family.samples = [one for one in family.samples if not one.name.endswith("_created")]
+                yield family
+
+    return Plain()
 
 
 def _address(place: str) -> Address:

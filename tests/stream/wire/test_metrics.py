@@ -107,13 +107,23 @@ def test_feeds_faces_and_errors_are_told(served: Metrics) -> None:
         sample.error(),
     )
     found = told(served)
-    assert (
-        found["emotrack_feed_up", "video", "room"] == 0.5 and found["emotrack_feed_up", "audio", "room"] == 1
-    )
+    assert [found["emotrack_feed_up", medium, "room"] for medium in ("video", "audio")] == [1, 1]
+    assert [found["emotrack_feed_degraded", medium, "room"] for medium in ("video", "audio")] == [1, 0]
     assert found["emotrack_face_events_total", "appeared", "room"] == 1
     assert ("emotrack_face_events_total", "seen", "room") not in found
     assert found["emotrack_errors_total", "true"] == 1
     assert found["emotrack_session_start_time_seconds",] > 1.6e9
+    write(served, feed("room", None, "down"))
+    ended = told(served)
+    assert [ended["emotrack_feed_up", medium, "room"] for medium in ("all", "audio", "video")] == [0, 0, 0]
+
+
+def test_errors_are_counted_from_none_on_and_the_last_heartbeat_is_timed(served: Metrics) -> None:
+    found = told(served)
+    assert found["emotrack_errors_total", "true"] == found["emotrack_errors_total", "false"] == 0
+    began = time.time()
+    write(served, sample.heartbeat())
+    assert began <= told(served)["emotrack_last_heartbeat_timestamp_seconds",] <= time.time()
 
 
 def test_nobody_is_named(served: Metrics) -> None:

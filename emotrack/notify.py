@@ -2,14 +2,29 @@
 
 import contextlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 Notify = Callable[[str], None]
 """What is given a sentence for the person who waits or asked."""
+_hearers: list[Callable[[str, bool], None]] = []
 
 
-def notify(sentence: str) -> None:
-    """One sentence on stderr, marked as ours; lost where nobody can hear it."""
+@contextlib.contextmanager
+def heard_by(hearer: Callable[[str, bool], None]) -> Iterator[None]:
+    """Give every sentence, and whether it is why the command fails, to `hearer` instead of to stderr."""
+    _hearers.append(hearer)
+    try:
+        yield
+    finally:
+        _hearers.remove(hearer)
+
+
+def notify(sentence: str, *, serious: bool = False) -> None:
+    """One sentence on stderr, marked as ours; lost where nobody can hear it. `serious`: it is why the command
+    fails."""
+    if _hearers:
+        _hearers[-1](sentence, serious)
+        return
     if sys.stderr is None:  # closed before Python began
         return
     with contextlib.suppress(OSError, ValueError):  # gone, or closed since

@@ -4,7 +4,8 @@
 __main__   the program `emotrack`: all commands by name
 options    options that several commands take
 terminal   standard streams that are always there, and able to show any letter
-doctor     what works here
+logs       what is said as JSON Lines, and never waited for
+doctor     what works here, or of a tracker that runs
 tracking/  run, monitor, demo, explain, devices, keys, schema
 engines/   what is compiled, built, packed, timed and tried
 people/    people who are known by their voices or faces

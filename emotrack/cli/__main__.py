@@ -2,7 +2,6 @@
 exit code 2."""
 
 import contextlib
-import logging
 import sys
 from typing import Annotated
 
@@ -11,6 +10,7 @@ import typer
 from emotrack import __version__
 from emotrack.cli.doctor import doctor
 from emotrack.cli.engines.app import app as engines_app
+from emotrack.cli.logs import logging_to_stderr
 from emotrack.cli.people.app import app as people_app
 from emotrack.cli.people.enroll import enroll
 from emotrack.cli.terminal import standard_streams
@@ -82,8 +82,7 @@ def main() -> None:
 
     The exit code is 1 when standard output could not be written, unless its reader merely left (`| head`).
     """
-    with standard_streams() as output:
-        logging.basicConfig(level=logging.WARNING, format="emotrack: %(message)s", stream=sys.stderr)
+    with standard_streams() as output, logging_to_stderr():
         try:
             code = _exit_code()
         except OSError as error:
@@ -95,7 +94,7 @@ def main() -> None:
         if isinstance(output.failure, BrokenPipeError):
             code = 0 if code == 1 else code  # 1 is typer's own code for a reader that has left
         elif output.failure is not None and code == 0:
-            notify(f"standard output cannot be written: {output.failure.strerror}.")
+            notify(f"standard output cannot be written: {output.failure.strerror}.", serious=True)
             code = 1
     sys.exit(code)
 
@@ -106,14 +105,14 @@ def _exit_code() -> int | str | None:
     except SystemExit as ended:
         return ended.code or 0
     except UserError as error:
-        notify(str(error))
+        notify(str(error), serious=True)
         return 2
     except KeyboardInterrupt:
         return 130
     except (ImportError, OSError) as error:
         if (problem := import_problem(error)) is None:
             raise
-        notify(f"{problem}.")
+        notify(f"{problem}.", serious=True)
         return 2
     return 0
 

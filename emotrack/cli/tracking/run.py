@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from enum import Enum
 from pathlib import Path
 from queue import SimpleQueue
 from types import FrameType
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional, TextIO
 
 import typer
 
+from emotrack.cli.logs import log_as_json
 from emotrack.cli.options import ConfigOption, PolicyOption, ProfileOption, SetOption
 from emotrack.errors import UserError
 from emotrack.modalities import MODALITIES, Modality
@@ -28,6 +30,13 @@ if TYPE_CHECKING:
 
 HANGUP = getattr(signal, "SIGHUP", None)
 """The terminal was closed; not known on Windows."""
+
+
+class LogFormat(str, Enum):
+    """How what is said on stderr is written."""
+
+    text = "text"
+    json = "json"
 
 
 def run(
@@ -119,6 +128,14 @@ def run(
             "and /readyz.",
         ),
     ] = None,
+    log_format: Annotated[
+        LogFormat,
+        typer.Option(
+            "--log-format",
+            help="What is said on stderr: text for people, or json, one object a line, with every event of "
+            "the session.",
+        ),
+    ] = LogFormat.text,
     realtime: Annotated[
         bool,
         typer.Option(
@@ -136,9 +153,13 @@ def run(
     """Show and publish labels until the sources end or Ctrl-C."""
     from emotrack.settings import allowed, load_policy, load_settings
     from emotrack.stream.sources.open import open_sources
+    from emotrack.stream.wire.publish.events import EventLog
     from emotrack.stream.wire.publish.publisher import new_session_name, open_publisher, open_recorder
     from emotrack.stream.wire.publish.recording import STANDARD_OUTPUT, Recorder
 
+    session = new_session_name()
+    if log_format is LogFormat.json:
+        log_as_json(session)
     given = {
         "engines.pack": engines,
         "stream.modalities": parse_modalities(modalities),
@@ -165,10 +186,12 @@ def run(
     signal.signal(signal.SIGTERM, leave)
     opened = open_sources(sources, settings=settings.stream.sources, notify=notify)
     with contextlib.ExitStack() as undo:
-        session = new_session_name()
         state = beginning(settings.stream.modalities)
-        live = None if jsonl == STANDARD_OUTPUT else live_lines(state)
+        unwatched = jsonl == STANDARD_OUTPUT or log_format is LogFormat.json
+        live = None if unwatched else live_lines(state)
         sinks: list[Sink] = [] if jsonl == STANDARD_OUTPUT else [live or LineSink(sys.stdout, state)]
+        if log_format is LogFormat.json:
+            sinks.append(EventLog())
         if jsonl is not None:
             sinks.append(undo.enter_context(contextlib.closing(Recorder(jsonl))))
         if record is not None:

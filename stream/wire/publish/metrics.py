@@ -37,6 +37,8 @@ Respond = Callable[[str, list[tuple[str, str]]], object]
 class Metrics:
     """A sink that counts what it is given, and answers over HTTP."""
 
+    watches = True
+
     def __init__(self, place: str, *, insecure: bool = False) -> None:
         """Answers at `HOST:PORT` (port 0: any that is free), which only this machine may reach unless
         `insecure`.

@@ -64,8 +64,9 @@ class Outbox:
     """Numbers, stamps and hands out the messages of one session; thread-safe, one order for all sinks.
 
     A sink that fails, however it does, is told of once, by a warning and to the other sinks, and leaves those
-    alone. `request_stop` is called when no sink is left. `snapshot_endpoint` is repeated in every heartbeat,
-    and the session's start in every label and heartbeat, so that who joins late can place them.
+    alone. `request_stop` is called when none is left but those that only watch (`watches`).
+    `snapshot_endpoint` is repeated in every heartbeat, and the session's start in every label and heartbeat,
+    so that who joins late can place them.
     """
 
     def __init__(
@@ -116,7 +117,7 @@ class Outbox:
             stop = False
             while troubles:
                 trouble = troubles.pop(0)
-                stop = not self._sinks
+                stop = not self._has_outlet
                 when = getattr(message, "time", getattr(message, "end", 0.0))
                 troubles += self._emit(
                     Error(message=str(trouble), continues=not stop, source=None, time=when)
@@ -154,9 +155,15 @@ class Outbox:
             following.append(outgoing.message)
         return outgoing.message, troubles
 
+    @property
+    def _has_outlet(self) -> bool:
+        """Whether a sink is left for whose sake the session goes on: for one that only `watches` it does
+        not."""
+        return any(not getattr(sink, "watches", False) for sink in self._sinks)
+
     def _placed(self, failed: SinkFailed) -> SinkFailed:
         """Who let an output end on purpose is told that the session has not."""
-        if failed.unread and self._sinks:
+        if failed.unread and self._has_outlet:
             return SinkFailed(f"{str(failed).removesuffix('.')}; the other outputs go on.", unread=True)
         return failed
 

@@ -150,13 +150,14 @@ def log_as_json(session: str) -> None:
     """Let all that is said from now on be JSON Lines of this session, until `logging_to_stderr` ends."""
     ours, root = logging.getLogger("emotrack"), logging.getLogger()
     handler = JsonLines(sys.stderr.fileno(), session)
-    kept = ours.level, ours.propagate, root.handlers[:]
+    kept = ours.level, ours.propagate, root.handlers[:], threading.excepthook
 
     def restore() -> None:
         handler.close()
+        logging.captureWarnings(False)
         ours.removeHandler(handler)
         ours.setLevel(kept[0])
-        ours.propagate, root.handlers[:] = kept[1:]
+        ours.propagate, root.handlers[:], threading.excepthook = kept[1:]
 
     _logs.undo.callback(restore)
     _logs.as_json = True
@@ -164,7 +165,15 @@ def log_as_json(session: str) -> None:
     ours.propagate = False  # what is shown to a person who watches is logged all the same
     ours.setLevel(logging.INFO)
     root.handlers[:] = [handler]
+    logging.captureWarnings(True)
+    threading.excepthook = _thread_failed
     _logs.undo.enter_context(heard_by(_say))
+
+
+def _thread_failed(failed: threading.ExceptHookArgs) -> None:
+    if failed.exc_value is not None:
+        about = failed.exc_type, failed.exc_value, failed.exc_traceback
+        logging.getLogger("emotrack").critical("A thread has failed.", exc_info=about)
 
 
 def _say(sentence: str, serious: bool) -> None:

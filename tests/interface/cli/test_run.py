@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ import pytest
 
 from emotrack.cli.logs import WAITING, JsonLines
 from emotrack.demo import clip_path
+from emotrack.errors import UserError
 from helpers.learning.corpora import write_wav
 from helpers.sessions.commands import emotrack
 
@@ -76,6 +78,28 @@ def test_why_a_start_fails_is_a_line_of_json_too(
     done = emotrack(capfd, monkeypatch, "run", "--log-format", "json", "/nowhere.mp4")
     (line,) = (json.loads(line) for line in done.err.splitlines())
     assert (done.code, line["level"]) == (1, "critical") and "RuntimeError: a bug" in line["exception"]
+
+
+def test_what_python_itself_says_is_lines_of_json_too(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def grumble(*_: object, **__: object) -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("always")
+            logging.captureWarnings(True)  # which the block before undid
+            warnings.warn("this will change", stacklevel=1)
+        thread = threading.Thread(target=lambda: [][0])
+        thread.start()
+        thread.join()
+        raise UserError("It cannot go on.")
+
+    monkeypatch.setattr("emotrack.stream.sources.open.open_sources", grumble)
+    hook = threading.excepthook
+    done = emotrack(capfd, monkeypatch, "run", "--log-format", "json", "/nowhere.mp4")
+    lines = [json.loads(line) for line in done.err.splitlines()]
+    assert [line["level"] for line in lines] == ["warning", "critical", "error"]
+    assert "this will change" in lines[0]["message"] and "IndexError" in lines[1]["exception"]
+    assert threading.excepthook is hook
 
 
 @contextlib.contextmanager

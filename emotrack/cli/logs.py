@@ -10,7 +10,6 @@ import json
 import logging
 import os
 import queue
-import select
 import sys
 import threading
 import time
@@ -25,8 +24,6 @@ LONGEST = 2_000
 """Letters of one value."""
 CLOSING = 1.0
 """Seconds in which the last lines must be taken when the command ends."""
-_AT_ONCE = 4096
-"""Bytes that a pipe which can be written to takes without waiting (POSIX promises 512, Linux these)."""
 _LOOK = 0.1
 _KNOWN = {*vars(logging.makeLogRecord({})), "message", "asctime"}
 """What every record has; anything else is about this one."""
@@ -99,24 +96,19 @@ class JsonLines(logging.Handler):
         return self._line(record)
 
     def _write(self, line: bytes) -> bool:
-        """Whether the line was taken; what is written never waits, so that the thread can always end."""
+        """Whether the line was taken. This may wait for ever, which keeps nobody: the thread ends with the
+        process."""
         left = memoryview(line)
         while left:
             try:
-                if self._can_write():
-                    left = left[os.write(self._descriptor, left[:_AT_ONCE]) :]
-                elif self._until is not None and time.monotonic() > self._until:
+                left = left[os.write(self._descriptor, left) :]
+            except BlockingIOError:  # a descriptor that somebody else does not want to wait for
+                if self._until is not None and time.monotonic() > self._until:
                     return False
-            except BlockingIOError:  # somebody else does not want to wait for it either
                 time.sleep(_LOOK)
             except OSError:  # a full disk, or nobody reads any more
                 return False
         return True
-
-    def _can_write(self) -> bool:
-        if sys.platform == "win32":  # where only sockets can be asked
-            return True
-        return bool(select.select((), (self._descriptor,), (), _LOOK)[1])
 
 
 class _Logs:

@@ -118,7 +118,6 @@ def full_pipe() -> Iterator[tuple[int, int]]:
         os.close(writing)
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="standard error is asked whether it takes more")
 def test_a_standard_error_that_takes_nothing_neither_stops_a_session_nor_spoils_its_record(
     tmp_path: Path,
 ) -> None:
@@ -136,7 +135,6 @@ def record_of(number: int, **about: Any) -> logging.LogRecord:
     return logging.makeLogRecord({"name": "emotrack", "levelname": "INFO", "msg": f"line {number}", **about})
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="standard error is asked whether it takes more")
 def test_who_logs_never_waits_and_what_was_lost_is_counted_once_somebody_reads() -> None:
     emitted = WAITING + 500
     with full_pipe() as (reading, writing):
@@ -169,7 +167,6 @@ def test_who_logs_never_waits_and_what_was_lost_is_counted_once_somebody_reads()
     assert lost > 0 and lost + sum(line["logger"] == "emotrack" for line in read) == emitted
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="standard error is asked whether it takes more")
 def test_a_descriptor_that_takes_nothing_and_a_reader_that_left_raise_nothing() -> None:
     reading, writing = os.pipe()
     os.close(reading)

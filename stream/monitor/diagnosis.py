@@ -187,12 +187,21 @@ def _feeds(observation: Observation) -> Iterator[Check]:
     named = () if session is None else (feed.source for feed in session.feeds)
     sources = list(dict.fromkeys([*named, *(source for source, _ in feeds)]))
     for source in sources[:SHOWN_FEEDS]:
-        media = [feed for (name, _), feed in feeds.items() if name == source]
-        yield _feed(observation, source, sorted(media, key=lambda feed: feed.medium or ""))
+        told = [feed for (name, _), feed in feeds.items() if name == source]
+        yield _feed(observation, source, sorted(_holding(told), key=lambda feed: feed.medium or ""))
     if len(sources) > SHOWN_FEEDS:
         yield Check("feed", None, f"and {len(sources) - SHOWN_FEEDS} more")
     if not sources:
         yield Check("feed", False, "none is told of", "the tracker has no source: name one when starting it")
+
+
+def _holding(told: Sequence[Feed]) -> Iterator[Feed]:
+    """What holds of one source: that all of it is degraded is the load's matter, and that all of it is down
+    is over once one of its media is up again."""
+    revived = max((feed.time for feed in told if feed.medium and feed.state != "down"), default=float("-inf"))
+    for feed in told:
+        if feed.medium is not None or (feed.state == "down" and feed.time >= revived):
+            yield feed
 
 
 def _feed(observation: Observation, source: str, media: Sequence[Feed]) -> Check:

@@ -1,6 +1,7 @@
 """Listening to a tracker that runs elsewhere: who cannot be reached is told apart, what is not well is named
 with what mends it, and a publisher that lies, floods or says nothing costs seconds and no more."""
 
+import os
 import signal
 import socket
 import subprocess
@@ -191,6 +192,7 @@ def test_a_process_that_is_suspended_takes_the_connection_and_says_nothing() -> 
         assert process.stdout is not None
         port = process.stdout.readline().strip()
         process.send_signal(signal.SIGSTOP)
+        os.waitpid(process.pid, os.WUNTRACED)  # until all its threads have stopped
         try:
             found = observe(f"tcp://127.0.0.1:{port}", **QUICK).unreachable
         finally:
@@ -209,6 +211,13 @@ def test_a_medium_that_a_source_never_had_is_not_bad_unless_nothing_is_left() ->
     assert seen(sample.feed("audio"), lacks)["feed"].good is True
     assert seen(lacks)["feed"].good is False
     assert seen()["feed"].text == "kitchen: nothing of it yet"
+
+
+def test_all_of_a_feed_is_down_until_it_comes_again_and_busy_is_the_load() -> None:
+    gone = sample.feed(None, "down", "the source has failed", 20.0)
+    assert seen(*HEALTHY, gone)["feed"].good is False
+    assert seen(*HEALTHY, gone, sample.feed("audio", "up", "again", 25.0))["feed"].good is True
+    assert seen(*HEALTHY, sample.feed(None, "degraded", "the machine is busy", 5.0))["feed"].good is True
 
 
 def test_a_session_under_load_is_told_with_what_it_leaves_out() -> None:

@@ -16,9 +16,18 @@ from emotrack.errors import UserError
 from emotrack.files import write_whole
 from emotrack.modalities import Modality
 from emotrack.model.configuration import NetworkConfiguration
-from emotrack.model.manifest import REMEDY, BundleManifest, EncoderNote, PartName, PartNote, parse_manifest
+from emotrack.model.manifest import (
+    LARGEST,
+    REMEDY,
+    BundleManifest,
+    EncoderNote,
+    PartName,
+    PartNote,
+    parse_manifest,
+)
 from emotrack.model.signature import Makers, signature_path
 from emotrack.notify import Notify, notify
+from emotrack.section import brief
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -136,7 +145,7 @@ def load_manifest(directory: Path) -> tuple[BundleManifest, dict[PartName, Bundl
 
     Raises `UserError` where a file is missing, cut or changed, or the version is another.
     """
-    return _loaded(directory, _read(directory / MANIFEST))
+    return _loaded(directory, _read(directory / MANIFEST, LARGEST + 1))
 
 
 def _loaded(directory: Path, content: bytes) -> tuple[BundleManifest, dict[PartName, BundlePart]]:
@@ -161,7 +170,7 @@ def load_bundle(
     Raises `UserError` as `load_manifest` does, where there is no network, and as `Makers.check` does.
     """
     directory = default_directory() if directory is None else directory
-    content = _read(directory / MANIFEST)
+    content = _read(directory / MANIFEST, LARGEST + 1)
     maker, told = None, list[str]()
     if makers is not None and not _shipped(content):
         maker = makers.check(content, directory / MANIFEST, told.append)
@@ -204,9 +213,10 @@ def _checked(path: Path, sha256: str) -> bytes:
     return data
 
 
-def _read(path: Path) -> bytes:
+def _read(path: Path, most: int = -1) -> bytes:
     try:
-        return path.read_bytes()
+        with path.open("rb") as file:
+            return file.read(most)
     except OSError as error:
         raise UserError(f"The bundle's {path} cannot be read ({error.strerror}): {REMEDY}.") from None
 
@@ -221,7 +231,7 @@ def settings_of(part: BundlePart, kind: type[Settings]) -> Settings:
         return kind.model_validate(part.settings)
     except ValidationError as error:
         first = error.errors()[0]
-        place = ".".join(str(step) for step in first["loc"])
+        place = brief(".".join(str(step) for step in first["loc"]))
         raise UserError(
             f"The settings of {part.path} are wrong at {place!r} ({first['msg']}); {REMEDY}."
         ) from None

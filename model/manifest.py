@@ -15,6 +15,8 @@ from emotrack.section import brief
 REMEDY = "fetch or train the bundle again"
 LARGEST = 16 << 20
 """Bytes of a manifest, of which ours has a hundredth."""
+DEEPEST = 64
+"""Objects and lists of a manifest that lie in one another."""
 
 PartName = Literal["network", "voice", "face", "text"]
 
@@ -82,6 +84,8 @@ def parse_manifest(text: bytes, path: Path) -> BundleManifest:
     try:
         content = json.loads(text) if len(text) <= LARGEST else None
         seal = seal_of(content) if isinstance(content, dict) else ""
+        if _deeper(content, DEEPEST):
+            raise ValueError("what is read has to be written again, too")
     except (ValueError, RecursionError):
         raise UserError(f"The bundle's {path} is not readable as JSON: {REMEDY}.") from None
     if not isinstance(content, dict) or content.get("format") != "emotrack bundle":
@@ -100,3 +104,9 @@ def parse_manifest(text: bytes, path: Path) -> BundleManifest:
     if seal != manifest.seal:
         raise UserError(f"The bundle's {path} was changed after it was saved: {REMEDY}.")
     return manifest
+
+
+def _deeper(content: Any, depth: int) -> bool:
+    """Whether more than `depth` objects and lists lie in one another."""
+    inner = content.values() if isinstance(content, dict) else content
+    return isinstance(content, dict | list) and (depth == 0 or any(_deeper(one, depth - 1) for one in inner))

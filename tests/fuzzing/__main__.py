@@ -16,7 +16,7 @@ from pathlib import Path
 import atheris
 
 with atheris.instrument_imports(include=["emotrack", "yaml", "minisign", "zmq.auth"]):
-    from fuzzing.targets import MIB, TARGETS, Target, attempt
+    from fuzzing.targets import MIB, TARGETS, Target, attempt, folder
 
 CORPUS = Path(__file__).parent / "corpus"
 SPARE = 512 * MIB
@@ -63,6 +63,7 @@ def main() -> int:
     flags = [f"-{name}={value}" for name, value in options.items()]
     forking = multiprocessing.get_context("fork")
     counts = forking.RawArray("Q", 2)
+    folder()  # removed with this process, however the other one ends
     with tempfile.TemporaryDirectory(prefix="fuzzing-") as grown:
         child = forking.Process(target=fuzz, args=(asked.target, flags, grown, counts))
         child.start()  # the fuzzer ends its process as it likes

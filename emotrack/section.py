@@ -44,8 +44,8 @@ class _PlainLoader(yaml.SafeLoader):
         """See `yaml.SafeLoader`, which would follow an alias wherever it leads: a kilobyte of them, each of
         several others, means gigabytes."""
         if self.check_event(yaml.AliasEvent):
-            anchor = self.peek_event().anchor
-            raise _NotTaken(f"has the alias *{brief(anchor)}: write out what it stands for.")
+            alias = self.get_event()
+            raise _NotTaken(f"has the alias *{brief(alias.anchor)}: write out what it stands for.")
         if self._depth >= DEEPEST:
             raise _NotTaken(f"has settings in more than {DEEPEST} others: there are none so deep.")
         self._depth += 1

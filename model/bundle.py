@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 from safetensors import SafetensorError
 
 from emotrack.errors import UserError
-from emotrack.files import write_whole
+from emotrack.files import open_regular, write_whole
 from emotrack.modalities import Modality
 from emotrack.model.configuration import NetworkConfiguration
 from emotrack.model.manifest import (
@@ -215,7 +215,7 @@ def _checked(path: Path, sha256: str) -> bytes:
 
 def _read(path: Path, most: int = -1) -> bytes:
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             return file.read(most)
     except OSError as error:
         raise UserError(f"The bundle's {path} cannot be read ({error.strerror}): {REMEDY}.") from None

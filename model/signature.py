@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from platformdirs import user_config_path
 
 from emotrack.errors import UserError
-from emotrack.files import write_whole
+from emotrack.files import open_regular, write_whole
 from emotrack.notify import Notify
 
 if TYPE_CHECKING:
@@ -151,7 +151,7 @@ def _read_signature(path: Path) -> "tuple[Signature, bytes]":
 
 
 def _bounded(path: Path) -> bytes:
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         data = file.read(LARGEST + 1)
     if len(data) > LARGEST:
         raise ValueError("larger than any key or signature")

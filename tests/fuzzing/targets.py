@@ -6,6 +6,7 @@ To add one, write a function under `@target(...)` and put a few inputs into `cor
 
 import atexit
 import contextlib
+import hashlib
 import json
 import shutil
 import tempfile
@@ -20,7 +21,11 @@ import msgspec
 import zmq
 from pydantic import TypeAdapter
 
+from emotrack.engines.cache.entry import MANIFEST as ENGINE_MANIFEST
+from emotrack.engines.cache.entry import Damaged, Entry
+from emotrack.engines.running.pack import CONTENTS, read_contents
 from emotrack.errors import UserError
+from emotrack.model.bundle import BundlePart
 from emotrack.model.manifest import parse_manifest, seal_of
 from emotrack.model.signature import Makers, signature_path
 from emotrack.section import listed, override, read_yaml, validate
@@ -35,9 +40,12 @@ from emotrack.stream.wire.client.snapshots import SnapshotClient
 from emotrack.stream.wire.protocol.encoding import BadMessage, decode, encode, topic
 from emotrack.stream.wire.protocol.endpoints import parse_endpoint
 from emotrack.stream.wire.protocol.keys import ClientKeys, ServerKeys, load_public_key
+from emotrack.stream.wire.protocol.parts import Encoding
 from emotrack.stream.wire.protocol.snapshots import Reply, SnapshotReply, SnapshotState
 from emotrack.stream.wire.publish.outbox import Outgoing
 from emotrack.stream.wire.publish.recording import LINE_BEGINS, Recorder
+from emotrack.training.features.manifest import NAME as STORE_MANIFEST
+from emotrack.training.features.manifest import read_manifest
 from helpers.sessions import sample_messages as sample
 
 Read = Callable[[bytes], None]
@@ -118,11 +126,12 @@ def message(data: bytes) -> None:
 @cache
 def _states() -> tuple[SnapshotState, ...]:
     states = []
-    for encoding in ("json", "msgpack"):
-        state = SnapshotState(encoding)  # type: ignore[arg-type]
+    encodings: tuple[Encoding, ...] = ("json", "msgpack")
+    for encoding in encodings:
+        state = SnapshotState(encoding)
         for seq in range(1, 6):
             told = sample.emotion(session="s", seq=seq, topic_seq=seq)
-            state.add(told, encode(told, encoding))  # type: ignore[arg-type]
+            state.add(told, encode(told, encoding))
         states.append(state)
     return tuple(states)
 
@@ -130,10 +139,10 @@ def _states() -> tuple[SnapshotState, ...]:
 @target()
 def snapshot_request(data: bytes) -> None:
     """Whatever is asked is answered with a reply, which is no longer than what there is to tell."""
-    for state, read in zip(_states(), (msgspec.json.decode, msgspec.msgpack.decode), strict=True):
-        answer = state.answer(data)
-        assert len(answer) < 64_000
-        read(answer, type=Reply)
+    in_json, in_msgpack = (state.answer(data) for state in _states())
+    assert max(len(in_json), len(in_msgpack)) < 64_000
+    msgspec.json.decode(in_json, type=Reply)
+    msgspec.msgpack.decode(in_msgpack, type=Reply)
 
 
 @cache
@@ -200,7 +209,7 @@ def setting(data: bytes) -> None:
     validate(_SETTINGS, settings, "`emotrack doctor --settings`")
 
 
-# What is trusted: bundles, keys, people.
+# What is trusted: bundles, engine packs, keys, people.
 
 
 @target()
@@ -212,6 +221,31 @@ def bundle(data: bytes) -> None:
         if isinstance(content, dict):
             data = json.dumps({**content, "seal": seal_of(content)}).encode()
     parse_manifest(data, path).sealed()
+
+
+@target()
+def pack(data: bytes) -> None:
+    """What an engine pack says of itself."""
+    read_contents(file_of(data, CONTENTS).parent)
+
+
+@target(Damaged)
+def engine(data: bytes) -> None:
+    """What a compiled network says of itself."""
+    Entry.read(file_of(data, ENGINE_MANIFEST).parent)
+
+
+@target()
+def weights(data: bytes) -> None:
+    """A file of weights that its manifest vouches for."""
+    path, digest = file_of(data, "voice.safetensors"), hashlib.sha256(data).hexdigest()
+    BundlePart("voice", path, digest, "", "", {}).tensors()
+
+
+@target()
+def store(data: bytes) -> None:
+    """What a store of features says of itself."""
+    read_manifest(file_of(data, STORE_MANIFEST).parent)
 
 
 @cache

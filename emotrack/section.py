@@ -44,7 +44,7 @@ class _PlainLoader(yaml.SafeLoader):
         """See `yaml.SafeLoader`, which would follow an alias wherever it leads: a kilobyte of them, each of
         several others, means gigabytes."""
         if self.check_event(yaml.AliasEvent):
-            alias = self.get_event()
+            alias = self.get_event()  # type: ignore[no-untyped-call]
             raise _NotTaken(f"has the alias *{brief(alias.anchor)}: write out what it stands for.")
         if self._depth >= DEEPEST:
             raise _NotTaken(f"has settings in more than {DEEPEST} others: there are none so deep.")

@@ -191,7 +191,7 @@ _SETTINGS = TypeAdapter(Settings)
 _POLICY = TypeAdapter(Policy)
 
 
-@target(room=8 * MIB, examples=60, largest=2_048)
+@target(room=8 * MIB, examples=60, largest=512)
 def config(data: bytes) -> None:
     """A file of settings: what is taken can be listed."""
     content = read_yaml(file_of(data, "config.yaml"))

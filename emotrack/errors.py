@@ -34,7 +34,13 @@ _REQUIREMENT = re.compile(r"(?P<package>[\w.-]+)(?P<extras>\[)?.*;.*\bextra == \
 _DEVELOPING = ("dev", "speech-synthesis")
 """The extras that no user needs."""
 _OURS = ("emotrack", "__main__")
-_IMPORTED_AS = {"PIL": "pillow", "sklearn": "scikit-learn", "yaml": "pyyaml", "zmq": "pyzmq"}
+_IMPORTED_AS = {
+    "PIL": "pillow",
+    "minisign": "py-minisign",
+    "sklearn": "scikit-learn",
+    "yaml": "pyyaml",
+    "zmq": "pyzmq",
+}
 """Packages that are called otherwise where they are imported."""
 
 

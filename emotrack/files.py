@@ -1,12 +1,14 @@
 """Files that are there whole or not at all, files that only their owner reads, and folders that one process
 writes at a time."""
 
+import errno
 import fcntl
 import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from emotrack.errors import UserError
 
@@ -59,10 +61,18 @@ def alone_in(folder: Path) -> Iterator[None]:
         yield
 
 
+def open_regular(path: Path) -> BinaryIO:
+    """Open a file to read, which has an end: what is unpacked from elsewhere may be a pipe, or a link to a
+    device. Raises OSError."""
+    if path.exists() and not path.is_file():
+        raise OSError(errno.EINVAL, "it is no regular file")
+    return path.open("rb")
+
+
 def file_digest(path: Path) -> str:
-    """SHA-256 of a file as it is on the disk now."""
+    """SHA-256 of a regular file as it is on the disk now; raises OSError."""
     found = hashlib.sha256()
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         while block := file.read(2**20):
             found.update(block)
     return found.hexdigest()

@@ -28,7 +28,7 @@ def notify(sentence: str, *, serious: bool = False) -> None:
     if sys.stderr is None:  # closed before Python began
         return
     with contextlib.suppress(OSError, ValueError):  # gone, or closed since
-        sys.stderr.write(f"emotrack: {sentence}\n")
+        sys.stderr.write(f"emotrack: {plain(sentence)}\n")
         sys.stderr.flush()
 
 

@@ -3,36 +3,92 @@ whole, and listed with what each of them means; what is wrong is said in one sen
 
 import inspect
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
+from reprlib import Repr
 from typing import Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from emotrack.errors import UserError
+from emotrack.notify import plain, shorten
 
 WIDTH = 100
 """Columns of a comment."""
+LARGEST = 100_000
+"""Bytes of a file of settings, of which the largest of ours has a fiftieth."""
+DEEPEST = 32
+"""Mappings and lists that may lie in one another."""
+BRIEF = 200
+"""Letters of a wrong value or key that a sentence repeats."""
+_BRIEF = Repr()
+_BRIEF.maxstring = _BRIEF.maxother = BRIEF
 
 Validated = TypeVar("Validated")
 
 
-class _Twice(Exception):
-    """A key that stands twice in one mapping."""
+class _NotTaken(yaml.YAMLError):
+    """YAML that is not taken for settings; the text goes on after the name of what holds it."""
 
 
-class _Once(yaml.SafeLoader):
-    """Reads plain values, and no mapping that says the same thing twice."""
+class _PlainLoader(yaml.SafeLoader):
+    """Reads plain values and no more: nothing that takes up room out of all proportion to its text, and no
+    mapping that says the same thing twice."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self._depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        """See `yaml.SafeLoader`, which would follow an alias wherever it leads: a kilobyte of them, each of
+        several others, means gigabytes."""
+        if self.check_event(yaml.AliasEvent):
+            alias = self.get_event()  # type: ignore[no-untyped-call]
+            raise _NotTaken(f"has the alias *{brief(alias.anchor)}: write out what it stands for.")
+        if self._depth >= DEEPEST:
+            raise _NotTaken(f"has settings in more than {DEEPEST} others: there are none so deep.")
+        self._depth += 1
+        node = super().compose_node(parent, index)
+        self._depth -= 1
+        return node
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        """See `yaml.SafeLoader`, whose conversions raise whatever they meet (`2001-99-99`, `!!bool x`)."""
+        line = node.start_mark.line + 1
+        try:
+            found = super().construct_object(node, deep)
+        except yaml.YAMLError:
+            raise
+        except (ValueError, LookupError, AttributeError, TypeError, ArithmeticError):
+            raise _NotTaken(f"has a value that does not fit its kind (line {line}).") from None
+        if isinstance(found, int) and found.bit_length() > 64:
+            raise _NotTaken(f"has a number out of all proportion (line {line}).")
+        if isinstance(found, str) and not _can_be_written(found):
+            raise _NotTaken(f"has a zero byte or half a letter in a text (line {line}): take it out.")
+        return found
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         """See `yaml.SafeLoader`; the last of two would win without a word."""
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        for key in keys:
-            if keys.count(key) > 1:
-                raise _Twice(key)
-        found: dict[Any, Any] = super().construct_mapping(node, deep)
-        return found
+        found: set[Any] = set()
+        for key in (self.construct_object(key, deep=True) for key, _ in node.value):
+            if not isinstance(key, Hashable):
+                raise _NotTaken(f"has a list or a mapping as a key (line {node.start_mark.line + 1}).")
+            if key in found:
+                raise _NotTaken(f"says {brief(key)} twice: leave one of the two out.")
+            found.add(key)
+        constructed: dict[Any, Any] = super().construct_mapping(node, deep)
+        return constructed
+
+
+def _can_be_written(text: str) -> bool:
+    """Whether this can name a file, or stand in a message."""
+    return "\0" not in text and not any("\ud800" <= letter <= "\udfff" for letter in text)
+
+
+def brief(value: object) -> str:
+    """A value as it may stand in a sentence, whatever it is: cut, and without what could steer a terminal."""
+    return shorten(plain(value if isinstance(value, str) else _BRIEF.repr(value)), BRIEF)
 
 
 class Section(BaseModel):
@@ -85,14 +141,16 @@ def override(settings: dict[str, Any], overrides: Sequence[str]) -> None:
     for one in overrides:
         key, separator, value = one.partition("=")
         if not separator or not key:
-            raise UserError(f"--set {one} is not of the form a.b=value.")
-        put(settings, key, _parse_value(value, one))
+            raise UserError(f"--set {brief(one)} is not of the form a.b=value.")
+        put(settings, key, _parse(value, f"The value in --set {brief(one)}"))
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
     """The settings in a YAML file; raises `UserError` where it cannot be read or holds something else."""
     try:
-        text = path.read_text("utf-8")
+        with path.open("rb") as file:
+            content = file.read(LARGEST + 1)
+        text = content.decode("utf-8" if len(content) <= LARGEST else "latin-1")  # refused for its size
     except OSError as error:
         raise UserError(f"The configuration {path} cannot be read: {error.strerror}.") from None
     except UnicodeDecodeError:
@@ -103,19 +161,25 @@ def read_yaml(path: Path) -> dict[str, Any]:
 def parse_yaml(text: str, name: str) -> dict[str, Any]:
     """The settings in a YAML text, which messages call `name`; raises `UserError` where it is none or holds
     something else."""
-    try:
-        content = yaml.load(text, _Once)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f" (line {mark.line + 1})" if mark else ""
-        raise UserError(f"{name} is not valid YAML{line}.") from None
-    except _Twice as twice:
-        raise UserError(f"{name} says {twice} twice: leave one of the two out.") from None
+    content = _parse(text, name)
     if content is None:
         return {}
     if not isinstance(content, dict):
         raise UserError(f"{name} must hold settings as `key: value`, not a {type(content).__name__}.")
     return content
+
+
+def _parse(text: str, name: str) -> Any:
+    if len(text) > LARGEST:
+        raise UserError(f"{name} is larger than settings can be ({LARGEST // 1000} kB): name another.")
+    try:
+        return yaml.load(text, _PlainLoader)
+    except _NotTaken as reason:
+        raise UserError(f"{name} {reason}") from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f" (line {mark.line + 1})" if mark else ""
+        raise UserError(f"{name} is not valid YAML{line}.") from None
 
 
 def merge(into: dict[str, Any], other: Mapping[str, Any]) -> None:
@@ -130,27 +194,22 @@ def merge(into: dict[str, Any], other: Mapping[str, Any]) -> None:
 def put(settings: dict[str, Any], dotted: str, value: Any) -> None:
     """Put one value at `a.b.c`; raises `UserError` where something on the way is a single value."""
     *path, last = dotted.split(".")
+    if len(path) >= DEEPEST:
+        raise UserError(f"There is no setting {brief(dotted)}: none lies so deep.")
     for name in path:
         inner = settings.setdefault(name, {})
         if not isinstance(inner, dict):
-            raise UserError(f"{dotted} cannot be set: {name} is a single value.")
+            raise UserError(f"{brief(dotted)} cannot be set: {brief(name)} is a single value.")
         settings = inner
     settings[last] = value
-
-
-def _parse_value(value: str, override: str) -> Any:
-    try:
-        return yaml.safe_load(value)
-    except yaml.YAMLError:
-        raise UserError(f"The value in --set {override} is not valid YAML.") from None
 
 
 def _first_problem(error: ValidationError, listed_by: str) -> str:
     # A key that is misspelt is told before what is missing for want of it.
     problem = next((one for one in error.errors() if one["type"] == "extra_forbidden"), error.errors()[0])
-    key = ".".join(str(part) for part in problem["loc"]) or "the settings"
+    key = brief(".".join(str(part) for part in problem["loc"])) or "the settings"
     if problem["type"] == "extra_forbidden":
         return f"There is no setting {key}; {listed_by} lists them."
     if problem["type"] == "missing":
         return f"The setting {key} is missing: add --set {key}=VALUE, or put it into the file."
-    return f"{key} is wrong: {problem['msg']}, not {problem['input']!r}."
+    return f"{key} is wrong: {problem['msg']}, not {_BRIEF.repr(problem['input'])}."

@@ -14,6 +14,7 @@ from pydantic import TypeAdapter
 from emotrack.engines.settings import EngineSettings
 from emotrack.errors import UserError
 from emotrack.modalities import MODALITIES, Modality
+from emotrack.model.signature import Makers
 from emotrack.section import Section, merge, override, parse_yaml, put, read_yaml, validate
 from emotrack.stream.settings import StreamSettings
 
@@ -29,8 +30,19 @@ class Settings(Section):
 
     bundle: Path | None = None
     """Directory of trained weights; the shipped ones unless set."""
+    bundle_keys: Path | None = None
+    """Folder of public keys (`NAME.pub`, as `minisign -G` writes them) of the makers whose bundles are
+    trusted; `bundle_keys` in the user's folder of configuration unless set. What none of them signed is
+    told."""
+    require_signature: bool = False
+    """Whether a bundle that none of those makers signed is refused; the shipped one is not."""
     engines: EngineSettings = EngineSettings()
     stream: StreamSettings = StreamSettings()
+
+    @property
+    def makers(self) -> Makers:
+        """Whose bundles are trusted."""
+        return Makers(self.bundle_keys, self.require_signature)
 
 
 def profiles() -> list[str]:

@@ -102,7 +102,7 @@ class Tracker:
                 self._outbox.add(metrics)
             self.metrics = None if metrics is None else metrics.address
             """Where it is told how the session does, as a URL, or None."""
-            self.bundle = bundle = load_bundle(settings.bundle)
+            self.bundle = bundle = load_bundle(settings.bundle, settings.makers, notify)
             """What labels the session."""
             compiling = Countdown(lambda: _uncompiled(settings, bundle, backends), notify)
             pool = EnginePool(settings.engines, notify, compiling, backends)

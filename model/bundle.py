@@ -13,10 +13,21 @@ from pydantic import BaseModel, ValidationError
 from safetensors import SafetensorError
 
 from emotrack.errors import UserError
-from emotrack.files import write_whole
+from emotrack.files import open_regular, write_whole
 from emotrack.modalities import Modality
 from emotrack.model.configuration import NetworkConfiguration
-from emotrack.model.manifest import REMEDY, BundleManifest, EncoderNote, PartName, PartNote, parse_manifest
+from emotrack.model.manifest import (
+    LARGEST,
+    REMEDY,
+    BundleManifest,
+    EncoderNote,
+    PartName,
+    PartNote,
+    parse_manifest,
+)
+from emotrack.model.signature import Makers, signature_path
+from emotrack.notify import Notify, notify
+from emotrack.section import brief
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -63,6 +74,8 @@ class Bundle:
     encoders: dict[str, dict[Modality, EncoderNote]]
     parts: dict[PartName, BundlePart]
     metrics: dict[str, Any]
+    maker: str | None = None
+    """The trusted key that signed it, by its name; None where none did, or none was asked for."""
 
     @cached_property
     def network(self) -> "EmotionNetwork":
@@ -107,6 +120,7 @@ def save_bundle(
         ) from None
     import safetensors.torch
 
+    signature_path(directory / MANIFEST).unlink(missing_ok=True)  # of what this replaces
     notes: dict[PartName, PartNote] = {}
     for name, part in parts.items():
         data = safetensors.torch.save(
@@ -131,7 +145,11 @@ def load_manifest(directory: Path) -> tuple[BundleManifest, dict[PartName, Bundl
 
     Raises `UserError` where a file is missing, cut or changed, or the version is another.
     """
-    manifest = parse_manifest(_read(directory / MANIFEST), directory / MANIFEST)
+    return _loaded(directory, _read(directory / MANIFEST, LARGEST + 1))
+
+
+def _loaded(directory: Path, content: bytes) -> tuple[BundleManifest, dict[PartName, BundlePart]]:
+    manifest = parse_manifest(content, directory / MANIFEST)
     parts = {
         name: BundlePart(
             name, directory / f"{name}.safetensors", note.sha256, note.licence, note.trained_on, note.settings
@@ -143,19 +161,39 @@ def load_manifest(directory: Path) -> tuple[BundleManifest, dict[PartName, Bundl
     return manifest, parts
 
 
-def load_bundle(directory: Path | None = None) -> Bundle:
-    """Reads a bundle, by default the one in the package.
+def load_bundle(
+    directory: Path | None = None, makers: Makers | None = None, notify: Notify = notify
+) -> Bundle:
+    """Reads a bundle, by default the one in the package; with `makers`, asks who made it, and tells where
+    that is not known. None is for those who read what they made.
 
-    Raises `UserError` as `load_manifest` does, and where there is no network.
+    Raises `UserError` as `load_manifest` does, where there is no network, and as `Makers.check` does.
     """
     directory = default_directory() if directory is None else directory
-    manifest, parts = load_manifest(directory)
+    content = _read(directory / MANIFEST, LARGEST + 1)
+    maker, told = None, list[str]()
+    if makers is not None and not _shipped(content):
+        maker = makers.check(content, directory / MANIFEST, told.append)
+    manifest, parts = _loaded(directory, content)
     if manifest.configuration is None or "network" not in parts:
         raise UserError(
             f"The bundle in {directory} has no network: train one with `encoders: {directory}`, or fetch a "
             "whole bundle."
         )
-    return Bundle(manifest.configuration, manifest.identifier, manifest.encoders, parts, manifest.metrics)
+    for sentence in told:  # not of what cannot be used
+        notify(sentence)
+    return Bundle(
+        manifest.configuration, manifest.identifier, manifest.encoders, parts, manifest.metrics, maker
+    )
+
+
+def _shipped(manifest: bytes) -> bool:
+    """Whether this is the bundle of the package, wherever a pack has put it: it is trusted as the program is
+    that it came with, for whoever can change the one can change the other."""
+    try:
+        return manifest == (default_directory() / MANIFEST).read_bytes()
+    except OSError:  # taken out of the package, to save space
+        return False
 
 
 def _tensors(path: Path, sha256: str) -> "dict[str, Tensor]":
@@ -175,9 +213,10 @@ def _checked(path: Path, sha256: str) -> bytes:
     return data
 
 
-def _read(path: Path) -> bytes:
+def _read(path: Path, most: int = -1) -> bytes:
     try:
-        return path.read_bytes()
+        with open_regular(path) as file:
+            return file.read(most)
     except OSError as error:
         raise UserError(f"The bundle's {path} cannot be read ({error.strerror}): {REMEDY}.") from None
 
@@ -192,7 +231,7 @@ def settings_of(part: BundlePart, kind: type[Settings]) -> Settings:
         return kind.model_validate(part.settings)
     except ValidationError as error:
         first = error.errors()[0]
-        place = ".".join(str(step) for step in first["loc"])
+        place = brief(".".join(str(step) for step in first["loc"]))
         raise UserError(
             f"The settings of {part.path} are wrong at {place!r} ({first['msg']}); {REMEDY}."
         ) from None

@@ -10,8 +10,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from emotrack.errors import UserError
 from emotrack.modalities import Modality
 from emotrack.model.configuration import NetworkConfiguration
+from emotrack.section import brief
 
 REMEDY = "fetch or train the bundle again"
+LARGEST = 16 << 20
+"""Bytes of a manifest, of which ours has a hundredth."""
+DEEPEST = 64
+"""Objects and lists of a manifest that lie in one another."""
 
 PartName = Literal["network", "voice", "face", "text"]
 
@@ -77,22 +82,31 @@ def parse_manifest(text: bytes, path: Path) -> BundleManifest:
     """The manifest in a text; raises `UserError`, which names `path`, where it is none or its seal is
     broken."""
     try:
-        content = json.loads(text)
-    except ValueError:
+        content = json.loads(text) if len(text) <= LARGEST else None
+        seal = seal_of(content) if isinstance(content, dict) else ""
+        if _deeper(content, DEEPEST):
+            raise ValueError("what is read has to be written again, too")
+    except (ValueError, RecursionError):
         raise UserError(f"The bundle's {path} is not readable as JSON: {REMEDY}.") from None
     if not isinstance(content, dict) or content.get("format") != "emotrack bundle":
         raise UserError(f"{path} is not a bundle of emotrack: give the directory of one.")
     if content.get("version") != 1:
         raise UserError(
-            f"The bundle in {path.parent} has version {content.get('version')!r}, this emotrack reads "
+            f"The bundle in {path.parent} has version {brief(content.get('version'))}, this emotrack reads "
             f"version 1: {REMEDY}."
         )
     try:
         manifest = BundleManifest.model_validate(content)
     except ValidationError as error:
         first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
+        place = brief(".".join(str(part) for part in first["loc"]))
         raise UserError(f"The bundle's {path} is wrong at {place!r} ({first['msg']}): {REMEDY}.") from None
-    if seal_of(content) != manifest.seal:
+    if seal != manifest.seal:
         raise UserError(f"The bundle's {path} was changed after it was saved: {REMEDY}.")
     return manifest
+
+
+def _deeper(content: Any, depth: int) -> bool:
+    """Whether more than `depth` objects and lists lie in one another."""
+    inner = content.values() if isinstance(content, dict) else content
+    return isinstance(content, dict | list) and (depth == 0 or any(_deeper(one, depth - 1) for one in inner))

@@ -337,9 +337,9 @@ def build_network(
 
     Raises `UserError` where a tensor is missing, unknown, of another shape, or not finite.
     """
-    network = EmotionNetwork(configuration).eval()
-    network.joint.freeze()
-    expected = network.state_dict()
+    # A configuration of greatest widths is a kilobyte, and 77 GB as a network: shapes are compared first.
+    with torch.device("meta"):
+        expected = EmotionNetwork(configuration).state_dict()
     for problem, names in (
         ("lacks", expected.keys() - tensors.keys()),
         ("has an unknown", tensors.keys() - expected.keys()),
@@ -355,5 +355,7 @@ def build_network(
             )
         if not bool(torch.isfinite(given).all()):
             raise UserError(f"The bundle's {path} has a value that is not finite in {name!r}: {REMEDY}.")
+    network = EmotionNetwork(configuration).eval()
+    network.joint.freeze()
     network.load_state_dict(tensors)
     return network.requires_grad_(False)

@@ -200,14 +200,18 @@ def _extra(extra: str, packages: Sequence[str], *, needed: bool) -> Finding:
 def _bundle(settings: Settings) -> Iterator[Finding]:
     from emotrack.model.bundle import load_bundle
 
+    told: list[str] = []
     try:
-        bundle = load_bundle(settings.bundle)
+        bundle = load_bundle(settings.bundle, settings.makers, told.append)
     except UserError as error:
         yield Finding("bundle", False, str(error))
         return
+    signed = "" if bundle.maker is None else f", signed by {bundle.maker}"
     yield Finding(
-        "bundle", True, f"{bundle.identifier}, trained on {', '.join(bundle.configuration.trained)}"
+        "bundle", True, f"{bundle.identifier}, trained on {', '.join(bundle.configuration.trained)}{signed}"
     )
+    for sentence in told:
+        yield Finding("  maker", None, sentence)
     for part in bundle.parts.values():
         yield Finding(f"  {part.name}", True, f"{part.licence} (trained on {part.trained_on})")
 

@@ -175,7 +175,7 @@ def _from_recording(
         raise UserError(f"There is no recording {recording}.")
     kept = evidence_of(recording)
     labelled = (unpacked(kept[number]) for number in _chosen(sorted(kept), utterance, str(recording)))
-    bundle = load_bundle(settings.bundle)
+    bundle = load_bundle(settings.bundle, settings.makers, notify)
     return UtterancesToExplain(
         labelled,
         bundle,

@@ -132,7 +132,7 @@ class Damaged(Exception):
 def _read(folder: Path) -> EngineManifest:
     try:
         return msgspec.json.decode((folder / MANIFEST).read_bytes(), type=EngineManifest)
-    except (msgspec.DecodeError, FileNotFoundError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, FileNotFoundError):
         raise Damaged("is damaged (its manifest cannot be read)") from None
 
 

@@ -22,6 +22,7 @@ from emotrack.errors import UserError
 from emotrack.files import file_digest, write_whole
 from emotrack.model.bundle import MANIFEST as BUNDLE_MANIFEST
 from emotrack.model.bundle import Bundle
+from emotrack.model.signature import ENDING
 from emotrack.notify import Notify
 
 
@@ -105,7 +106,8 @@ def _fill(spec: Spec, folder: Path) -> None:
 
 def _put_bundle(bundle: Bundle, folder: Path) -> None:
     parts = [part.path for part in bundle.parts.values()]
-    notes = [path for path in parts[0].parent.iterdir() if path.suffix in (".txt", ".md")]
+    # The signature is the maker's own: it stays good, for the manifest is copied as it is.
+    notes = [path for path in parts[0].parent.iterdir() if path.suffix in (".txt", ".md", ENDING)]
     _copy([*parts, parts[0].parent / BUNDLE_MANIFEST, *notes], folder)
 
 

@@ -20,6 +20,7 @@ from emotrack.engines.running.loading import open_entry
 from emotrack.engines.settings import EngineSettings
 from emotrack.errors import UserError
 from emotrack.files import file_digest
+from emotrack.section import brief
 
 CONTENTS = "pack.json"
 BUNDLE, ENGINES, TEXT, SPEECH_DETECTOR = "bundle", "engines", "text", "silero_vad.onnx"
@@ -131,13 +132,16 @@ def read_contents(folder: Path) -> PackContents:
         made_by, here = msgspec.json.decode(path.read_bytes(), type=_Version).emotrack, version("emotrack")
         if made_by != here:
             raise PackRefused(
-                f"The engine pack {folder} was made by emotrack {made_by}, and here is {here}: {_MEND}."
+                f"The engine pack {folder} was made by emotrack {brief(made_by)}, and here is {here}: "
+                f"{_MEND}."
             )
         return msgspec.json.decode(path.read_bytes(), type=PackContents)
     except OSError as error:
         raise PackRefused(f"{folder} is no engine pack ({CONTENTS}: {error.strerror}): {_MEND}.") from None
-    except msgspec.DecodeError as error:
-        raise PackRefused(f"The engine pack's {path} cannot be read ({error}): {_MEND}.") from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise PackRefused(
+            f"The engine pack's {path} cannot be read ({brief(str(error))}): {_MEND}."
+        ) from None
 
 
 class _Version(msgspec.Struct):

@@ -45,7 +45,8 @@ class JointEmbedding(nn.Module):
         super().__init__()
         width = configuration.width
         self.rotation = nn.Parameter(torch.randn(len(MODES), width, width))
-        orthogonal(self, "rotation", orthogonal_map="cayley")
+        if not self.rotation.is_meta:  # of which nothing but the shape is asked
+            orthogonal(self, "rotation", orthogonal_map="cayley")
         self.raw_reliance = nn.Parameter(torch.zeros(len(PAIRS)))
         if configuration.memory:
             self.raw_carry = nn.Parameter(torch.full((len(MODES), width), 0.5))

@@ -7,9 +7,12 @@ from collections.abc import Collection
 from urllib.parse import SplitResult, urlsplit
 
 from emotrack.errors import UserError
+from emotrack.notify import shorten
 
 LONGEST_NAME = 40
 """Characters; a speaker's name is made of it and something behind."""
+LONGEST_TOLD = 200
+"""Characters of what is no name or address that a sentence repeats."""
 
 
 def feed_name(text: str) -> str:
@@ -40,7 +43,8 @@ def participant(text: str) -> tuple[str | None, str]:
         return None, text
     if len(name) > LONGEST_NAME or not re.fullmatch(r"[A-Za-z0-9_-]*[A-Za-z0-9][A-Za-z0-9_-]*", name):
         raise UserError(
-            f"{name!r} is no name for a participant, and there is no file {text!r}; write NAME=SOURCE with "
+            f"{shorten(name, LONGEST_TOLD)!r} is no name for a participant, and there is no file "
+            f"{shorten(text, LONGEST_TOLD)!r}; write NAME=SOURCE with "
             f"a name of a to z, A to Z, digits, _ and -, of {LONGEST_NAME} letters at most."
         )
     return name, source
@@ -70,7 +74,9 @@ def split_url(text: str) -> SplitResult:
         _ = parts.port  # looked at only when asked for
     except ValueError as error:
         cause = (
-            "it has letters or labels that no address can have" if isinstance(error, UnicodeError) else error
+            "it has letters or labels that no address can have"
+            if isinstance(error, UnicodeError)
+            else shorten(str(error), LONGEST_TOLD)
         )
         raise UserError(f"the address cannot be read ({cause}); write scheme://host:port/path.") from None
     return parts

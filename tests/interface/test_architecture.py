@@ -150,7 +150,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "training.tasks",
     },
     "training.run": {"model", "training.bundles", "training.loop", "training.tasks"},
-    "emotrack.settings": {"engines.running", "engines.settings", "stream.settings"},
+    "emotrack.settings": {"engines.running", "engines.settings", "model", "stream.settings"},
     "emotrack.tracker": {
         *(
             "engines.backends",

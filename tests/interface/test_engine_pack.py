@@ -12,11 +12,15 @@ from typing import Any
 import av
 import msgspec
 import pytest
+from minisign import KeyPair
 
 from emotrack.demo import clip_path
 from emotrack.engines.cache.entry import CHECK, MANIFEST, EngineManifest, Entry
-from emotrack.engines.running.pack import CONTENTS
+from emotrack.engines.running.pack import BUNDLE, CONTENTS, read_contents
 from emotrack.files import file_digest
+from emotrack.model.bundle import MANIFEST as BUNDLE_MANIFEST
+from emotrack.model.bundle import default_directory
+from emotrack.model.signature import sign, signature_path
 from helpers.sessions.commands import Outcome, emotrack
 
 TRACK = """
@@ -53,14 +57,25 @@ print(json.dumps(tracker.encoders.text.encode("I lost my keys again.").tolist())
 @pytest.fixture(scope="module")
 def pack(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("packs") / "pack"
+    bundle = folder.with_name("signed")
+    shutil.copytree(default_directory(), bundle)
+    sign(bundle / BUNDLE_MANIFEST, KeyPair.generate().secret_key)
     done = subprocess.run(
-        [sys.executable, "-m", "emotrack.cli", "engines", "pack", str(folder)],
+        [sys.executable, "-m", "emotrack.cli", "engines", "pack", str(folder), f"--set=bundle={bundle}"],
         capture_output=True,
         text=True,
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout == "" and f"{folder} takes" in done.stderr.splitlines()[-1]
     return folder
+
+
+def test_a_pack_keeps_the_signature_of_its_bundle(pack: Path) -> None:
+    kept, signed = (
+        signature_path(folder / BUNDLE_MANIFEST) for folder in (pack / BUNDLE, pack.with_name("signed"))
+    )
+    assert kept.read_bytes() == signed.read_bytes()
+    assert str(kept.relative_to(pack)) in read_contents(pack).files
 
 
 @pytest.fixture(scope="module")

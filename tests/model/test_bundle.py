@@ -2,6 +2,9 @@
 
 import hashlib
 import json
+import os
+import resource
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,8 +17,10 @@ from hypothesis import strategies as st
 
 from emotrack.errors import UserError
 from emotrack.model.bundle import NewPart, load_bundle, network_part, save_bundle
+from emotrack.model.configuration import ModalityWidths, NetworkConfiguration
 from emotrack.model.manifest import BundleManifest
 from emotrack.model.network import EmotionNetwork
+from emotrack.model.signature import Makers
 from helpers.networks.small import random_batch, save_small_bundle, small_configuration, small_network
 
 
@@ -191,6 +196,45 @@ def test_a_flipped_bit_is_refused(saved: Path, name: str, place: float, bit: int
             _ = load_bundle(saved).network
     finally:
         path.write_bytes(data)
+
+
+GREATEST = NetworkConfiguration(
+    widths=ModalityWidths(text=4096, audio=4096, face=4096, body=4096),
+    width=4096,
+    unimodal_hidden=4096,
+    context_hidden=4096,
+    layers=32,
+    region_layers=32,
+    heads=64,
+)
+"""What would be a network of 77 GB."""
+
+
+def test_a_configuration_out_of_all_proportion_takes_no_room(saved: Path, tmp_path: Path) -> None:
+    shutil.copytree(saved, tmp_path / "bundle")
+    rewrite_manifest(
+        tmp_path / "bundle",
+        lambda content: content.update(configuration=GREATEST.model_dump(mode="json")),
+        seal=True,
+    )
+    bundle, before = load_bundle(tmp_path / "bundle"), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(UserError, match="lacks tensor"):
+        _ = bundle.network
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200_000  # kB
+
+
+@pytest.mark.parametrize("name", ["bundle.json", "bundle.json.minisig", "network.safetensors"])
+@pytest.mark.parametrize("kind", ["pipe", "device"])
+def test_what_has_no_end_is_not_read(saved: Path, tmp_path: Path, name: str, kind: str) -> None:
+    shutil.copytree(saved, tmp_path / "bundle")
+    path = tmp_path / "bundle" / name
+    path.unlink(missing_ok=True)
+    if kind == "pipe":
+        os.mkfifo(path)
+    else:
+        path.symlink_to("/dev/zero")
+    with pytest.raises(UserError, match=r"cannot be read \(it is no regular file\)"):
+        load_bundle(tmp_path / "bundle", Makers(tmp_path / "nobody"))
 
 
 def test_weights_that_are_no_safetensors_are_refused(tmp_path: Path) -> None:

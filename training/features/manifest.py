@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from emotrack.errors import UserError
 from emotrack.modalities import Modality
+from emotrack.section import brief
 
 NAME = "manifest.json"
 FORMAT: Final = "emotrack features"
@@ -97,12 +98,12 @@ def read_manifest(folder: Path) -> StoreManifest:
         content = json.loads(path.read_bytes())
     except OSError as error:
         raise UserError(f"{folder} holds no store of features ({error.strerror}): {REMEDY}.") from None
-    except ValueError:
+    except (ValueError, RecursionError):
         raise UserError(f"{path} is damaged: {REMEDY}.") from None
     if isinstance(content, dict) and content.get("format") == FORMAT and content.get("version") != VERSION:
         raise UserError(
-            f"The store {folder} has version {content.get('version')}, not {VERSION} as this emotrack: "
-            f"{REMEDY}."
+            f"The store {folder} has version {brief(content.get('version'))}, not {VERSION} as this "
+            f"emotrack: {REMEDY}."
         )
     try:
         return StoreManifest.model_validate(content)

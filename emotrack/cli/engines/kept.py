@@ -95,7 +95,7 @@ def pack(
     contents = pack(
         target,
         settings.engines,
-        load_bundle(settings.bundle),
+        load_bundle(settings.bundle, settings.makers, notify),
         detector,
         open_cache(settings.engines, notify),
         notify,

@@ -41,7 +41,9 @@ def choose(
     if settings.engines.pack is not None:
         raise UserError("What is in an engine pack is compiled already: leave out engines.pack.")
     voices = settings.stream.speakers.by_voice
-    specs = catalogue(settings.engines, load_bundle(settings.bundle), notify, voices=voices).networks
+    specs = catalogue(
+        settings.engines, load_bundle(settings.bundle, settings.makers, notify), notify, voices=voices
+    ).networks
     names = [spec.name for spec in specs]
     if unknown := [name for name in only if name not in names]:
         raise UserError(f"There is no network {unknown[0]!r} in this profile; there are {', '.join(names)}.")

@@ -152,7 +152,7 @@ def _check_store(path: Path, settings: Settings, split: str, limit: int, *, text
     from emotrack.model.bundle import load_bundle
     from emotrack.training.features.store import open_store
 
-    store, bundle = open_store(path), load_bundle(settings.bundle)
+    store, bundle = open_store(path), load_bundle(settings.bundle, settings.makers, notify)
     bar = track(
         deletions_of(store, bundle, split, limit),
         "utterances",

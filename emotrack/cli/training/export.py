@@ -25,12 +25,30 @@ def export(
             "card.",
         ),
     ] = None,
+    sign: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(
+            "--sign",
+            metavar="KEY",
+            help="Sign the bundle with this secret key of minisign (`minisign -G` makes one).",
+        ),
+    ] = None,
 ) -> None:
     """Join what several trainings made into one bundle."""
+    from emotrack.model.bundle import MANIFEST
+    from emotrack.model.signature import open_secret_key
+    from emotrack.model.signature import sign as sign_manifest
     from emotrack.training.bundles.export import export  # seconds to import
 
+    def password() -> str:
+        return str(typer.prompt(f"Password of {sign}", hide_input=True, err=True))
+
     content = None if figures is None else read_figures(figures)
-    notify(f"wrote bundle {export(runs, out, content)} to {out}.")
+    key = None if sign is None else open_secret_key(sign, password)
+    identifier = export(runs, out, content)
+    if key is not None:
+        sign_manifest(out / MANIFEST, key)
+    notify(f"wrote bundle {identifier} to {out}{'' if key is None else ', signed'}.")
 
 
 def read_figures(path: Path) -> dict[str, Any]:

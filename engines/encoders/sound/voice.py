@@ -30,7 +30,7 @@ class VoiceSettings(BaseModel):
     """The Whisper model whose encoder is read."""
     sha256: str = Field(pattern="^[0-9a-f]{64}$")
     """Of that model's file."""
-    layers: int = Field(ge=1)
+    layers: int = Field(ge=1, le=64)
     """How many of the encoder's layers are run; what each of them gives is read."""
 
 

@@ -33,9 +33,9 @@ class AdapterSettings(BaseModel):
 
     base: str
     """The sentence encoder that the factors are for."""
-    utterances: int = Field(8, ge=0)
+    utterances: int = Field(8, ge=0, le=1_000)
     """Preceding lines that are read along."""
-    tokens: int = Field(256, ge=WORDS + 3)
+    tokens: int = Field(256, ge=WORDS + 3, le=65_536)
     """Tokens read at once; the longest line, its two marks and the start token fit in any case."""
 
     languages: tuple[str, ...] = ("en",)

@@ -5,9 +5,12 @@ import re
 from dataclasses import dataclass
 
 from emotrack.errors import UserError
+from emotrack.notify import shorten
 
 DEFAULT_ENDPOINT = "tcp://127.0.0.1:5556"
 WILDCARDS = ("*", "0.0.0.0", "::")
+LONGEST = 200
+"""Letters of what is no address that a sentence repeats: a publisher may have sent it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,5 +62,5 @@ def parse_endpoint(text: str) -> Address:
         return Address("ipc", "", 0, text.removeprefix("ipc://"))
     match = re.fullmatch(r"tcp://(\[[0-9A-Fa-f:.%\w]+\]|[^\s:/\[\];]+):(\d{1,5}|\*)", text)
     if match is None or (match[2] != "*" and int(match[2]) > 65535):
-        raise UserError(f"{text!r} is not an address: write tcp://HOST:PORT or ipc://PATH.")
+        raise UserError(f"{shorten(text, LONGEST)!r} is not an address: write tcp://HOST:PORT or ipc://PATH.")
     return Address("tcp", match[1].strip("[]"), 0 if match[2] == "*" else int(match[2]))

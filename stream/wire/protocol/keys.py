@@ -115,7 +115,7 @@ def _load(path: Path) -> tuple[bytes, bytes | None]:
         public, secret = zmq.auth.load_certificate(path)
     except OSError as error:
         raise UserError(f"The key file {path} cannot be read; make keys with `emotrack keys`.") from error
-    except (ValueError, UnicodeDecodeError) as error:
+    except (ValueError, LookupError) as error:
         raise UserError(f"{path} is not a key file; make keys with `emotrack keys`.") from error
     for key in (public, secret):
         if key is not None and not _Z85_KEY.fullmatch(key.decode(errors="replace")):

@@ -8,6 +8,7 @@ import pytest
 
 from emotrack.cli.options import SetOption, TrainingSetOption
 from emotrack.errors import UserError
+from emotrack.notify import notify
 from emotrack.settings import load_settings, profiles
 from helpers.sessions.commands import emotrack
 
@@ -34,6 +35,43 @@ def test_bad_overrides_are_one_sentence(override: str) -> None:
     with pytest.raises(UserError) as raised:
         load_settings(overrides=[override])
     assert "\n" not in str(raised.value)
+
+
+ALIASES = "a: &a [x, x]\nb: &b [*a, *a]\nc: &c [*b, *b]\nengines: *c\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (ALIASES, "has the alias *a: write out what it stands for."),
+        ("[" * 5_000, "has settings in more than 32 others: there are none so deep."),
+        ("engines: 0x" + "f" * 5_000, "has a number out of all proportion (line 1)."),
+        ("engines: 1" + ":59" * 5_000, "has a number out of all proportion (line 1)."),
+        ("a: 1\nengines: " + "9" * 5_000, "has a value that does not fit its kind (line 2)."),
+        ("bundle: 2001-99-99", "has a value that does not fit its kind (line 1)."),
+        ("bundle: !!bool x", "has a value that does not fit its kind (line 1)."),
+        ('bundle: "a\\0"', "has a zero byte or half a letter in a text (line 1): take it out."),
+        ('bundle: "\\ud800"', "has a zero byte or half a letter in a text (line 1): take it out."),
+        ("? [a]\n: 1", "has a list or a mapping as a key (line 1)."),
+        ("#" * 200_000, "is larger than settings can be (100 kB): name another."),
+        (b"\xff", "is not text in UTF-8."),
+        ('"\\e[2J": 1', "There is no setting  [2J; `emotrack doctor --settings` lists them."),
+        ("engines: " + "x" * 50_000, f"not '{'x' * 97}...{'x' * 98}'."),
+    ],
+)
+def test_a_file_out_of_all_proportion_is_refused_in_one_short_sentence(
+    tmp_path: Path, text: str | bytes, sentence: str
+) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_bytes(text.encode() if isinstance(text, str) else text)
+    with pytest.raises(UserError) as raised:
+        load_settings(config=path)
+    assert str(raised.value).endswith(sentence) and len(str(raised.value)) < 500
+
+
+def test_a_sentence_cannot_steer_the_terminal(capfd: pytest.CaptureFixture[str]) -> None:
+    notify("There is no setting \x1b[2J.\nNor is there another.")
+    assert capfd.readouterr().err == "emotrack: There is no setting  [2J. Nor is there another.\n"
 
 
 def example(option: Any) -> str:

@@ -12,14 +12,26 @@ from typing import Protocol
 
 import msgspec
 
+from emotrack.notify import shorten
 from emotrack.stream.wire.protocol.encoding import decode, encode, topic
-from emotrack.stream.wire.protocol.messages import Emotion, Error, Face, Heartbeat, Message, Person, Session
+from emotrack.stream.wire.protocol.messages import (
+    Emotion,
+    Error,
+    Face,
+    Feed,
+    Heartbeat,
+    Message,
+    Person,
+    Session,
+)
 from emotrack.stream.wire.protocol.parts import TopicPosition
 
 log = logging.getLogger(__name__)
 
 LISTED_TOPICS = 64
 """Topics that a heartbeat lists: the most recently used ones, so that speakers long gone drop out."""
+LONGEST_SENTENCE = 1_000
+"""Letters of what is told to people; the rest is left out."""
 KEPT_TOPICS = 10_000
 """Topics whose counters are kept; one that comes back after so many others starts again at 1."""
 
@@ -174,6 +186,10 @@ class Outbox:
         seq, topic_seq = self._seq + 1, position.topic_seq + 1 if position else 1
         extra: dict[str, object] = {}
         match body:
+            case Error() if len(body.message) > LONGEST_SENTENCE:  # others' words may be in it
+                extra = {"message": shorten(body.message, LONGEST_SENTENCE)}
+            case Feed(reason=str() as reason) if len(reason) > LONGEST_SENTENCE:
+                extra = {"reason": shorten(reason, LONGEST_SENTENCE)}
             case Session():
                 self._start_unix_ns = body.start_unix_ns
             case Emotion() | Face() | Person():

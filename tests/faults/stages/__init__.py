@@ -1,0 +1,1 @@
+"""The faults, by the part of a session that they hit; each file adds its rows to the matrix as it is imported."""

@@ -157,7 +157,7 @@ class Outbox:
             except SinkDelayed as delayed:
                 log.warning("%s", delayed)
                 troubles.append(delayed)
-            except Exception as failure:  # noqa: BLE001 - whatever it is, the others go on
+            except (Exception, SystemExit) as failure:  # noqa: BLE001 - whatever it is, the others go on
                 self._sinks.remove(sink)
                 with contextlib.suppress(Exception):
                     sink.close()
@@ -219,7 +219,7 @@ class Outbox:
         return outgoing
 
 
-def _as_failure(sink: Sink, failure: Exception) -> SinkFailed:
+def _as_failure(sink: Sink, failure: BaseException) -> SinkFailed:
     if isinstance(failure, SinkFailed):
         return failure
     return SinkFailed(f"{type(sink).__name__} has failed: {type(failure).__name__}: {failure}.")

@@ -2,16 +2,13 @@
 
 import os
 import signal
-import threading
 import time
 from collections.abc import Callable
-from pathlib import Path
 
-from emotrack.stream.wire.protocol.messages import Heartbeat, Message
 from faults.bench import Bench, spoken
 from faults.matrix import HELD, NEW, Observation, fault
 from faults.stages.record import QUICK, speech
-from faults.watching import Trial, is_final, tells
+from faults.watching import Trial, is_final
 from helpers.media.scripted import Recogniser, Scripted
 from helpers.sessions.commands import start
 

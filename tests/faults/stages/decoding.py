@@ -4,15 +4,13 @@ import random
 import struct
 import time
 from collections.abc import Callable
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-import av
 import numpy as np
 
 from emotrack.stream.sources.decoding.decode import Damage
-from emotrack.stream.sources.media import AudioChunk, VideoFrame
+from emotrack.stream.sources.media import AudioChunk
 from emotrack.stream.sources.open import open_source, open_sources
 from faults.bench import Bench
 from faults.matrix import HELD, NEW, Observation, fault

@@ -8,15 +8,13 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any
 
 from emotrack.stream.settings import SourceSettings
 from emotrack.stream.sources.media import Source
 from emotrack.stream.sources.open import open_source
 from emotrack.stream.wire.protocol.messages import Feed, Message
 from faults.bench import Bench, spoken
-from faults.matrix import HELD, NEW, SILENCE, Observation, Skipped, fault
+from faults.matrix import HELD, SILENCE, Observation, Skipped, fault
 from faults.watching import Trial, tells
 from helpers.media.clips import AudioSpec, Pace, Tracks, VideoSpec, write_clip
 from helpers.media.rtsp import RtspServer

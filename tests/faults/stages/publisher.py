@@ -22,11 +22,11 @@ from emotrack.errors import UserError
 from emotrack.stream.wire.client.subscription import subscribe
 from emotrack.stream.wire.protocol.encoding import encode
 from emotrack.stream.wire.protocol.keys import ServerKeys, create_keys
-from emotrack.stream.wire.protocol.messages import Error, Heartbeat, Message
-from emotrack.stream.wire.publish.outbox import Outbox, SinkFailed
+from emotrack.stream.wire.protocol.messages import Error, Message
+from emotrack.stream.wire.publish.outbox import Outbox
 from emotrack.stream.wire.publish.publisher import Publisher
 from faults.bench import Bench, spoken
-from faults.matrix import HELD, NEW, Observation, fault
+from faults.matrix import HELD, Observation, fault
 from faults.watching import Trial, is_final
 from helpers.media.scripted import Scripted
 from helpers.sessions import sample_messages as sample
@@ -98,38 +98,43 @@ def _memory() -> float:
     return 0.0
 
 
-@fault("publisher", "220 subscribers that never read", HELD, told=False, short=False)
+IDLE = """
+import sys, time, zmq
+context = zmq.Context()
+context.max_sockets = 1_000
+for _ in range(int(sys.argv[2])):
+    idle = context.socket(zmq.SUB)
+    idle.rcvhwm, idle.rcvbuf, idle.linger = 1, 4_096, 0
+    idle.subscribe(b"")
+    idle.connect(sys.argv[1])
+print("connected", flush=True)
+time.sleep(60)
+"""
+"""Subscribers, in a process of their own, that read nothing."""
+
+
+def idle(bench: Bench, publisher: Publisher, count: int) -> None:
+    """So many of them."""
+    command = [sys.executable, "-c", IDLE, publisher.endpoint, str(count)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    bench.undo.callback(process.stdout.close)
+    bench.undo.callback(process.wait)
+    bench.undo.callback(process.kill)
+    process.stdout.readline()
+
+
+@fault("publisher", "220 subscribers that never read", HELD, told=False)
 def never_read(bench: Bench) -> Observation:
-    context = zmq.Context()
-    bench.undo.callback(context.destroy, linger=0)
-    context.max_sockets = 1_000
-
-    def attack(publisher: Publisher) -> None:
-        for _ in range(220):
-            idle = context.socket(zmq.SUB)
-            idle.rcvhwm = 1
-            idle.subscribe(b"")
-            idle.connect(publisher.endpoint)
-
-    return published(bench, attack, grows=150.0)
+    return published(bench, lambda publisher: idle(bench, publisher, 220))
 
 
 @fault("publisher", "a subscriber with room for one message stalls", told=False)
 def stalls(bench: Bench) -> Observation:
-    context = zmq.Context()
-    bench.undo.callback(context.destroy, linger=0)
-
-    def attack(publisher: Publisher) -> None:
-        idle = context.socket(zmq.SUB)
-        idle.rcvhwm = 1
-        idle.rcvbuf = 4_096
-        idle.subscribe(b"")
-        idle.connect(publisher.endpoint)
-
-    return published(bench, attack, high_water_mark=1)
+    return published(bench, lambda publisher: idle(bench, publisher, 1))
 
 
-@fault("publisher", "50 subscribers that connect and leave without end", told=False)
+@fault("publisher", "eight subscribers that come and leave without end", told=False)
 def come_and_go(bench: Bench) -> Observation:
     def attack(publisher: Publisher) -> None:
         def visit() -> None:
@@ -239,9 +244,9 @@ def breaks(bench: Bench) -> Observation:
 @fault("publisher", "its thread hangs")
 def hangs(bench: Bench) -> Observation:
     trial = Trial()
+    bench.patch.setattr("emotrack.stream.wire.publish.publisher.WAITING", 10)
     publisher = Publisher(LOCAL)
     bench.undo.callback(publisher.close)
-    bench.patch.setattr("emotrack.stream.wire.publish.publisher.WAITING", 10)
 
     def hang(*_: object) -> None:
         trial.strike()

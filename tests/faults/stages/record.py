@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 
-from emotrack.errors import UserError
 from emotrack.stream.sources.media import AUDIO_RATE
 from emotrack.stream.wire.protocol.encoding import decode
 from emotrack.stream.wire.protocol.messages import Emotion, Error, Message

@@ -111,6 +111,8 @@ def parse_yaml(text: str, name: str) -> dict[str, Any]:
         raise UserError(f"{name} is not valid YAML{line}.") from None
     except _Twice as twice:
         raise UserError(f"{name} says {twice} twice: leave one of the two out.") from None
+    except (RecursionError, ValueError):  # brackets in brackets without end; more digits than Python reads
+        raise UserError(f"{name} is nested too deeply, or holds a number that is too long.") from None
     if content is None:
         return {}
     if not isinstance(content, dict):

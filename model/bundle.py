@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 
 MANIFEST = "bundle.json"
+LARGEST_MANIFEST = 16 << 20
+"""Bytes; the one that ships has a hundredth of that."""
 
 
 @dataclass(frozen=True)
@@ -131,7 +133,7 @@ def load_manifest(directory: Path) -> tuple[BundleManifest, dict[PartName, Bundl
 
     Raises `UserError` where a file is missing, cut or changed, or the version is another.
     """
-    manifest = parse_manifest(_read(directory / MANIFEST), directory / MANIFEST)
+    manifest = parse_manifest(_read(directory / MANIFEST, LARGEST_MANIFEST), directory / MANIFEST)
     parts = {
         name: BundlePart(
             name, directory / f"{name}.safetensors", note.sha256, note.licence, note.trained_on, note.settings
@@ -175,8 +177,12 @@ def _checked(path: Path, sha256: str) -> bytes:
     return data
 
 
-def _read(path: Path) -> bytes:
+def _read(path: Path, most: int | None = None) -> bytes:
+    """The content of a file; one of more than `most` bytes is refused before it is read."""
     try:
+        size = path.stat().st_size
+        if most is not None and size > most:
+            raise UserError(f"The bundle's {path} is too large ({size} bytes): {REMEDY}.")
         return path.read_bytes()
     except OSError as error:
         raise UserError(f"The bundle's {path} cannot be read ({error.strerror}): {REMEDY}.") from None

@@ -78,7 +78,7 @@ def parse_manifest(text: bytes, path: Path) -> BundleManifest:
     broken."""
     try:
         content = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise UserError(f"The bundle's {path} is not readable as JSON: {REMEDY}.") from None
     if not isinstance(content, dict) or content.get("format") != "emotrack bundle":
         raise UserError(f"{path} is not a bundle of emotrack: give the directory of one.")

@@ -33,11 +33,8 @@ def main() -> int:
             if not progress.is_terminal:
                 result = done[-1][2]
                 why = f": {'; '.join(result.why)}" if result.why else ""
-                print(
-                    f"{number} {fault.identifier} {result.verdict} {result.took:.1f} s{why}",
-                    file=sys.stderr,
-                    flush=True,
-                )
+                line = f"{number} {fault.identifier} {result.verdict} {result.took:.1f} s{why}\n"
+                sys.stderr.write(line)
     console.print(table(done))
     console.print(total(done))
     if options.page is not None:

@@ -1,5 +1,6 @@
 """The matrix as a table: on the terminal, and as a page of the documentation."""
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
@@ -64,11 +65,11 @@ PAGE = """# What befalls a session, and what comes of it
 
 <!-- Made by `make faults`; do not edit. -->
 
-Every row is a fault that is injected for real: into real sockets, processes, files, signals and media where the
-fault is there, into a session with cheap stand-ins for its networks where it is not. A row is held where no
-utterance lost its final label, nothing crashed or hung, every other part went on, and the fault was told
-(as a `feed` or an `error` message, or as one sentence at the start) within two seconds, or five where a network
-falls silent, which takes a while to be a fault. What is to be withstood without a word says so.
+Every row is a fault that is injected for real: into real sockets, processes, files, signals and media where
+the fault is there, into a session with cheap stand-ins for its networks where it is not. A row is held where
+no utterance lost its final label, nothing crashed or hung, every other part went on, and the fault was told
+(as a `feed` or an `error` message, or as one sentence at the start) within two seconds, or five where a
+network falls silent, which takes a while to be a fault. What is to be withstood without a word says so.
 
 `make faults` runs all of it, `make faults SHORT=--short` what every change is tried with.
 
@@ -92,7 +93,5 @@ def page(rows: Sequence[tuple[int, Fault, Result]]) -> str:
 
 def _timeless(text: str) -> str:
     """Without names that differ from run to run: temporary folders and ports."""
-    import re
-
     text = re.sub(r"/tmp/[\w./-]*/", "…/", text)
     return re.sub(r"127\.0\.0\.1:\d+", "127.0.0.1:PORT", text)

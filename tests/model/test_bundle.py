@@ -132,6 +132,17 @@ def test_weights_that_are_no_safetensors_are_refused(tmp_path: Path) -> None:
         _ = load_bundle(tmp_path).network
 
 
+def test_a_manifest_that_cannot_be_one_is_refused_unread(tmp_path: Path) -> None:
+    manifest = tmp_path / "bundle.json"
+    manifest.write_text("[" * 100_000 + "]" * 100_000)
+    with pytest.raises(UserError, match="not readable as JSON"):
+        load_bundle(tmp_path)
+    with manifest.open("wb") as file:
+        file.truncate(1 << 40)
+    with pytest.raises(UserError, match="is too large"):
+        load_bundle(tmp_path)
+
+
 def test_a_missing_directory_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="cannot be read"):
         load_bundle(tmp_path / "nowhere")

@@ -144,7 +144,7 @@ class Outbox:
                 sink = self._sinks.pop(0)
                 try:
                     sink.close()
-                except Exception as failure:  # noqa: BLE001 - whatever it is, the others are closed too
+                except (Exception, SystemExit) as failure:  # noqa: BLE001 - whatever it is, the others are closed too
                     self._count(_as_failure(sink, failure))
 
     def _emit(self, body: Message) -> tuple[Message, list[SinkFailed | SinkDelayed]]:
@@ -159,7 +159,7 @@ class Outbox:
                 troubles.append(delayed)
             except (Exception, SystemExit) as failure:  # noqa: BLE001 - whatever it is, the others go on
                 self._sinks.remove(sink)
-                with contextlib.suppress(Exception):
+                with contextlib.suppress(Exception, SystemExit):
                     sink.close()
                 troubles.append(self._count(self._placed(_as_failure(sink, failure))))
         for following in self._followers:

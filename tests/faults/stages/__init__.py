@@ -1,1 +1,1 @@
-"""The faults, by the part of a session that they hit; each file adds its rows to the matrix as it is imported."""
+"""The faults, by the part of a session that they hit; a file adds its rows as it is imported."""

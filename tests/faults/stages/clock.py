@@ -12,7 +12,7 @@ from faults.watching import Trial, is_final
 from helpers.media.scripted import Recogniser, Scripted
 from helpers.sessions.commands import start
 
-COUNT = 6
+COUNT = 4
 DAY_NS = 86_400 * 10**9
 
 
@@ -23,7 +23,10 @@ def _wall(name: str, change: Callable[[int], int], origin: str, *, short: bool =
         trial = Trial()
         real = time.time_ns
         with bench.session(
-            [Scripted("desk", spoken(COUNT))], "stream.modalities=[text,audio]", recogniser=Recogniser(0.05), trial=trial
+            [Scripted("desk", spoken(COUNT))],
+            "stream.modalities=[text,audio]",
+            recogniser=Recogniser(0.05),
+            trial=trial,
         ):
             trial.wait_for(is_final)
             trial.strike()
@@ -99,7 +102,9 @@ def starved(bench: Bench) -> Observation:
     from dataclasses import replace
 
     if not late:
-        return replace(seen, detected=seen.detected or 0.0, effect=seen.effect or "no label is later than 1.5 s")
+        return replace(
+            seen, detected=seen.detected or 0.0, effect=seen.effect or "no label is later than 1.5 s"
+        )
     return replace(seen, complaints=(*seen.complaints, f"{len(late)} labels later than 1.5 s"))
 
 
@@ -110,7 +115,12 @@ def fast(bench: Bench) -> Observation:
     items = spoken(COUNT)
     from dataclasses import replace
 
-    quick = [replace(item, **({"start": item.start * 1.01} if hasattr(item, "start") else {"time": item.time * 1.01})) for item in items]  # type: ignore[type-var,arg-type]  # either kind
+    quick = [
+        replace(
+            item, **({"start": item.start * 1.01} if hasattr(item, "start") else {"time": item.time * 1.01})
+        )
+        for item in items
+    ]
     with bench.session([Scripted("desk", quick)], "stream.modalities=[audio]", trial=trial):
         pass
     return trial.observe(COUNT)

@@ -4,6 +4,8 @@ import random
 import struct
 import time
 from collections.abc import Callable
+from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,16 @@ from emotrack.stream.sources.media import AudioChunk
 from emotrack.stream.sources.open import open_source, open_sources
 from faults.bench import Bench
 from faults.matrix import HELD, NEW, Observation, fault
-from helpers.media.clips import AudioSpec, Reading, VideoSpec, cut_off, overwrite, read, without_sound_after, write_clip
+from helpers.media.clips import (
+    AudioSpec,
+    Reading,
+    VideoSpec,
+    cut_off,
+    overwrite,
+    read,
+    without_sound_after,
+    write_clip,
+)
 from helpers.media.senders import piped
 
 KINDS: dict[str, tuple[VideoSpec | None, AudioSpec]] = {
@@ -42,18 +53,26 @@ def decoded(reading: Reading, took: float, *, until: float, told: bool, healthy:
     if healthy and end < until:
         complaints.append(f"it is read to {end:.1f} s only, not to {until:g} s")
     times = [item.end if isinstance(item, AudioChunk) else item.time for item in reading.items]
-    if any(later < earlier - 1e-6 for earlier, later in zip(times, times[1:], strict=False)):
+    if any(later < earlier - 1e-6 for earlier, later in pairwise(times)):
         complaints.append("its times go backwards")
     if reading.chunks and not np.isfinite(reading.samples).all():
         complaints.append("it gives samples that are not numbers")
-    troubles = [c for c in reading.changes if c.state != "up" and c.reason not in ("end of file", "no audio track")]
+    troubles = [
+        c for c in reading.changes if c.state != "up" and c.reason not in ("end of file", "no audio track")
+    ]
     troubles = [change for change in troubles if "has no" not in change.reason]
     sentence = f"{troubles[0].medium} {troubles[0].state}: {troubles[0].reason}" if troubles else ""
     return Observation(sentence, took if troubles else None, complaints=tuple(complaints))
 
 
 def _file(
-    name: str, make: Callable[[Path], Path], *, until: float, told: bool = True, origin: str = HELD, short: bool = False
+    name: str,
+    make: Callable[[Path], Path],
+    *,
+    until: float,
+    told: bool = True,
+    origin: str = HELD,
+    short: bool = False,
 ) -> None:
     def inject(bench: Bench) -> Observation:
         path = make(bench.folder)
@@ -64,22 +83,35 @@ def _file(
     fault("decoding", name, origin, told=told, short=short)(inject)
 
 
+def _spoilt(kind: str, spoil: Callable[[Path], Path], folder: Path) -> Path:
+    return spoil(clip(folder, kind))
+
+
 for _kind in KINDS:
     _told = _kind in ("mp4", "mkv", "flac")
-    _file(f"{_kind} is cut off", lambda folder, kind=_kind: cut_off(clip(folder, kind), 0.6), until=2.5, told=_told)  # type: ignore[misc]  # bound now
+    _file(
+        f"{_kind} is cut off",
+        partial(_spoilt, _kind, lambda path: cut_off(path, 0.6)),
+        until=2.5,
+        told=_told,
+    )
     _file(
         f"{_kind}: the second half is garbage",
-        lambda folder, kind=_kind: overwrite(clip(folder, kind), 0.5, 1.0),  # type: ignore[misc]  # bound now
+        partial(_spoilt, _kind, lambda path: overwrite(path, 0.5, 1.0)),
         until=2.0,
     )
     _file(
         f"{_kind}: a hole in the middle",
-        lambda folder, kind=_kind: overwrite(clip(folder, kind), 0.5, 0.6),  # type: ignore[misc]  # bound now
+        partial(_spoilt, _kind, lambda path: overwrite(path, 0.5, 0.6)),
         until=5.0,
         told=_kind not in ("avi", "flac"),  # whose holes the session tells as gaps
         short=_kind == "ts",
     )
-_file("the sound ends long before the picture", lambda folder: without_sound_after(2.0, clip(folder, "mkv"), folder / "short.mkv"), until=1.9)
+_file(
+    "the sound ends long before the picture",
+    lambda folder: without_sound_after(2.0, clip(folder, "mkv"), folder / "short.mkv"),
+    until=1.9,
+)
 
 
 def _stamped(name: str, shift: Callable[[float], float], *, until: float = 11.5, origin: str = HELD) -> None:
@@ -198,7 +230,20 @@ def _sparse(path: Path) -> None:
 
 def _wav(rate: int, channels: int, stated: int, data: bytes) -> bytes:
     block = 2 * channels
-    head = struct.pack("<4sI4s4sIHHIIHH", b"RIFF", 36 + stated, b"WAVE", b"fmt ", 16, 1, channels, rate, (rate * block) & 0xFFFFFFFF, block & 0xFFFF, 16)
+    head = struct.pack(
+        "<4sI4s4sIHHIIHH",
+        b"RIFF",
+        36 + stated,
+        b"WAVE",
+        b"fmt ",
+        16,
+        1,
+        channels,
+        rate,
+        (rate * block) & 0xFFFFFFFF,
+        block & 0xFFFF,
+        16,
+    )
     return head + struct.pack("<4sI", b"data", stated) + data
 
 
@@ -230,7 +275,11 @@ _lying("ends in the middle of a sample", lambda: _wav(16_000, 1, len(SECOND), SE
 @fault("decoding", "the size of the pictures and the rate of the sound change in mid stream", told=False)
 def changing(bench: Bench) -> Observation:
     one = write_clip(
-        bench.folder / "one.ts", video=VideoSpec("mpeg2video"), audio=AudioSpec("mp2"), duration=3.0, onset=0.0
+        bench.folder / "one.ts",
+        video=VideoSpec("mpeg2video"),
+        audio=AudioSpec("mp2"),
+        duration=3.0,
+        onset=0.0,
     )
     two = write_clip(
         bench.folder / "two.ts",

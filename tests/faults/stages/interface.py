@@ -85,7 +85,7 @@ def starting(bench: Bench) -> Observation:
     process.stderr.readline()
     began = time.monotonic()
     process.send_signal(signal.SIGTERM)
-    out, err = process.communicate(timeout=30)
+    _, err = process.communicate(timeout=30)
     took = time.monotonic() - began
     complaints = [] if process.returncode == 128 + signal.SIGTERM else [f"exit {process.returncode}"]
     if "Traceback" in err:
@@ -95,7 +95,12 @@ def starting(bench: Bench) -> Observation:
     return Observation("nothing is left behind", took, complaints=tuple(complaints))
 
 
-@fault("interface", "kill -9: the recording is whole to its last line, and the next session follows", HELD, told=False)
+@fault(
+    "interface",
+    "kill -9: the recording is whole to its last line, and the next session follows",
+    HELD,
+    told=False,
+)
 def killed(bench: Bench) -> Observation:
     path = bench.folder / "messages.jsonl"
     line = speech(bench.folder)
@@ -121,7 +126,9 @@ def killed(bench: Bench) -> Observation:
     finals = [m for m in messages if m["type"] == "emotion" and m["state"] == "final"]
     if len(sessions) != 2:
         complaints.append(f"{len(sessions)} sessions")
-    return Observation("two sessions in one recording", lost=max(0, 1 - len(finals)), complaints=tuple(complaints))
+    return Observation(
+        "two sessions in one recording", lost=max(0, 1 - len(finals)), complaints=tuple(complaints)
+    )
 
 
 def _end(process: "subprocess.Popen[Any]") -> None:
@@ -186,7 +193,20 @@ def _limited(name: str, limit: str, *, origin: str = NEW, seconds: float = 5.0) 
     def inject(bench: Bench) -> Observation:
         began = time.monotonic()
         done = subprocess.run(
-            ["sh", "-c", f'{limit} && exec "$@"', "sh", sys.executable, "-m", "emotrack.cli", "run", "--fast", *QUICK, str(speech(bench.folder))],
+            [
+                "sh",
+                "-c",
+                f'{limit} && exec "$@"',
+                "sh",
+                sys.executable,
+                "-m",
+                "emotrack.cli",
+                "run",
+                "--fast",
+                *QUICK,
+                "--set=stream.speakers.mode=feed",
+                str(speech(bench.folder)),
+            ],
             capture_output=True,
             text=True,
             timeout=50,
@@ -208,10 +228,15 @@ _limited("only 40 descriptors", "ulimit -n 40")
 _limited("only 20 descriptors", "ulimit -n 20")
 _limited("no file may be larger than a kilobyte", "ulimit -f 1")
 _limited("no core, no priority, no locked memory", "ulimit -c 0 -l 0")
-_limited("no home, no temporary folder that can be written", "HOME=/nowhere TMPDIR=/nowhere XDG_CACHE_HOME=/dev/null; export HOME TMPDIR XDG_CACHE_HOME")
+_limited(
+    "no home, no temporary folder that can be written",
+    "HOME=/nowhere TMPDIR=/nowhere XDG_CACHE_HOME=/dev/null; export HOME TMPDIR XDG_CACHE_HOME",
+)
 
 
-def _refused(name: str, arguments: Callable[[Path], list[str]], origin: str = HELD, *, short: bool = False) -> None:
+def _refused(
+    name: str, arguments: Callable[[Path], list[str]], origin: str = HELD, *, short: bool = False
+) -> None:
     """A mistake in what is given is one sentence and exit 2; the time is that of a whole start."""
 
     def inject(bench: Bench) -> Observation:
@@ -238,12 +263,33 @@ def _refused(name: str, arguments: Callable[[Path], list[str]], origin: str = HE
 
 _refused("a source that is not there", lambda _: ["run", "missing.mp4", "--publish", "none"], short=True)
 _refused("a source whose name holds escapes", lambda _: ["run", "a\x1b[2Jb.mp4", "--publish", "none"])
-_refused("a folder of keys that is not there", lambda folder: ["run", _wav(folder), "--keys", str(folder / "no")])
+_refused(
+    "a folder of keys that is not there", lambda folder: ["run", _wav(folder), "--keys", str(folder / "no")]
+)
 _refused("a port that is none", lambda folder: ["run", _wav(folder), "--publish", "tcp://127.0.0.1:99999"])
-_refused("an address that is not this machine's", lambda folder: ["run", _wav(folder), "--publish", "tcp://192.0.2.7:5556", "--insecure"])
-_refused("a policy that is damaged", lambda folder: ["run", _wav(folder), "--publish", "none", "--policy", _written(folder, "modalities: [aud")])
-_refused("a file of settings that is a device", lambda folder: ["run", _wav(folder), "--publish", "none", "--config", "/dev/null/x"])
-_refused("a bundle that is none", lambda folder: ["run", _wav(folder), "--publish", "none", f"--set=bundle={folder}"])
+_refused(
+    "an address that is not this machine's",
+    lambda folder: ["run", _wav(folder), "--publish", "tcp://192.0.2.7:5556", "--insecure"],
+)
+_refused(
+    "a policy that is damaged",
+    lambda folder: [
+        "run",
+        _wav(folder),
+        "--publish",
+        "none",
+        "--policy",
+        _written(folder, "modalities: [aud"),
+    ],
+)
+_refused(
+    "a file of settings that is a device",
+    lambda folder: ["run", _wav(folder), "--publish", "none", "--config", "/dev/null/x"],
+)
+_refused(
+    "a bundle that is none",
+    lambda folder: ["run", _wav(folder), "--publish", "none", f"--set=bundle={folder}"],
+)
 _refused("a monitor of what is no address", lambda _: ["monitor", "somewhere"])
 
 
@@ -259,23 +305,48 @@ def _written(folder: Path, text: str) -> str:
 
 @fault("interface", "standard input is closed, and is the source", NEW)
 def closed_input(bench: Bench) -> Observation:
-    began = time.monotonic()
     done = subprocess.run(
-        ["sh", "-c", 'exec "$@" <&-', "sh", sys.executable, "-m", "emotrack.cli", "run", "-", "--publish", "none"],
+        [
+            "sh",
+            "-c",
+            'exec "$@" <&-',
+            "sh",
+            sys.executable,
+            "-m",
+            "emotrack.cli",
+            "run",
+            "-",
+            "--publish",
+            "none",
+        ],
         capture_output=True,
         text=True,
         timeout=40,
         env=environment(),
     )
     said = done.stderr.splitlines()
-    complaints = () if done.returncode == 2 and "Traceback" not in done.stderr else (f"exit {done.returncode}",)
+    complaints = (
+        () if done.returncode == 2 and "Traceback" not in done.stderr else (f"exit {done.returncode}",)
+    )
     return Observation(said[-1] if said else "", 0.0 if said else None, complaints=complaints)
 
 
 @fault("interface", "no memory is left: 2.5 GB of address space", NEW, limit=30.0)
 def no_memory(bench: Bench) -> Observation:
     done = subprocess.run(
-        ["sh", "-c", 'ulimit -v 2500000 && exec "$@"', "sh", sys.executable, "-m", "emotrack.cli", "run", "--fast", *QUICK, str(speech(bench.folder))],
+        [
+            "sh",
+            "-c",
+            'ulimit -v 2500000 && exec "$@"',
+            "sh",
+            sys.executable,
+            "-m",
+            "emotrack.cli",
+            "run",
+            "--fast",
+            *QUICK,
+            str(speech(bench.folder)),
+        ],
         capture_output=True,
         text=True,
         timeout=50,

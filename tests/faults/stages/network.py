@@ -15,9 +15,9 @@ from emotrack.stream.sources.open import open_source
 from emotrack.stream.wire.protocol.messages import Feed, Message
 from faults.bench import Bench, spoken
 from faults.matrix import HELD, SILENCE, Observation, Skipped, fault
+from faults.rtsp import RtspServer
 from faults.watching import Trial, tells
 from helpers.media.clips import AudioSpec, Pace, Tracks, VideoSpec, write_clip
-from helpers.media.rtsp import RtspServer
 from helpers.media.scripted import Scripted
 from helpers.media.senders import LOW_DELAY, TcpSender, free_udp_port, http_server
 from helpers.media.virtual_microphone import virtual_microphone
@@ -167,7 +167,9 @@ def _udp(name: str, send: Callable[[str, Pace, threading.Event], None], *, comes
             bench.undo.callback(again.ending.set)
             begin(again)
 
-        return received(bench, source, lambda: send(address, pace, bench.released), mend if comes_again else None)
+        return received(
+            bench, source, lambda: send(address, pace, bench.released), mend if comes_again else None
+        )
 
     fault("network", name, HELD, limit=SILENCE, lasting=not comes_again)(inject)
 
@@ -193,7 +195,9 @@ def _noise(address: str, pace: Pace, over: threading.Event) -> None:
 _udp("a live stream over udp: a stranger sends garbage to its port", _noise, comes_again=False)
 
 
-def _rtsp(name: str, act: Callable[[RtspServer], object], mend: Callable[[RtspServer], object], limit: float) -> None:
+def _rtsp(
+    name: str, act: Callable[[RtspServer], object], mend: Callable[[RtspServer], object], limit: float
+) -> None:
     def inject(bench: Bench) -> Observation:
         server = RtspServer()
         bench.undo.callback(server.close)
@@ -225,7 +229,9 @@ def _finite(name: str, origin: str, *, ranges: bool, told: bool) -> None:
 
         with bench.session([Scripted("well", spoken(6)), source], trial=trial, realtime=not told):
             pass
-        ends = [m.time for m in trial.messages if isinstance(m, Feed) and m.source == "ill" and m.state == "down"]
+        ends = [
+            m.time for m in trial.messages if isinstance(m, Feed) and m.source == "ill" and m.state == "down"
+        ]
         short = not told and (not ends or max(ends) < 4.9)
         return trial.observe(6, told=cut, more=("it is not read to its end",) if short else ())
 
@@ -242,7 +248,11 @@ def _mute(scheme: str) -> None:
         mute = bench.undo.enter_context(socket.create_server(("127.0.0.1", 0)))
         url = f"{scheme}://user:secret@127.0.0.1:{mute.getsockname()[1]}/live?token=secret"
         seen = bench.refused(lambda: open_source(url, settings=quick))
-        return seen if "secret" not in seen.effect else Observation(seen.effect, complaints=("it tells the password",))
+        return (
+            seen
+            if "secret" not in seen.effect
+            else Observation(seen.effect, complaints=("it tells the password",))
+        )
 
     fault("network", f"an address over {scheme} answers nothing at the start", HELD)(inject)
 
@@ -283,10 +293,14 @@ def _pulse(name: str, strike: Callable[[int, dict[str, str]], object], limit: fl
             trial.wait_for(tells, 8.0, since=trial.struck or 0.0)
             if mend:
                 os.kill(pid, signal.SIGCONT)
-                trial.wait_for(lambda m: isinstance(m, Feed) and m.state == "up", 15.0, since=time.monotonic())
+                trial.wait_for(
+                    lambda m: isinstance(m, Feed) and m.state == "up", 15.0, since=time.monotonic()
+                )
             took = trial.close()
         late = () if took <= 3.5 else (f"stopping takes {took:.1f} s",)
-        return trial.observe(0, well=(lambda m: isinstance(m, Feed) and m.state == "up") if mend else None, more=late)
+        return trial.observe(
+            0, well=(lambda m: isinstance(m, Feed) and m.state == "up") if mend else None, more=late
+        )
 
     fault("network", name, HELD, limit=limit, lasting=not mend)(inject)
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from emotrack.stream.transcription.transcript import Transcript, TranscriptionError
 from emotrack.stream.transcription.whisper import recogniser as whisper
+from emotrack.stream.transcription.whisper.decoding import decode
 from emotrack.stream.wire.protocol.messages import Message
 from faults.bench import Bench, spoken
 from faults.breaking import Struck
@@ -22,7 +23,7 @@ from helpers.media.scripted import Recogniser, Scripted, Words, by_time, clip_li
 from helpers.sessions.tracking import settings
 
 MODALITIES = "stream.modalities=[text,audio]"
-COUNT = 6
+COUNT = 5
 
 
 def hearing(
@@ -185,7 +186,7 @@ def _hangs(name: str, *, realtime: bool, short: bool = False, until: int = 10_00
                 return None
             return 0.05
 
-        return hearing(bench, Recogniser(delay), trial, count=8, realtime=realtime, recovers=until < 10_000)
+        return hearing(bench, Recogniser(delay), trial, count=6, realtime=realtime, recovers=until < 10_000)
 
     fault("recogniser", name, "3", short=short, lasting=until >= 10_000)(inject)
 
@@ -310,7 +311,7 @@ def _whisper(name: str, failure: BaseException, *, times: int | None, short: boo
         def fail(*_: Any, **__: Any) -> Any:
             raise failure
 
-        struck = Struck(whisper.decode, fail, trial, after=0, times=times)
+        struck = Struck(decode, fail, trial, after=0, times=times)
         bench.patch.setattr(whisper, "decode", struck)
         lines = [clip_line(number, at=4.2 * place, pictures=False) for place, number in enumerate((0, 1))]
         source = Scripted("clip", by_time(up("audio"), *lines))

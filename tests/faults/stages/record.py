@@ -28,7 +28,7 @@ from helpers.media.speech import demo_speech
 from helpers.sessions import sample_messages as sample
 from helpers.sessions.disks import disk_with_room_for
 
-COUNT = 6
+COUNT = 4
 QUICK = (
     "--publish=none",
     "--modalities=audio",
@@ -45,7 +45,9 @@ def is_error(message: Message) -> bool:
 
 def into(bench: Bench, sink: Any, trial: Trial, strike: Callable[[], object] | None = None) -> Observation:
     """A session with this output beside another, which is struck after the first label."""
-    with bench.session([Scripted("desk", spoken(COUNT))], "stream.modalities=[audio]", trial=trial, sinks=[sink]):
+    with bench.session(
+        [Scripted("desk", spoken(COUNT))], "stream.modalities=[audio]", trial=trial, sinks=[sink]
+    ):
         trial.wait_for(is_final)
         if strike is not None:
             trial.strike()
@@ -70,7 +72,9 @@ class Output:
         pass
 
 
-def _acts(name: str, make: Callable[[Bench], Callable[[Outgoing], None]], *, told: bool = True, short: bool = False) -> None:
+def _acts(
+    name: str, make: Callable[[Bench], Callable[[Outgoing], None]], *, told: bool = True, short: bool = False
+) -> None:
     def inject(bench: Bench) -> Observation:
         trial = Trial()
         return into(bench, Output(trial, make(bench)), trial)
@@ -89,7 +93,7 @@ def _raises(failure: BaseException) -> Callable[[Bench], Callable[[Outgoing], No
 
 
 _acts("fails as it may", _raises(SinkFailed("The printer is out of paper.")))
-_acts("raises RuntimeError", _raises(RuntimeError("out of paper")), short=True)
+_acts("raises RuntimeError", _raises(RuntimeError("out of paper")))
 _acts("raises MemoryError", _raises(MemoryError()))
 _acts("raises SystemExit", _raises(SystemExit(1)))
 _acts("says that the disk is full", _raises(OSError(errno.ENOSPC, "No space left on device")))
@@ -153,7 +157,11 @@ def full(bench: Bench) -> Observation:
     except SinkFailed as failed:
         if not path.read_bytes().endswith(b"}\n"):
             complaints.append("half a line is left")
-        return Observation(seen.effect, seen.detected, seen.masked, None, seen.lost, tuple(complaints)) if "lacks" in str(failed) else seen
+        return (
+            Observation(seen.effect, seen.detected, seen.masked, None, seen.lost, tuple(complaints))
+            if "lacks" in str(failed)
+            else seen
+        )
     return Observation(seen.effect, seen.detected, complaints=(*complaints, "nobody is told what is missing"))
 
 
@@ -277,7 +285,9 @@ def _restarted(name: str, torn: bytes) -> None:
                     file.write(torn)
         found = [decode(line) for line in path.read_bytes().splitlines()]
         same = found == sent
-        return Observation("the second session follows the first", complaints=() if same else ("it does not hold both",))
+        return Observation(
+            "the second session follows the first", complaints=() if same else ("it does not hold both",)
+        )
 
     fault("record", name, "7", told=False)(inject)
 
@@ -305,14 +315,26 @@ def speech(folder: Path, times: int = 1) -> Path:
     return path
 
 
-def _streams(name: str, redirections: str, origin: str, code: int, *, told: bool = True, **changes: str) -> None:
+def _streams(
+    name: str, redirections: str, origin: str, code: int, *, told: bool = True, **changes: str
+) -> None:
     """A session whose standard streams are as a shell opens or closes them, and that is recorded as well."""
 
     def inject(bench: Bench) -> Observation:
         if "/dev/full" in redirections and not Path("/dev/full").exists():
             raise Skipped("this system has no /dev/full to stand for a full disk")
         path = bench.folder / "messages.jsonl"
-        command = ["sh", "-c", f'exec "$@" {redirections}', "sh", sys.executable, "-m", "emotrack.cli", "run", "--fast"]
+        command = [
+            "sh",
+            "-c",
+            f'exec "$@" {redirections}',
+            "sh",
+            sys.executable,
+            "-m",
+            "emotrack.cli",
+            "run",
+            "--fast",
+        ]
         done = subprocess.run(
             [*command, *QUICK, "--jsonl", str(path), str(speech(bench.folder))],
             capture_output=True,
@@ -331,7 +353,10 @@ def _streams(name: str, redirections: str, origin: str, code: int, *, told: bool
             complaints.append("the recording has no end")
         after = (errors[0]["published_unix_ns"] - begun) / 1e9 if errors else None
         return Observation(
-            errors[0]["message"] if errors else "", after, lost=max(0, 1 - finals), complaints=tuple(complaints)
+            errors[0]["message"] if errors else "",
+            after,
+            lost=max(0, 1 - finals),
+            complaints=tuple(complaints),
         )
 
     fault("record", name, origin, told=told)(inject)

@@ -108,7 +108,7 @@ def _lies(
     short: bool = False,
     seconds: float = 60.0,
 ) -> None:
-    """A source that gives nonsense and then goes on as before; where it is told it may be given up instead."""
+    """A source that gives nonsense and goes on as before; where it is told it may be given up instead."""
 
     def inject(bench: Bench) -> Observation:
         return beside(bench, items, after=talk(2, at=STRIKES + 0.1), expected=1 if told else 3)
@@ -248,7 +248,7 @@ def eight(bench: Bench) -> Observation:
     return trial.observe(8 * 6)
 
 
-@fault("source", "one of two is absent at the start, and comes later", "11", lasting=False, short=True)
+@fault("source", "one of two is absent at the start, and comes later", "11", lasting=False)
 def absent(bench: Bench) -> Observation:
     quick = SourceSettings(connect_timeout=3.0, retry_first=0.1)
     port = free_tcp_port()

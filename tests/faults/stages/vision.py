@@ -32,10 +32,11 @@ def seeing(
 ) -> Observation:
     """A session in which a function of the face detector or the face network breaks after some calls."""
     trial = Trial()
-    encoders = replace(bench.workbench.encoders, audio=NumbersEncoder())  # type: ignore[arg-type]  # stands in
+    encoders = replace(bench.workbench.encoders, audio=NumbersEncoder())
     whole = getattr(encoders, part)
     struck = Struck(getattr(whole, function), broken, trial, after=4, times=times)
-    encoders = replace(encoders, **{part: Replaced(whole, **{function: struck})})
+    changed: dict[str, Any] = {part: Replaced(whole, **{function: struck})}
+    encoders = replace(encoders, **changed)
     source = Scripted("desk", looking())
     with bench.session([source], MODALITIES, encoders=encoders, trial=trial):
         pass
@@ -76,7 +77,7 @@ def _nowhere(_: Bench) -> Callable[..., Any]:
 
 
 def _far(_: Bench) -> Callable[..., Any]:
-    face = DetectedFace(np.float32([1e9, 1e9, 2e9, 2e9]), 1.0, np.full((5, 2), 1e9, np.float32))
+    face = DetectedFace(np.array([1e9, 1e9, 2e9, 2e9], np.float32), 1.0, np.full((5, 2), 1e9, np.float32))
     return lambda *_: [face]
 
 
@@ -95,7 +96,7 @@ def _short(_: Bench) -> Callable[..., Any]:
     return read
 
 
-_breaks("the detector fails once", "face_detector", "detect", lambda _: raising, times=1, short=True)
+_breaks("the detector fails once", "face_detector", "detect", lambda _: raising, times=1)
 _breaks("the detector fails each time", "face_detector", "detect", lambda _: raising, short=True)
 _breaks("the detector hangs", "face_detector", "detect", hanging)
 _breaks("the detector takes a second a picture", "face_detector", "detect", _slow, told=False)
@@ -123,7 +124,7 @@ def resizing(bench: Bench) -> Observation:
             found.append(item)
         return found
 
-    encoders = replace(bench.workbench.encoders, audio=NumbersEncoder())  # type: ignore[arg-type]  # stands in
+    encoders = replace(bench.workbench.encoders, audio=NumbersEncoder())
     with bench.session([Scripted("desk", items())], MODALITIES, encoders=encoders, trial=trial):
         trial.wait_for(is_final)
         trial.strike()
@@ -134,7 +135,7 @@ def resizing(bench: Bench) -> Observation:
 def one_pixel(bench: Bench) -> Observation:
     trial = Trial()
     dots = [VideoFrame(number / 10, np.full((1, 1, 3), number, np.uint8)) for number in range(60)]
-    encoders = replace(bench.workbench.encoders, audio=NumbersEncoder())  # type: ignore[arg-type]  # stands in
+    encoders = replace(bench.workbench.encoders, audio=NumbersEncoder())
     source = Scripted("desk", by_time(up("audio", "video"), talk(7), dots))
     trial.strike()
     with bench.session([source], MODALITIES, encoders=encoders, trial=trial):

@@ -36,6 +36,14 @@ def test_bad_overrides_are_one_sentence(override: str) -> None:
     assert "\n" not in str(raised.value)
 
 
+@pytest.mark.parametrize("text", ["a: " + "[" * 100_000, "a: " + "7" * 20_000], ids=["nested", "long"])
+def test_what_yaml_chokes_on_is_one_sentence(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(text)
+    with pytest.raises(UserError, match="nested too deeply, or holds a number that is too long"):
+        load_settings(config=path)
+
+
 def example(option: Any) -> str:
     """The setting that the help of an option gives as one."""
     found = re.search(r"such as (\S+);", option.__metadata__[0].help)

@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emotrack.stream.wire.protocol.encoding import decode, encode, topic
-from emotrack.stream.wire.protocol.messages import Emotion, Error, Heartbeat, Message, Session
+from emotrack.stream.wire.protocol.messages import Emotion, Error, Feed, Heartbeat, Message, Session
 from emotrack.stream.wire.publish.outbox import (
     LISTED_TOPICS,
+    LONGEST_SENTENCE,
     Listener,
     Outbox,
     Outgoing,
@@ -113,6 +114,14 @@ def test_what_no_reader_would_take_is_not_sent(body: Message) -> None:
         outbox.emit(body)
     assert outbox.emit(sample.emotion()).seq == 1
     assert len(kept.messages) == 1
+
+
+def test_a_sentence_with_the_words_of_others_is_cut_before_no_reader_would_take_it() -> None:
+    outbox = Outbox("s1")
+    error = outbox.emit(sample.error("x" * 5_000_000))
+    feed = outbox.emit(sample.feed(state="down", reason="y" * 5_000_000))
+    assert isinstance(error, Error) and isinstance(feed, Feed) and feed.reason is not None
+    assert len(error.message) == len(feed.reason) == LONGEST_SENTENCE
 
 
 def test_what_is_returned_is_what_a_reader_gets() -> None:

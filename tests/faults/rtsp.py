@@ -1,4 +1,4 @@
-"""A camera behind RTSP: one client at a time, a tone as G.711 in RTP between the answers (RFC 2326, 10.12)."""
+"""A camera behind RTSP: a tone as G.711, in RTP between the answers (RFC 2326, 10.12)."""
 
 import socket
 import struct
@@ -56,7 +56,8 @@ class RtspServer:
                 lines = request.decode("latin-1").split("\r\n")
                 connection.sendall(self._answer(lines))
                 if lines[0].startswith("PLAY"):
-                    return self._play(connection)
+                    self._play(connection)
+                    return
 
     def _answer(self, lines: list[str]) -> bytes:
         number = next(line for line in lines if line.lower().startswith("cseq"))
@@ -68,7 +69,8 @@ class RtspServer:
             head += "Transport: RTP/AVP/TCP;unicast;interleaved=0-1\r\n"
         body = SDP if method == "DESCRIBE" else ""
         if body:
-            head += f"Content-Type: application/sdp\r\nContent-Base: {self.url}/\r\nContent-Length: {len(body)}\r\n"
+            head += f"Content-Type: application/sdp\r\nContent-Base: {self.url}/\r\n"
+            head += f"Content-Length: {len(body)}\r\n"
         return f"{head}\r\n{body}".encode()
 
     def _play(self, connection: socket.socket) -> None:

@@ -144,10 +144,16 @@ def test_a_failing_sink_is_dropped_and_named_to_the_others(caplog: pytest.LogCap
 
 
 @pytest.mark.parametrize(
-    "failure", [RuntimeError("oh"), UnicodeEncodeError("ascii", "ä", 0, 1, "no"), ValueError("closed file")]
+    "failure",
+    [
+        RuntimeError("oh"),
+        UnicodeEncodeError("ascii", "ä", 0, 1, "no"),
+        ValueError("closed file"),
+        SystemExit(1),
+    ],
 )
 def test_a_sink_that_fails_in_its_own_way_takes_no_other_along(
-    failure: Exception, caplog: pytest.LogCaptureFixture
+    failure: BaseException, caplog: pytest.LogCaptureFixture
 ) -> None:
     class Broken(Kept):
         def write(self, outgoing: Outgoing) -> None:

@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Idle OpenMP threads that spin make timings on shared cores swing tenfold.
 export OMP_WAIT_POLICY := PASSIVE
 
-.PHONY: setup demo test coverage quick lint types docs bench engines mpnet lock test-lowest test-newest clean
+.PHONY: setup demo test coverage quick lint types docs bench faults engines mpnet lock test-lowest test-newest clean
 
 # Every version is locked with its hashes; see requirements/README.md.
 INSTALL := pip install --no-deps --require-hashes --progress-bar on
@@ -58,6 +58,11 @@ docs: setup
 
 bench: setup
 	$(BIN)/python -m pytest tests/benchmarks --benchmark-only
+
+# Every fault that is known to befall a session, injected for real, and the table of what came of it in docs/; SHORT=--short
+# is what CI tries of it.
+faults: setup
+	$(BIN)/python -m tests.faults $(if $(SHORT),$(SHORT),--page docs/faults.md)
 
 # The engines that ship, anew: after weights have changed, or a test says that they differ from the networks as they are written.
 engines: setup

@@ -14,6 +14,7 @@ from emotrack.stream.sources.media import (
     MediumChange,
     Source,
     VideoFrame,
+    checked,
     paced,
 )
 from emotrack.stream.sources.timing.clock import SessionClock
@@ -106,7 +107,7 @@ class Intake:
         cutter = BlockCutter()
         reached = 0.0
         try:
-            items = source.items(clock, self._stop)
+            items = checked(source.items(clock, self._stop))
             if self._realtime and not source.live:
                 items = paced(items, clock, self._stop)
             for item in items:

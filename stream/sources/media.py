@@ -114,7 +114,39 @@ def due(item: MediaItem) -> float:
     return item.end if isinstance(item, AudioChunk) else item.time
 
 
-def paced(items: Iterator[MediaItem], clock: SessionClock, stop: threading.Event) -> Iterator[MediaItem]:
+LATEST = 1e9
+"""Seconds: no session lasts so long, so a later stamp is that of a broken clock."""
+
+
+def checked(items: Iterable[MediaItem]) -> Iterator[MediaItem]:
+    """The same items; raises `ValueError` at the first that no source may give, before it does harm.
+
+    Times have to be finite, sound one-dimensional and of finite numbers, pictures of bytes in three
+    colours."""
+    for item in items:
+        if wrong := _wrong(item):
+            raise ValueError(f"the source gives {wrong}")
+        yield item
+
+
+def _wrong(item: object) -> str | None:
+    match item:
+        case AudioChunk(time, samples):
+            if samples.ndim != 1:
+                return f"sound of {samples.ndim} dimensions instead of one"
+            if not np.isfinite(samples).all():
+                return "sound with samples that are not finite numbers"
+        case VideoFrame(time, image):
+            if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
+                return f"pictures of {image.dtype} {list(image.shape)} instead of uint8 [height, width, 3]"
+        case MediumChange(time):
+            pass
+        case _:
+            return f"{type(item).__name__} instead of sound, pictures and word of them"
+    return None if abs(time) < LATEST else f"a time of {time:g} s"  # also no number is below
+
+
+def paced(items: Iterable[MediaItem], clock: SessionClock, stop: threading.Event) -> Iterator[MediaItem]:
     """The same items, none before it is due; ends at once when `stop` is set."""
     for item in items:
         wait = due(item) - clock.now()

@@ -1,16 +1,13 @@
 """Bundles on disk: what is saved is what is loaded, and whatever does not fit is refused in one sentence."""
 
 import hashlib
-import json
 import os
 import resource
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-import safetensors.torch
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -18,9 +15,9 @@ from hypothesis import strategies as st
 from emotrack.errors import UserError
 from emotrack.model.bundle import NewPart, load_bundle, network_part, save_bundle
 from emotrack.model.configuration import ModalityWidths, NetworkConfiguration
-from emotrack.model.manifest import BundleManifest
 from emotrack.model.network import EmotionNetwork
 from emotrack.model.signature import Makers
+from helpers.networks.damaged_bundles import DAMAGES, rewrite_manifest
 from helpers.networks.small import random_batch, save_small_bundle, small_configuration, small_network
 
 
@@ -95,78 +92,10 @@ def test_other_parts_are_kept_with_their_settings(tmp_path: Path) -> None:
         part.tensors()
 
 
-def rewrite_manifest(directory: Path, change: Callable[[dict[str, Any]], None], seal: bool = False) -> None:
-    path = directory / "bundle.json"
-    content = json.loads(path.read_text())
-    change(content)
-    if seal:
-        content = BundleManifest.model_validate(content).sealed().model_dump(mode="json")
-    path.write_text(json.dumps(content))
-
-
-def rewrite_weights(directory: Path, change: Callable[[dict[str, torch.Tensor]], object]) -> None:
-    """A change with a manifest that vouches for it, so that only the weights can be at fault."""
-    path = directory / "network.safetensors"
-    tensors = safetensors.torch.load(path.read_bytes())
-    change(tensors)
-    data = safetensors.torch.save(tensors)
-    path.write_bytes(data)
-    digest = hashlib.sha256(data).hexdigest()
-    rewrite_manifest(directory, lambda content: content["parts"]["network"].update(sha256=digest), seal=True)
-
-
-def set_not_finite(tensors: dict[str, torch.Tensor]) -> None:
-    tensors["null_vector"] = torch.full_like(tensors["null_vector"], float("nan"))
-
-
-def cut(path: Path) -> None:
-    path.write_bytes(path.read_bytes()[:-10])
-
-
-FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
-    "no manifest": (lambda d: (d / "bundle.json").unlink(), "cannot be read"),
-    "manifest cut": (lambda d: cut(d / "bundle.json"), "not readable as JSON"),
-    "manifest is something else": (
-        lambda d: (d / "bundle.json").write_text("[]"),
-        "not a bundle of emotrack",
-    ),
-    "manifest edited": (
-        lambda d: rewrite_manifest(d, lambda c: c["metrics"].update(weighted_f1=1)),
-        "was changed",
-    ),
-    "other version": (lambda d: rewrite_manifest(d, lambda c: c.update(version=2)), "has version 2"),
-    "unknown key": (lambda d: rewrite_manifest(d, lambda c: c.update(more=1)), "wrong at 'more'"),
-    "unknown setting": (
-        lambda d: rewrite_manifest(d, lambda c: c["configuration"].update(x=1)),
-        "configuration.x",
-    ),
-    "no network": (lambda d: rewrite_manifest(d, lambda c: c["parts"].clear(), seal=True), "has no network"),
-    "no weights": (lambda d: (d / "network.safetensors").unlink(), "cannot be read"),
-    "weights cut": (lambda d: cut(d / "network.safetensors"), "damaged or was replaced"),
-    "missing tensor": (
-        lambda d: rewrite_weights(d, lambda t: t.pop("null_vector")),
-        "lacks tensor 'null_vector'",
-    ),
-    "unknown tensor": (
-        lambda d: rewrite_weights(d, lambda t: t.update(x=torch.zeros(1))),
-        "unknown tensor 'x'",
-    ),
-    "wrong shape": (
-        lambda d: rewrite_weights(d, lambda t: t.update(null_vector=torch.zeros(9))),
-        r"\[9\] where",
-    ),
-    "wrong type": (
-        lambda d: rewrite_weights(d, lambda t: t.update(null_vector=torch.zeros(8).half())),
-        "float16",
-    ),
-    "not finite": (lambda d: rewrite_weights(d, set_not_finite), "not finite in 'null_vector'"),
-}
-
-
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("fault", DAMAGES)
 def test_faulty_bundles_are_refused_in_one_sentence(tmp_path: Path, fault: str) -> None:
     save_small_bundle(tmp_path)
-    damage, sentence = FAULTS[fault]
+    damage, sentence = DAMAGES[fault]
     damage(tmp_path)
     with pytest.raises(UserError, match=sentence) as refusal:
         _ = load_bundle(tmp_path).network

@@ -12,14 +12,26 @@ from typing import Protocol
 
 import msgspec
 
+from emotrack.notify import shorten
 from emotrack.stream.wire.protocol.encoding import decode, encode, topic
-from emotrack.stream.wire.protocol.messages import Emotion, Error, Face, Heartbeat, Message, Person, Session
+from emotrack.stream.wire.protocol.messages import (
+    Emotion,
+    Error,
+    Face,
+    Feed,
+    Heartbeat,
+    Message,
+    Person,
+    Session,
+)
 from emotrack.stream.wire.protocol.parts import TopicPosition
 
 log = logging.getLogger(__name__)
 
 LISTED_TOPICS = 64
 """Topics that a heartbeat lists: the most recently used ones, so that speakers long gone drop out."""
+LONGEST_SENTENCE = 1_000
+"""Letters of what is told to people; the rest is left out."""
 KEPT_TOPICS = 10_000
 """Topics whose counters are kept; one that comes back after so many others starts again at 1."""
 
@@ -133,7 +145,7 @@ class Outbox:
                 sink = self._sinks.pop(0)
                 try:
                     sink.close()
-                except Exception as failure:  # noqa: BLE001 - whatever it is, the others are closed too
+                except (Exception, SystemExit) as failure:  # noqa: BLE001 - whatever it is, the others are closed too
                     self._count(_as_failure(sink, failure))
 
     def _emit(self, body: Message) -> tuple[Message, list[SinkFailed | SinkDelayed]]:
@@ -146,9 +158,9 @@ class Outbox:
             except SinkDelayed as delayed:
                 log.warning("%s", delayed)
                 troubles.append(delayed)
-            except Exception as failure:  # noqa: BLE001 - whatever it is, the others go on
+            except (Exception, SystemExit) as failure:  # noqa: BLE001 - whatever it is, the others go on
                 self._sinks.remove(sink)
-                with contextlib.suppress(Exception):
+                with contextlib.suppress(Exception, SystemExit):
                     sink.close()
                 troubles.append(self._count(self._placed(_as_failure(sink, failure))))
         for following in self._followers:
@@ -181,6 +193,10 @@ class Outbox:
         seq, topic_seq = self._seq + 1, position.topic_seq + 1 if position else 1
         extra: dict[str, object] = {}
         match body:
+            case Error() if len(body.message) > LONGEST_SENTENCE:  # others' words may be in it
+                extra = {"message": shorten(body.message, LONGEST_SENTENCE)}
+            case Feed(reason=str() as reason) if len(reason) > LONGEST_SENTENCE:
+                extra = {"reason": shorten(reason, LONGEST_SENTENCE)}
             case Session():
                 self._start_unix_ns = body.start_unix_ns
             case Emotion() | Face() | Person():
@@ -210,7 +226,7 @@ class Outbox:
         return outgoing
 
 
-def _as_failure(sink: Sink, failure: Exception) -> SinkFailed:
+def _as_failure(sink: Sink, failure: BaseException) -> SinkFailed:
     if isinstance(failure, SinkFailed):
         return failure
     return SinkFailed(f"{type(sink).__name__} has failed: {type(failure).__name__}: {failure}.")

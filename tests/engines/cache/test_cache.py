@@ -7,18 +7,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import numpy as np
 import pytest
-import safetensors.numpy
 
 from emotrack.engines.backends.onnx_cpu import OnnxCpu
 from emotrack.engines.cache.cache import EngineCache
-from emotrack.engines.cache.entry import EngineManifest
 from emotrack.engines.contract.engine import Engine
 from emotrack.engines.contract.spec import EXACT, Tolerance
 from emotrack.engines.running.loading import load, origin_of
@@ -26,8 +22,8 @@ from emotrack.engines.running.policy import Policy
 from emotrack.engines.running.pool import EnginePool
 from emotrack.engines.settings import EngineSettings
 from emotrack.errors import UserError
-from emotrack.files import file_digest
 from helpers.networks import tiny_network
+from helpers.networks.damaged_engines import DAMAGE, flip
 from helpers.networks.engines import Shelf
 
 POLICY = Policy((OnnxCpu(1),))
@@ -55,85 +51,6 @@ def test_an_engine_is_compiled_once(shelf: Shelf, weights: Path) -> None:
         first.run(**tiny_network.INPUTS)["logits"], again.run(**tiny_network.INPUTS)["logits"]
     )
     assert (shelf.folder.stat().st_mode & 0o777) == 0o700
-
-
-def change_manifest(entry: Path, change: Callable[[EngineManifest], EngineManifest]) -> None:
-    path = entry / "manifest.json"
-    path.write_bytes(msgspec.json.encode(change(msgspec.json.decode(path.read_bytes(), type=EngineManifest))))
-
-
-def foreign_gpu(entry: Path) -> None:
-    def change(manifest: EngineManifest) -> EngineManifest:
-        made_for = {**manifest.origin.made_for, "GPU": "Some Other Card"}
-        return msgspec.structs.replace(
-            manifest, origin=msgspec.structs.replace(manifest.origin, made_for=made_for)
-        )
-
-    change_manifest(entry, change)
-
-
-def old_version(entry: Path) -> None:
-    def change(manifest: EngineManifest) -> EngineManifest:
-        made_for = {**manifest.origin.made_for, "onnxruntime": "1.2.3"}
-        return msgspec.structs.replace(
-            manifest, origin=msgspec.structs.replace(manifest.origin, made_for=made_for)
-        )
-
-    change_manifest(entry, change)
-
-
-def old_schema(entry: Path) -> None:
-    change_manifest(
-        entry,
-        lambda manifest: msgspec.structs.replace(
-            manifest, origin=msgspec.structs.replace(manifest.origin, schema=0)
-        ),
-    )
-
-
-def wrong_answers(entry: Path) -> None:
-    """A check that is whole but says other outputs than the engine gives."""
-    path = entry / "check.safetensors"
-    tensors = safetensors.numpy.load_file(path)
-    tensors["out.logits"] = tensors["out.logits"] + 1
-    path.write_bytes(safetensors.numpy.save(tensors))
-    change_manifest(
-        entry,
-        lambda manifest: msgspec.structs.replace(
-            manifest, digests={**manifest.digests, path.name: file_digest(path)}
-        ),
-    )
-
-
-def flip(path: Path) -> None:
-    data = bytearray(path.read_bytes())
-    data[len(data) // 2] ^= 1
-    path.write_bytes(data)
-
-
-DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
-    "corrupted": (
-        lambda entry: flip(entry / "engine.bin"),
-        "is damaged (engine.bin is not as it was written)",
-    ),
-    "truncated": (
-        lambda entry: (entry / "engine.bin").write_bytes((entry / "engine.bin").read_bytes()[:100]),
-        "is damaged",
-    ),
-    "engine gone": (
-        lambda entry: (entry / "engine.bin").unlink(),
-        "cannot be read (No such file or directory)",
-    ),
-    "manifest cut": (
-        lambda entry: (entry / "manifest.json").write_text('{"origin": {'),
-        "its manifest cannot be read",
-    ),
-    "manifest gone": (lambda entry: (entry / "manifest.json").unlink(), "its manifest cannot be read"),
-    "foreign GPU": (foreign_gpu, "was built for GPU Some Other Card, and here is none"),
-    "old version": (old_version, "was built for onnxruntime 1.2.3, and here is"),
-    "old schema": (old_schema, "is in the format of another version of emotrack"),
-    "wrong answers": (wrong_answers, "does not answer as it did (its answers differ by"),
-}
 
 
 @pytest.mark.parametrize("damage", DAMAGE)
@@ -275,6 +192,7 @@ COMPILES_WHERE_IT_MAY_NOT = """
 import sys
 from pathlib import Path
 from helpers.networks import tiny_network
+from helpers.networks.damaged_engines import DAMAGE, flip
 from helpers.networks.engines import Shelf
 from emotrack.engines.backends.onnx_cpu import OnnxCpu
 

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from emotrack.engines.encoders.sound.turns import open_turns
+from emotrack.engines.heads import Heads
 from emotrack.engines.open import Encoders, open_networks
 from emotrack.engines.running.pool import EnginePool
 from emotrack.model.bundle import load_bundle
@@ -17,7 +18,7 @@ from emotrack.stream.sources.media import Source
 from emotrack.stream.sources.open import open_sources
 from emotrack.stream.transcription.open import open_transcriber
 from emotrack.stream.wire.protocol.messages import Emotion, Message
-from emotrack.stream.wire.publish.outbox import Outbox, Outgoing
+from emotrack.stream.wire.publish.outbox import Outbox, Outgoing, Sink
 from emotrack.tracker import opening
 
 TIMING_FIELDS = ("published_unix_ns", "start_unix_ns", "timing_ms", "lag", "queues", "snapshot_endpoint")
@@ -67,20 +68,22 @@ class Workbench:
         realtime: bool = False,
         transcribe: bool = True,
         encoders: Encoders | None = None,
+        heads: Heads | None = None,
+        sinks: Sequence[Sink] = (),
     ) -> tuple[Loop, Collector]:
-        """A session that has not begun, and where its messages will be."""
+        """A session that has not begun, and where its messages will be; they go to `sinks`, too."""
         chosen = settings(*overrides)
         texts = iter(open_sources([source for source in sources if isinstance(source, str)]))
         opened = [next(texts) if isinstance(source, str) else source for source in sources]
         collector, encoders = Collector(), encoders or self.encoders
         by_voice = chosen.stream.speakers.mode == "voice"
         turns = open_turns(self._pool) if by_voice else None
-        networks = replace(self.networks, encoders=encoders, turns=turns)
+        networks = replace(self.networks, encoders=encoders, heads=heads or self.heads, turns=turns)
         loop = Loop(
             opened,
             networks,
             self.transcriber if transcribe else None,
-            Outbox("test", [collector]),
+            Outbox("test", [collector, *sinks]),
             opening(chosen, networks, self.transcriber, opened),
             chosen.stream,
             realtime=realtime,

@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emotrack.stream.wire.protocol.encoding import decode, encode, topic
-from emotrack.stream.wire.protocol.messages import Emotion, Error, Heartbeat, Message, Session
+from emotrack.stream.wire.protocol.messages import Emotion, Error, Feed, Heartbeat, Message, Session
 from emotrack.stream.wire.publish.outbox import (
     LISTED_TOPICS,
+    LONGEST_SENTENCE,
     Listener,
     Outbox,
     Outgoing,
@@ -115,6 +116,14 @@ def test_what_no_reader_would_take_is_not_sent(body: Message) -> None:
     assert len(kept.messages) == 1
 
 
+def test_a_sentence_with_the_words_of_others_is_cut_before_no_reader_would_take_it() -> None:
+    outbox = Outbox("s1")
+    error = outbox.emit(sample.error("x" * 5_000_000))
+    feed = outbox.emit(sample.feed(state="down", reason="y" * 5_000_000))
+    assert isinstance(error, Error) and isinstance(feed, Feed) and feed.reason is not None
+    assert len(error.message) == len(feed.reason) == LONGEST_SENTENCE
+
+
 def test_what_is_returned_is_what_a_reader_gets() -> None:
     sent = Outbox("s1").emit(sample.emotion(valence=float("nan"), start=1))
     assert sent == decode(encode(sent, "msgpack")) == decode(encode(sent, "json"))
@@ -135,10 +144,16 @@ def test_a_failing_sink_is_dropped_and_named_to_the_others(caplog: pytest.LogCap
 
 
 @pytest.mark.parametrize(
-    "failure", [RuntimeError("oh"), UnicodeEncodeError("ascii", "ä", 0, 1, "no"), ValueError("closed file")]
+    "failure",
+    [
+        RuntimeError("oh"),
+        UnicodeEncodeError("ascii", "ä", 0, 1, "no"),
+        ValueError("closed file"),
+        SystemExit(1),
+    ],
 )
 def test_a_sink_that_fails_in_its_own_way_takes_no_other_along(
-    failure: Exception, caplog: pytest.LogCaptureFixture
+    failure: BaseException, caplog: pytest.LogCaptureFixture
 ) -> None:
     class Broken(Kept):
         def write(self, outgoing: Outgoing) -> None:

@@ -8,6 +8,7 @@ modules/       what it is made of
 dialogue/      a running dialogue
 bundle         trained weights on disk
 manifest       what a bundle says of itself
+signature      by whom it was made
 formats        what our own small encoders take and give
 converted      Whisper's weights, read without its library
 weights/       the bundle that ships, with its model card

@@ -164,7 +164,7 @@ class LabelSettings(Section):
 
     partial_interval: float = Field(0.5, ge=0.1)
     """Seconds between two partial labels of one open utterance."""
-    text_deadline: float = Field(5.0, ge=0)
+    text_deadline: float = Field(1.5, ge=0)
     """Seconds after an endpoint for which a final label waits for its transcript; then text is masked as
     late, and the label is revised when the words come. It waits less where it keeps another feed's label
     waiting."""

@@ -118,11 +118,13 @@ class Dialogue:
 
     def commit(self, utterance: str, row: Floats, speaker: str) -> LiveLabel:
         """Takes a finished utterance into the context, once, and gives its live label."""
-        heard = DialogueTurn(utterance, speaker, row.copy())
-        self._remember(heard)
         state, seat = self._seated(speaker)
         memory = state.memory(seat)
         label, after = self._network.step(row, memory)
+        if not np.isfinite(label.logits).all():
+            raise ValueError("the dialogue's network gave what is no number")
+        heard = DialogueTurn(utterance, speaker, row.copy())
+        self._remember(heard)  # nothing has changed where the network failed
         self._state = state.commit(seat, label, after)
         if speaker not in self._taken and len(self._taken) == self._seats:
             self._taken.popitem(last=False)

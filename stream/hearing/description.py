@@ -24,6 +24,7 @@ class AudioDescription(StreamingAttributes):
         """Forget the utterance."""
         self._samples = np.zeros(0, np.float32)
         self._described: list[np.ndarray] = []
+        self._failure: Exception | None = None
 
     def extend(self, block: AudioBlock) -> None:
         """Append a block and describe what has become complete with it."""
@@ -31,7 +32,11 @@ class AudioDescription(StreamingAttributes):
         self._samples = np.concatenate([self._samples, samples])
         for index in range(len(self._described), self._rule.complete(len(self._samples))):
             start, end = self._rule.span(index)
-            self._described.append(self._encoder.encode(self._samples[None, start:end])[0])
+            try:
+                self._described.append(self._encoder.encode(self._samples[None, start:end])[0])
+            except Exception as failure:  # noqa: BLE001 - raised where the description is asked for
+                self._failure = failure
+                return
 
     def keep(self, seconds: float) -> None:
         """Forget what comes after the first `seconds`."""
@@ -39,12 +44,22 @@ class AudioDescription(StreamingAttributes):
         del self._described[self._rule.complete(len(self._samples)) :]
 
     def so_far(self) -> np.ndarray:
-        """Descriptors of the complete segments, or of what there is while none is: float32 [k, dim]."""
+        """Descriptors of the complete segments, or of what there is while none is: float32 [k, dim].
+
+        Raises what the encoder failed with, at any of them."""
+        self._raise_failure()
         return np.stack(self._described) if self._described else self.finished()
 
     def finished(self) -> np.ndarray:
         """Descriptors of all segments with the padded tail, were the utterance to end here: float32 [k,
-        dim]."""
+        dim].
+
+        Raises what the encoder failed with, at any of them."""
+        self._raise_failure()
         tail = self._rule.tail(self._samples)
         described = [*self._described, *(self._encoder.encode(tail) if len(tail) else [])]
         return np.stack(described) if described else np.zeros((0, self._encoder.dim), np.float32)
+
+    def _raise_failure(self) -> None:
+        if self._failure is not None:
+            raise self._failure

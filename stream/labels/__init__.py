@@ -8,5 +8,6 @@ describer      the answer to an utterance: early where it can be had, anew where
 evidence       what is known of an utterance, by modality, or why it is not
 conversation   the lines before it, with which its words are read
 fusing         the network: evidence to one vector, and that to a label in the dialogue
+troubles       what fails at the moment, told once
 record         labels as they are published, and as they stand
 """

@@ -1,6 +1,7 @@
 """Who said what: each utterance is given to its speaker when it ends, and to another one where more of the
 voices shows that it was theirs."""
 
+import math
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,9 +11,11 @@ import numpy as np
 from emotrack.stream.labels.conversation import Conversation
 from emotrack.stream.labels.fusing import FusedUtterance, Labeller
 from emotrack.stream.labels.record import PublishedLabels
+from emotrack.stream.labels.troubles import Troubles
 from emotrack.stream.speakers.assign import AssignedSpeaker, SpeakerAssigner, SpeakerEvent
 from emotrack.stream.utterances.feed import TrackedFeed
 from emotrack.stream.utterances.utterance import Utterance
+from emotrack.stream.wire.protocol.encoding import IDENTIFIER
 from emotrack.stream.wire.protocol.messages import Emotion, Speaker
 from emotrack.stream.wire.protocol.parts import OtherSpeech, SpeakerRef
 from emotrack.stream.wire.publish.outbox import Outbox
@@ -44,6 +47,7 @@ class Attribution:
         labeller: Labeller,
         conversation: Conversation,
         published: PublishedLabels,
+        troubles: Troubles,
         outbox: Outbox,
     ) -> None:
         self._assigner = assigner
@@ -51,6 +55,7 @@ class Attribution:
         self._labeller = labeller
         self._conversation = conversation
         self._published = published
+        self._troubles = troubles
         self._outbox = outbox
         self._committed: deque[_Committed] = deque(maxlen=labeller.revisions + 1)
 
@@ -61,7 +66,18 @@ class Attribution:
     def identify(self, utterance: Utterance, end: float) -> AssignedSpeaker:
         """Who said an utterance that ended at session time `end`; who is new, or known by another name, is
         told."""
-        speaker, events = self._assigner.assign(self._feeds[utterance.feed].name, utterance.heard)
+        name = self._feeds[utterance.feed].name
+        try:
+            speaker, events = self._assigner.assign(name, utterance.heard)
+            for told in (speaker.id, *(event.speaker for event in events)):
+                if not IDENTIFIER.fullmatch(told):
+                    raise ValueError(f"{told[:50]!r} is no name of a speaker")
+            if not math.isfinite(speaker.confidence):
+                raise ValueError("how sure it is is no number")
+        except Exception as failure:  # noqa: BLE001 - the label is still worth having
+            self._troubles.failed("speaker", name, failure, end)
+            return AssignedSpeaker(name, 0.0)
+        self._troubles.worked("speaker", name)
         self._tell(events, end)
         return speaker
 

@@ -10,12 +10,14 @@ from emotrack.engines.open import Networks
 from emotrack.modalities import Modality
 from emotrack.stream.labels.evidence import Observer
 from emotrack.stream.labels.labels import ConversationLabels
+from emotrack.stream.labels.troubles import Troubles
 from emotrack.stream.labels.waiting import RecogniserWatch
 from emotrack.stream.seeing.vision import Vision
 from emotrack.stream.settings import StreamSettings
 from emotrack.stream.speakers.apart import make_assigners
 from emotrack.stream.speakers.listening import VoiceListener
 from emotrack.stream.speakers.turns import FeedTurns
+from emotrack.stream.transcription.guarded import GuardedTranscriber
 from emotrack.stream.transcription.transcript import Transcriber
 from emotrack.stream.utterances.feed import TrackedFeed
 from emotrack.stream.wire.publish.outbox import Outbox
@@ -31,6 +33,7 @@ class Conversations:
         vision: Vision,
         networks: Networks,
         transcriber: Transcriber | None,
+        troubles: Troubles,
         outbox: Outbox,
         settings: StreamSettings,
         observe: Observer | None,
@@ -42,6 +45,7 @@ class Conversations:
         see `ConversationLabels`."""
         apart = settings.speakers.conversations == "apart"
         groups = [{feed.index: feed} for feed in feeds] if apart else [{feed.index: feed for feed in feeds}]
+        transcriber = None if transcriber is None else GuardedTranscriber(transcriber)
         watch = RecogniserWatch(settings.labels.text_deadline, transcriber)
         assigners = make_assigners(settings.speakers, len(groups), people)
         self._all = [
@@ -52,6 +56,7 @@ class Conversations:
                 transcriber,
                 assigner,
                 watch,
+                troubles,
                 outbox,
                 settings,
                 observe,

@@ -13,9 +13,10 @@ from emotrack.stream.labels.waiting import RecogniserWatch
 from emotrack.stream.seeing.sightings import Sightings
 from emotrack.stream.seeing.vision import Vision
 from emotrack.stream.transcription.transcript import SpokenLanguage, Transcript
+from emotrack.stream.utterances.appearance import FAILED
 from emotrack.stream.utterances.utterance import Utterance
 
-FAILED = "transcription failed"
+WORDS_FAILED = "transcription failed"
 WORDS_SECONDS = 10.0
 """How long the words of an open utterance are waited for where that may wait; once it was in vain they are
 taken as they come."""
@@ -107,7 +108,7 @@ class Describer:
         evidence = collect_evidence(
             utterance,
             seen,
-            self._encoders.blind if sightings.video_up or seen else "no video",
+            self._blind(seen=bool(seen), up=sightings.video_up),
             heard,
             context,
             self._encoders,
@@ -117,6 +118,12 @@ class Describer:
             sheds_bodies=self._vision.sheds_bodies,
         )
         return self._labeller.fuse(evidence, (time.perf_counter() - began) * 1e3)
+
+    def _blind(self, *, seen: bool, up: bool) -> str | None:
+        """Why nothing can be seen at all, or None."""
+        if not (up or seen):
+            return "no video"
+        return FAILED if not seen and self._vision.stalled else self._encoders.blind
 
     def _partial_words(self, utterance: Utterance) -> Transcript | None:
         if utterance.transcription is None:
@@ -139,7 +146,7 @@ class Describer:
             self.late_texts += 1
             return Words(None, LATE)
         if transcript.cancelled() or transcript.exception() is not None:
-            return Words(None, FAILED)
+            return Words(None, WORDS_FAILED)
         return Words(transcript.result())
 
     def _speechless(self, utterance: Utterance) -> str | None:

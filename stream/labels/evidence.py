@@ -2,7 +2,8 @@
 there are none."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 
@@ -12,11 +13,12 @@ from emotrack.model.dialogue.state import SpeakerMemory
 from emotrack.stream.labels.conversation import TextContext
 from emotrack.stream.seeing.sightings import Sighting
 from emotrack.stream.transcription.transcript import SpokenLanguage, Transcript, unreadable
-from emotrack.stream.utterances.appearance import ModalityEvidence, look_at
+from emotrack.stream.utterances.appearance import FAILED, ModalityEvidence, look_at
 from emotrack.stream.utterances.utterance import Utterance
 
 USER = "user"
 SHED = "shed"
+NOT_FINITE = "not finite"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,8 @@ class Evidence:
     """What the transcript was read with."""
     crops: np.ndarray | None
     """What the face tokens describe, in their order: uint8 [n, 48, 48]; None without them."""
+    failures: dict[Modality, Exception] = field(default_factory=dict)
+    """What describing failed with, by modality; these are absent."""
 
     @property
     def words(self) -> str | None:
@@ -70,7 +74,7 @@ def collect_evidence(
     face, faces, bodies = look_at(seen, blind, SHED if sheds_bodies else "no frame")
     found: dict[Modality, ModalityEvidence] = {
         "text": _words(heard, context, encoders, modalities, spoken),
-        "audio": _sound(utterance, finished),
+        "audio": _sound(utterance, encoders, finished),
         "face": faces,
         "body": bodies,
     }
@@ -83,8 +87,12 @@ def collect_evidence(
 def reread(evidence: Evidence, encoders: Encoders, context: TextContext) -> Evidence:
     """The same evidence, but that its words are read with `context`."""
     assert evidence.words is not None and encoders.text is not None
-    text = encoders.text.encode(evidence.words, context.speaker, context.before)
-    return replace(evidence, tokens={**evidence.tokens, "text": text}, context=context)
+    words = _described(
+        partial(encoders.text.encode, evidence.words, context.speaker, context.before),
+        encoders.text.dim,
+        "no words",
+    )
+    return _with_words(evidence, words, context)
 
 
 def complete(
@@ -97,16 +105,22 @@ def complete(
     """The same evidence, but that its words, for which nobody waited, have come; `context` is what they are
     read with."""
     words = _words(Words(transcript), context, encoders, MODALITIES, spoken)
+    return replace(_with_words(evidence, words, context), transcript=transcript)
+
+
+def _with_words(evidence: Evidence, words: ModalityEvidence, context: TextContext) -> Evidence:
+    """The same evidence with other words, or why there are none."""
+    tokens, reasons, failures = dict(evidence.tokens), dict(evidence.reasons), dict(evidence.failures)
+    for earlier in (tokens, reasons, failures):
+        earlier.pop("text", None)
     obstacle = _obstacle(words)
-    tokens = dict(evidence.tokens)
-    reasons: dict[Modality, str] = {
-        modality: why for modality, why in evidence.reasons.items() if modality != "text"
-    }
     if obstacle is not None:
         reasons["text"] = obstacle
     elif words.tokens is not None:
         tokens["text"] = words.tokens
-    return replace(evidence, tokens=tokens, reasons=reasons, transcript=transcript, context=context)
+    if words.failure is not None:
+        failures["text"] = words.failure
+    return replace(evidence, tokens=tokens, reasons=reasons, failures=failures, context=context)
 
 
 def _words(
@@ -127,17 +141,32 @@ def _words(
         problem := unreadable(heard.transcript, spoken.of(heard.transcript), encoders.text.languages)
     ) is not None:
         return ModalityEvidence(None, problem)
-    return ModalityEvidence(
-        encoders.text.encode(heard.transcript.text, context.speaker, context.before), "no words"
+    return _described(
+        partial(encoders.text.encode, heard.transcript.text, context.speaker, context.before),
+        encoders.text.dim,
+        "no words",
     )
 
 
-def _sound(utterance: Utterance, finished: bool) -> ModalityEvidence:
-    if utterance.description is None:
+def _sound(utterance: Utterance, encoders: Encoders, finished: bool) -> ModalityEvidence:
+    if utterance.description is None or encoders.audio is None:
         return ModalityEvidence(None, utterance.silence or "no audio")
-    return ModalityEvidence(
-        utterance.description.finished() if finished else utterance.description.so_far(), "no audio"
+    description = utterance.description
+    return _described(
+        description.finished if finished else description.so_far, encoders.audio.dim, "no audio"
     )
+
+
+def _described(describe: Callable[[], np.ndarray], dim: int, absent: str) -> ModalityEvidence:
+    """What an encoder gives, which is to be float32 [n, dim]; `absent`: the reason where that is nothing. One
+    that fails masks its modality, and nothing else."""
+    try:
+        tokens = describe()
+        if tokens.ndim != 2 or tokens.shape[1] != dim:
+            raise ValueError(f"the encoder gave {list(tokens.shape)} where [n, {dim}] is wanted")
+    except Exception as failure:  # noqa: BLE001 - told with the label that lacks it
+        return ModalityEvidence(None, FAILED, failure=failure)
+    return ModalityEvidence(tokens, absent)
 
 
 def assemble(
@@ -167,16 +196,21 @@ def assemble(
             reasons[modality] = obstacle
         elif part.tokens is not None:
             tokens[modality] = part.tokens
-    return Evidence(
-        tokens, reasons, face, transcript, context, found["face"].crops if "face" in tokens else None
-    )
+    failures: dict[Modality, Exception] = {}
+    for modality, reason in reasons.items():
+        if reason == NOT_FINITE:
+            failures[modality] = ValueError("the encoder gave what is no number")
+        elif reason == FAILED and (failure := found[modality].failure) is not None:
+            failures[modality] = failure
+    crops = found["face"].crops if "face" in tokens else None
+    return Evidence(tokens, reasons, face, transcript, context, crops, failures)
 
 
 def _obstacle(part: ModalityEvidence) -> str | None:
     """Why the network cannot be given what was found of a modality, or None."""
     if part.tokens is None or len(part.tokens) == 0:
         return part.reason
-    return None if np.isfinite(part.tokens).all() else "not finite"
+    return None if np.isfinite(part.tokens).all() else NOT_FINITE
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,11 @@
 """From evidence to probabilities: the network's fusion of one utterance, and the session's dialogue
 context."""
 
+import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 
@@ -37,6 +39,20 @@ class FusedUtterance:
 Weighed = tuple[FusedUtterance, np.ndarray]
 """A fused utterance with the weights of its modalities in a label, and the label's probabilities, float64
 [C]."""
+
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+
+def _once_more(call: Callable[[], T]) -> T:
+    """What `call` gives, at the second attempt where the first one fails: a device that was lost or had no
+    memory for a moment costs nobody their label."""
+    try:
+        return call()
+    except Exception as failure:  # noqa: BLE001 - what fails twice is raised
+        log.warning("A network failed and is asked once more: %s: %s", type(failure).__name__, failure)
+        return call()
 
 
 class EarlyFusions:
@@ -75,7 +91,9 @@ class Labeller:
     def fuse(self, evidence: Evidence, encode_ms: float) -> FusedUtterance:
         """Fuse the modalities of one utterance (ACN, JE, QAF); `encode_ms` is what describing it took."""
         began = time.perf_counter()
-        fused = self._fusion.fuse(evidence.tokens)
+        fused = _once_more(lambda: self._fusion.fuse(evidence.tokens))
+        if not np.isfinite(fused.row).all():
+            raise ValueError("the network gave what is no number")
         return FusedUtterance(
             evidence,
             fused.row,
@@ -93,7 +111,7 @@ class Labeller:
 
     def preview(self, fused: FusedUtterance, speaker: str) -> Weighed:
         """The label were the utterance committed now; the dialogue stays as it is."""
-        return self._weighed(fused, self._dialogue.preview(fused.row, speaker))
+        return self._weighed(fused, _once_more(lambda: self._dialogue.preview(fused.row, speaker)))
 
     def memory(self, speaker: str) -> SpeakerMemory:
         """The dialogue now, as far as the label of an utterance by `speaker` depends on it."""
@@ -101,7 +119,9 @@ class Labeller:
 
     def commit(self, utterance: int, fused: FusedUtterance, speaker: str) -> Weighed:
         """Step the dialogue by one utterance: its live label."""
-        return self._weighed(fused, self._dialogue.commit(str(utterance), fused.row, speaker))
+        return self._weighed(
+            fused, _once_more(lambda: self._dialogue.commit(str(utterance), fused.row, speaker))
+        )
 
     def amend(self, utterance: int, fused: FusedUtterance, speaker: str | None = None) -> Weighed:
         """Take one of the last R + 1 utterances for one that was answered so all along, by `speaker` where

@@ -3,6 +3,7 @@ final each, and revisions afterwards: when later utterances change an earlier la
 did not wait for, and when it turns out to be another speaker's.
 """
 
+import contextlib
 import time
 from collections.abc import Mapping
 
@@ -14,10 +15,11 @@ from emotrack.modalities import Modality
 from emotrack.model.dialogue.state import SpeakerMemory
 from emotrack.stream.hearing.description import AudioDescription
 from emotrack.stream.labels.attribution import Attribution, others_in, share
-from emotrack.stream.labels.describer import FAILED, LATE, Describer
+from emotrack.stream.labels.describer import LATE, WORDS_FAILED, Describer
 from emotrack.stream.labels.evidence import USER, LabelledUtterance, Observer
 from emotrack.stream.labels.fusing import FusedUtterance, Labeller
 from emotrack.stream.labels.record import PublishedLabels, emotion, probabilities
+from emotrack.stream.labels.troubles import Troubles, said
 from emotrack.stream.labels.waiting import (
     MISSES,
     EndedUtterances,
@@ -56,20 +58,21 @@ class ConversationLabels:
         transcriber: Transcriber | None,
         assigner: SpeakerAssigner,
         watch: RecogniserWatch,
+        troubles: Troubles,
         outbox: Outbox,
         settings: StreamSettings,
         observe: Observer | None,
         *,
         patient: bool,
     ) -> None:
-        """Over the feeds that take part, by index; `watch` is shared by all that use the session's
-        recogniser.
+        """Over the feeds that take part, by index; `watch` and `troubles` are the session's.
 
         `patient`: see `EndedUtterances`.
         """
         self.late_sights = 0
         self._feeds = feeds
         self._vision = vision
+        self._troubles = troubles
         self._outbox = outbox
         self._observe = observe
         self._encoders = networks.encoders
@@ -95,7 +98,7 @@ class ConversationLabels:
         )
         self._late = LateWords(watch)
         self._attribution = Attribution(
-            assigner, feeds, self._labeller, self._describer.conversation, self._published, outbox
+            assigner, feeds, self._labeller, self._describer.conversation, self._published, troubles, outbox
         )
 
     @property
@@ -155,13 +158,20 @@ class ConversationLabels:
     def partial(self, utterance: Utterance, now: float) -> None:
         """Publish what can be said of an open utterance at session time `now`."""
         utterance.last_partial = now
-        guess = self._attribution.guess(utterance)
-        fused = self._describer.so_far(utterance, guess.id, now)
-        if utterance.silence is not None and not fused.evidence.tokens:
-            return
-        fused, values = self._labeller.preview(fused, guess.id)
-        timing = Timing(encode=_ms(fused.encode_ms), head=_ms(fused.head_ms))
-        self._publish(utterance, "partial", now, guess, fused, values, timing)
+        name = self._feeds[utterance.feed].name
+        try:
+            guess = self._attribution.guess(utterance)
+            fused = self._describer.so_far(utterance, guess.id, now)
+            self._tell_missing(utterance, fused, now)
+            if utterance.silence is not None and not fused.evidence.tokens:
+                return
+            fused, values = self._labeller.preview(fused, guess.id)
+            timing = Timing(encode=_ms(fused.encode_ms), head=_ms(fused.head_ms))
+            self._publish(utterance, "partial", now, guess, fused, values, timing)
+        except Exception as failure:  # noqa: BLE001 - its end may still be labelled
+            self._troubles.failed("partial", name, failure, now)
+        else:
+            self._troubles.worked("partial", name)
 
     def pause(self, utterance: Utterance) -> None:
         """Speech may have ended: have the utterance transcribed already, unless it has gone on since."""
@@ -174,7 +184,8 @@ class ConversationLabels:
             self._early.get(utterance) is not None or self._ended.lacks_nothing(utterance)
         ):
             guess = self._attribution.guess(utterance)
-            self._early.put(utterance, self._describer.conclusive(utterance, guess.id))
+            with contextlib.suppress(Exception):  # what fails is tried again, and told, at the end
+                self._early.put(utterance, self._describer.conclusive(utterance, guess.id))
 
     def end(self, utterance: Utterance, arrived_ns: int) -> None:
         """The endpoint, known since its sample arrived at `arrived_ns`: the utterance now waits for its final
@@ -191,8 +202,15 @@ class ConversationLabels:
         """
         self._take_late_words()
         while (utterance := self._ended.take(wait=wait)) is not None:
-            with wanted_by(utterance.endpoint_arrived_ns / 1e9 + LABEL_SECONDS):
-                self._final(utterance)
+            try:
+                with wanted_by(utterance.endpoint_arrived_ns / 1e9 + LABEL_SECONDS):
+                    self._final(utterance)
+            except Exception as failure:  # noqa: BLE001 - later ones may be labelled again
+                self._early.drop(utterance)
+                utterance.release()
+                sentence = f"Utterance {utterance.number} has no final label: {said(failure)}."
+                name = self._feeds[utterance.feed].name
+                self._troubles.tell(sentence, name, utterance.heard_until)
         moment = self._watch.take_news()
         if moment is not None:
             sentence = (
@@ -235,8 +253,9 @@ class ConversationLabels:
         speaker = self._attribution.identify(utterance, utterance.end)
         fused = self._describer.conclusive(utterance, speaker.id)
         self._early.drop(utterance)
+        self._tell_missing(utterance, fused, utterance.end)
         reason = fused.evidence.reasons.get("text")
-        if reason == FAILED:
+        if reason == WORDS_FAILED:
             self._tell_failure(utterance)
         memory = None if self._observe is None else self._labeller.memory(speaker.id)
         fused, values = self._labeller.commit(utterance.number, fused, speaker.id)
@@ -252,9 +271,13 @@ class ConversationLabels:
             self._late.add(PendingTranscript(utterance, fused, place))
         else:
             utterance.release()
-        self._revise(self._labeller.revised())
+        self._revise_earlier(utterance.end)
         if self._observe is not None and memory is not None:
-            self._observe(self._labelled(utterance, message, fused, memory, values))
+            try:
+                self._observe(self._labelled(utterance, message, fused, memory, values))
+            except Exception as failure:  # noqa: BLE001 - whoever watches changes nothing
+                self._observe = None
+                self._troubles.failed("observer", None, failure, utterance.end)
 
     def _shows_nothing(self, utterance: Utterance) -> bool:
         """Whether nothing that was seen in a window can be read: then it is none, and forgotten."""
@@ -340,6 +363,24 @@ class ConversationLabels:
             label = self._published.revise(number, values)
             if label is not None:
                 self._outbox.emit(label)
+
+    def _revise_earlier(self, now: float) -> None:
+        """Publish what a new final changes of the labels before it."""
+        try:
+            revised = self._labeller.revised()
+        except Exception as failure:  # noqa: BLE001 - the labels stand as they are
+            self._troubles.failed("revision", None, failure, now)
+        else:
+            self._troubles.worked("revision", None)
+            self._revise(revised)
+
+    def _tell_missing(self, utterance: Utterance, fused: FusedUtterance, now: float) -> None:
+        """Tell what could not be described of an utterance, unless it is known; and forget what could."""
+        name = self._feeds[utterance.feed].name
+        for modality in fused.evidence.tokens:
+            self._troubles.worked(modality, name)
+        for modality, failure in fused.evidence.failures.items():
+            self._troubles.failed(modality, name, failure, now)
 
     def _tell_failure(self, utterance: Utterance) -> None:
         transcript = utterance.transcript

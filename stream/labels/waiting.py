@@ -158,8 +158,8 @@ class EndedUtterances:
         return utterance.has_words and self.has_sights(utterance)
 
     def has_sights(self, utterance: Utterance) -> bool:
-        """Whether every frame that was taken of it has been looked at."""
-        return not self._vision.behind(utterance.feed, utterance.heard_until)
+        """Whether every frame that was taken of it has been looked at, or nobody can tell when it will be."""
+        return self._vision.stalled or not self._vision.behind(utterance.feed, utterance.heard_until)
 
     def patience(self, utterance: Utterance) -> float:
         """Seconds after its endpoint for which a live utterance's label waits for its words."""

@@ -1,7 +1,9 @@
 """What was seen in a feed's frames: faces and bodies, frame by frame, and the memory of the last of them."""
 
 from collections import deque
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 
@@ -54,6 +56,8 @@ class Sighting:
     """Its width and height in pixels."""
     passed_over: int = 0
     """Faces found beyond those that are followed at once."""
+    failed: Mapping[Literal["face", "body"], Exception] = field(default_factory=dict)
+    """What looking for faces or bodies failed with, where it did."""
 
     @property
     def person_since(self) -> float | None:

@@ -3,9 +3,10 @@ bodies."""
 
 import math
 import threading
+import time
 from collections import deque
 from dataclasses import replace
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 
@@ -53,6 +54,10 @@ class FaceFinder:
         self._faces: list[DetectedFace] = []
         self._shape: tuple[int, ...] = ()
 
+    def forget(self) -> None:
+        """Look everywhere in the next frame: what is known is none."""
+        self._faces, self._expected, self._shape = [], 0, ()
+
     def find(self, time: float, image: np.ndarray) -> list[DetectedFace]:
         """The faces in the frame `image` (uint8 [height, width, 3], RGB) taken at `time`, the largest
         first."""
@@ -69,6 +74,10 @@ class FaceFinder:
         return self._faces
 
 
+STALLED_SECONDS, HANGS_SECONDS = 1.5, 60.0
+"""Seconds that one look may take for a live session, and for one that has time."""
+FURTHEST = 1e6
+"""Pixels: where nothing is found."""
 IDLE_SECONDS = 1.0
 """How long the thread sleeps at most where there is nothing to look at."""
 DARK_DEVIATION = 2.0
@@ -82,7 +91,6 @@ class Vision:
     def __init__(self, feeds: int, encoders: Encoders, settings: VisionSettings, *, ordered: bool) -> None:
         self.looked = 0
         self.replaced = 0
-        self.failure: BaseException | None = None
         self.face_rate = settings.face_rate
         """Frames a second that are looked at; may be set at any time, while readers ask what is wanted."""
         self.sheds_bodies = False
@@ -112,6 +120,8 @@ class Vision:
         self._condition = threading.Condition()
         self._closed = False
         self._hurried = False
+        self._began = math.inf
+        """Second of `time.monotonic` at which the look that is under way began."""
         self._thread = threading.Thread(target=self._run, name="vision", daemon=True)
 
     def start(self) -> None:
@@ -152,9 +162,23 @@ class Vision:
 
     def wait_for(self, feed: int, time: float) -> None:
         """Return when every frame of this feed stamped at `time` or before has been looked at, or there is no
-        time for that."""
+        time for that, or looking must be taken for something that hangs."""
+
+        def done() -> bool:
+            return self._closed or self._hurried or not self._behind(feed, time)
+
         with self._condition:
-            self._condition.wait_for(lambda: self._closed or self._hurried or not self._behind(feed, time))
+            while not self._condition.wait_for(done, timeout=1.0):
+                if self._looks_for(HANGS_SECONDS):
+                    return
+
+    @property
+    def stalled(self) -> bool:
+        """Whether one picture has been looked at for so long that nobody should wait for it."""
+        return self._looks_for(STALLED_SECONDS)
+
+    def _looks_for(self, seconds: float) -> bool:
+        return time.monotonic() - self._began > seconds
 
     def hurry(self) -> None:
         """The session is to end: nobody waits for a frame any more; callable from any thread."""
@@ -193,36 +217,42 @@ class Vision:
                 continue
             feed, frame = arrival.feed, arrival.item
             assert isinstance(frame, VideoFrame)
-            try:
-                sighting = self._look(feed, frame)
-            except BaseException as failure:  # noqa: BLE001 - handed to the loop, which raises it on the caller's thread
-                with self._condition:
-                    self.failure = failure
-                    self._closed = True
-                    self._condition.notify_all()
-                self._waiting.abandon()
-                return
+            self._began = time.monotonic()
+            sighting = self._look(feed, frame)
             with self._condition:
+                self._began = math.inf
                 self._found.append(sighting)
                 self.looked += 1
             self._settle(feed, frame.time)
 
     def _look(self, feed: int, frame: VideoFrame) -> Sighting:
         dark = float(frame.image[::4, ::4].std()) < DARK_DEVIATION
-        faces = () if dark else self._faces(feed, frame)
-        bodies = () if dark else self._bodies(feed, frame, faces)
+        faces: tuple[SeenFace, ...] = ()
+        bodies: tuple[SeenBody, ...] | None = ()
+        failed: dict[Literal["face", "body"], Exception] = {}
+        if not dark:
+            try:
+                faces = self._faces(feed, frame)
+            except Exception as failure:  # noqa: BLE001 - told with what was seen
+                failed["face"] = failure
+            try:
+                bodies = self._bodies(feed, frame, faces)
+            except Exception as failure:  # noqa: BLE001 - likewise
+                bodies, failed["body"] = None, failure
         height, width = frame.image.shape[:2]
         finder = self._finders[feed]
         passed_over = 0 if dark or finder is None else finder.passed_over
-        return Sighting(feed, frame.time, faces, bodies, dark, (width, height), passed_over)
+        return Sighting(feed, frame.time, faces, bodies, dark, (width, height), passed_over, failed)
 
     def _faces(self, feed: int, frame: VideoFrame) -> tuple[SeenFace, ...]:
         finder = self._finders[feed]
         if finder is None:
             return ()
-        observations = self._trackers[feed].update(
-            frame.time, frame.image, finder.find(frame.time, frame.image)
-        )
+        found = finder.find(frame.time, frame.image)
+        if any(not np.abs(face.box).max() < FURTHEST for face in found):
+            finder.forget()
+            raise ValueError("the detector gave a face at no place")
+        observations = self._trackers[feed].update(frame.time, frame.image, found)
         if not observations:
             return ()
         crops = np.stack([crop_face(frame.image, observation.landmarks) for observation in observations])
@@ -232,6 +262,10 @@ class Vision:
         ]
         encoder = self._encoders.face
         read = FaceReadings.none(len(crops)) if encoder is None else encoder.read(crops)
+        if encoder is not None and read.descriptors.shape != (len(crops), encoder.dim):
+            raise ValueError(
+                f"the encoder gave {list(read.descriptors.shape)} where {[len(crops), encoder.dim]} is wanted"
+            )
         faces = zip(observations, crops, qualities, read.descriptors, read.logits, strict=True)
         seen = [SeenFace(*face) for face in faces]
         identity = self._encoders.identity

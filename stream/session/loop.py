@@ -22,6 +22,7 @@ from emotrack.stream.hearing.audio import AudioBlock, Discontinuity
 from emotrack.stream.hearing.vad import SileroVad
 from emotrack.stream.labels.conversations import Conversations
 from emotrack.stream.labels.evidence import Observer
+from emotrack.stream.labels.troubles import Troubles
 from emotrack.stream.people.enrolment.known import NOBODY, Known
 from emotrack.stream.people.people import People
 from emotrack.stream.seeing.vision import Vision
@@ -90,6 +91,7 @@ class Loop:
         self._intake = Intake(sources, self._delivery, self._vision.wants, realtime=realtime)
         self._ladder = LoadLadder()
         vad = SileroVad(settings.speech_detector)
+        self._troubles = Troubles(outbox)
         numbers = itertools.count(1)
         self._feeds = [
             TrackedFeed(
@@ -107,6 +109,7 @@ class Loop:
             self._vision,
             networks,
             transcriber,
+            self._troubles,
             outbox,
             settings,
             observe,
@@ -131,6 +134,8 @@ class Loop:
             self._feeds,
         )
         self._failures: list[BaseException] = []
+        self._given_up: set[int] = set()
+        """Feeds of which nothing is taken any more."""
         self._now = 0.0
         self._lag = 0.0
         self._stopped: float | None = None
@@ -170,8 +175,8 @@ class Loop:
         """Track until every source has ended or `stop` is called; everything is closed then, whatever
         happened.
 
-        A source that fails ends its own feed alone. Raises `UserError` where all have failed, and what an
-        encoder failed with.
+        A source that fails ends its own feed alone, and what describes a modality masks it. Raises
+        `UserError` where all sources have failed.
         """
         with contextlib.ExitStack() as closing:
             closing.callback(self._vision.close)
@@ -204,7 +209,6 @@ class Loop:
         while not over and time.monotonic() < give_up:
             over = self._delivery.finished()
             arrival = self._delivery.get(TURN_SECONDS if not self._ordered else 0.5)
-            self._raise_failure()
             self._follow_modalities()
             self._lag = 0.0
             if arrival is not None:
@@ -216,10 +220,6 @@ class Loop:
             if self._stopping.is_set() and self._stopped is None:
                 self._stopped = self._now if self._ordered else clock.now()
                 give_up = time.monotonic() + DRAIN_SECONDS
-
-    def _raise_failure(self) -> None:
-        if self._vision.failure is not None:
-            raise self._vision.failure
 
     def _follow_modalities(self) -> None:
         if self._modalities != self._conversations.modalities:
@@ -233,6 +233,8 @@ class Loop:
 
     def _take(self, arrival: Arrival[Item]) -> None:
         feed = self._feeds[arrival.feed]
+        if feed.index in self._given_up:
+            return
         moment = time_of(arrival.item)
         if self._ordered and moment > self._now and self._conversations.waiting:
             self._settle()  # only now no further endpoint can be at or before those that are known
@@ -264,7 +266,11 @@ class Loop:
     def _hear(self, feed: TrackedFeed, block: AudioBlock, arrived_ns: int) -> None:
         if self._ordered and feed.needs_sights(block):
             self._look_back()
-        changed, happened = feed.hear(block)
+        try:
+            changed, happened = feed.hear(block)
+        except Exception as failure:  # noqa: BLE001 - the other feeds go on
+            self._give_up(feed, failure, arrived_ns)
+            return
         if changed:
             reason = "muted: digital silence" if feed.muted else "sound again"
             self._health.tell(feed, "audio", "degraded" if feed.muted else "up", reason, block.end)
@@ -342,6 +348,7 @@ class Loop:
         if self._ordered:
             self._look_back()
         self._failures.append(failure)
+        self._given_up.add(feed.index)
         feed.sightings.video_up = False
         feed.summary.failure = reason = (
             str(failure) if isinstance(failure, UserError) else f"{type(failure).__name__}: {failure}"
@@ -379,8 +386,13 @@ class Loop:
         self._health.watch(time.monotonic(), self._lag, self._now)
 
     def _see(self) -> None:
+        if self._vision.stalled:
+            self._troubles.failed("face", None, TimeoutError("a picture takes too long"), self._now)
         for sighting in self._vision.collect():
             feed = self._feeds[sighting.feed]
+            self._troubles.worked("face", None)
+            for part, failure in sighting.failed.items():
+                self._troubles.failed(part, feed.name, failure, sighting.time)
             dark, crowded, motionless = feed.dark, feed.crowded, feed.faces_motionless
             happened = feed.see(sighting, label=self._labels_sights())
             self._notice(feed, "dark", dark, sighting.time)
@@ -433,7 +445,6 @@ class Loop:
         self._conversations.settle(wait=True)
         self._conversations.finish()
         self._people.finish(self._now)
-        self._raise_failure()
         if len(self._failures) == len(self._feeds) and not self._stopping.is_set():
             told = "; ".join(f"{feed.name}: {feed.summary.failure}" for feed in self._feeds)
             raise UserError(

@@ -43,6 +43,8 @@ def speaking_face(observations: Sequence[FaceObservation]) -> SpeakingFace | Non
 
 
 T = TypeVar("T")
+FAILED = "failed"
+"""The reason of a modality that could not be described, since what describes it failed."""
 MAXIMUM_TOKENS = 16
 """Faces or bodies of one utterance that reach the network; more are thinned evenly."""
 
@@ -57,6 +59,8 @@ class ModalityEvidence:
     """For faces: what each token describes."""
     qualities: tuple[FaceQuality, ...] = ()
     """For faces: how well each could be read."""
+    failure: Exception | None = None
+    """What describing failed with."""
 
 
 def look_at(
@@ -83,6 +87,10 @@ def look_at(
     seen = [face for sighting in sightings for face in sighting.faces if face.observation.track == track]
     bodies = [body for sighting in sightings if (body := _body_of(sighting, track)) is not None]
     no_face = absent or ("motionless face" if observations else "no face")
+    if not observations and all("face" in sighting.failed for sighting in sightings):
+        no_face = FAILED
+    if all(sighting.bodies is None for sighting in sightings) and "body" in sightings[-1].failed:
+        unexamined = FAILED
     no_body = unexamined if all(sighting.bodies is None for sighting in sightings) else "no body"
     return track, _faces(seen, no_face), _found(_thinned(bodies), absent or no_body)
 

@@ -1,6 +1,11 @@
-"""Every fault that CI tries is held, and the matrix is what it says that it is."""
+"""Every fault that CI tries is held, and the matrix is what it says that it is.
+
+How soon faults are told is measured by `make faults`: here the machine has other tests to run, and only what
+is told counts.
+"""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -20,7 +25,7 @@ def worker() -> Iterator[Worker]:
 
 @pytest.mark.parametrize("row", SHORT, ids=lambda row: row.identifier)
 def test_a_fault_is_held(worker: Worker, row: Fault) -> None:
-    result = worker.run(row)
+    result = worker.run(replace(row, limit=row.seconds))
     if result.verdict == "skipped":
         pytest.skip(result.why[0])
     assert result.verdict == "held", f"{'; '.join(result.why)} ({result.observation.effect})"
@@ -64,4 +69,4 @@ def test_a_row_that_crashes_or_hangs_costs_its_row_alone(monkeypatch: pytest.Mon
     with Worker() as own:
         hung = own.run(impatient)
         assert hung.verdict == "failed" and hung.why == ("hung for 0.01 s",)
-        assert own.run(row).verdict == "held"
+        assert own.run(replace(row, limit=row.seconds)).verdict == "held"

@@ -78,8 +78,6 @@ def _start(eyes: Eyes) -> Vision:
 def _show(vision: Vision, frame: VideoFrame, picture: Picture) -> None:
     if picture.end is None and frame.time > LONGEST:
         raise Unreadable(TOO_LONG)
-    if vision.failure is not None:
-        raise vision.failure
     if vision.wants(0, frame.time):
         vision.offer(0, VideoFrame(frame.time, half_of(frame.image, picture)))
 
@@ -96,9 +94,10 @@ def _finish(vision: Vision) -> Tokens:
     """Wait until every frame has been looked at, and take what the live path would take of it."""
     try:
         vision.wait_for(0, float("inf"))
-        if vision.failure is not None:
-            raise vision.failure
-        _, faces, bodies = look_at(vision.collect(), None, "no frame")
+        sightings = vision.collect()
+        for failure in (one for sighting in sightings for one in sighting.failed.values()):
+            raise failure  # a corpus is described whole, or not at all
+        _, faces, bodies = look_at(sightings, None, "no frame")
     finally:
         vision.close()
     found: Tokens = {}

@@ -18,7 +18,15 @@ COUNT = 6
 Make = Callable[[Bench], Callable[..., Any]]
 
 
-def _follows(name: str, function: str, make: Make, *, times: int | None = None, short: bool = False) -> None:
+def _follows(
+    name: str,
+    function: str,
+    make: Make,
+    *,
+    times: int | None = None,
+    short: bool = False,
+    told: bool = True,
+) -> None:
     """A fault of the network that follows the dialogue."""
 
     def inject(bench: Bench) -> Observation:
@@ -31,10 +39,10 @@ def _follows(name: str, function: str, make: Make, *, times: int | None = None, 
             pass
         return trial.observe(COUNT)
 
-    fault("dialogue", name, short=short)(inject)
+    fault("dialogue", name, short=short, told=told)(inject)
 
 
-_follows("its network fails once", "step", lambda _: raising, times=1, short=True)
+_follows("its network fails once", "step", lambda _: raising, times=1, told=False, short=True)
 _follows("its network fails each time", "step", lambda _: raising)
 _follows("its network hangs", "step", hanging)
 _follows("revising fails once", "revise", lambda _: raising, times=1)

@@ -124,8 +124,9 @@ def watched(detector: Scripted, body: Watching | None, frames: int) -> list[Sigh
         for number in range(frames):
             vision.offer(0, VideoFrame(number / 5, noise(number)))
         vision.wait_for(0, float("inf"))
-        assert vision.failure is None
-        return vision.collect()
+        sightings = vision.collect()
+        assert not any(sighting.failed for sighting in sightings)
+        return sightings
     finally:
         vision.close()
 

@@ -155,13 +155,16 @@ class BrokenFaces:
         raise RuntimeError("out of memory")
 
 
-def test_a_bug_in_vision_ends_the_session_even_at_its_end(workbench: Workbench) -> None:
-    items = by_time(up("audio", "video"), clip_part(0.0, 0.3, at=0.0))
+@pytest.mark.parametrize("realtime", [True, False], ids=["live", "ordered"])
+def test_a_bug_in_vision_costs_what_is_seen_and_is_told_once(workbench: Workbench, realtime: bool) -> None:
+    items = by_time(up("audio", "video"), clip_line(0, at=0.0))
     encoders = replace(workbench.encoders, face=BrokenFaces())  # type: ignore[arg-type]  # stands in
-    loop, collector = workbench.loop([Scripted("clip", items)], encoders=encoders)
-    with pytest.raises(RuntimeError, match="out of memory"):
-        loop.run()
-    assert isinstance(collector.messages[-1], Session) and collector.messages[-1].reason == "error"
+    loop, collector = workbench.loop([Scripted("clip", items)], encoders=encoders, realtime=realtime)
+    loop.run()
+    (final,) = emotions(collector.messages, "final")
+    assert final.modalities["face"].reason == "failed" and final.modalities["audio"].present
+    (error,) = (message for message in collector.messages if isinstance(message, Error))
+    assert error.continues and error.source == "clip" and "RuntimeError: out of memory" in error.message
 
 
 def test_a_recogniser_that_fails_once_costs_one_transcript(

@@ -1,0 +1,46 @@
+"""What of a session fails at the moment: told once when it begins, and again only after it has worked in
+between, so that a part that fails at each utterance does not flood anybody."""
+
+from emotrack.stream.wire.protocol.messages import Error
+from emotrack.stream.wire.publish.outbox import Outbox
+
+WITHOUT = {
+    "text": "Words cannot be described, and labels are made without them",
+    "audio": "Voices cannot be described, and labels are made without them",
+    "face": "Faces cannot be looked at, and labels are made without them",
+    "body": "Bodies cannot be looked at, and labels are made without them",
+    "speaker": "Nobody can tell who speaks, and the feed's name stands for them",
+    "partial": "Labels come at the end of an utterance only",
+    "revision": "Labels are not revised",
+    "observer": "What labels were made from is not shown any more",
+}
+"""What is said of each part that may fail by itself."""
+
+
+class Troubles:
+    """Owned by the loop; shared by all conversations of a session."""
+
+    def __init__(self, outbox: Outbox) -> None:
+        self._outbox = outbox
+        self._failing: set[tuple[str, str | None]] = set()
+
+    def failed(self, part: str, source: str | None, failure: BaseException, time: float) -> None:
+        """A part (see `WITHOUT`) failed for a feed at session time `time`; the session goes on."""
+        if (part, source) not in self._failing:
+            self._failing.add((part, source))
+            self.tell(f"{WITHOUT[part]}: {said(failure)}.", source, time)
+
+    def worked(self, part: str, source: str | None) -> None:
+        """It does its work (again)."""
+        self._failing.discard((part, source))
+
+    def tell(self, sentence: str, source: str | None, time: float) -> None:
+        """Tell what failed, in one sentence."""
+        self._outbox.emit(Error(message=sentence, continues=True, source=source, time=round(time, 3)))
+
+
+def said(failure: BaseException) -> str:
+    """What an error says, with its kind, in one line without a full stop."""
+    text = " ".join(str(failure).split()).rstrip(".")
+    kind = type(failure).__name__
+    return f"{kind}: {text}" if text else kind

@@ -120,6 +120,7 @@ class Vision:
         self._condition = threading.Condition()
         self._closed = False
         self._hurried = False
+        self._patience = HANGS_SECONDS if ordered else STALLED_SECONDS
         self._began = math.inf
         """Second of `time.monotonic` at which the look that is under way began."""
         self._thread = threading.Thread(target=self._run, name="vision", daemon=True)
@@ -169,7 +170,7 @@ class Vision:
 
         with self._condition:
             while not self._condition.wait_for(done, timeout=1.0):
-                if self._looks_for(HANGS_SECONDS):
+                if self._looks_for(self._patience):
                     return
 
     @property

@@ -271,6 +271,10 @@ class Loop:
         except Exception as failure:  # noqa: BLE001 - the other feeds go on
             self._give_up(feed, failure, arrived_ns)
             return
+        if feed.failure is None:
+            self._troubles.worked("speech", feed.name)
+        else:
+            self._troubles.failed("speech", feed.name, feed.failure, block.end)
         if changed:
             reason = "muted: digital silence" if feed.muted else "sound again"
             self._health.tell(feed, "audio", "degraded" if feed.muted else "up", reason, block.end)

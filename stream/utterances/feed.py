@@ -25,6 +25,8 @@ from emotrack.stream.utterances.utterance import Utterance
 
 BODY_MEMORY = 1.5
 """Seconds for which a body counts as still there: bodies are looked for in few frames."""
+UNDETECTED = 30
+"""Blocks in a row in which the speech detector may fail: a second, after which the feed is given up."""
 SOUND_PATIENCE = 1.5
 """Seconds without sound after which what is seen is labelled by itself."""
 
@@ -78,6 +80,8 @@ class TrackedFeed:
         self.summary = FeedSummary.of(name, settings)
         self.speech = 0.0
         """Probability that somebody speaks in the newest block."""
+        self.failure: Exception | None = None
+        """What detecting speech failed with in the newest block."""
         self.faces_motionless = False
         """Whether all faces to be seen are pictures, since they do not move, and are not labelled."""
         self.sightings = Sightings()
@@ -98,6 +102,7 @@ class TrackedFeed:
         self._unheard: deque[tuple[float, bool, float | None]] = deque()
         """What was seen, when, in sound that may turn out to be speech: whether somebody was there, and since
         when."""
+        self._undetected = 0
         self._spoken_until = -math.inf
         self._body_seen = -math.inf
         self._count_from(0)
@@ -176,13 +181,30 @@ class TrackedFeed:
             happened += self.close_window(block.time)
         if self.utterance is not None:
             self.utterance.take(block)
-        self.speech = self._vad.probability(block.samples_16k)
+        self.speech = self._detect(block)
         self.summary.hear(self._mute.peak, self.speech)
         for event in self._segmenter.step(self.speech):
             happened += self._on_segment(event)
         if self.utterance is None:
             happened += self._watch(self._sure_until)
         return changed, happened
+
+    def _detect(self, block: AudioBlock) -> float:
+        """Probability that somebody speaks in a block; as in the one before where the detector fails, for a
+        while."""
+        try:
+            speech = self._vad.probability(block.samples_16k)
+            if not 0 <= speech <= 1:
+                raise ValueError("the speech detector gave what is no probability")
+        except Exception as failure:
+            self._vad.reset()
+            self._undetected += 1
+            self.failure = failure
+            if self._undetected > UNDETECTED:
+                raise
+            return self.speech
+        self._undetected, self.failure = 0, None
+        return speech
 
     def hear_again(self, voiced: Sequence[int], turns: Sequence[int]) -> list[FeedEvent]:
         """Another ear's word on blocks that were heard already, by their indices: in which somebody speaks

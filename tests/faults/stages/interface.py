@@ -44,7 +44,7 @@ def _signalled(
         sources = [f"feed{number}={path}" for number in range(feeds)] if feeds > 1 else [str(path)]
         process = start("run", *QUICK, "--jsonl", "-", *sources, start_new_session=True)
         with bench.process(process=process) as trial:
-            trial.wait_for(is_partial, 30.0)
+            trial.wait_for(is_partial, 120.0)  # networks may have to be compiled
             trial.strike()
             for number in numbers:
                 process.send_signal(number)
@@ -54,7 +54,7 @@ def _signalled(
             complaints.append(f"the session ends for {reason}")
         return trial.observe(1, told=ended, more=tuple(complaints))
 
-    fault("interface", name, origin, short=short, limit=ENDING)(inject)
+    fault("interface", name, origin, short=short, limit=ENDING, seconds=180.0)(inject)
 
 
 _signalled("SIGINT in mid utterance", (signal.SIGINT,), HELD)

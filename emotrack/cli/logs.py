@@ -128,7 +128,7 @@ def logging_to_stderr() -> Iterator[None]:
     logging.basicConfig(level=logging.WARNING, format="emotrack: %(message)s", stream=sys.stderr)
     try:
         yield
-    except Exception:
+    except Exception:  # whatever it is: who reads JSON is to read of it as JSON, too
         if not _logs.as_json:
             raise
         logging.getLogger("emotrack").critical("The command has failed.", exc_info=True)

@@ -7,7 +7,8 @@ utterance. Not thread-safe: one owner.
 """
 
 from collections import OrderedDict, deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -148,17 +149,18 @@ class Dialogue:
             if isinstance(step.event, DialogueTurn)
         }
         first, *later = steps[known[utterance] :]
-        self._steps = deque(steps[: known[utterance]])
-        self._state, self._taken = first.state, first.taken.copy()
-        self._history = deque(first.history, self._history.maxlen)
         assert isinstance(first.event, DialogueTurn)
-        label = self.commit(utterance, row, speaker or first.event.speaker)
-        for step in later:
-            match step.event:
-                case DialogueTurn(name, theirs, said):
-                    self.commit(name, said, theirs)
-                case _Merge(old, into):
-                    self.merge(old, into)
+        with self._whole_or_not_at_all():
+            self._steps = deque(steps[: known[utterance]])
+            self._state, self._taken = first.state, first.taken.copy()
+            self._history = deque(first.history, self._history.maxlen)
+            label = self.commit(utterance, row, speaker or first.event.speaker)
+            for step in later:
+                match step.event:
+                    case DialogueTurn(name, theirs, said):
+                        self.commit(name, said, theirs)
+                    case _Merge(old, into):
+                        self.merge(old, into)
         return label
 
     def revised(self) -> list[tuple[str, Probabilities]]:
@@ -179,6 +181,10 @@ class Dialogue:
         """
         if old == into:
             return
+        with self._whole_or_not_at_all():
+            self._merge(old, into)
+
+    def _merge(self, old: str, into: str) -> None:
         self._remember(_Merge(old, into))
         renamed = (replace(heard, speaker=into) if heard.speaker == old else heard for heard in self._history)
         self._history = deque(renamed, self._history.maxlen)
@@ -214,6 +220,16 @@ class Dialogue:
     def _labelled(self, label: LabelLogits, row: Floats, memory: SpeakerMemory) -> LiveLabel:
         values = probabilities(label.logits, row, self._network.configuration)
         return LiveLabel(values, influences(label.logits, label.contributions), memory.usual_count)
+
+    @contextmanager
+    def _whole_or_not_at_all(self) -> Iterator[None]:
+        """Where the network fails in the middle, the dialogue is what it was."""
+        before = self._state, self._taken.copy(), self._history.copy(), self._steps.copy()
+        try:
+            yield
+        except BaseException:
+            self._state, self._taken, self._history, self._steps = before
+            raise
 
     def _remember(self, event: DialogueTurn | _Merge) -> None:
         self._steps.append(_Step(event, self._state, self._taken.copy(), tuple(self._history)))

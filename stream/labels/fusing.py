@@ -129,7 +129,9 @@ class Labeller:
 
         The dialogue goes on as if nothing else had ever been known of it; see `Dialogue.amend`.
         """
-        return self._weighed(fused, self._dialogue.amend(str(utterance), fused.row, speaker))
+        return self._weighed(
+            fused, _once_more(lambda: self._dialogue.amend(str(utterance), fused.row, speaker))
+        )
 
     def revised(self) -> dict[int, np.ndarray]:
         """Probabilities of earlier utterances in the light of the later ones, oldest first."""
@@ -137,7 +139,7 @@ class Labeller:
 
     def merge(self, speaker: str, into: str) -> None:
         """Two speakers turn out to be one."""
-        self._dialogue.merge(speaker, into)
+        _once_more(lambda: self._dialogue.merge(speaker, into))
 
     def _weighed(self, fused: FusedUtterance, label: LiveLabel) -> Weighed:
         """The fused utterance with what to publish beside the label: by how much its odds would change

@@ -183,8 +183,8 @@ class ConversationLabels:
         if utterance.paused and (
             self._early.get(utterance) is not None or self._ended.lacks_nothing(utterance)
         ):
-            guess = self._attribution.guess(utterance)
             with contextlib.suppress(Exception):  # what fails is tried again, and told, at the end
+                guess = self._attribution.guess(utterance)
                 self._early.put(utterance, self._describer.conclusive(utterance, guess.id))
 
     def end(self, utterance: Utterance, arrived_ns: int) -> None:
@@ -222,9 +222,12 @@ class ConversationLabels:
     def hear_more(self, feed: int, now: float) -> None:
         """More was heard of who speaks on a feed, up to session time `now`: revise what turns out to be
         another's."""
-        for label, revised in self._attribution.reconsider(feed, now):
-            self._outbox.emit(label)
-            self._revise(revised)
+        try:
+            for label, revised in self._attribution.reconsider(feed, now):
+                self._outbox.emit(label)
+                self._revise(revised)
+        except Exception as failure:  # noqa: BLE001 - the labels stand as they are
+            self._troubles.failed("amending", None, failure, now)
 
     def finish(self) -> None:
         """All is labelled and nothing more will come: wait for the words of labels that yielded, as long as
@@ -297,10 +300,20 @@ class ConversationLabels:
             transcript = pending.utterance.transcript
             if transcript is None or transcript.cancelled() or transcript.exception() is not None:
                 self._tell_failure(pending.utterance)
-            elif pending.utterance.number in self._published:
-                self._complete(pending, transcript.result())
             else:
-                self._add_transcript(pending, transcript.result())
+                self._take_words(pending, transcript.result())
+
+    def _take_words(self, pending: PendingTranscript, transcript: Transcript) -> None:
+        """The words have come: into the label as long as it can be revised, else beside it."""
+        if pending.utterance.number in self._published:
+            try:
+                self._complete(pending, transcript)
+            except Exception as failure:  # noqa: BLE001 - the words are still worth having
+                self._troubles.failed("amending", None, failure, pending.utterance.heard_until)
+            else:
+                self._troubles.worked("amending", None)
+                return
+        self._add_transcript(pending, transcript)
 
     def _complete(self, pending: PendingTranscript, transcript: Transcript) -> None:
         """The words have come: the label that did not wait for them, and what else changes with them."""

@@ -13,6 +13,7 @@ WITHOUT = {
     "speech": "Speech cannot be detected, and is taken to go on as it was",
     "partial": "Labels come at the end of an utterance only",
     "revision": "Labels are not revised",
+    "amending": "What comes to be known later is not taken into labels",
     "observer": "What labels were made from is not shown any more",
 }
 """What is said of each part that may fail by itself."""

@@ -196,7 +196,7 @@ class TrackedFeed:
             speech = self._vad.probability(block.samples_16k)
             if not 0 <= speech <= 1:
                 raise ValueError("the speech detector gave what is no probability")
-        except Exception as failure:
+        except Exception as failure:  # told by the loop; what lasts is raised
             self._vad.reset()
             self._undetected += 1
             self.failure = failure

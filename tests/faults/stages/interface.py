@@ -187,31 +187,24 @@ def head(bench: Bench) -> Observation:
     return Observation("it ends quietly", complaints=tuple(complaints))
 
 
+def _run_within(limit: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    """`emotrack run` where the shell has set a limit to what a process may have."""
+    command = [sys.executable, "-m", "emotrack.cli", "run", "--fast", *QUICK, *arguments]
+    return subprocess.run(
+        ["sh", "-c", f'{limit} && exec "$@"', "sh", *command],
+        capture_output=True,
+        text=True,
+        timeout=50,
+        env=environment(),
+    )
+
+
 def _limited(name: str, limit: str, *, origin: str = NEW, seconds: float = 5.0) -> None:
     """A process whose resources are limited: a sentence or a session, no crash."""
 
     def inject(bench: Bench) -> Observation:
         began = time.monotonic()
-        done = subprocess.run(
-            [
-                "sh",
-                "-c",
-                f'{limit} && exec "$@"',
-                "sh",
-                sys.executable,
-                "-m",
-                "emotrack.cli",
-                "run",
-                "--fast",
-                *QUICK,
-                "--set=stream.speakers.mode=feed",
-                str(speech(bench.folder)),
-            ],
-            capture_output=True,
-            text=True,
-            timeout=50,
-            env=environment(),
-        )
+        done = _run_within(limit, "--set=stream.speakers.mode=feed", str(speech(bench.folder)))
         took = time.monotonic() - began
         last = done.stderr.splitlines()[-1] if done.stderr else ""
         complaints = []
@@ -305,53 +298,7 @@ def _written(folder: Path, text: str) -> str:
 
 @fault("interface", "standard input is closed, and is the source", NEW)
 def closed_input(bench: Bench) -> Observation:
-    done = subprocess.run(
-        [
-            "sh",
-            "-c",
-            'exec "$@" <&-',
-            "sh",
-            sys.executable,
-            "-m",
-            "emotrack.cli",
-            "run",
-            "-",
-            "--publish",
-            "none",
-        ],
-        capture_output=True,
-        text=True,
-        timeout=40,
-        env=environment(),
-    )
-    said = done.stderr.splitlines()
-    complaints = (
-        () if done.returncode == 2 and "Traceback" not in done.stderr else (f"exit {done.returncode}",)
-    )
-    return Observation(said[-1] if said else "", 0.0 if said else None, complaints=complaints)
-
-
-@fault("interface", "no memory is left: 2.5 GB of address space", NEW, limit=30.0)
-def no_memory(bench: Bench) -> Observation:
-    done = subprocess.run(
-        [
-            "sh",
-            "-c",
-            'ulimit -v 2500000 && exec "$@"',
-            "sh",
-            sys.executable,
-            "-m",
-            "emotrack.cli",
-            "run",
-            "--fast",
-            *QUICK,
-            str(speech(bench.folder)),
-        ],
-        capture_output=True,
-        text=True,
-        timeout=50,
-        env=environment(),
-    )
+    done = _run_within("ulimit -v 2500000", str(speech(bench.folder)))
     last = done.stderr.splitlines()[-1] if done.stderr else ""
     complaints = [f"a traceback: {last[:150]}"] if "Traceback" in done.stderr else []
     if done.returncode < 0:

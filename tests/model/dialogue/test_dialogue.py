@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from emotrack.errors import UserError
 from emotrack.model.dialogue.dialogue import HISTORY, SEATS, Dialogue, LiveLabel
 from emotrack.model.dialogue.plain_context import PlainContext
-from emotrack.model.dialogue.state import Floats
+from emotrack.model.dialogue.state import Floats, LabelLogits, SpeakerMemory
 from emotrack.model.modules.context import Said
 from emotrack.streaming import State
 from helpers.networks.small import random_rows, small_network
@@ -175,6 +175,40 @@ def test_only_what_can_still_be_revised_can_be_amended() -> None:
             dialogue.amend(unknown, said[0])
     with pytest.raises(KeyError):
         restored(dialogue.snapshot()).amend("u8", said[0])
+
+
+class Failing(PlainContext):
+    """A network that fails at its `fails`-th step from now on."""
+
+    fails = 0
+
+    def step(self, row: np.ndarray, memory: SpeakerMemory) -> tuple[LabelLogits, SpeakerMemory]:
+        self.fails -= 1
+        if self.fails == 0:
+            raise RuntimeError("out of memory")
+        return super().step(row, memory)
+
+
+@pytest.mark.parametrize("fails", [1, 2, 3, 4])
+@pytest.mark.parametrize("change", ["commit", "amend", "merge"])
+def test_where_its_network_fails_a_dialogue_is_what_it_was(change: str, fails: int) -> None:
+    context, said = Failing(NETWORK), rows(9)
+    dialogue, untouched = Dialogue(context), Dialogue(CONTEXT)
+    for each in (dialogue, untouched):
+        talk(each, "abababab", said)
+    steps = {
+        "commit": lambda one: one.commit("u8", said[8], "a"),
+        "amend": lambda one: one.amend("u4", said[8], "b"),
+        "merge": lambda one: one.merge("a", "b"),
+    }
+    context.fails = min(fails, 1) if change == "commit" else fails
+    with pytest.raises(RuntimeError):
+        steps[change](dialogue)
+    assert_same(dialogue, untouched, said[0])
+    assert dialogue.snapshot()["meta"] == untouched.snapshot()["meta"]
+    for each in (dialogue, untouched):
+        steps[change](each)  # and it can be asked again
+    assert_same(dialogue, untouched, said[1])
 
 
 def test_merging_a_stranger_changes_nothing() -> None:

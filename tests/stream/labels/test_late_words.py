@@ -4,11 +4,12 @@ kept waiting."""
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, wait
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import pytest
 
+from emotrack.model.dialogue.dialogue import Dialogue
 from emotrack.stream.labels import describer, waiting
 from emotrack.stream.session.loop import Loop
 from emotrack.stream.sources.media import Source
@@ -98,6 +99,23 @@ def test_late_words_make_of_every_label_what_they_would_have_made_in_time(track:
     for number in expected:
         history = [m.revision for m in late if isinstance(m, Emotion) and m.utterance == number]
         assert history == list(range(len(history)))
+
+
+def test_words_that_the_dialogue_cannot_take_are_published_beside_the_label(
+    track: Track, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> NoReturn:
+        raise RuntimeError("out of memory")
+
+    monkeypatch.setattr(Dialogue, "amend", fail)
+    messages = track(Recogniser(0.5), [turns(0.3, 0.4, rest=1.5)], "stream.labels.text_deadline=0.05")
+    finals = emotions(messages, "final")
+    (told,) = errors(messages)
+    assert told.continues and "out of memory" in told.message and len(finals) == 2
+    for final in finals:
+        last = last_labels(messages)[final.utterance]
+        assert final.transcript is None and last.transcript is not None and last.label == final.label
+        assert not last.modalities["text"].present
 
 
 def test_fast_runs_wait_and_no_words_are_late(track: Track) -> None:

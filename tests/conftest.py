@@ -3,6 +3,7 @@
 import functools
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,9 @@ import pytest
 
 if TYPE_CHECKING:
     from helpers.sessions.tracking import Workbench
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # tests in a shell's background: what they start is not
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 REFERENCE_DATA = Path(__file__).parents[2] / "shared" / "data"
 

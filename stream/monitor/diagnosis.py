@@ -32,7 +32,7 @@ BUSY = (
 )
 REPLACED = ("video_frames", "frames_replaced")
 """Of pictures the newest counts, so that one is dropped for it now and then is how it should be."""
-BROKEN = ("encoder failed", "transcription failed", "not finite", "no recogniser", "late", "shed")
+BROKEN = ("failed", "encoder failed", "transcription failed", "not finite", "no recogniser", "late", "shed")
 """Reasons of a masked modality that are the tracker's, not of who is seen and heard."""
 
 

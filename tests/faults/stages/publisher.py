@@ -158,7 +158,7 @@ def _port(endpoint: str) -> tuple[str, int]:
     return host, int(port)
 
 
-@fault("publisher", "garbage on both ports", HELD, told=False, short=True)
+@fault("publisher", "garbage on both ports", HELD, told=False)
 def garbage(bench: Bench) -> Observation:
     def attack(publisher: Publisher) -> None:
         for endpoint in (publisher.endpoint, publisher.snapshot_endpoint):

@@ -280,6 +280,16 @@ def test_engines_policy_and_masked_modalities_are_told_with_their_reasons() -> N
     assert found["modalities"].good is False and "encoder failed: it is on fire" in found["modalities"].text
 
 
+@pytest.mark.parametrize(
+    ("reason", "good"),
+    [("failed", False), ("transcription failed", False), ("not finite", False), ("no face", None)],
+)
+def test_what_is_masked_is_bad_where_the_tracker_is_to_blame(reason: str, good: bool | None) -> None:
+    label = sample.emotion(2, "spk1", modalities=sample.modalities(face=sample.masked(reason)))
+    found = seen(*HEALTHY, label)["modalities"]
+    assert found.good is good and f"face ({reason})" in found.text
+
+
 def test_errors_are_bad_while_they_are_news() -> None:
     error = sample.error("The recogniser hangs.", 5.0)
     fresh = seen(*HEALTHY, error, beats=(sample.heartbeat(6.0),))["errors"]

@@ -310,7 +310,7 @@ def _snapshots(observation: Observation) -> Check:
         return Check(
             "snapshots",
             False,
-            observation.snapshot_problem,
+            observation.snapshot_problem.rstrip("."),
             f"open {address} as well, without which losses stay and late joiners see nothing",
         )
     answered = f"answered within {seconds * 1e3:.0f} ms at {address}"

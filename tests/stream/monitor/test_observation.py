@@ -335,6 +335,7 @@ def test_losses_are_told_where_nothing_heals_them() -> None:
             found = checks(observe(relay, **QUICK))
     assert found["losses"].good is False and "could not be had again" in found["losses"].text
     assert found["snapshots"].good is False and found["snapshots"].text.startswith("nothing listens at ")
+    assert ".;" not in found["snapshots"].sentence
 
 
 def test_two_clocks_that_differ_are_told() -> None:

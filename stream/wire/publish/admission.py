@@ -1,11 +1,16 @@
-"""Who is admitted to an encrypted publisher: the keys in the folder of clients, as they are at that moment.
+"""Who is admitted, and how quickly: at an encrypted publisher the keys in the folder of clients, as they are
+at that moment.
 
-ZeroMQ asks at each handshake (ZAP, its RFC 27) over a socket inside the process. pyzmq's own authenticator
-reads the folder once, fails as a whole where one file is damaged, and brings asyncio along.
+ZeroMQ asks at each handshake (ZAP, its RFC 27) over a socket inside the process, and waits for the answer
+before it listens to anything else. So a crowd comes in no faster than it is looked at; libzmq goes through
+all subscriptions each time that one leaves. pyzmq's own authenticator reads the folder once, fails as a whole
+where one file is damaged, and brings asyncio along.
 """
 
+import contextlib
 import logging
 import os
+from collections import deque
 from pathlib import Path
 
 import zmq
@@ -20,8 +25,9 @@ FRESH = 0.05
 """Seconds for which the folder is not read again, however many knock."""
 RECHECK = 1.0
 """Seconds after which those who are connected already are checked again."""
-KNOCKS = 16
-"""Handshakes decided before the next message is published."""
+ADMITTED_PER_SECOND, ADMITTED_AT_ONCE = 500.0, 32.0
+WAITING = 4_096
+"""Handshakes that wait for an answer; beyond, the oldest are forgotten, and end by themselves."""
 ZAP = "inproc://zeromq.zap.01"
 
 
@@ -61,11 +67,12 @@ class AllowList:
         return not before <= self.keys
 
     def _read(self, entry: "os.DirEntry[str]") -> tuple[tuple[int, ...], str | None]:
+        signature: tuple[int, ...] = ()
         try:
             status = os.stat(entry.path)  # the file's own: a key may be a link
             signature = (status.st_mtime_ns, status.st_size, status.st_ino, status.st_ctime_ns)
-        except OSError:
-            signature = ()
+        except OSError:  # gone, or a link to nothing
+            pass
         known = self._files.get(entry.name)
         if known is not None and known[0] == signature:
             return known
@@ -77,27 +84,35 @@ class AllowList:
 
 
 class Admission:
-    """Answers ZeroMQ's question at each handshake; `socket` is to be polled by the thread that owns it."""
+    """Answers ZeroMQ's question at each handshake; `socket` is to be polled by the thread that owns it.
+    Without `admitted` everyone is welcome, in turn."""
 
-    def __init__(self, context: "zmq.Context[zmq.Socket[bytes]]", admitted: AllowList) -> None:
+    def __init__(self, context: "zmq.Context[zmq.Socket[bytes]]", admitted: AllowList | None) -> None:
         self.socket = context.socket(zmq.ROUTER)
         self.socket.linger = 0
         self.socket.bind(ZAP)
         self._admitted = admitted
+        self._waiting: deque[list[bytes]] = deque(maxlen=WAITING)
+        self._allowance, self._counted = ADMITTED_AT_ONCE, 0.0
 
     def answer(self, now: float) -> None:
-        """Decide on those who wait."""
-        for _ in range(KNOCKS):
-            try:
-                sender, empty, version, number, _domain, _address, _identity, mechanism, *credentials = (
-                    self.socket.recv_multipart(zmq.NOBLOCK)
-                )
-            except zmq.Again:
-                return
-            self._admitted.read(now)
-            key = z85.encode(credentials[0]).decode() if mechanism == b"CURVE" else ""
-            if key in self._admitted.keys:
-                verdict = [b"200", b"OK", key.encode(), b""]
-            else:
-                verdict = [b"400", b"This key is not admitted", b"", b""]
+        """Decide on those who have waited longest."""
+        with contextlib.suppress(zmq.Again):
+            while True:
+                self._waiting.append(self.socket.recv_multipart(zmq.NOBLOCK))
+        passed, self._counted = now - self._counted, now
+        self._allowance = min(ADMITTED_AT_ONCE, self._allowance + passed * ADMITTED_PER_SECOND)
+        while self._waiting and self._allowance >= 1:
+            self._allowance -= 1
+            sender, empty, version, number, *_, mechanism = self._waiting[0][:8]
+            verdict = self._verdict(mechanism, self._waiting.popleft()[8:], now)
             self.socket.send_multipart([sender, empty, version, number, *verdict])
+
+    def _verdict(self, mechanism: bytes, credentials: list[bytes], now: float) -> list[bytes]:
+        if self._admitted is None:
+            return [b"200", b"OK", b"", b""]
+        self._admitted.read(now)
+        key = z85.encode(credentials[0]).decode() if mechanism == b"CURVE" else ""
+        if key in self._admitted.keys:
+            return [b"200", b"OK", key.encode(), b""]
+        return [b"400", b"This key is not admitted", b"", b""]

@@ -17,10 +17,10 @@ from typing import Any
 
 import zmq
 
-UNFINISHED = 64 << 10
+UNFINISHED = 32 << 10
 """Bytes that one connection may have sent without a whole message having come of them."""
-UNFINISHED_IN_ALL = 1 << 20
-"""The same for all of a socket's connections; libzmq needs up to 32 times as much memory for them."""
+UNFINISHED_IN_ALL = 384 << 10
+"""The same for all of a socket's connections; libzmq needs up to 50 times as much memory for them."""
 UNFINISHED_EVER = 128 << 10
 """The same over a connection's life, in which what heartbeats need is not forgiven."""
 HEARTBEATS = 64.0
@@ -62,6 +62,8 @@ class Peer:
     counted: float = 0.0
     """When the allowance was last added to."""
     subscriptions: set[bytes] = field(default_factory=set)
+    subscribed: int = 0
+    """Their size in bytes."""
 
     @property
     def group(self) -> object:
@@ -169,15 +171,16 @@ class Connections:
         """Beyond the limit someone has to go: who has waited longest without a message of any use, else the
         newest of those who have most connections."""
         staying = [peer for peer in self._peers.values() if not peer.leaving]
+        unproven = [peer for peer in staying if not peer.proven]
         if len(staying) <= self.limit:
             return
-        idle = next((peer for peer in staying if not peer.proven), None)
-        if idle is None or idle is staying[-1]:
+        if len(unproven) > 1:
+            self.disconnect(unproven[0])
+        else:
             groups: dict[object, list[Peer]] = {}
             for peer in staying:
                 groups.setdefault(peer.group, []).append(peer)
-            idle = max(groups.values(), key=len)[-1]
-        self.disconnect(idle)
+            self.disconnect(max(groups.values(), key=len)[-1])
 
 
 @contextlib.contextmanager

@@ -36,7 +36,7 @@ PATIENCE = 5.0
 """Seconds that `write` waits before it gives the publisher up."""
 LINGER_MS = 300
 """How long closing waits for subscribers to fetch the last messages."""
-LOOK = 0.03
+LOOK = 0.02
 """Seconds between looks at what each connection has sent."""
 
 
@@ -123,7 +123,7 @@ class Publisher:
             try:
                 context = zmq.Context()
                 stack.callback(context.destroy, linger=LINGER_MS)
-                admission = Admission(context, self._admitted) if self._admitted else None
+                admission = Admission(context, self._admitted)
                 publisher, router = open_pair(context, self._keys, self._high_water_mark)
                 subscribers = Connections(publisher, self._limit)
                 stack.callback(subscribers.close)
@@ -146,27 +146,25 @@ class Publisher:
         router: zmq.Socket[bytes],
         subscribers: Connections,
         askers: Connections,
-        admission: Admission | None,
+        admission: Admission,
     ) -> None:
         """Publish what waits; in between deal with a bounded number of those who want something."""
         subscriptions = Subscriptions(publisher, subscribers, self._admitted)
         requests = Requests(router, askers, self._state, self._admitted)
         poller = zmq.Poller()
-        for watched in (self._woken, publisher, router, subscribers.monitor, askers.monitor):
+        monitors = (subscribers.monitor, askers.monitor)
+        for watched in (self._woken, publisher, router, admission.socket, *monitors):
             poller.register(watched, zmq.POLLIN)
-        if admission:
-            poller.register(admission.socket, zmq.POLLIN)
         look_at, recheck_at = 0.0, 0.0
         while True:
-            ready = dict(poller.poll(LOOK * 1000))
+            ready = dict(poller.poll(int(LOOK * 1000)))
             if self._woken.fileno() in ready:
                 with contextlib.suppress(BlockingIOError):
                     self._woken.recv(4096)
             if not self._publish_waiting(publisher):
                 return
             now = time.monotonic()
-            if admission:
-                admission.answer(now)
+            admission.answer(now)
             subscriptions.receive(now)
             requests.answer_one(now)
             if now >= look_at:

@@ -20,7 +20,7 @@ try:
 except ImportError:  # Windows has no such limits
     resource = None  # type: ignore[assignment]
 
-DESCRIPTORS = 32
+DESCRIPTORS = 48
 """File descriptors that must be free at the start: ZeroMQ ends the whole process where it gets too few."""
 CONNECTIONS = 4_096
 """Connections of one socket, where the system allows so many descriptors."""
@@ -51,10 +51,10 @@ def open_pair(
         opened.rcvbuf = RECEIVE_BUFFER
         opened.backlog = BACKLOG
         opened.handshake_ivl = HANDSHAKE_MS
+        opened.zap_domain = b"emotrack"  # without one, nobody is asked about those who come without keys
         if keys:
             opened.curve_publickey, opened.curve_secretkey = keys.public, keys.secret
             opened.curve_server = True
-            opened.zap_domain = b"emotrack"
     return publisher, router
 
 
@@ -71,7 +71,7 @@ def find_descriptors() -> int:
     allowed = resource.getrlimit(resource.RLIMIT_NOFILE)[0] if resource else 1024
     if resource and allowed == resource.RLIM_INFINITY:
         return CONNECTIONS
-    return max(DESCRIPTORS // 4, min(CONNECTIONS, (allowed - taken) * 3 // 8))
+    return max(DESCRIPTORS // 6, min(CONNECTIONS, (allowed - taken) * 3 // 8))
 
 
 def bind_pair(

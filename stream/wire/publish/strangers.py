@@ -12,11 +12,11 @@ from emotrack.stream.wire.protocol.snapshots import SnapshotState
 from emotrack.stream.wire.publish.admission import AllowList
 from emotrack.stream.wire.publish.connections import LARGEST_CONTROL, Connections, Peer
 
-SUBSCRIPTIONS = 256
+SUBSCRIPTIONS = 64
 """Subscriptions that one client may hold."""
-SUBSCRIPTION_BYTES = 16 << 10
+SUBSCRIPTION_BYTES = 8 << 10
 """Their size together."""
-SUBSCRIPTION_BYTES_IN_ALL = 256 << 10
+SUBSCRIPTION_BYTES_IN_ALL = 64 << 10
 """Size of all clients' different subscriptions; libzmq needs about 50 times as much memory for them."""
 CHANGES_PER_SECOND, CHANGES_AT_ONCE = 50, 2 * SUBSCRIPTIONS
 """Subscriptions made and ended by one client."""
@@ -85,27 +85,24 @@ class Subscriptions:
         if said[0] == 0:
             if prefix in peer.subscriptions:
                 peer.subscriptions.remove(prefix)
+                peer.subscribed -= len(prefix)
                 self._drop(prefix)
         elif prefix not in peer.subscriptions:
             peer.subscriptions.add(prefix)
+            peer.subscribed += len(prefix)
             self._held[prefix] += 1
             self._bytes += len(prefix) if self._held[prefix] == 1 else 0
-            if len(peer.subscriptions) > SUBSCRIPTIONS or _size(peer) > SUBSCRIPTION_BYTES:
+            if len(peer.subscriptions) > SUBSCRIPTIONS or peer.subscribed > SUBSCRIPTION_BYTES:
                 self._connections.disconnect(peer)
             elif self._bytes > SUBSCRIPTION_BYTES_IN_ALL:
-                self._connections.disconnect(
-                    max((one for one in self._connections if not one.leaving), key=_size)
-                )
+                staying = (one for one in self._connections if not one.leaving)
+                self._connections.disconnect(max(staying, key=lambda one: one.subscribed))
 
     def _drop(self, prefix: bytes) -> None:
         self._held[prefix] -= 1
         if not self._held[prefix]:
             del self._held[prefix]
             self._bytes -= len(prefix)
-
-
-def _size(peer: Peer) -> int:
-    return sum(map(len, peer.subscriptions))
 
 
 class Requests:

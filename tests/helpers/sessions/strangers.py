@@ -76,9 +76,14 @@ def frame(body: bytes, flags: int = 0) -> bytes:
 def introduced(endpoint: str, kind: bytes) -> socket.socket:
     """A connection whose handshake is done, as a socket of this kind."""
     made = connection(endpoint)
-    made.sendall(
-        greeting() + frame(b"\x05READY\x0bSocket-Type" + struct.pack(">I", len(kind)) + kind, _COMMAND)
-    )
+    ready = b"\x05READY\x0bSocket-Type" + struct.pack(">I", len(kind)) + kind
+    made.sendall(greeting() + frame(ready, _COMMAND))
+    heard = b""
+    while b"READY" not in heard:  # until then nothing but the handshake is listened to
+        more = made.recv(4096)
+        if not more:
+            raise ConnectionResetError("The publisher ended the connection.")
+        heard += more
     return made
 
 
@@ -190,9 +195,9 @@ def idle_askers(target: Target, seconds: float) -> None:
 
 
 def crowded_subscribers(target: Target, seconds: float) -> None:
-    """1,100 connections with 100 subscriptions each, every one another."""
+    """1,100 connections with 60 subscriptions each, every one another."""
     numbers = itertools.count()
-    words = (b"".join(frame(b"\x01%0100d" % next(numbers)) for _ in range(100)) for _ in range(1100))
+    words = (b"".join(frame(b"\x01%0100d" % next(numbers)) for _ in range(60)) for _ in range(1100))
     _crowd(target.messages, b"SUB", words, seconds)
 
 
@@ -241,15 +246,14 @@ ATTACKS: dict[str, Callable[[Target, float], None]] = {
 
 def publish(keys: str | None, earlier: int) -> None:
     """Publish until standard input ends; the ring holds `earlier` labels from the start."""
-    options = {"keys": ServerKeys.load(Path(keys))} if keys else {}
-    with publishing(**options) as (publisher, outbox):
+    with publishing(keys=ServerKeys.load(Path(keys)) if keys else None) as (publisher, outbox):
         outbox.emit(sample.session())
         for number in range(earlier):
             outbox.emit(sample.emotion(number))
         sys.stdout.write(f"{publisher.endpoint} {publisher.snapshot_endpoint}\n")
         sys.stdout.flush()
         ended = threading.Event()
-        threading.Thread(target=lambda: (sys.stdin.read(), ended.set()), daemon=True).start()
+        threading.Thread(target=lambda: sys.stdin.read() or ended.set(), daemon=True).start()
         due = time.monotonic()
         while not ended.wait(max(0.0, due - time.monotonic())):
             due += 1 / RATE
@@ -323,9 +327,9 @@ def besieged(attack: str, *, keys: Path | None = None, seconds: float = 4.0, ear
         command = [sys.executable, "-m", __name__, attack, target.messages, target.snapshots, str(seconds)]
         began, first = time.monotonic(), len(honest.heard)
         with subprocess.Popen(command, cwd=Path(__file__).parents[2]) as process:
-            time.sleep(seconds * 0.6)
+            time.sleep(seconds * 0.4)
             newcomer.start()
-            served = newcomer.wait_for(5, seconds * 0.4 + 2)
+            served = newcomer.wait_for(5, seconds * 0.6)
             process.wait(seconds + 30)
         time.sleep(0.5)
         for each in (honest, newcomer):

@@ -74,7 +74,6 @@ class Subscriptions:
         peer.explained += len(said) + LARGEST_CONTROL
         if (
             said[:1] not in (b"\0", b"\1")
-            or frame.more
             or peer.spend(now, CHANGES_PER_SECOND, CHANGES_AT_ONCE) < 0
             or (self._admitted is not None and peer.user not in self._admitted.keys)
         ):

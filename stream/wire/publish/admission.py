@@ -11,6 +11,7 @@ import contextlib
 import logging
 import os
 from collections import deque
+from collections.abc import Iterator
 from pathlib import Path
 
 import zmq
@@ -26,6 +27,12 @@ FRESH = 0.05
 RECHECK = 1.0
 """Seconds after which those who are connected already are checked again."""
 ADMITTED_PER_SECOND, ADMITTED_AT_ONCE = 500.0, 32.0
+"""At each socket."""
+AFTER = 0.005
+"""Seconds by which the snapshot socket lets in later: who subscribes first and then asks, as clients should,
+is then subscribed before the answer, and misses nothing in between."""
+MESSAGES, SNAPSHOTS = b"messages", b"snapshots"
+"""The two sockets' domains."""
 WAITING = 4_096
 """Handshakes that wait for an answer; beyond, the oldest are forgotten, and end by themselves."""
 ZAP = "inproc://zeromq.zap.01"
@@ -83,6 +90,25 @@ class AllowList:
             return signature, None
 
 
+class _Door:
+    """Those who wait at one socket, each with the time from which they may be let in."""
+
+    def __init__(self, after: float) -> None:
+        self._after = after
+        self._waiting: deque[tuple[float, list[bytes]]] = deque(maxlen=WAITING)
+        self._allowance, self._counted = ADMITTED_AT_ONCE, 0.0
+
+    def add(self, asked: list[bytes], now: float) -> None:
+        self._waiting.append((now + self._after, asked))
+
+    def due(self, now: float) -> Iterator[list[bytes]]:
+        passed, self._counted = now - self._counted, now
+        self._allowance = min(ADMITTED_AT_ONCE, self._allowance + passed * ADMITTED_PER_SECOND)
+        while self._allowance >= 1 and self._waiting and now >= self._waiting[0][0]:
+            self._allowance -= 1
+            yield self._waiting.popleft()[1]
+
+
 class Admission:
     """Answers ZeroMQ's question at each handshake; `socket` is to be polled by the thread that owns it.
     Without `admitted` everyone is welcome, in turn."""
@@ -92,21 +118,18 @@ class Admission:
         self.socket.linger = 0
         self.socket.bind(ZAP)
         self._admitted = admitted
-        self._waiting: deque[list[bytes]] = deque(maxlen=WAITING)
-        self._allowance, self._counted = ADMITTED_AT_ONCE, 0.0
+        self._doors = {MESSAGES: _Door(0.0), SNAPSHOTS: _Door(AFTER)}
 
     def answer(self, now: float) -> None:
-        """Decide on those who have waited longest."""
+        """Decide on those who have waited longest at each socket."""
         with contextlib.suppress(zmq.Again):
             while True:
-                self._waiting.append(self.socket.recv_multipart(zmq.NOBLOCK))
-        passed, self._counted = now - self._counted, now
-        self._allowance = min(ADMITTED_AT_ONCE, self._allowance + passed * ADMITTED_PER_SECOND)
-        while self._waiting and self._allowance >= 1:
-            self._allowance -= 1
-            sender, empty, version, number, *_, mechanism = self._waiting[0][:8]
-            verdict = self._verdict(mechanism, self._waiting.popleft()[8:], now)
-            self.socket.send_multipart([sender, empty, version, number, *verdict])
+                asked = self.socket.recv_multipart(zmq.NOBLOCK)
+                self._doors[asked[4]].add(asked, now)
+        for door in self._doors.values():
+            for asked in door.due(now):
+                verdict = self._verdict(asked[7], asked[8:], now)
+                self.socket.send_multipart([*asked[:4], *verdict])
 
     def _verdict(self, mechanism: bytes, credentials: list[bytes], now: float) -> list[bytes]:
         if self._admitted is None:

@@ -25,6 +25,10 @@ UNFINISHED_EVER = 128 << 10
 """The same over a connection's life, in which what heartbeats need is not forgiven."""
 HEARTBEATS = 64.0
 """Bytes a second that are forgiven: heartbeats are no messages."""
+FRESH = 2.0
+"""Seconds for which a connection is looked at each time."""
+QUIET_LOOKED_AT = 125
+"""Older ones that owe nothing take turns, where there are more: a thousand looks take over a millisecond."""
 HANDSHAKE = 1 << 10
 """Bytes that are forgiven once."""
 LARGEST_CONTROL = 16
@@ -52,6 +56,7 @@ class Peer:
     """Whether it has been shut down, and only its end is still to be heard of."""
     explained: int = 0
     """Bytes of its whole messages since the last look."""
+    looked: float = 0.0
     received: int = HANDSHAKE
     unfinished: float = 0.0
     unfinished_ever: float = 0.0
@@ -86,7 +91,7 @@ class Connections:
         self.limit = limit
         self._watched = watched
         self._peers: dict[int, Peer] = {}
-        self._looked = 0.0
+        self._turn = 0
         address = f"inproc://connections-{id(self):x}"
         watched.monitor(address, zmq.EVENT_ACCEPTED | zmq.EVENT_DISCONNECTED | zmq.EVENT_CLOSED)
         self.monitor = watched.context.socket(zmq.PAIR)
@@ -110,7 +115,7 @@ class Connections:
             if earlier := self._peers.pop(descriptor, None):
                 gone.append(earlier)
             if number == zmq.EVENT_ACCEPTED and (ends := _ends(descriptor)):
-                self._peers[descriptor] = Peer(descriptor, ends, now)
+                self._peers[descriptor] = Peer(descriptor, ends, now, looked=now)
                 self._make_room()
         return gone
 
@@ -128,12 +133,17 @@ class Connections:
 
     def look(self, now: float) -> None:
         """Shut down whoever has sent too much that no message came of."""
-        passed, self._looked = now - self._looked, now
         debtors = []
-        for peer in self._peers.values():
-            traffic = None if peer.leaving else _traffic(peer.descriptor)
+        self._turn += 1
+        turns = 1 + len(self._peers) // QUIET_LOOKED_AT
+        for place, peer in enumerate(self._peers.values(), self._turn):
+            quiet = not peer.unfinished and now - peer.since > FRESH
+            if peer.leaving or (quiet and place % turns):
+                continue
+            traffic = _traffic(peer.descriptor)
             if traffic is None:
                 continue
+            passed, peer.looked = now - peer.looked, now
             more = traffic[1] - peer.received - peer.explained
             peer.received, peer.explained = max(peer.received, traffic[1]), 0
             peer.unfinished_ever = max(0.0, peer.unfinished_ever + more)

@@ -37,7 +37,7 @@ PATIENCE = 5.0
 LINGER_MS = 300
 """How long closing waits for subscribers to fetch the last messages."""
 LOOK = 0.02
-"""Seconds between looks at what each connection has sent."""
+"""Seconds between looks at what connections have sent."""
 
 
 class Publisher:

@@ -14,6 +14,7 @@ from emotrack.errors import UserError
 from emotrack.stream.wire.protocol.endpoints import Address, parse_endpoint
 from emotrack.stream.wire.protocol.keys import ServerKeys
 from emotrack.stream.wire.protocol.snapshots import LARGEST_REQUEST
+from emotrack.stream.wire.publish.admission import MESSAGES, SNAPSHOTS
 
 try:
     import resource
@@ -46,12 +47,13 @@ def open_pair(
     publisher.setsockopt(zmq.XPUB_VERBOSER, 1)  # each subscription of each connection is told
     publisher.sndhwm, router.sndhwm = high_water_mark, 16
     publisher.maxmsgsize, router.maxmsgsize = LARGEST_SUBSCRIPTION, LARGEST_ASKED
+    # without a domain, nobody is asked about those who come without keys
+    publisher.zap_domain, router.zap_domain = MESSAGES, SNAPSHOTS
     for opened in (publisher, router):
         opened.rcvhwm = UNREAD_FRAMES
         opened.rcvbuf = RECEIVE_BUFFER
         opened.backlog = BACKLOG
         opened.handshake_ivl = HANDSHAKE_MS
-        opened.zap_domain = b"emotrack"  # without one, nobody is asked about those who come without keys
         if keys:
             opened.curve_publickey, opened.curve_secretkey = keys.public, keys.secret
             opened.curve_server = True

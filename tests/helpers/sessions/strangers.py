@@ -201,6 +201,26 @@ def crowded_subscribers(target: Target, seconds: float) -> None:
     _crowd(target.messages, b"SUB", words, seconds)
 
 
+def patient_crowd(target: Target, seconds: float) -> None:
+    """Connections that are quiet for a while, and then all send parts without end."""
+    crowd = [introduced(target.messages, b"SUB") for _ in range(50)]
+    for made in crowd:
+        made.sendall(frame(b"\x01x"))
+    time.sleep(2.2)
+    until = time.monotonic() + seconds - 2.2
+    piece = frame(b"", _MORE) * 32_768
+
+    def send(made: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            _until_refused(piece, made, until)
+
+    senders = [threading.Thread(target=send, args=(made,)) for made in crowd]
+    for sender in senders:
+        sender.start()
+    for sender in senders:
+        sender.join()
+
+
 def unfinished_crowd(target: Target, seconds: float) -> None:
     """1,100 requests whose parts do not end, 48 kB each."""
     _crowd(target.snapshots, b"DEALER", [frame(b"", _MORE) * 24_000] * 1100, seconds)
@@ -234,7 +254,7 @@ ATTACKS: dict[str, Callable[[Target, float], None]] = {
     attack.__name__: attack
     for attack in (
         *(unfinished_frame, huge_subscription, many_subscriptions, changing_subscriptions),
-        *(endless_parts, endless_empty_parts, endless_parts_to_publisher, unfinished_crowd),
+        *(endless_parts, endless_empty_parts, endless_parts_to_publisher, unfinished_crowd, patient_crowd),
         *(idle_connections, idle_subscribers, idle_askers, crowded_subscribers, connecting),
         *(flood_of_requests, unread_answers),
     )
@@ -244,7 +264,7 @@ ATTACKS: dict[str, Callable[[Target, float], None]] = {
 # What it does to a publisher.
 
 
-def publish(keys: str | None, earlier: int) -> None:
+def publish(keys: str | None, earlier: int, rate: int) -> None:
     """Publish until standard input ends; the ring holds `earlier` labels from the start."""
     with publishing(keys=ServerKeys.load(Path(keys)) if keys else None) as (publisher, outbox):
         outbox.emit(sample.session())
@@ -253,17 +273,26 @@ def publish(keys: str | None, earlier: int) -> None:
         sys.stdout.write(f"{publisher.endpoint} {publisher.snapshot_endpoint}\n")
         sys.stdout.flush()
         ended = threading.Event()
-        threading.Thread(target=lambda: sys.stdin.read() or ended.set(), daemon=True).start()
+
+        def wait_for_the_end() -> None:
+            sys.stdin.read()
+            ended.set()
+
+        threading.Thread(target=wait_for_the_end, daemon=True).start()
         due = time.monotonic()
         while not ended.wait(max(0.0, due - time.monotonic())):
-            due += 1 / RATE
+            due += 1 / rate
             outbox.emit(sample.heartbeat())
 
 
 @contextlib.contextmanager
-def publisher_process(keys: Path | None = None, earlier: int = 0) -> Iterator[tuple[Target, int]]:
-    """A publisher in a process of its own: where it is, and its process id."""
-    command = [sys.executable, "-m", __name__, "publish", str(keys or ""), str(earlier)]
+def publisher_process(
+    keys: Path | None = None, earlier: int = 0, rate: int = RATE, descriptors: int = 1024
+) -> Iterator[tuple[Target, int]]:
+    """A publisher in a process of its own, with so many descriptors (as many as a login has): where it is,
+    and its process id."""
+    numbers = [str(number) for number in (earlier, rate, descriptors)]
+    command = [sys.executable, "-m", __name__, "publish", str(keys or ""), *numbers]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2]
     ) as process:
@@ -344,8 +373,8 @@ def besieged(attack: str, *, keys: Path | None = None, seconds: float = 4.0, ear
 if __name__ == "__main__":
     name, *arguments = sys.argv[1:]
     if name == "publish":
-        resource.setrlimit(resource.RLIMIT_NOFILE, (1024, HARD))  # as a login has it
-        publish(arguments[0] or None, int(arguments[1]))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (int(arguments[3]), HARD))
+        publish(arguments[0] or None, int(arguments[1]), int(arguments[2]))
     else:
         resource.setrlimit(resource.RLIMIT_NOFILE, (HARD, HARD))
         ATTACKS[name](Target(*arguments[:2]), float(arguments[2]))

@@ -20,7 +20,7 @@ from emotrack.stream.wire.publish.publisher import Publisher
 from emotrack.stream.wire.publish.strangers import CLIENT_REQUESTS_AT_ONCE, SUBSCRIPTIONS
 from helpers.sessions import sample_messages as sample
 from helpers.sessions.strangers import ATTACKS, besieged, frame, introduced
-from helpers.sessions.wire import heartbeats, publishing, receive
+from helpers.sessions.wire import connect, heartbeats, publishing, receive
 
 LINUX = pytest.mark.skipif(
     not Path("/proc/self/clear_refs").exists(), reason="this system has no /proc to measure memory in"
@@ -88,8 +88,8 @@ def test_as_many_subscriptions_as_are_allowed_are_kept_and_counted_down_when_the
         stranger.sendall(frame(b"\x000") + frame(b"\x01again"))
         assert not ended(stranger, 0.5)
         with subscribe(publisher.endpoint, since=0) as subscription:
-            sent = [outbox.emit(sample.session())]
-            assert receive(subscription, 1) == sent
+            sent = connect(subscription, outbox)
+            assert receive(subscription, len(sent)) == sent
 
 
 def test_a_request_of_many_parts_ends_its_connection() -> None:

@@ -58,6 +58,8 @@ def connection(endpoint: str) -> socket.socket:
     address = parse_endpoint(endpoint)
     made = socket.create_connection((address.host, address.port), timeout=1)
     made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    # closed without a trace: else its port is kept for a minute, and no publisher may bind there
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     return made
 
 

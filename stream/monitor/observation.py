@@ -134,17 +134,17 @@ _MISMATCH = {
 
 def _refused(observation: Observation) -> str:
     """Why a ZeroMQ socket that greets lets no subscriber in."""
+    if not observation.encrypted:  # nor is it, as its greeting said: keys are not what is wrong
+        return (
+            f"what answers at {observation.address} speaks ZeroMQ, and is no publisher: it may be the snapshot "
+            "socket, which is one port above the publisher's."
+        )
     for problem in observation.problems:
         if not problem.startswith("Nothing from "):
             return problem[:1].lower() + problem[1:]
-    if observation.encrypted:
-        return (
-            f"the publisher at {observation.address} lets these keys wait: they are not its own, or it is "
-            "busy with others; ask for its server.key, and try again."
-        )
     return (
-        f"what answers at {observation.address} speaks ZeroMQ, and is no publisher: it may be the snapshot "
-        "socket, which is one port above the publisher's."
+        f"the publisher at {observation.address} lets these keys wait: they are not its own, or it is "
+        "busy with others; ask for its server.key, and try again."
     )
 
 

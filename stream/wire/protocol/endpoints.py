@@ -42,6 +42,11 @@ class Address:
         except ValueError:
             return False
 
+    @property
+    def is_file(self) -> bool:
+        """Whether it is a socket in the file system, at a path that was chosen."""
+        return self.transport == "ipc" and self.path != "*" and not self.path.startswith("@")
+
     def beside(self) -> "Address":
         """Where the snapshot socket is unless told otherwise: the next port, or the path with `.snapshot`."""
         if self.transport == "ipc":

@@ -5,10 +5,13 @@ allow-list).
     clients/NAME.key                  the allow-list
     NAME.key_secret                   to be handed to that client and then removed here
 
-The files have the certificate format of `zmq.auth`; secrets are readable by their owner only.
+The files have the certificate format of `zmq.auth`; secrets are readable by their owner only, and refused
+where they are not.
 """
 
+import os
 import re
+import stat
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,6 +24,8 @@ from emotrack.errors import UserError
 
 SERVER = "server"
 CLIENTS = "clients"
+LARGEST_FILE = 16 << 10
+"""Bytes; a key file has less than one thousand."""
 _Z85_KEY = re.compile(r"[0-9a-zA-Z.\-:+=^!/*?&<>()\[\]{}@%$#]{40}")
 
 
@@ -37,6 +42,8 @@ class ServerKeys:
         """The keys that `create_keys` wrote into `directory`."""
         public, secret = _load_pair(directory / f"{SERVER}.key_secret")
         allow_list = directory / CLIENTS
+        if os.name == "posix" and allow_list.is_dir() and allow_list.stat().st_mode & stat.S_IWOTH:
+            raise UserError(f"Anyone may add clients to {allow_list}: run `chmod o-w {allow_list}`.")
         if not any(allow_list.glob("*.key")):
             raise UserError(
                 f"No client may subscribe: put the clients' public keys (NAME.key) into {allow_list}."
@@ -107,11 +114,18 @@ def _load_pair(path: Path) -> tuple[bytes, bytes]:
     public, secret = _load(path)
     if secret is None:
         raise UserError(f"{path} holds no secret key: give the .key_secret file.")
+    if os.name == "posix" and stat.S_IMODE(path.stat().st_mode) & 0o077:
+        raise UserError(
+            f"Others can read the secret key in {path}: run `chmod 600 {path}`, and make new keys if "
+            "somebody may have read it."
+        )
     return public, secret
 
 
 def _load(path: Path) -> tuple[bytes, bytes | None]:
     try:
+        if path.stat().st_size > LARGEST_FILE:
+            raise ValueError
         public, secret = zmq.auth.load_certificate(path)
     except OSError as error:
         raise UserError(f"The key file {path} cannot be read; make keys with `emotrack keys`.") from error

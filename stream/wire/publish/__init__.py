@@ -1,9 +1,13 @@
 """The publisher's side: one door for every message, and what stands behind it. A new output is a `Sink`
 (outbox.py).
 
-events     what happens to a session, for Python's logging
-metrics    counts and delays for Prometheus, and whether the session lives
-outbox     every message numbered, stamped and handed to the sinks; and a sink for this process
-publisher  ZeroMQ: the PUB socket, and the ROUTER socket that answers snapshot requests
-recording  JSON lines into a file or onto standard output
+events       what happens to a session, for Python's logging
+metrics      counts and delays for Prometheus, and whether the session lives
+outbox       every message numbered, stamped and handed to the sinks; and a sink for this process
+publisher    ZeroMQ: the thread that owns both sockets
+sockets      XPUB, and the ROUTER that answers snapshot requests: made with limits, and bound
+connections  who is connected, and who has to go
+admission    whose key is admitted, and how quickly
+strangers    subscriptions and requests, each client within its share
+recording    JSON lines into a file or onto standard output
 """

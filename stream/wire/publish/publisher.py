@@ -1,18 +1,15 @@
-"""Publishing on ZeroMQ: one thread owns the PUB socket and the ROUTER socket that answers snapshot requests.
+"""Publishing on ZeroMQ: one thread owns the XPUB socket and the ROUTER socket that answers snapshot requests.
 
-At its high-water mark PUB discards new messages for a slow subscriber; the mark is a tenth of the snapshot
+At its high-water mark XPUB discards new messages for a slow subscriber; the mark is a tenth of the snapshot
 ring, so that what is discarded there can still be asked for.
 """
 
 import contextlib
-import errno
-import os
 import queue
 import secrets
 import socket
 import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import Future
 from pathlib import Path
 
@@ -24,9 +21,13 @@ from emotrack.stream.wire.protocol.encoding import encode
 from emotrack.stream.wire.protocol.endpoints import Address, parse_endpoint
 from emotrack.stream.wire.protocol.keys import ServerKeys
 from emotrack.stream.wire.protocol.parts import Encoding
-from emotrack.stream.wire.protocol.snapshots import LARGEST_REQUEST, RING, SnapshotState
+from emotrack.stream.wire.protocol.snapshots import RING, SnapshotState
+from emotrack.stream.wire.publish.admission import RECHECK, Admission, AllowList
+from emotrack.stream.wire.publish.connections import Connections
 from emotrack.stream.wire.publish.outbox import Outgoing, SinkFailed
 from emotrack.stream.wire.publish.recording import Recorder
+from emotrack.stream.wire.publish.sockets import bind_pair, find_descriptors, open_pair, refused
+from emotrack.stream.wire.publish.strangers import Requests, Subscriptions
 
 HIGH_WATER_MARK = RING // 10
 WAITING = 10_000
@@ -35,11 +36,8 @@ PATIENCE = 5.0
 """Seconds that `write` waits before it gives the publisher up."""
 LINGER_MS = 300
 """How long closing waits for subscribers to fetch the last messages."""
-REQUESTS_PER_SECOND = 200
-DESCRIPTORS = 32
-"""File descriptors that must be free at the start: ZeroMQ ends the whole process where it gets too few."""
-LARGEST_FRAME = 16 * LARGEST_REQUEST
-"""A client that sends more than this in one frame is disconnected."""
+LOOK = 0.02
+"""Seconds between looks at what connections have sent."""
 
 
 class Publisher:
@@ -69,16 +67,17 @@ class Publisher:
                     "(made by `emotrack keys`), publish at tcp://127.0.0.1, or say --insecure."
                 )
         self._keys = keys
+        self._admitted = AllowList(keys.allow_list) if keys else None
         self._high_water_mark = high_water_mark
         self._state = SnapshotState(encoding)
         self._queue: queue.Queue[Outgoing] = queue.Queue(WAITING)
         self._closing = threading.Event()
         self._failure: Exception | None = None
         try:
-            _find_descriptors()
+            self._limit = find_descriptors()
             self._wake, self._woken = socket.socketpair()
         except OSError as error:
-            raise _refused(address, error) from error
+            raise refused(address, error) from error
         self._wake.setblocking(False)
         self._woken.setblocking(False)
         bound: Future[tuple[str, str]] = Future()
@@ -124,72 +123,59 @@ class Publisher:
             try:
                 context = zmq.Context()
                 stack.callback(context.destroy, linger=LINGER_MS)
-                publisher, router = self._open(context, stack)
-                endpoints = _bind_pair(publisher, router, address, snapshot_address, stack)
+                admission = Admission(context, self._admitted)
+                publisher, router = open_pair(context, self._keys, self._high_water_mark)
+                subscribers = Connections(publisher, self._limit)
+                stack.callback(subscribers.close)
+                askers = Connections(router, self._limit)
+                stack.callback(askers.close)
+                endpoints = bind_pair(publisher, router, address, snapshot_address, stack)
             except (zmq.ZMQError, OSError) as error:  # no descriptors are left, or no memory
-                return bound.set_exception(_refused(address, error))
+                return bound.set_exception(refused(address, error))
             except BaseException as error:  # noqa: BLE001 - raised where the publisher is made
                 return bound.set_exception(error)
             bound.set_result(endpoints)
             try:
-                self._serve(publisher, router)
+                self._serve(publisher, router, subscribers, askers, admission)
             except Exception as failure:  # noqa: BLE001 - told by the next `write`
                 self._failure = failure
 
-    def _open(
-        self, context: zmq.Context[zmq.Socket[bytes]], stack: contextlib.ExitStack
-    ) -> tuple[zmq.Socket[bytes], zmq.Socket[bytes]]:
-        publisher, router = context.socket(zmq.PUB), context.socket(zmq.ROUTER)
-        publisher.sndhwm = self._high_water_mark
-        router.sndhwm = 16
-        router.rcvhwm = 64
-        publisher.maxmsgsize = router.maxmsgsize = (
-            LARGEST_FRAME  # a subscriber's frames are its subscriptions
-        )
-        if self._keys:
-            from zmq.auth.thread import (
-                ThreadAuthenticator,
-            )  # brings asyncio along: only for those who use keys
-
-            authenticator = ThreadAuthenticator(context)
-            authenticator.start()
-            stack.callback(authenticator.stop)
-            authenticator.configure_curve(domain="*", location=str(self._keys.allow_list))
-        for opened in (publisher, router):
-            if self._keys:
-                opened.curve_publickey, opened.curve_secretkey = self._keys.public, self._keys.secret
-                opened.curve_server = True
-        return publisher, router
-
-    def _serve(self, publisher: zmq.Socket[bytes], router: zmq.Socket[bytes]) -> None:
-        """Publish what waits; in between answer one request at a time, at a bounded rate."""
+    def _serve(
+        self,
+        publisher: zmq.Socket[bytes],
+        router: zmq.Socket[bytes],
+        subscribers: Connections,
+        askers: Connections,
+        admission: Admission,
+    ) -> None:
+        """Publish what waits; in between deal with a bounded number of those who want something."""
+        subscriptions = Subscriptions(publisher, subscribers, self._admitted)
+        requests = Requests(router, askers, self._state, self._admitted)
         poller = zmq.Poller()
-        poller.register(router, zmq.POLLIN)
-        poller.register(self._woken, zmq.POLLIN)
-        allowance, counted = float(REQUESTS_PER_SECOND), time.monotonic()
+        monitors = (subscribers.monitor, askers.monitor)
+        for watched in (self._woken, publisher, router, admission.socket, *monitors):
+            poller.register(watched, zmq.POLLIN)
+        look_at, recheck_at = 0.0, 0.0
         while True:
-            ready = dict(poller.poll())
+            ready = dict(poller.poll(int(LOOK * 1000)))
             if self._woken.fileno() in ready:
                 with contextlib.suppress(BlockingIOError):
                     self._woken.recv(4096)
             if not self._publish_waiting(publisher):
                 return
-            if router in ready:
-                now = time.monotonic()
-                allowance, counted = (
-                    min(REQUESTS_PER_SECOND, allowance + (now - counted) * REQUESTS_PER_SECOND),
-                    now,
-                )
-                *envelope, request = router.recv_multipart()
-                if allowance >= 1:
-                    allowance -= 1
-                    reply = self._state.answer(request)
-                else:
-                    reply = self._state.refuse("Too many requests: ask again in a moment.", busy=True)
-                with contextlib.suppress(
-                    zmq.ZMQError
-                ):  # a client that left or fetches no replies loses its own
-                    router.send_multipart([*envelope, reply], flags=zmq.NOBLOCK)
+            now = time.monotonic()
+            admission.answer(now)
+            subscriptions.receive(now)
+            requests.answer_one(now)
+            if now >= look_at:
+                look_at = now + LOOK
+                for connections in (subscribers, askers):
+                    connections.look(now)
+            if self._admitted and now >= recheck_at:
+                recheck_at = now + RECHECK
+                if self._admitted.read(now):
+                    for connections in (subscribers, askers):
+                        connections.keep_only(self._admitted.keys)
 
     def _publish_waiting(self, publisher: zmq.Socket[bytes]) -> bool:
         """Publish what waits; False after the last message."""
@@ -202,85 +188,6 @@ class Publisher:
             payload = outgoing.json if self.encoding == "json" else encode(outgoing.message, self.encoding)
             publisher.send_multipart([outgoing.topic.encode(), payload])
             self._state.add(outgoing.message, payload)
-
-
-def _find_descriptors() -> None:
-    """Raises `OSError` where fewer than `DESCRIPTORS` are free."""
-    with contextlib.ExitStack() as stack:
-        for _ in range(DESCRIPTORS):
-            stack.callback(os.close, os.open(os.devnull, os.O_RDONLY))
-
-
-def _bind_pair(
-    publisher: zmq.Socket[bytes],
-    router: zmq.Socket[bytes],
-    address: Address,
-    wanted: Address | None,
-    stack: contextlib.ExitStack,
-) -> tuple[str, str]:
-    """Bind both sockets, the second beside the first where it can be; their actual endpoints."""
-    snapshots = wanted or address.beside()
-    with _telling_of(address, snapshots):
-        endpoint = _bind(publisher, address, stack)
-    actual = parse_endpoint(endpoint)
-    if wanted is None:
-        snapshots = actual.beside()
-        if address.transport == "tcp" and address.port == 0:
-            with contextlib.suppress(_InUse):
-                return endpoint, _bind(router, snapshots, stack)
-            snapshots = Address("tcp", address.host, 0)
-    with _telling_of(actual, snapshots):
-        return endpoint, _bind(router, snapshots, stack)
-
-
-class _InUse(Exception):
-    """Someone else holds this address."""
-
-
-@contextlib.contextmanager
-def _telling_of(messages: Address, snapshots: Address) -> Iterator[None]:
-    """Turn `_InUse` into a sentence that names both addresses, for the user may know of the first only."""
-    try:
-        yield
-    except _InUse as busy:
-        raise UserError(
-            f"{busy} is in use (the messages go out at {messages}, the snapshots at {snapshots}): end the "
-            "program that holds it, or choose another with --publish."
-        ) from busy
-
-
-def _bind(opened: zmq.Socket[bytes], address: Address, stack: contextlib.ExitStack) -> str:
-    """Bind a socket; `stack` is given what to do before it is closed."""
-    try:
-        if address.transport == "ipc" and _answers(address.path):
-            raise _InUse(str(address))
-        opened.ipv6 = address.is_ipv6
-        opened.bind(str(address))
-    except zmq.ZMQError as error:
-        if error.errno == errno.EADDRINUSE:
-            raise _InUse(str(address)) from error
-        raise _refused(address, error) from error
-    if address.transport == "ipc" and not address.path.startswith("@"):
-        stack.callback(Path(address.path).unlink, missing_ok=True)  # ZeroMQ leaves it
-    actual: bytes = opened.getsockopt(zmq.LAST_ENDPOINT)  # type: ignore[assignment]  # typed for options of any kind
-    return actual.rstrip(b"\0").decode()
-
-
-def _refused(address: Address, error: zmq.ZMQError | OSError) -> UserError:
-    return UserError(f"Nothing can be published at {address}: {error.strerror}.")
-
-
-def _answers(path: str) -> bool:
-    """Whether someone listens on this ipc path (binding would silently take it from them)."""
-    if not hasattr(socket, "AF_UNIX"):
-        return False
-    with socket.socket(socket.AF_UNIX) as probe:
-        probe.settimeout(0.2)
-        try:
-            probe.connect(path)
-        except OSError:
-            return False
-        return True
 
 
 def new_session_name() -> str:

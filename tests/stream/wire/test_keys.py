@@ -3,17 +3,20 @@
 import re
 import shutil
 import stat
+import time
 from pathlib import Path
-from typing import TypedDict
+from typing import Any, TypedDict
 
 import pytest
 import zmq
+from zmq.utils.monitor import recv_monitor_message
 
 from emotrack.errors import UserError
-from emotrack.stream.wire.client.subscription import subscribe
+from emotrack.stream.wire.client.subscription import Subscription, subscribe
 from emotrack.stream.wire.protocol.keys import ClientKeys, ServerKeys, create_keys, load_public_key
+from emotrack.stream.wire.publish.publisher import Publisher
 from helpers.sessions import sample_messages as sample
-from helpers.sessions.wire import publishing, receive, silent, wait_for_problem
+from helpers.sessions.wire import heartbeats, publishing, receive, silent, wait_for_problem
 
 
 class Keys(TypedDict, total=False):
@@ -143,6 +146,95 @@ def test_a_client_is_admitted_by_its_key_in_the_folder(folder: Path) -> None:
     ):
         sent = [outbox.emit(sample.session())]
         assert receive(subscription, 1) == sent
+
+
+def encrypted(publisher: Publisher, folder: Path, client: str, **options: Any) -> Subscription:
+    return subscribe(
+        publisher.endpoint,
+        server_key=folder / "server.key",
+        keys=folder / f"{client}.key_secret",
+        on_problem=lambda _: None,
+        **options,
+    )
+
+
+def test_a_key_added_while_it_publishes_is_admitted(folder: Path, tmp_path: Path) -> None:
+    with publishing(keys=ServerKeys.load(folder)) as (publisher, outbox):
+        create_keys(folder, ["late"])
+        with encrypted(publisher, folder, "late", since=0) as subscription:
+            sent = [outbox.emit(sample.session())]
+            assert receive(subscription, 1) == sent
+
+
+def test_a_key_removed_while_it_publishes_ends_its_sessions_and_no_other(folder: Path) -> None:
+    create_keys(folder, ["guest"])
+    with (
+        publishing(keys=ServerKeys.load(folder)) as (publisher, outbox),
+        encrypted(publisher, folder, "guest") as guest,
+        encrypted(publisher, folder, "robot") as robot,
+        heartbeats(outbox),
+    ):
+        receive(guest, 5)
+        receive(robot, 5)
+        (folder / "clients" / "guest.key").unlink()
+        until = time.monotonic() + 10
+        while not silent(guest, 1.0):
+            assert time.monotonic() < until
+        assert silent(guest, 1.0)  # and it is not let in again
+        assert guest._snapshots.ask("s1", 0) is None
+        before = robot.receive(1).seq
+        assert receive(robot, 20)[-1].seq > before
+        assert robot.lost == 0
+
+
+def test_a_revoked_client_that_never_said_a_word_is_dropped_too(folder: Path) -> None:
+    create_keys(folder, ["guest"])
+    own = ClientKeys.load(folder / "guest.key_secret")
+    with (
+        publishing(keys=ServerKeys.load(folder)) as (publisher, _),
+        zmq.Context() as context,
+        context.socket(zmq.SUB) as silent_one,
+    ):
+        silent_one.curve_publickey, silent_one.curve_secretkey = own.public, own.secret
+        silent_one.curve_serverkey = load_public_key(folder / "server.key")
+        told = silent_one.get_monitor_socket(zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_DISCONNECTED)
+        silent_one.connect(publisher.endpoint)
+        assert told.poll(5000) and recv_monitor_message(told)["event"] == zmq.EVENT_HANDSHAKE_SUCCEEDED
+        time.sleep(1.2)  # a first look at the folder is over
+        (folder / "clients" / "guest.key").unlink()
+        assert told.poll(5000) and recv_monitor_message(told)["event"] == zmq.EVENT_DISCONNECTED
+        silent_one.disable_monitor()
+        told.close()
+
+
+def test_a_damaged_key_is_skipped_and_named_once(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    damaged = folder / "clients" / "damaged.key"
+    damaged.write_bytes(b"\xff\x00 not a key")
+    (folder / "clients" / "endless.key").write_bytes(bytes(100_000))
+    (folder / "clients" / "nowhere.key").symlink_to(folder / "absent")
+    with (
+        publishing(keys=ServerKeys.load(folder)) as (publisher, outbox),
+        encrypted(publisher, folder, "robot", since=0) as subscription,
+        heartbeats(outbox),
+    ):
+        receive(subscription, 3)
+        time.sleep(2.2)  # it is read again twice
+    for name in ("damaged", "endless", "nowhere"):
+        assert [f"/{name}.key" in record.getMessage() for record in caplog.records].count(True) == 1
+    assert "is skipped, the others are admitted" in caplog.text
+
+
+def test_a_secret_that_others_can_read_is_refused_with_what_mends_it(folder: Path) -> None:
+    for name in ("server", "robot"):
+        secret = folder / f"{name}.key_secret"
+        for mode in (0o644, 0o640, 0o602):
+            secret.chmod(mode)
+            with pytest.raises(UserError, match=f"chmod 600 {secret}"):
+                ServerKeys.load(folder) if name == "server" else ClientKeys.load(secret)
+        secret.chmod(0o600)
+    (folder / "clients").chmod(0o777)
+    with pytest.raises(UserError, match=f"chmod o-w {folder / 'clients'}"):
+        ServerKeys.load(folder)
 
 
 def test_what_is_wrong_with_keys_is_one_sentence(folder: Path, tmp_path: Path) -> None:

@@ -54,8 +54,8 @@ def test_insecure_is_allowed_when_said() -> None:
         assert publisher.endpoint.startswith("tcp://0.0.0.0:")
         port = parse_endpoint(publisher.endpoint).port
         with subscribe(f"tcp://127.0.0.1:{port}", since=0) as subscription:
-            sent = [outbox.emit(sample.heartbeat())]
-            assert receive(subscription, 1) == sent
+            sent = connect(subscription, outbox)
+            assert receive(subscription, len(sent)) == sent
 
 
 @pytest.mark.parametrize(
@@ -207,7 +207,7 @@ def test_sigterm_ends_a_publishing_process_in_time(tmp_path: Path) -> None:
             outbox.emit(sample.session("ended"))
         """)
     )
-    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])}
     with subprocess.Popen(
         [sys.executable, str(script)], stdout=subprocess.PIPE, text=True, env=environment
     ) as process:
@@ -250,8 +250,7 @@ def test_a_flood_of_requests_is_turned_away_while_publishing_goes_on() -> None:
         dealer.connect(publisher.snapshot_endpoint)
         answers = []
         with subscribe(publisher.endpoint, since=0) as subscription:
-            outbox.emit(sample.session())
-            receive(subscription, 1)
+            receive(subscription, len(connect(subscription, outbox)))
             for _ in range(600):
                 dealer.send(b'{"request": "snapshot"}')
                 if dealer.poll(0):

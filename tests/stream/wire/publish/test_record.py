@@ -168,7 +168,7 @@ def test_a_reader_that_leaves_ends_the_session_cleanly() -> None:
                 sys.exit(0)
         sys.exit(3)
     """)
-    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])}
     command = [sys.executable, "-c", script]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment

@@ -7,7 +7,7 @@ utterance. Not thread-safe: one owner.
 """
 
 from collections import OrderedDict, deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from emotrack.modalities import MODES
 from emotrack.model.configuration import NetworkConfiguration
-from emotrack.model.dialogue.saved import DialogueTurn, SavedDialogue
+from emotrack.model.dialogue.saved import DialogueEvent, DialogueTurn, Merge, SavedDialogue
 from emotrack.model.dialogue.state import ContextState, Floats, LabelLogits, SpeakerMemory, influences
 from emotrack.streaming import State
 
@@ -60,18 +60,10 @@ HISTORY = 256
 
 
 @dataclass(frozen=True)
-class _Merge:
-    """Two speakers turned out to be one."""
-
-    old: str
-    into: str
-
-
-@dataclass(frozen=True)
 class _Step:
     """One event of a dialogue, and all that the dialogue was before it."""
 
-    event: DialogueTurn | _Merge
+    event: DialogueEvent
     state: ContextState
     taken: "OrderedDict[str, int]"
     history: tuple[DialogueTurn, ...]
@@ -139,8 +131,7 @@ class Dialogue:
         by `speaker` where one is given: the live label it gets.
 
         What came after it, merged speakers included, is replayed with the rows that it came with, so that the
-        context is that of a dialogue which never knew otherwise. Raises `KeyError` for any other utterance; a
-        restored dialogue begins without any that it could amend.
+        context is that of a dialogue which never knew otherwise. Raises `KeyError` for any other utterance.
         """
         steps = list(self._steps)
         known = {
@@ -155,13 +146,16 @@ class Dialogue:
             self._state, self._taken = first.state, first.taken.copy()
             self._history = deque(first.history, self._history.maxlen)
             label = self.commit(utterance, row, speaker or first.event.speaker)
-            for step in later:
-                match step.event:
-                    case DialogueTurn(name, theirs, said):
-                        self.commit(name, said, theirs)
-                    case _Merge(old, into):
-                        self.merge(old, into)
+            self._tell_again(step.event for step in later)
         return label
+
+    def _tell_again(self, events: Iterable[DialogueEvent]) -> None:
+        for event in events:
+            match event:
+                case DialogueTurn(name, theirs, said):
+                    self.commit(name, said, theirs)
+                case Merge(old, into):
+                    self.merge(old, into)
 
     def revised(self) -> list[tuple[str, Probabilities]]:
         """New labels of up to R utterances before the last one, oldest first."""
@@ -185,7 +179,7 @@ class Dialogue:
             self._merge(old, into)
 
     def _merge(self, old: str, into: str) -> None:
-        self._remember(_Merge(old, into))
+        self._remember(Merge(old, into))
         renamed = (replace(heard, speaker=into) if heard.speaker == old else heard for heard in self._history)
         self._history = deque(renamed, self._history.maxlen)
         seated = [name for name in self._taken if name in (old, into)]
@@ -202,20 +196,26 @@ class Dialogue:
 
     def snapshot(self) -> State:
         """Everything needed to continue identically: arrays by name, and "meta", which is plain JSON."""
-        saved = SavedDialogue.of(self._state, self._taken, self._history)
+        later = [step.event for step in self._steps]
+        if self._steps:  # what may still be amended is told again to the dialogue that was before it
+            first = self._steps[0]
+            saved = SavedDialogue.of(first.state, first.taken, first.history, later)
+        else:
+            saved = SavedDialogue.of(self._state, self._taken, self._history, later)
         return {**saved.arrays, "meta": saved.meta}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Be the dialogue of a snapshot, none of whose utterances can be amended any more.
+        """Be the dialogue of a snapshot.
 
         Raises `UserError` where it does not go with this network or version; nothing has changed then.
         """
         arrays = {name: array for name, array in state.items() if name != "meta"}
         saved = SavedDialogue(arrays, state.get("meta", {}))
-        self._state, self._taken, history = saved.unpack(self._network.configuration, self._seats)
+        self._state, self._taken, history, later = saved.unpack(self._network.configuration, self._seats)
         self._history.clear()
         self._history.extend(history)
         self._steps.clear()
+        self._tell_again(later)
 
     def _labelled(self, label: LabelLogits, row: Floats, memory: SpeakerMemory) -> LiveLabel:
         values = probabilities(label.logits, row, self._network.configuration)
@@ -231,7 +231,7 @@ class Dialogue:
             self._state, self._taken, self._history, self._steps = before
             raise
 
-    def _remember(self, event: DialogueTurn | _Merge) -> None:
+    def _remember(self, event: DialogueEvent) -> None:
         self._steps.append(_Step(event, self._state, self._taken.copy(), tuple(self._history)))
         while (
             sum(isinstance(step.event, DialogueTurn) for step in self._steps)

@@ -23,14 +23,28 @@ class DialogueTurn:
 
 
 class _SavedMeta(BaseModel):
-    """What goes beside the arrays: `seats` least recently heard first, `history` as utterance and speaker."""
+    """What goes beside the arrays: `seats` least recently heard first, `history` as utterance and speaker;
+    and what has come since and may still be amended, `later`: utterance and speaker, or a merged speaker as
+    nothing, who is left and who they are."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     format: Literal["emotrack dialogue"] = "emotrack dialogue"
-    version: Literal[3] = 3
+    version: Literal[4] = 4
     seats: list[tuple[str, int]]
     history: list[tuple[str, str]]
+    later: list[tuple[str, str] | tuple[None, str, str]]
+
+
+@dataclass(frozen=True)
+class Merge:
+    """Two speakers turned out to be one."""
+
+    old: str
+    into: str
+
+
+DialogueEvent = DialogueTurn | Merge
 
 
 @dataclass(frozen=True)
@@ -42,24 +56,37 @@ class SavedDialogue:
 
     @classmethod
     def of(
-        cls, state: ContextState, seats: Mapping[str, int], history: Collection[DialogueTurn]
+        cls,
+        state: ContextState,
+        seats: Mapping[str, int],
+        history: Collection[DialogueTurn],
+        later: Collection[DialogueEvent],
     ) -> "SavedDialogue":
-        """Copies a dialogue's parts."""
+        """Copies a dialogue's parts as they were before `later`, and these."""
         arrays = {f"state.{name}": array.copy() for name, array in state.to_arrays().items()}
         width = state.ring_rows.shape[1]
-        arrays["history"] = np.concatenate(
-            [np.zeros((0, width), np.float32), *(heard.row[None] for heard in history)]
-        )
+        turns = [event for event in later if isinstance(event, DialogueTurn)]
+        for name, heard in (("history", history), ("later", turns)):
+            arrays[name] = np.concatenate(
+                [np.zeros((0, width), np.float32), *(one.row[None] for one in heard)]
+            )
         meta = _SavedMeta(
-            seats=list(seats.items()), history=[(heard.utterance, heard.speaker) for heard in history]
+            seats=list(seats.items()),
+            history=[(heard.utterance, heard.speaker) for heard in history],
+            later=[
+                (event.utterance, event.speaker)
+                if isinstance(event, DialogueTurn)
+                else (None, event.old, event.into)
+                for event in later
+            ],
         )
         return cls(arrays, meta.model_dump(mode="json"))
 
     def unpack(
         self, configuration: NetworkConfiguration, speakers: int
-    ) -> tuple[ContextState, "OrderedDict[str, int]", list[DialogueTurn]]:
-        """State, seats and history. Raises `UserError` where they are damaged or of another network or
-        version."""
+    ) -> tuple[ContextState, "OrderedDict[str, int]", list[DialogueTurn], list[DialogueEvent]]:
+        """State, seats, history and what came later. Raises `UserError` where they are damaged or of another
+        network or version."""
         try:
             meta = _SavedMeta.model_validate(self.meta)
         except ValidationError:
@@ -72,12 +99,19 @@ class SavedDialogue:
                 "The saved dialogue seats its speakers twice or out of range: start a new session."
             )
         arrays = dict(self.arrays)
-        history = arrays.pop("history", np.zeros(0))
-        if history.shape != (len(meta.history), configuration.row_width) or history.dtype != np.float32:
-            raise UserError(
-                "The saved dialogue's history does not go with this network: restore it with the bundle it "
-                "was saved with."
-            )
+        history, later = (arrays.pop(name, np.zeros(0)) for name in ("history", "later"))
+        turns = sum(len(event) == 2 for event in meta.later)
+        for rows, count in ((history, len(meta.history)), (later, turns)):
+            if rows.shape != (count, configuration.row_width) or rows.dtype != np.float32:
+                raise UserError(
+                    "The saved dialogue's history does not go with this network: restore it with the bundle "
+                    "it was saved with."
+                )
         state = {name.removeprefix("state."): array for name, array in arrays.items()}
         heard = [DialogueTurn(*names, row.copy()) for names, row in zip(meta.history, history, strict=True)]
-        return ContextState.from_arrays(state, configuration, speakers), seats, heard
+        remaining = iter(later)
+        events: list[DialogueEvent] = [
+            DialogueTurn(*event, next(remaining).copy()) if len(event) == 2 else Merge(event[1], event[2])
+            for event in meta.later
+        ]
+        return ContextState.from_arrays(state, configuration, speakers), seats, heard, events

@@ -22,6 +22,7 @@ from emotrack.settings import Policy, Settings, allowed, load_policy, load_setti
 from emotrack.stream.labels.evidence import Observer
 from emotrack.stream.people.enrolment.known import known_people
 from emotrack.stream.people.enrolment.store import EnrolledPerson, enrolled_people, read_people
+from emotrack.stream.session.kept import KeptSession
 from emotrack.stream.session.loop import Loop
 from emotrack.stream.sources.media import Source, release
 from emotrack.stream.sources.names import participant
@@ -33,6 +34,7 @@ from emotrack.stream.wire.protocol.encoding import IDENTIFIER
 from emotrack.stream.wire.protocol.messages import Message, Session
 from emotrack.stream.wire.protocol.parts import EngineInfo, FeedInfo, ModelInfo, PolicyInfo, SkippedBackend
 from emotrack.stream.wire.protocol.vocabulary import MELD
+from emotrack.stream.wire.publish.journal import Journal
 from emotrack.stream.wire.publish.metrics import open_metrics
 from emotrack.stream.wire.publish.outbox import Listener, Outbox, Sink
 from emotrack.stream.wire.publish.publisher import Publisher, new_session_name, open_publisher
@@ -49,8 +51,9 @@ class Tracker:
     settings say unless given) and to `sinks`; the tracker closes all of them, and the sources. `observe` is
     shown what each final label was made from (words, voice, face) on the session's own thread. `backends` are
     tried for each network before emotrack's own, and held to the same gate. `policies` are files that say
-    what is allowed, beside the machine's own; what any of them refuses is switched off. What is missing is
-    told once through `notify`.
+    what is allowed, beside the machine's own; what any of them refuses is switched off. `kept` (of
+    `open_kept`, which stays open as long as the tracker) is where the session is kept, under whose name it
+    goes on where another tracker left it. What is missing is told once through `notify`.
 
     A tracker holds pipes, connections, threads, a port and a recogniser from the start: run it, or close it,
     or make it in a `with` statement, which closes it.
@@ -71,32 +74,41 @@ class Tracker:
         observe: Observer | None = None,
         backends: Sequence[Backend] = (),
         policies: Sequence[Path] = (),
+        kept: KeptSession | None = None,
         notify: Notify = notify,
     ) -> None:
         settings = settings or load_settings()
         rules = load_policy(*policies)
-        self.session = session or new_session_name()
+        self.session = session or (new_session_name() if kept is None else kept.folder.name)
         """Name of the session in topics and messages."""
         self._listeners: list[Listener] = []
+        # The journal first: nobody has a message that it lacks.
+        journal = [] if kept is None else [Journal(kept.folder, kept.published)]
         self._outbox = Outbox(
-            self.session, [*sinks, *([publisher] if publisher else [])], request_stop=self.stop
+            self.session, [*journal, *sinks, *([publisher] if publisher else [])], request_stop=self.stop
         )
         with contextlib.ExitStack() as undo:
             undo.callback(self._outbox.close)
             opened = _open_sources(sources, settings, notify)
             undo.callback(release, opened)
+            if kept is not None:
+                _refuse_paced(opened, realtime)
             if rules is not None:
                 settings = allowed(settings, rules)
                 if observe is not None:
                     rules.refuse("evidence", "leave out what is shown of it")
                 if any(isinstance(sink, Recorder) and sink.keeps for sink in sinks):
                     rules.refuse("records", "leave out the recorder")
+                if kept is not None:
+                    rules.refuse("records", "leave out the session that is kept")
             if settings.stream.speakers.mode == "auto" and _named(sources, settings):
                 settings = _told_apart(settings, "feed")
             if publisher is None and (publisher := open_publisher(settings.stream.publish)) is not None:
                 self._outbox.add(publisher)
             if publisher is not None:
                 self._outbox.snapshot_endpoint = publisher.snapshot_endpoint
+                if kept is not None:
+                    publisher.go_on(kept.published)
             metrics = open_metrics(settings.stream.publish)
             if metrics is not None:
                 self._outbox.add(metrics)
@@ -145,6 +157,7 @@ class Tracker:
                 realtime=realtime or any(source.live for source in opened),
                 observe=observe,
                 people=known_people(people, networks.encoders.identity, notify),
+                kept=kept,
             )
             self._closing = undo.pop_all()
         self._running = threading.Lock()
@@ -242,6 +255,17 @@ def _open_sources(sources: Sequence[str | Source], settings: Settings, notify: N
         if names.count(name) > 1:
             raise UserError(f"Two sources are named {name}: give each a name of its own.")
     return found
+
+
+def _refuse_paced(sources: Sequence[Source], realtime: bool) -> None:
+    """Files at their own pace cannot be gone on with: they would begin anew, at another time."""
+    live = realtime or any(source.live for source in sources)
+    for source in sources:
+        if live and not source.live:
+            raise UserError(
+                f"{source.name} is a file, played at its own pace, with which nobody can go on later: take "
+                "--fast, or live sources alone, or leave out --resume."
+            )
 
 
 def _uncompiled(settings: Settings, bundle: Bundle, backends: Sequence[Backend]) -> int:

@@ -4,7 +4,7 @@ voices shows that it was theirs."""
 import math
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -22,7 +22,7 @@ from emotrack.stream.wire.publish.outbox import Outbox
 
 
 @dataclass(slots=True)
-class _Committed:
+class CommittedUtterance:
     """An utterance with its final label, as long as that may be revised."""
 
     number: int
@@ -50,25 +50,37 @@ class Attribution:
         troubles: Troubles,
         outbox: Outbox,
     ) -> None:
-        self._assigner = assigner
+        self.assigner = assigner
+        """Tells whose voice is whose."""
         self._feeds = feeds
         self._labeller = labeller
         self._conversation = conversation
         self._published = published
         self._troubles = troubles
         self._outbox = outbox
-        self._committed: deque[_Committed] = deque(maxlen=labeller.revisions + 1)
+        self._committed: deque[CommittedUtterance] = deque(maxlen=labeller.revisions + 1)
+
+    def snapshot(self) -> tuple[CommittedUtterance, ...]:
+        """The utterances that may still change hands, without pictures."""
+        return tuple(
+            replace(one, fused=replace(one.fused, evidence=one.fused.evidence.bare))
+            for one in self._committed
+        )
+
+    def restore(self, committed: Sequence[CommittedUtterance]) -> None:
+        """Go on from there."""
+        self._committed = deque(committed, self._committed.maxlen)
 
     def guess(self, utterance: Utterance) -> AssignedSpeaker:
         """Who is probably saying an utterance; changes nothing."""
-        return self._assigner.guess(self._feeds[utterance.feed].name, utterance.heard)
+        return self.assigner.guess(self._feeds[utterance.feed].name, utterance.heard)
 
     def identify(self, utterance: Utterance, end: float) -> AssignedSpeaker:
         """Who said an utterance that ended at session time `end`; who is new, or known by another name, is
         told."""
         name = self._feeds[utterance.feed].name
         try:
-            speaker, events = self._assigner.assign(name, utterance.heard)
+            speaker, events = self.assigner.assign(name, utterance.heard)
             for told in (speaker.id, *(event.speaker for event in events)):
                 if not IDENTIFIER.fullmatch(told):
                     raise ValueError(f"{told[:50]!r} is no name of a speaker")
@@ -84,7 +96,9 @@ class Attribution:
     def commit(self, utterance: Utterance, fused: FusedUtterance, place: int) -> None:
         """An utterance has its final label, and this place in the conversation."""
         self._committed.append(
-            _Committed(utterance.number, utterance.feed, place, fused, utterance.heard, utterance.edges)
+            CommittedUtterance(
+                utterance.number, utterance.feed, place, fused, utterance.heard, utterance.edges
+            )
         )
 
     def complete(self, number: int, fused: FusedUtterance) -> None:
@@ -100,7 +114,7 @@ class Attribution:
             if one.feed != feed or not one.heard or one.number not in self._published:
                 continue
             before = self._published[one.number].speaker
-            speaker, events = self._assigner.reconsider(self._feeds[feed].name, one.heard, before.id)
+            speaker, events = self.assigner.reconsider(self._feeds[feed].name, one.heard, before.id)
             self._tell(events, now)
             if speaker is None:
                 continue

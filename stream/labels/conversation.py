@@ -15,6 +15,15 @@ class TextContext:
     before: tuple[DialogueLine, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class KeptLines:
+    """A conversation at rest."""
+
+    lines: tuple[tuple[int, DialogueLine], ...]
+    numbers: dict[str, int]
+    committed: int
+
+
 class Conversation:
     """The newest committed utterances with words. A function of what is committed and merged, in that order.
 
@@ -32,6 +41,15 @@ class Conversation:
         self._lines: deque[tuple[int, DialogueLine]] = deque(maxlen=length + revisable if length else 0)
         self._numbers: dict[str, int] = {}
         self._committed = 0
+
+    def snapshot(self) -> KeptLines:
+        """All that was said, as far as it still counts."""
+        return KeptLines(tuple(self._lines), dict(self._numbers), self._committed)
+
+    def restore(self, kept: KeptLines) -> None:
+        """Go on from there."""
+        self._lines = deque(kept.lines, self._lines.maxlen)
+        self._numbers, self._committed = dict(kept.numbers), kept.committed
 
     def around(self, speaker: str, place: int | None = None) -> TextContext:
         """What an utterance by `speaker` is read with that was committed as the `place`-th, or were it the

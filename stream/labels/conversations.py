@@ -7,8 +7,10 @@ from functools import partial
 import numpy as np
 
 from emotrack.engines.open import Networks
+from emotrack.errors import UserError
 from emotrack.modalities import Modality
 from emotrack.stream.labels.evidence import Observer
+from emotrack.stream.labels.kept import KeptConversations, Numbers
 from emotrack.stream.labels.labels import ConversationLabels
 from emotrack.stream.labels.troubles import Troubles
 from emotrack.stream.labels.waiting import RecogniserWatch
@@ -137,6 +139,28 @@ class Conversations:
         """See `ConversationLabels.finish`."""
         for labels in self._all:
             labels.finish()
+
+    def snapshot(self, begun: int) -> KeptConversations:
+        """What is gone on from when `begun` utterances have begun."""
+        unfinished = {utterance.number for labels in self._all for utterance in labels.unfinished()}
+        return KeptConversations(
+            Numbers(begun, tuple(sorted(unfinished))), tuple(labels.snapshot() for labels in self._all)
+        )
+
+    def pass_over(self, done: Numbers) -> None:
+        """What is heard now was heard by an earlier process, which has labelled these utterances."""
+        for labels in self._all:
+            labels.done = done
+
+    def restore(self, kept: KeptConversations, *, heard_again: bool) -> None:
+        """See `ConversationLabels.restore`."""
+        if len(kept.each) != len(self._all):
+            raise UserError(
+                "The session was begun with other conversations: give the same sources and options, or begin "
+                "a new one."
+            )
+        for labels, each in zip(self._all, kept.each, strict=True):
+            labels.restore(each, heard_again=heard_again)
 
     def hurry(self) -> None:
         """The session is to end; callable from any thread."""

@@ -39,6 +39,11 @@ class Evidence:
     """What describing failed with, by modality; these are absent."""
 
     @property
+    def bare(self) -> "Evidence":
+        """The same without what nothing is computed from any more: pictures, and what failed."""
+        return replace(self, crops=None, failures={})
+
+    @property
     def words(self) -> str | None:
         """What was said, where that reaches the network."""
         return self.transcript.text if self.transcript is not None and "text" in self.tokens else None

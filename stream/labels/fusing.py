@@ -5,7 +5,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from emotrack.model.dialogue.dialogue import Dialogue, LiveLabel
 from emotrack.model.dialogue.state import SpeakerMemory, modality_weights
 from emotrack.stream.labels.evidence import Evidence
 from emotrack.stream.utterances.utterance import Utterance
+from emotrack.streaming import State
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +109,14 @@ class Labeller:
             encode_ms=encode_ms,
             head_ms=(time.perf_counter() - began) * 1e3,
         )
+
+    def snapshot(self) -> State:
+        """The dialogue; see `Dialogue.snapshot`."""
+        return self._dialogue.snapshot()
+
+    def restore(self, dialogue: Mapping[str, Any]) -> None:
+        """Go on from there. Raises `UserError` where it is another network's."""
+        self._dialogue.restore(dialogue)
 
     def preview(self, fused: FusedUtterance, speaker: str) -> Weighed:
         """The label were the utterance committed now; the dialogue stays as it is."""

@@ -5,7 +5,7 @@ did not wait for, and when it turns out to be another speaker's.
 
 import contextlib
 import time
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from emotrack.stream.labels.attribution import Attribution, others_in, share
 from emotrack.stream.labels.describer import LATE, WORDS_FAILED, Describer
 from emotrack.stream.labels.evidence import USER, LabelledUtterance, Observer
 from emotrack.stream.labels.fusing import FusedUtterance, Labeller
+from emotrack.stream.labels.kept import KeptConversation
 from emotrack.stream.labels.record import PublishedLabels, emotion, probabilities
 from emotrack.stream.labels.troubles import Troubles, said
 from emotrack.stream.labels.waiting import (
@@ -70,6 +71,8 @@ class ConversationLabels:
         `patient`: see `EndedUtterances`.
         """
         self.late_sights = 0
+        self.done: Container[int] = ()
+        """Utterances that an earlier process has labelled, of a session that is gone on with."""
         self._feeds = feeds
         self._vision = vision
         self._troubles = troubles
@@ -122,6 +125,31 @@ class ConversationLabels:
         none does."""
         return self._ended.owed
 
+    def snapshot(self) -> KeptConversation:
+        """All that decides what is said of later utterances."""
+        return KeptConversation(
+            speakers=self._attribution.assigner.snapshot(),
+            dialogue=self._labeller.snapshot(),
+            lines=self._describer.conversation.snapshot(),
+            languages=self._describer.spoken.snapshot(),
+            labels=self._published.snapshot(),
+            committed=self._attribution.snapshot(),
+            labelled={feed.name: feed.summary.labels for feed in self._feeds.values()},
+        )
+
+    def restore(self, kept: KeptConversation, *, heard_again: bool) -> None:
+        """Go on from there; `heard_again`: the feeds are where they were then, else they begin anew. Raises
+        `UserError` where it does not go with this session."""
+        self._labeller.restore(kept.dialogue)
+        self._attribution.assigner.restore(kept.speakers, heard_again=heard_again)
+        self._describer.conversation.restore(kept.lines)
+        self._describer.spoken.restore(kept.languages)
+        self._published.restore(kept.labels)
+        if heard_again:  # else the sound that they were given by is gone
+            self._attribution.restore(kept.committed)
+        for feed in self._feeds.values():
+            feed.summary.labels = kept.labelled.get(feed.name, 0)
+
     def hurry(self) -> None:
         """The session is to end: wait no longer for a transcript than the drain allows; callable from any
         thread."""
@@ -131,7 +159,7 @@ class ConversationLabels:
     def close(self) -> None:
         """Let go of what utterances still hold that have no final label, or one without its words."""
         self._late.close()
-        for utterance in self._unfinished():
+        for utterance in self.unfinished():
             utterance.release()
 
     def set_modalities(self, modalities: tuple[Modality, ...]) -> None:
@@ -139,14 +167,14 @@ class ConversationLabels:
         self._describer.modalities = modalities
         if "text" not in modalities:
             self._late.close()
-        for utterance in self._unfinished():
+        for utterance in self.unfinished():
             self._early.drop(utterance)
             if "text" not in modalities:
                 utterance.forget_words()
 
     def begin(self, utterance: Utterance) -> None:
         """An utterance has opened: what is heard of it is described and transcribed from now on."""
-        if utterance.silence is not None:
+        if utterance.silence is not None or utterance.number in self.done:
             return
         audio, transcriber = self._encoders.audio, self._transcriber
         described = audio is not None and "audio" not in self._encoders.unusable
@@ -158,6 +186,8 @@ class ConversationLabels:
     def partial(self, utterance: Utterance, now: float) -> None:
         """Publish what can be said of an open utterance at session time `now`."""
         utterance.last_partial = now
+        if utterance.number in self.done:
+            return
         name = self._feeds[utterance.feed].name
         try:
             guess = self._attribution.guess(utterance)
@@ -180,8 +210,10 @@ class ConversationLabels:
 
     def speculate(self, utterance: Utterance) -> None:
         """Answer a paused utterance as if it had ended at the pause, once everything for that is there."""
-        if utterance.paused and (
-            self._early.get(utterance) is not None or self._ended.lacks_nothing(utterance)
+        if (
+            utterance.paused
+            and utterance.number not in self.done
+            and (self._early.get(utterance) is not None or self._ended.lacks_nothing(utterance))
         ):
             with contextlib.suppress(Exception):  # what fails is tried again, and told, at the end
                 guess = self._attribution.guess(utterance)
@@ -202,6 +234,9 @@ class ConversationLabels:
         """
         self._take_late_words()
         while (utterance := self._ended.take(wait=wait)) is not None:
+            if utterance.number in self.done:
+                utterance.release()
+                continue
             try:
                 with wanted_by(utterance.endpoint_arrived_ns / 1e9 + LABEL_SECONDS):
                     self._final(utterance)
@@ -238,7 +273,8 @@ class ConversationLabels:
             time.sleep(0.02)
             self._take_late_words()
 
-    def _unfinished(self) -> list[Utterance]:
+    def unfinished(self) -> list[Utterance]:
+        """Those that have no final label yet."""
         return [
             *self._ended,
             *(utterance for feed in self._feeds.values() for utterance in feed.open_utterances()),
@@ -430,8 +466,7 @@ class ConversationLabels:
             timing=timing,
         )
         utterance.revision += 1
-        self._outbox.emit(message)
-        return message
+        return self._outbox.emit(message)
 
 
 def _wordless(transcriber: Transcriber | None, settings: TranscriptionSettings) -> str:

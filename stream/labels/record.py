@@ -3,6 +3,7 @@ their words may come."""
 
 from collections import deque
 from collections.abc import Container, Mapping
+from dataclasses import dataclass
 
 import msgspec
 import numpy as np
@@ -89,6 +90,14 @@ def emotion(
     )
 
 
+@dataclass(frozen=True, slots=True)
+class KeptLabels:
+    """Published labels at rest: the utterances that may be revised, and labels by utterance."""
+
+    revisable: tuple[int, ...]
+    latest: dict[int, Emotion]
+
+
 class PublishedLabels:
     """The final labels of the last utterances, each as it was revised last."""
 
@@ -102,6 +111,17 @@ class PublishedLabels:
         self._threshold = threshold
         self._revisable: deque[int] = deque(maxlen=kept)
         self._latest: dict[int, Emotion] = {}
+
+    def snapshot(self) -> KeptLabels:
+        """Those that may be revised; for words that are still to come nobody waits who goes on."""
+        return KeptLabels(
+            tuple(self._revisable), {number: self._latest[number] for number in self._revisable}
+        )
+
+    def restore(self, kept: KeptLabels) -> None:
+        """Go on from there."""
+        self._revisable = deque(kept.revisable, self._revisable.maxlen)
+        self._latest = dict(kept.latest)
 
     def __contains__(self, utterance: object) -> bool:
         """Whether the utterance of this number can still be revised."""

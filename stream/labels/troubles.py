@@ -14,6 +14,7 @@ WITHOUT = {
     "partial": "Labels come at the end of an utterance only",
     "revision": "Labels are not revised",
     "amending": "What comes to be known later is not taken into labels",
+    "keeping": "The session cannot be saved, and would be gone on with from an earlier label",
     "observer": "What labels were made from is not shown any more",
 }
 """What is said of each part that may fail by itself."""

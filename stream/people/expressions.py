@@ -8,6 +8,7 @@ valid another temperature brings it no nearer to them (cross-entropy 0.609 at 1,
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import TypedDict
 
 import numpy as np
 
@@ -47,6 +48,13 @@ LASTING = 300.0
 """Seconds of looks that the mean goes back at most."""
 _LEAST = 0.02
 """Probability under which a network's answer says no more than that it is improbable."""
+
+
+class KeptFace(TypedDict):
+    """A usual face at rest."""
+
+    seconds: float
+    means: dict[str, float]
 
 
 class UsualFace(StreamingAttributes):

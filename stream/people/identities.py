@@ -35,6 +35,15 @@ def name_of(track: Track) -> str:
     return f"{source[:100]}-face{number}"
 
 
+@dataclass(frozen=True, slots=True)
+class KeptIdentities:
+    """Whose the faces were, at rest."""
+
+    owners: dict[Track, str]
+    known: dict[Track, str]
+    told: dict[Track, int]
+
+
 @dataclass(slots=True)
 class Identities:
     """The faces that are there now, each with its person; a person has one face in each feed at most."""
@@ -55,6 +64,20 @@ class Identities:
         source, _ = track
         theirs = self.one_each and source not in self._owners.values()
         self._owners[track] = source if theirs else self.own_name(track)
+
+    def snapshot(self) -> KeptIdentities:
+        """Whose the faces are."""
+        return KeptIdentities(dict(self._owners), dict(self._known), dict(self._told))
+
+    def restore(self, kept: KeptIdentities, *, seen_again: bool) -> None:
+        """Go on from there; faces that are not followed any more (not `seen_again`) are nobody's, but no name
+        is used twice."""
+        self._told = dict(kept.told)
+        if seen_again:
+            self._owners.update(
+                (track, kept.owners[track]) for track in self._owners.keys() & kept.owners.keys()
+            )
+            self._known = {track: name for track, name in kept.known.items() if track in self._owners}
 
     def know(self, track: Track, person: str) -> list[Renamed]:
         """It is known whose a face is: theirs, whoever is heard; unless another one of its feed is."""

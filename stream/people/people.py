@@ -14,10 +14,10 @@ import numpy as np
 
 from emotrack.model.formats import valence_and_arousal
 from emotrack.stream.people.enrolment.known import NOBODY
-from emotrack.stream.people.expressions import RESTING_FACE, UsualFace
+from emotrack.stream.people.expressions import RESTING_FACE, KeptFace, UsualFace
 from emotrack.stream.people.face_messages import NOT_YET, FollowedFaces
-from emotrack.stream.people.identities import Identities, KnownFaces, Track
-from emotrack.stream.people.steady import Pooled, SteadyState
+from emotrack.stream.people.identities import Identities, KeptIdentities, KnownFaces, Track
+from emotrack.stream.people.steady import KeptState, Pooled, SteadyState
 from emotrack.stream.seeing.sightings import Sighting
 from emotrack.stream.settings import PeopleSettings
 from emotrack.stream.sources.timing.clock import RateGrid
@@ -59,6 +59,34 @@ class _Someone:
     """Valence and arousal of the last seconds, one a second."""
     seconds: RateGrid = field(default_factory=RateGrid)
     told: Person | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class KeptPerson:
+    """One person at rest."""
+
+    source: str
+    state: KeptState
+    usual: KeptFace
+    noticed: float
+    unknown: bool
+    face: Track | None
+    looked: float | None
+    open: int | None
+    utterance: int | None
+    baseline: int
+    course: tuple[tuple[float, float], ...]
+    told: Person | None
+
+
+@dataclass(frozen=True, slots=True)
+class KeptPeople:
+    """The people of a session at rest."""
+
+    people: dict[str, KeptPerson]
+    speakers: dict[int, str]
+    introduced: tuple[str, ...]
+    identities: KeptIdentities
 
 
 class People:
@@ -105,6 +133,55 @@ class People:
         for message in self._faces.close(source, reason):
             self._outbox.emit(message)
             self._known_faces.lose((source, message.track))
+
+    def snapshot(self) -> KeptPeople:
+        """All that is known of them."""
+        people = {
+            name: KeptPerson(
+                one.source,
+                KeptState(**one.state.snapshot()),  # type: ignore[typeddict-item]
+                KeptFace(**one.usual.snapshot()),  # type: ignore[typeddict-item]
+                one.noticed,
+                one.unknown,
+                one.face,
+                one.looked,
+                one.open,
+                one.utterance,
+                one.baseline,
+                tuple(one.course),
+                one.told,
+            )
+            for name, one in self._people.items()
+        }
+        return KeptPeople(
+            people, dict(self._speakers), tuple(sorted(self._introduced)), self._identities.snapshot()
+        )
+
+    def restore(self, kept: KeptPeople, *, seen_again: bool) -> None:
+        """Go on from there; `seen_again`: the same faces are followed, under the same numbers; else all that
+        were there are gone. Raises `UserError` where it is damaged."""
+        self._people.clear()
+        for name, one in kept.people.items():
+            state = SteadyState(self._labels, self._settings, 0.0)
+            state.restore(one.state)
+            usual = UsualFace(RESTING_FACE)
+            usual.restore(one.usual)
+            self._people[name] = _Someone(
+                one.source,
+                state,
+                usual,
+                one.noticed,
+                one.unknown,
+                one.face if seen_again else None,
+                one.looked if seen_again else None,
+                one.open if seen_again else None,
+                one.utterance,
+                one.baseline,
+                deque(one.course, TREND_SECONDS),
+                told=one.told,
+            )
+        self._speakers, self._introduced = dict(kept.speakers), set(kept.introduced)
+        self._identities.restore(kept.identities, seen_again=seen_again)
 
     def turn(self, now: float) -> None:
         """Take in what has been published, and tell of people, at session time `now`."""
@@ -262,8 +339,7 @@ class People:
                 present and now - told.time >= 1 / self._settings.person_rate - 1e-6 and _moved(message, told)
             )
         ):
-            someone.told = message
-            self._outbox.emit(message)
+            someone.told = self._outbox.emit(message)
         if not present and someone.unknown:
             del self._people[name]
 

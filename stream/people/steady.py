@@ -34,6 +34,16 @@ class WeighedScores(TypedDict):
     scores: dict[str, float]
 
 
+class KeptState(TypedDict):
+    """A steady state at rest."""
+
+    evidence: list[WeighedScores]
+    label: str
+    since: float
+    tending: str | None
+    tending_since: float
+
+
 @dataclass(frozen=True, slots=True)
 class Pooled:
     """All that is known of a person at a moment."""

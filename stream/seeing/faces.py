@@ -155,7 +155,8 @@ class FaceTracker:
 
     def __init__(self) -> None:
         self._tracks: list[_Track] = []
-        self._last_number = 0
+        self.last_number = 0
+        """Of the newest track."""
         self._picture: np.ndarray | None = None
         self._size: np.ndarray | None = None
 
@@ -176,9 +177,9 @@ class FaceTracker:
             aligned = aligned_face(image, face.landmarks)
             motion = 0.0
             if track is None:
-                self._last_number += 1
+                self.last_number += 1
                 track = _Track(
-                    self._last_number, time, face.box, look, aligned, Liveness(time, image, face.box)
+                    self.last_number, time, face.box, look, aligned, Liveness(time, image, face.box)
                 )
                 self._tracks.append(track)
             else:

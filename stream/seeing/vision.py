@@ -5,6 +5,7 @@ import math
 import threading
 import time
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal, Protocol
 
@@ -133,6 +134,16 @@ class Vision:
     def able(self) -> bool:
         """Whether anything can be looked for."""
         return self._encoders.face_detector is not None or self._encoders.body is not None
+
+    @property
+    def tracks(self) -> tuple[int, ...]:
+        """The face of each feed that was numbered last."""
+        return tuple(tracker.last_number for tracker in self._trackers)
+
+    def count_from(self, tracks: Sequence[int]) -> None:
+        """Before anything is looked at: number the faces of each feed from the next one on."""
+        for tracker, number in zip(self._trackers, tracks, strict=True):
+            tracker.last_number = number
 
     def wants(self, feed: int, time: float) -> bool:
         """Whether a frame at `time` is the one of its feed at a point of the sampling grid; asked once for

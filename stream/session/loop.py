@@ -28,6 +28,8 @@ from emotrack.stream.people.people import People
 from emotrack.stream.seeing.vision import Vision
 from emotrack.stream.session.health import Health, LoadLadder
 from emotrack.stream.session.intake import TRAITS, Intake, Item, SourceFailed, time_of
+from emotrack.stream.session.keeping import Keeping
+from emotrack.stream.session.kept import KeptSession, kind_of
 from emotrack.stream.settings import StreamSettings
 from emotrack.stream.sources.media import MediumChange, Source, VideoFrame
 from emotrack.stream.sources.timing.clock import RateGrid, SessionClock
@@ -71,12 +73,14 @@ class Loop:
         realtime: bool,
         observe: Observer | None = None,
         people: Known = NOBODY,
+        kept: KeptSession | None = None,
     ) -> None:
         """Everything is opened by whoever starts the session, and closed by them too.
 
         `opening` is the message that starts it, but for the moment of that; `observe` is shown what each
         final label was made from, without it nothing of that is kept. `people` are those who are known by
-        name. `realtime`: whether sources set the pace, or the tracker does."""
+        name. `realtime`: whether sources set the pace, or the tracker does. `kept`: where the session is
+        kept, and gone on with where it was begun before; raises `UserError` where that was another one."""
         ordered = not realtime
         count = len(sources)
         self._encoders = networks.encoders
@@ -92,7 +96,7 @@ class Loop:
         self._ladder = LoadLadder()
         vad = SileroVad(settings.speech_detector)
         self._troubles = Troubles(outbox)
-        numbers = itertools.count(1)
+        numbers = itertools.count(1 if kept is None or ordered else kept.begun + 1)
         self._feeds = [
             TrackedFeed(
                 index,
@@ -132,6 +136,23 @@ class Loop:
             self._vision,
             self._conversations,
             self._feeds,
+        )
+        kind = kind_of(
+            settings, opening.model.hash, tuple(source.name for source in sources), ordered=ordered
+        )
+        self._keeping = (
+            None
+            if kept is None
+            else Keeping(
+                kept,
+                kind,
+                outbox,
+                self._feeds,
+                self._vision,
+                self._conversations,
+                self._people,
+                self._troubles,
+            )
         )
         self._failures: list[BaseException] = []
         self._given_up: set[int] = set()
@@ -186,15 +207,23 @@ class Loop:
 
     def _run(self) -> None:
         outbox = self._outbox
-        clock = SessionClock()
+        keeping = self._keeping
+        clock = SessionClock() if keeping is None else keeping.clock
         opening = msgspec.structs.replace(self._opening, start_unix_ns=clock.start_unix_ns)
-        outbox.emit(opening)
+        resumed = keeping is not None and keeping.goes_on
+        outbox.emit(msgspec.structs.replace(opening, reason="resumed") if resumed else opening)
         reason = "error"
         try:
+            if keeping is not None:
+                keeping.begin(clock)
+            if resumed and not self._ordered:
+                self._now = clock.now()
             self._vision.start()
             self._intake.start(clock)
             self._turn_until_done(clock)
             self._finish()
+            if keeping is not None:
+                keeping.finish(self._now, stopped=self._stopping.is_set())
             reason = "stopped" if self._stopping.is_set() else "sources ended"
         except Exception as failure:
             sentence = f"Tracking failed: {failure}"
@@ -202,6 +231,8 @@ class Loop:
             raise
         finally:
             outbox.emit(msgspec.structs.replace(opening, state="ended", reason=reason))
+            if keeping is not None and reason == "sources ended":
+                keeping.clear()
 
     def _turn_until_done(self, clock: SessionClock) -> None:
         give_up = float("inf")
@@ -217,6 +248,11 @@ class Loop:
                 self._look_after()
                 self._people.turn(clock.now())
                 self._health.beat(clock.now(), self._now, self._lag)
+            if self._keeping is not None:
+                if arrival is not None:
+                    self._keeping.took(self._now)
+                else:
+                    self._keeping.keep(self._now)
             if self._stopping.is_set() and self._stopped is None:
                 self._stopped = self._now if self._ordered else clock.now()
                 give_up = time.monotonic() + DRAIN_SECONDS

@@ -10,6 +10,7 @@ from emotrack.stream.people.enrolment.known import NOBODY
 from emotrack.stream.settings import SpeakerSettings
 from emotrack.stream.speakers.assign import (
     AssignedSpeaker,
+    KeptSpeakers,
     NamedSpeakers,
     SpeakerAssigner,
     SpeakerEvent,
@@ -25,6 +26,15 @@ class ApartSpeakers:
         """`enrolled`: shared by all feeds of a session; whether it was told that somebody is there who is."""
         self._within = within
         self._enrolled = enrolled
+
+    def snapshot(self) -> KeptSpeakers:
+        """See `SpeakerAssigner.snapshot`."""
+        return self._within.snapshot()
+
+    def restore(self, kept: KeptSpeakers, *, heard_again: bool) -> None:
+        """See `SpeakerAssigner.restore`."""
+        self._within.restore(kept, heard_again=heard_again)
+        self._enrolled.update(dict.fromkeys(self._enrolled.keys() & set(kept.known), True))
 
     @property
     def voices(self) -> VoicedSpeakers | None:

@@ -1,14 +1,14 @@
 """Gives each utterance to a speaker, and tells when a speaker is new or turns out to be another one."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol
 
 import numpy as np
 
 from emotrack.stream.people.enrolment.known import NOBODY, recognised
 from emotrack.stream.settings import SpeakerSettings
-from emotrack.stream.speakers.clusters import Merged, VoiceClusters, Voices
+from emotrack.stream.speakers.clusters import Merged, RememberedVoices, VoiceClusters, Voices
 from emotrack.stream.speakers.ear import Heard, Listener, VoiceEar
 from emotrack.stream.speakers.enrolled import HEARD_SECONDS, KNOWN
 from emotrack.stream.speakers.timeline import Spoken, Timeline
@@ -53,6 +53,18 @@ class AssignedSpeaker:
     """Who else spoke meanwhile, over them or in short answers, as far as is known."""
 
 
+@dataclass(frozen=True, slots=True)
+class KeptSpeakers:
+    """The speakers of a conversation at rest."""
+
+    known: tuple[str, ...]
+    """Those who were told of."""
+    names: dict[int, str] = field(default_factory=dict)
+    renamed: tuple[tuple[str, str, float], ...] = ()
+    latest: dict[str, AssignedSpeaker] = field(default_factory=dict)
+    voices: RememberedVoices | None = None
+
+
 class SpeakerAssigner(Protocol):
     """Called by one thread, once for each utterance in the order of their endpoints; the answers depend on
     nothing else."""
@@ -69,6 +81,15 @@ class SpeakerAssigner(Protocol):
     ) -> tuple[AssignedSpeaker | None, list[SpeakerEvent]]:
         """Who said an utterance that was given to `speaker`, where it turns out to be somebody else, and what
         is told before that."""
+        ...
+
+    def snapshot(self) -> KeptSpeakers:
+        """Who they are so far."""
+        ...
+
+    def restore(self, kept: KeptSpeakers, *, heard_again: bool) -> None:
+        """Go on from there. `heard_again`: the ears have heard all of it once more, and know the voices.
+        Raises `UserError` where it is damaged."""
         ...
 
     @property
@@ -97,6 +118,14 @@ class NamedSpeakers:
         new = speaker.id not in self._known
         self._known.add(speaker.id)
         return speaker, [SpeakerEvent("new", speaker.id, None, 1.0)] if new else []
+
+    def snapshot(self) -> KeptSpeakers:
+        """See `SpeakerAssigner.snapshot`."""
+        return KeptSpeakers(tuple(sorted(self._known)))
+
+    def restore(self, kept: KeptSpeakers, *, heard_again: bool) -> None:
+        """See `SpeakerAssigner.restore`."""
+        self._known = set(kept.known)
 
     def reconsider(self, feed: str, blocks: range, speaker: str) -> tuple[None, list[SpeakerEvent]]:
         """See `SpeakerAssigner.reconsider`."""
@@ -130,6 +159,24 @@ class VoicedSpeakers:
     def voices(self) -> "VoicedSpeakers":
         """See `SpeakerAssigner.voices`."""
         return self
+
+    def snapshot(self) -> KeptSpeakers:
+        """See `SpeakerAssigner.snapshot`."""
+        return KeptSpeakers(
+            tuple(sorted(self._known)),
+            dict(self._names),
+            tuple(self._renamed),
+            dict(self._latest),
+            self._voices.remembered,
+        )
+
+    def restore(self, kept: KeptSpeakers, *, heard_again: bool) -> None:
+        """See `SpeakerAssigner.restore`; before any ear has begun, or after it has heard all that counts."""
+        if not heard_again and kept.voices is not None:
+            self._clusters.restore(kept.voices)
+            self._voices = self._clusters.voices
+        self._known, self._renamed = set(kept.known), list(kept.renamed)
+        self._names, self._latest = dict(kept.names), dict(kept.latest)
 
     def ear(self, feed: str, listener: Listener) -> VoiceEar:
         """What listens to a feed by `listener`, on the thread that all ears of the conversation share."""

@@ -13,6 +13,7 @@ from itertools import combinations
 import numpy as np
 
 from emotrack.engines.encoders.sound.turns import EMBEDDING
+from emotrack.errors import UserError
 from emotrack.stream.settings import SpeakerSettings
 from emotrack.stream.speakers.listening import STEP, VoiceWindow
 
@@ -30,6 +31,8 @@ _ALIKE = 0.4
 """Cosine from which on two people of one listening may be one."""
 _APART = 1.2
 """Cosine distance of what cannot be one speaker's."""
+_LONG_AGO = 1000
+"""Blocks between what an earlier process heard and what is heard now."""
 _WINDOW_SECONDS = STEP * 0.032
 
 
@@ -54,6 +57,22 @@ class KnownVoice:
 
 
 @dataclass(frozen=True, slots=True)
+class RememberedVoices:
+    """The windows that are remembered, in the order in which they were heard, and what was made of them."""
+
+    places: tuple[Place, ...] = ()
+    embeddings: np.ndarray = field(default_factory=lambda: np.zeros((0, EMBEDDING), np.float32))
+    """Float32 [n, EMBEDDING]."""
+    speakers: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
+    """Whose each is, by number: int64 [n]; 0 is nobody."""
+    apart: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), bool))
+    """Which two are different people's: bool [n, n]."""
+    merged: dict[int, Merged] = field(default_factory=dict)
+    last: int = 0
+    """The number that was given last."""
+
+
+@dataclass(frozen=True, slots=True)
 class Voices:
     """All that is known of a conversation's voices at one time; nothing changes it, so that one thread may
     learn while another reads."""
@@ -65,6 +84,7 @@ class Voices:
     merged: Mapping[int, Merged] = field(default_factory=dict)
     """Who turned out to be an older speaker, in the order in which they did."""
     told: Mapping[Place, int] = field(default_factory=dict)
+    remembered: RememberedVoices = field(default_factory=RememberedVoices)
 
     def speaker(self, place: Place) -> int | None:
         """Whose voice a window was that has been learnt from."""
@@ -99,6 +119,21 @@ class VoiceClusters:
         """What is known now."""
         return self._voices
 
+    def restore(self, kept: RememberedVoices) -> None:
+        """Know the voices of a session that is gone on with, whose sound is counted anew: what was heard then
+        lies before all that is heard from now on. Raises `UserError` where that is damaged."""
+        count = len(kept.places)
+        shapes = (kept.embeddings.shape, kept.speakers.shape, kept.apart.shape)
+        if shapes != ((count, EMBEDDING), (count,), (count, count)):
+            raise UserError("The saved voices are damaged: start a new session.")
+        before = max((middle for _, middle in kept.places), default=0) + _LONG_AGO
+        self._places = [(feed, middle - before) for feed, middle in kept.places]
+        self._embeddings, self._speakers = kept.embeddings, kept.speakers
+        self._apart = kept.apart
+        self._merged, self._last = dict(kept.merged), kept.last
+        self._told = dict(zip(self._places, map(int, self._speakers), strict=True))
+        self._voices = self._as_known()
+
     def learn(self, feed: str, windows: Sequence[VoiceWindow]) -> Voices:
         """Take the windows of one listening to `feed`, new ones and such as are known: what is known then."""
         if not windows:
@@ -111,9 +146,16 @@ class VoiceClusters:
             self._part(*(rows[[window.local == local for window in windows]] for local in (one, other)))
         self._name(self._cluster())
         self._forget()
-        known = {number: self._known(number) for number in self._numbers}
-        self._voices = Voices(self._voices.learnt + 1, known, dict(self._merged), dict(self._told))
+        self._voices = self._as_known()
         return self._voices
+
+    def _as_known(self) -> Voices:
+        known = {number: self._known(number) for number in self._numbers}
+        merged = dict(self._merged)
+        remembered = RememberedVoices(
+            tuple(self._places), self._embeddings, self._speakers, self._apart.copy(), merged, self._last
+        )
+        return Voices(self._voices.learnt + 1, known, merged, dict(self._told), remembered)
 
     def _known(self, speaker: int) -> KnownVoice:
         theirs = self._embeddings[self._speakers == speaker]

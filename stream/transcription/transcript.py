@@ -3,7 +3,7 @@ which transcripts the network may read."""
 
 import zlib
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Protocol
@@ -122,6 +122,14 @@ class SpokenLanguage:
 
     def __init__(self) -> None:
         self._words: Counter[str] = Counter()
+
+    def snapshot(self) -> dict[str, int]:
+        """How many words of each language there were."""
+        return dict(self._words)
+
+    def restore(self, words: Mapping[str, int]) -> None:
+        """Go on from there."""
+        self._words = Counter(words)
 
     def note(self, transcript: Transcript) -> None:
         """A line of the conversation."""

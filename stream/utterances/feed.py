@@ -86,6 +86,8 @@ class TrackedFeed:
         """Whether all faces to be seen are pictures, since they do not move, and are not labelled."""
         self.sightings = Sightings()
         self.utterance: Utterance | None = None
+        self.numbered = 0
+        """The utterance that was numbered last."""
         self.window: Utterance | None = None
         """Over what is seen, once that has lasted long enough to be labelled wherever it ends."""
         self._vad = vad
@@ -321,7 +323,8 @@ class TrackedFeed:
         """An utterance that has taken in `blocks`."""
         start = blocks[0].time
         self.summary.utterances += 1
-        utterance = Utterance(next(self._numbers), self.index, start, last_partial=start)
+        self.numbered = next(self._numbers)
+        utterance = Utterance(self.numbered, self.index, start, last_partial=start)
         for block in blocks:
             utterance.take(block)
         return utterance
@@ -329,8 +332,9 @@ class TrackedFeed:
     def _on_window(self, event: WindowEvent) -> FeedEvent:
         if isinstance(event, WindowStarted):
             self.summary.utterances += 1
+            self.numbered = next(self._numbers)
             self.window = Utterance(
-                next(self._numbers),
+                self.numbered,
                 self.index,
                 event.start,
                 silence=self._why_silent(),

@@ -128,6 +128,16 @@ def run(
             "and /readyz.",
         ),
     ] = None,
+    resume: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(
+            "--resume",
+            metavar="NAME",
+            help="Keep the session under this name, and go on with it where it was begun before: after a "
+            "crash, a power cut or a stop, the same command goes on with the same speakers, dialogue and "
+            "numbers. Personal data of everybody who is heard or seen is kept for it until the sources end.",
+        ),
+    ] = None,
     log_format: Annotated[
         LogFormat,
         typer.Option(
@@ -152,12 +162,13 @@ def run(
 ) -> None:
     """Show and publish labels until the sources end or Ctrl-C."""
     from emotrack.settings import allowed, load_policy, load_settings
+    from emotrack.stream.session.kept import open_kept
     from emotrack.stream.sources.open import open_sources
     from emotrack.stream.wire.publish.events import EventLog
     from emotrack.stream.wire.publish.publisher import new_session_name, open_publisher, open_recorder
     from emotrack.stream.wire.publish.recording import STANDARD_OUTPUT, Recorder
 
-    session = new_session_name()
+    session = resume or new_session_name()
     if log_format is LogFormat.json:
         log_as_json(session)
     given = {
@@ -182,10 +193,18 @@ def run(
             rules.refuse("evidence", "leave out --keep-evidence")
         if record is not None or jsonl not in (None, STANDARD_OUTPUT):
             rules.refuse("records", "leave out --record and --jsonl FILE")
+        if resume is not None:
+            rules.refuse("records", "leave out --resume")
         settings = allowed(settings, rules)
     signal.signal(signal.SIGTERM, leave)
     opened = open_sources(sources, settings=settings.stream.sources, notify=notify)
-    with contextlib.ExitStack() as undo:
+    with contextlib.ExitStack() as keeping, contextlib.ExitStack() as undo:
+        kept = None if resume is None else keeping.enter_context(open_kept(resume))
+        if kept is not None and kept.state is not None:
+            again = (
+                f": the {kept.state.moment:.0f} s before it are gone through again" if not realtime else ""
+            )
+            notify(f"going on with the session {resume}{again} …")
         state = beginning(settings.stream.modalities)
         unwatched = jsonl == STANDARD_OUTPUT or log_format is LogFormat.json
         live = None if unwatched else live_lines(state)
@@ -211,29 +230,31 @@ def run(
             else None
         )
         undo.pop_all()  # the tracker's from here on
-    with Tracker(
-        opened,
-        settings,
-        realtime=realtime,
-        session=session,
-        publisher=publisher,
-        sinks=sinks,
-        observe=recorder,
-        policies=policy or (),
-    ) as tracker:
-        if live is not None:
-            live.levels = tracker.levels
-        notify(summary(tracker.engines))
-        if left_out := reasons(skip for engine in tracker.engines for skip in engine.skipped):
-            notify(f"not used: {left_out}.")
-        if publisher is not None:
-            notify(
-                f"publishing at {publisher.endpoint}; {how_to_watch(publisher.endpoint, keys)}; Ctrl-C ends."
-            )
-        if tracker.metrics is not None:
-            notify(f"metrics at {tracker.metrics}/metrics.")
-        stop_on_signals(tracker.stop)
-        tracker.run()
+        with Tracker(
+            opened,
+            settings,
+            realtime=realtime,
+            session=session,
+            publisher=publisher,
+            sinks=sinks,
+            observe=recorder,
+            policies=policy or (),
+            kept=kept,
+        ) as tracker:
+            if live is not None:
+                live.levels = tracker.levels
+            notify(summary(tracker.engines))
+            if left_out := reasons(skip for engine in tracker.engines for skip in engine.skipped):
+                notify(f"not used: {left_out}.")
+            if publisher is not None:
+                notify(
+                    f"publishing at {publisher.endpoint}; {how_to_watch(publisher.endpoint, keys)}; "
+                    "Ctrl-C ends."
+                )
+            if tracker.metrics is not None:
+                notify(f"metrics at {tracker.metrics}/metrics.")
+            stop_on_signals(tracker.stop)
+            tracker.run()
     notify(tracker.summary.sentence)
     if tracker.incomplete or (recorder is not None and not recorder.complete):
         sys.exit(1)  # what is missing was told when it happened

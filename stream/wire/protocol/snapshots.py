@@ -6,7 +6,7 @@ a page at a time.
 """
 
 from collections import OrderedDict, deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import islice
 from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 
@@ -155,6 +155,14 @@ class SnapshotState:
                     held.clear()
                     self._forget("person", message.speaker)
                 held["event"] = Held(message.seq, payload)
+
+    def go_on(self, seq: int, topics: Mapping[str, TopicPosition], kept: int) -> None:
+        """Of a session that is gone on with everything was added that is known of it: its last message was
+        `seq`, its topics stood so, and only the last `kept` messages may be asked for."""
+        self._seq = seq
+        self._topics = OrderedDict(topics)
+        while len(self._ring) > kept:
+            self._ring.popleft()
 
     def answer(self, request: bytes) -> bytes:
         """The reply to a request, whatever its bytes."""

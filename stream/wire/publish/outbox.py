@@ -6,9 +6,9 @@ import queue
 import threading
 import time
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar, cast
 
 import msgspec
 
@@ -27,6 +27,7 @@ from emotrack.stream.wire.protocol.messages import (
 from emotrack.stream.wire.protocol.parts import TopicPosition
 
 log = logging.getLogger(__name__)
+Kind = TypeVar("Kind", bound=Message)
 
 LISTED_TOPICS = 64
 """Topics that a heartbeat lists: the most recently used ones, so that speakers long gone drop out."""
@@ -99,6 +100,13 @@ class Outbox:
         self._lock = threading.Lock()
         self._seq = 0
         self._topics: OrderedDict[str, TopicPosition] = OrderedDict()
+        self.silent = False
+        """Whether nothing leaves: what is told now was told before."""
+
+    def go_on(self, seq: int, topics: Mapping[str, TopicPosition]) -> None:
+        """Count on from message `seq`, with each topic where it stood."""
+        with self._lock:
+            self._seq, self._topics = seq, OrderedDict(topics)
 
     @property
     def incomplete(self) -> tuple[str, ...]:
@@ -118,12 +126,14 @@ class Outbox:
             self._followers.append(following)
         return following
 
-    def emit(self, body: Message) -> Message:
+    def emit(self, body: Kind) -> Kind:
         """Give `body` its envelope, send it to every sink, and return it as a subscriber will read it.
 
         A `ValueError` says that the body breaks the protocol (a NaN, a bad id); then nothing is sent or
-        numbered.
+        numbered. While it is `silent`, the body is returned as it is.
         """
+        if self.silent:
+            return body
         with self._lock:
             message, troubles = self._emit(body)
             stop = False
@@ -136,7 +146,7 @@ class Outbox:
                 )[1]
         if stop:
             self._request_stop()
-        return message
+        return cast(Kind, message)
 
     def close(self) -> None:
         """Close the sinks; each passes on what it has."""

@@ -24,6 +24,7 @@ from emotrack.stream.wire.protocol.parts import Encoding
 from emotrack.stream.wire.protocol.snapshots import RING, SnapshotState
 from emotrack.stream.wire.publish.admission import RECHECK, Admission, AllowList
 from emotrack.stream.wire.publish.connections import Connections
+from emotrack.stream.wire.publish.journal import Published, take
 from emotrack.stream.wire.publish.outbox import Outgoing, SinkFailed
 from emotrack.stream.wire.publish.recording import Recorder
 from emotrack.stream.wire.publish.sockets import bind_pair, find_descriptors, open_pair, refused
@@ -70,7 +71,7 @@ class Publisher:
         self._admitted = AllowList(keys.allow_list) if keys else None
         self._high_water_mark = high_water_mark
         self._state = SnapshotState(encoding)
-        self._queue: queue.Queue[Outgoing] = queue.Queue(WAITING)
+        self._queue: queue.Queue[Outgoing | Published] = queue.Queue(WAITING)
         self._closing = threading.Event()
         self._failure: Exception | None = None
         try:
@@ -102,6 +103,11 @@ class Publisher:
             return self._ring_the_bell()
         why = f": {self._failure}" if self._failure else ""
         raise SinkFailed(f"Publishing on {self.endpoint} has stopped{why}.")
+
+    def go_on(self, known: Published) -> None:
+        """Before the first message of a session that is gone on with: what can be asked for of it."""
+        self._queue.put(known)
+        self._ring_the_bell()
 
     def close(self) -> None:
         """Send what waits and close the sockets, within half a second."""
@@ -185,6 +191,9 @@ class Publisher:
                 outgoing = self._queue.get_nowait()
             except queue.Empty:
                 return not closing
+            if isinstance(outgoing, Published):
+                take(self._state, outgoing, self.encoding)
+                continue
             payload = outgoing.json if self.encoding == "json" else encode(outgoing.message, self.encoding)
             publisher.send_multipart([outgoing.topic.encode(), payload])
             self._state.add(outgoing.message, payload)

@@ -11,13 +11,16 @@ from emotrack.engines.encoders.sound.turns import open_turns
 from emotrack.engines.heads import Heads
 from emotrack.engines.open import Encoders, open_networks
 from emotrack.engines.running.pool import EnginePool
+from emotrack.errors import UserError
 from emotrack.model.bundle import load_bundle
 from emotrack.settings import Settings, load_settings
+from emotrack.stream.session.kept import KeptSession
 from emotrack.stream.session.loop import Loop
 from emotrack.stream.sources.media import Source
 from emotrack.stream.sources.open import open_sources
 from emotrack.stream.transcription.open import open_transcriber
 from emotrack.stream.wire.protocol.messages import Emotion, Message
+from emotrack.stream.wire.publish.journal import Journal
 from emotrack.stream.wire.publish.outbox import Outbox, Outgoing, Sink
 from emotrack.tracker import opening
 
@@ -30,6 +33,8 @@ class Collector:
     def __init__(self) -> None:
         self.messages: list[Message] = []
         self.react: Callable[[Message], None] = lambda message: None
+        self.outbox = Outbox("nobody")
+        """What it belongs to."""
 
     def write(self, outgoing: Outgoing) -> None:
         self.messages.append(outgoing.message)
@@ -70,6 +75,7 @@ class Workbench:
         encoders: Encoders | None = None,
         heads: Heads | None = None,
         sinks: Sequence[Sink] = (),
+        kept: KeptSession | None = None,
     ) -> tuple[Loop, Collector]:
         """A session that has not begun, and where its messages will be; they go to `sinks`, too."""
         chosen = settings(*overrides)
@@ -79,15 +85,24 @@ class Workbench:
         by_voice = chosen.stream.speakers.mode == "voice"
         turns = open_turns(self._pool) if by_voice else None
         networks = replace(self.networks, encoders=encoders, heads=heads or self.heads, turns=turns)
-        loop = Loop(
-            opened,
-            networks,
-            self.transcriber if transcribe else None,
-            Outbox("test", [collector, *sinks]),
-            opening(chosen, networks, self.transcriber, opened),
-            chosen.stream,
-            realtime=realtime,
-        )
+        outbox = Outbox("test", [collector, *sinks])
+        if kept is not None:
+            outbox = Outbox(kept.folder.name, [Journal(kept.folder, kept.published), collector, *sinks])
+        collector.outbox = outbox
+        try:
+            loop = Loop(
+                opened,
+                networks,
+                self.transcriber if transcribe else None,
+                outbox,
+                opening(chosen, networks, self.transcriber, opened),
+                chosen.stream,
+                realtime=realtime,
+                kept=kept,
+            )
+        except UserError:
+            outbox.close()
+            raise
         return loop, collector
 
     def track(

@@ -15,11 +15,11 @@ from pathlib import Path
 
 from platformdirs import user_state_path
 
-from emotrack import packed
 from emotrack.errors import UserError
 from emotrack.files import alone_in
 from emotrack.stream.labels.kept import KeptConversations
 from emotrack.stream.people.people import KeptPeople
+from emotrack.stream.session import packed
 from emotrack.stream.settings import StreamSettings
 from emotrack.stream.sources.timing.clock import SessionClock
 from emotrack.stream.wire.protocol.encoding import IDENTIFIER

@@ -161,6 +161,7 @@ def run(
     ] = False,
 ) -> None:
     """Show and publish labels until the sources end or Ctrl-C."""
+    from emotrack.cli.tracking.supervised import service_manager
     from emotrack.settings import allowed, load_policy, load_settings
     from emotrack.stream.session.kept import open_kept
     from emotrack.stream.sources.open import open_sources
@@ -211,6 +212,8 @@ def run(
         sinks: list[Sink] = [] if jsonl == STANDARD_OUTPUT else [live or LineSink(sys.stdout, state)]
         if log_format is LogFormat.json:
             sinks.append(EventLog())
+        if (manager := service_manager()) is not None:
+            sinks.append(undo.enter_context(contextlib.closing(manager)))
         if jsonl is not None:
             sinks.append(undo.enter_context(contextlib.closing(Recorder(jsonl))))
         if record is not None:

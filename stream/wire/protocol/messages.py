@@ -70,7 +70,8 @@ class Session(Envelope, frozen=True, kw_only=True, tag="session"):
     state: Literal["started", "ended"]
     """Which of the two."""
     reason: Text | None
-    """Why the session ended; null when it started."""
+    """Why the session ended; null when it started, `resumed` where another process goes on with it, after a
+    crash or a stop."""
     start_unix_ns: UnixNanoseconds
     """Session time 0 in Unix nanoseconds."""
     encoding: Encoding

@@ -3,6 +3,7 @@
 
 events       what happens to a session, for Python's logging
 metrics      counts and delays for Prometheus, and whether the session lives
+journal      what a session published last, for whoever goes on with it
 outbox       every message numbered, stamped and handed to the sinks; and a sink for this process
 publisher    ZeroMQ: the thread that owns both sockets
 sockets      XPUB, and the ROUTER that answers snapshot requests: made with limits, and bound

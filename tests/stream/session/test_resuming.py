@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from emotrack import packed
 from emotrack.errors import UserError
+from emotrack.stream.session import packed
 from emotrack.stream.session.kept import STATE, VERSION, KeptState, open_kept
 from emotrack.stream.sources.media import AudioChunk, MediaItem, due
 from emotrack.stream.sources.timing.clock import SessionClock
@@ -75,7 +75,7 @@ def gone_on(workbench: Workbench, whole: Whole, sessions: Path) -> tuple[list[Me
 
 def told(messages: Sequence[Message]) -> dict[tuple[int, str, int], list[dict[str, Any]]]:
     """Finished labels by utterance, state and revision, less what says when they were made."""
-    found = defaultdict(list)
+    found: dict[tuple[int, str, int], list[dict[str, Any]]] = defaultdict(list)
     for message in messages:
         if isinstance(message, Emotion) and message.state != "partial":
             (plain,) = without_timing([message])

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from emotrack.errors import UserError
-from emotrack.packed import before, pack, read, unpack, write
+from emotrack.stream.session.packed import before, pack, read, unpack, write
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,7 +101,7 @@ class Outbox:
         self._seq = 0
         self._topics: OrderedDict[str, TopicPosition] = OrderedDict()
         self.silent = False
-        """Whether nothing leaves: what is told now was told before."""
+        """Whether nothing leaves but that the session lives: what is told now was told before."""
 
     def go_on(self, seq: int, topics: Mapping[str, TopicPosition]) -> None:
         """Count on from message `seq`, with each topic where it stood."""
@@ -130,9 +130,9 @@ class Outbox:
         """Give `body` its envelope, send it to every sink, and return it as a subscriber will read it.
 
         A `ValueError` says that the body breaks the protocol (a NaN, a bad id); then nothing is sent or
-        numbered. While it is `silent`, the body is returned as it is.
+        numbered. While it is `silent`, all but heartbeats are returned as they are.
         """
-        if self.silent:
+        if self.silent and not isinstance(body, Heartbeat):
             return body
         with self._lock:
             message, troubles = self._emit(body)

@@ -1,7 +1,8 @@
 """A session for as long as one likes, as fast as it runs: does it grow, does it slow down?
 
-`PYTHONPATH=tests python -m benchmarks.soak --minutes 1440` tracks the demonstration clip again and again, with
-faces and words, and prints a line for each tenth of the time and, last, one JSON object with what it came to.
+`PYTHONPATH=tests python -m benchmarks.soak --minutes 1440` tracks the demonstration clip again and again,
+with faces and words, and prints a line for each tenth of the time and, last, one JSON object with what it
+came to.
 """
 
 import argparse
@@ -27,11 +28,11 @@ LENGTH = DURATION + 1.0
 """Seconds from one clip to the next."""
 
 
-class Watcher(Collector):
-    """Looks at the process once a tenth of the session, and keeps nothing else."""
+class Watcher:
+    """Looks at the process once a tenth of the session; of its messages nothing is kept."""
 
-    def __init__(self, seconds: float) -> None:
-        super().__init__()
+    def __init__(self, collector: Collector, seconds: float) -> None:
+        self._kept = collector.messages
         self._tenth = seconds / TENTHS
         self._began = time.monotonic()
         self.looks: list[dict[str, float]] = []
@@ -39,7 +40,7 @@ class Watcher(Collector):
 
     def take(self, message: Message) -> None:
         """Take one message."""
-        self.messages.clear()
+        self._kept.clear()
         match message:
             case Emotion(state="final", timing_ms=timing) if timing.total is not None:
                 self._delays.append(timing.total)
@@ -79,8 +80,8 @@ def soak(minutes: float) -> dict[str, object]:
     workbench = Workbench()
     source = Scripted("room", lambda: again_and_again(seconds))
     loop, collector = workbench.loop([source])
-    watcher = Watcher(seconds)
-    collector.react = lambda message: (collector.messages.clear(), watcher.take(message))[0]
+    watcher = Watcher(collector, seconds)
+    collector.react = watcher.take
     loop.run()
     workbench.close()
     warm, last = watcher.looks[0], watcher.looks[-1]

@@ -1,4 +1,4 @@
-"""A session that goes on holds no more than at its beginning; `python -m benchmarks.soak` looks for longer."""
+"""A session that goes on holds no more than at its beginning; `python -m benchmarks.soak` looks longer."""
 
 import json
 import os

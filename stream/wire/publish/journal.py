@@ -78,8 +78,8 @@ class Journal:
                 self._begin()
                 self._file = open(self._path, "ab", buffering=0, opener=owner_only)  # noqa: SIM115
                 self._lines = 1
-            if self._file.write(line) != len(line):  # the disk is full: what is torn is cut off next time
-                raise OSError(0, "no room for a whole line")
+            while line:  # on a full disk a part of it may go: what is torn is cut off next time
+                line = line[self._file.write(line) :]
         except OSError as error:
             raise SinkFailed(
                 f"The session is not kept any more, so that nothing can go on with it: {error.strerror}."

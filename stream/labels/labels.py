@@ -429,8 +429,8 @@ class ConversationLabels:
             others=others_in(speaker, utterance.heard, utterance.edges),
             timing=timing,
         )
-        utterance.revision += 1
         self._outbox.emit(message)
+        utterance.revision += 1
         return message
 
 

@@ -362,7 +362,7 @@ class Loop:
         self._health.tell(feed, None, "down", reason, self._now)
         self._people.close(feed.name, "no video")
         if len(self._failures) < len(self._feeds) and not self._delivery.finished():
-            sentence = f"{feed.name} failed, and the session goes on without it: {reason}"
+            sentence = f"{feed.name} failed, and the session goes on without it: {reason.rstrip('.')}."
             self._outbox.emit(
                 Error(message=sentence, continues=True, source=feed.name, time=round(self._now, 3))
             )

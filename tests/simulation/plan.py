@@ -121,7 +121,7 @@ def draw(seed: int) -> Plan:
         seed=seed,
         realtime=realtime,
         feeds=feeds,
-        recogniser=None if random.random() < 0.1 else _recogniser(random, calm),
+        recogniser=None if random.random() < 0.1 else _recogniser(random, calm, realtime),
         troubles={} if calm else dict(_troubles(random)),
         look_seconds=random.choice((0.0, 0.01, 0.05, 0.4)),
         stall=(random.randrange(1, 8), random.choice((2.0, 6.0))) if _happens(random, calm, 0.08) else None,
@@ -138,7 +138,7 @@ def _happens(random: Random, calm: bool, share: float) -> bool:
 
 
 def _feed(random: Random, index: int, realtime: bool, calm: bool) -> FeedPlan:
-    seconds = random.uniform(2.0, 9.0)
+    seconds = random.uniform(12.0, 30.0) if random.random() < 0.05 else random.uniform(1.0, 6.0)
     kind = random.choice(("both", "both", "sound", "sound", "pictures"))
     live = realtime and random.random() < 0.7
     outages = (
@@ -183,13 +183,13 @@ def _pictures(random: Random, seconds: float) -> Iterator[tuple[float, Picture]]
         done += length
 
 
-def _recogniser(random: Random, calm: bool) -> RecogniserPlan:
+def _recogniser(random: Random, calm: bool, realtime: bool) -> RecogniserPlan:
     return RecogniserPlan(
         one_by_one=random.random() < 0.5,
         delay=random.choice((0.0, 0.05, 0.2, 0.6, 1.2)),
         slow_share=0.0 if calm else random.choice((0.0, 0.1, 0.3, 1.0)),
         slow=random.choice((1.6, 3.0, 8.0, 40.0)),
-        silent_share=0.0 if calm else random.choice((0.0, 0.0, 0.1, 1.0)),
+        silent_share=0.0 if calm else random.choice((0.0, 0.0, 0.1, 1.0) if realtime else (0.0,) * 7 + (0.3,)),
         trouble=Trouble() if calm else _trouble(random, 0.2, ("raises", "nonsense")),
     )
 

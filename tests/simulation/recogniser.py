@@ -14,6 +14,8 @@ from simulation.networks import Spells
 from simulation.plan import RecogniserPlan
 
 WORDS = ("so", "are", "you", "coming", "with", "us", "no", "never", "!", "?")
+ANSWER = "answer"
+"""Name of the threads that answer."""
 NONSENSE: tuple[object, ...] = (
     None,
     "words",
@@ -46,10 +48,12 @@ class SimulatedRecogniser:
     def close(self) -> None:
         pass
 
-    def may_fail(self) -> bool:
+    def may_fail(self, stream: "SimulatedStream | None" = None) -> bool:
         """Raise, where this call is one of those that fail; else whether what it gives is nonsense."""
         kind = self.spells.next()
         if kind == "raises":
+            if stream is not None:
+                stream.failed = True
             raise RuntimeError("the model is gone")
         return kind is not None
 
@@ -68,6 +72,8 @@ class SimulatedStream:
 
     def __init__(self, recogniser: SimulatedRecogniser) -> None:
         self.closed = False
+        self.failed = False
+        """Whether it has raised: such a one is used no more, and not closed either."""
         self._recogniser = recogniser
         self._samples = 0
         self._asked: Future[Transcript] | None = None
@@ -75,11 +81,11 @@ class SimulatedStream:
 
     def feed(self, samples_16k: np.ndarray) -> None:
         if self._recogniser.random.random() < 0.02:
-            self._recogniser.may_fail()
+            self._recogniser.may_fail(self)
         self._samples += len(samples_16k)
 
     def pause(self) -> "Future[Transcript]":
-        nonsense = self._recogniser.may_fail()
+        nonsense = self._recogniser.may_fail(self)
         if self._asked is not None and self._asked_of == self._samples and not self._asked.cancelled():
             return self._asked
         if self._asked is not None:
@@ -103,14 +109,14 @@ class SimulatedStream:
             else:
                 asked.set_result(cast(Any, said))
 
-        recogniser.machine.spawn(answer, "answer")
+        recogniser.machine.spawn(answer, ANSWER)
         return asked
 
     def conclude(self) -> None:
         pass
 
     def partial(self, patience: float) -> Transcript | None:
-        nonsense = self._recogniser.may_fail()
+        nonsense = self._recogniser.may_fail(self)
         if patience and self._recogniser.plan.delay > 1.0:
             self._recogniser.machine.sleep(patience)
             return None

@@ -1,5 +1,6 @@
 """One session of the real loop on a simulated machine, from its plan to what came of it."""
 
+import contextlib
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,12 +10,12 @@ from pathlib import Path
 from typing import Any, cast
 
 import emotrack.stream.wire.publish.recording as recording_module
-from emotrack.errors import UserError
 from emotrack.settings import Settings
 from emotrack.stream.labels.evidence import LabelledUtterance
 from emotrack.stream.labels.labels import ConversationLabels
 from emotrack.stream.session.loop import Loop
 from emotrack.stream.settings import StreamSettings
+from emotrack.stream.sources.media import VideoFrame
 from emotrack.stream.utterances.utterance import Utterance
 from emotrack.stream.wire.publish.outbox import Outbox, Outgoing
 from emotrack.stream.wire.publish.recording import Recorder
@@ -24,13 +25,13 @@ from simulation.machine import Machine, Stuck
 from simulation.networks import SimulatedSpeech, Spells, networks
 from simulation.outputs import Collector, SimulatedDisk, SimulatedSink, recorded
 from simulation.plan import Plan
-from simulation.recogniser import SimulatedRecogniser
+from simulation.recogniser import ANSWER, SimulatedRecogniser
 from simulation.seeing import SimulatedVision
 from simulation.sources import SimulatedSource
 
 LONGEST = 1_200.0
 """Seconds of the simulated clock after which a session is taken for one that does not end."""
-AFTERWARDS = 120.0
+AFTERWARDS = 10.0
 """Seconds for which its threads may go on when it is over."""
 
 
@@ -51,7 +52,7 @@ class Outcome:
     speech_spells: list[int] = field(default_factory=list)
     """How often the speech detector of each feed began to fail."""
     streams_left: int = 0
-    """Streams of the recogniser that nobody closed."""
+    """Streams of the recogniser that nobody closed, but for those that had failed."""
     seconds: float = 0.0
     """Of the simulated clock, until the session had ended."""
     stopped_at: float | None = None
@@ -69,14 +70,14 @@ class Outcome:
         return b"\n".join(outgoing.json for outgoing in self.messages)
 
 
-def play(plan: Plan) -> Outcome:
-    """Run the session of a plan.
+def play(plan: Plan, order: int = 0) -> Outcome:
+    """Run the session of a plan; `order`: another one in which threads take turns.
 
     A session that is to be killed and continued (`--resume`) would be run here until its moment
     (`machine.run(…, until=…)`), its machine switched off without another turn for anybody, and a second one
     made over the same disk and the rest of the sources; what both published is then judged together.
     """
-    machine = Machine(f"machine {plan.seed}")
+    machine = Machine(f"machine {plan.seed} {order}")
     outcome = Outcome(plan)
     speech = SimulatedSpeech(plan)
     vision = partial(SimulatedVision, plan, outcome.spells, machine)
@@ -85,12 +86,14 @@ def play(plan: Plan) -> Outcome:
         machine.spawn(session.run, "session")
         try:
             machine.run(LONGEST, until=lambda: session.over)
-            machine.run(machine.seconds + AFTERWARDS)
+            if not session.over:
+                raise Stuck("the session waits for ever")
         except Stuck as stuck:
-            outcome.failure = outcome.failure or stuck
-        if not session.over and outcome.failure is None:
-            outcome.failure = Stuck("the session waits for ever")
-        outcome.threads_left = machine.switch_off()
+            outcome.failure = stuck
+        else:
+            with contextlib.suppress(Stuck):  # a recogniser may answer long after the end
+                machine.run(machine.seconds + AFTERWARDS)
+        outcome.threads_left = [name for name in machine.switch_off() if name != ANSWER]
         outcome.thread_failures = machine.failures
         outcome.records = [recorded(path) for path in session.records]
     outcome.speech_spells = [stream.spells.begun for stream in speech.streams]
@@ -153,7 +156,9 @@ class _Session:
         outcome.seconds = machine.seconds
         outcome.incomplete = outbox.incomplete
         if recogniser is not None:
-            outcome.streams_left = sum(not stream.closed for stream in recogniser.streams)
+            outcome.streams_left = sum(
+                not (stream.closed or stream.failed) for stream in recogniser.streams
+            )
         self.over = True
 
     def _sinks(self) -> Iterator[SimulatedSink | Recorder]:
@@ -214,7 +219,8 @@ class _Session:
         held = {
             "heard": max(lane.seconds for lane in loop._delivery._lanes.values()),
             "shown": max(
-                len(lane.waiting) for (_, medium), lane in loop._delivery._lanes.items() if medium == "video"
+                sum(1 if isinstance(arrival.item, VideoFrame) else -1 for arrival in lane.waiting)
+                for lane in loop._delivery._lanes.values()
             ),
             "looks": loop._vision.depth(),
             "people": len(loop._people._people),
@@ -240,7 +246,9 @@ def _recorder(path: Path, disk: SimulatedDisk) -> Recorder:
             with _disk(disk):
                 super().close()
 
-    return OnDisk(path)
+    recorder = OnDisk(path)
+    recorder._name = path.name  # as it is told: the same in every session
+    return recorder
 
 
 @contextmanager
@@ -252,5 +260,3 @@ def _disk(disk: SimulatedDisk) -> Iterator[None]:
     finally:
         recording_module.os = before
 
-
-__all__ = ["Outcome", "UserError", "play"]

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
-from functools import partial
+from functools import cache, partial
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -45,12 +45,18 @@ def installed(machine: Machine, **others: object) -> Iterator[None]:
 
 def _places() -> list[tuple[ModuleType, str, object]]:
     """Where modules of ours have something that is to be replaced."""
+    return _places_among(len(sys.modules))
+
+
+@cache
+def _places_among(modules: int) -> list[tuple[ModuleType, str, object]]:
+    """The same while so many are loaded."""
     real = {id(time), id(threading), id(queue), id(concurrent.futures.wait), id(SessionClock)}
     real.add(id(concurrent.futures.ThreadPoolExecutor))
     return [
         (module, name, vars(module)[name])
         for title, module in list(sys.modules.items())
-        if title.startswith("emotrack.") and not title.endswith("timing.clock.SessionClock")
+        if title.startswith("emotrack.")
         for name in NAMES
         if id(vars(module).get(name)) in real
     ]

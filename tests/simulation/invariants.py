@@ -156,6 +156,9 @@ def failures_are_told_once(outcome: Outcome) -> Iterator[str]:
     parts = {sentence: part for part, sentence in WITHOUT.items()}
     speech: dict[str, int] = defaultdict(int)
     down: dict[tuple[str, str | None], bool] = {}
+    troubles = outcome.plan.troubles
+    shown = not any(troubles[part].share for part in ("fusion", "context") if part in troubles)
+    """Whether a part that works shows in a label."""
     for message in _messages(outcome):
         match message:
             case Emotion(source=source, modalities=modalities):
@@ -167,7 +170,7 @@ def failures_are_told_once(outcome: Outcome) -> Iterator[str]:
                 if LOST.match(sentence):  # what was described for it worked, too
                     working |= dict.fromkeys(((modality, source) for modality in MODALITIES), True)
                 if part in MODALITIES and source is not None:
-                    if not working.get((part, source), True):
+                    if shown and not working.get((part, source), True):
                         yield f"told twice of {source}: {sentence}"
                     working[part, source] = False
                 if part == "speech":
@@ -202,7 +205,7 @@ def what_is_held_is_bounded(outcome: Outcome) -> Iterator[str]:
         "shown": 12 if ordered else 1,
         "looks": 8 * len(outcome.plan.feeds) if ordered else len(outcome.plan.feeds),
         "people": MOST_PEOPLE,
-        "published": CONFIGURATION.revisions + 1,
+        "published": CONFIGURATION.revisions + 1 + outcome.bounds.get("late words", 0),
         "early": 3 * len(outcome.plan.feeds),
     }
     for what, limit in most.items():

@@ -138,7 +138,7 @@ def _happens(random: Random, calm: bool, share: float) -> bool:
 
 
 def _feed(random: Random, index: int, realtime: bool, calm: bool) -> FeedPlan:
-    seconds = random.uniform(12.0, 30.0) if random.random() < 0.05 else random.uniform(1.0, 6.0)
+    seconds = random.uniform(10.0, 25.0) if random.random() < 0.03 else random.uniform(0.5, 5.0)
     kind = random.choice(("both", "both", "sound", "sound", "pictures"))
     live = realtime and random.random() < 0.7
     outages = (

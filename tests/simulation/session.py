@@ -29,6 +29,10 @@ from simulation.recogniser import ANSWER, SimulatedRecogniser
 from simulation.seeing import SimulatedVision
 from simulation.sources import SimulatedSource
 
+USER = "user"
+"""Name of the thread of whoever intervenes."""
+LOOKED_AT = 4
+"""With each message of so many it is looked at what the session holds."""
 LONGEST = 1_200.0
 """Seconds of the simulated clock after which a session is taken for one that does not end."""
 AFTERWARDS = 10.0
@@ -93,7 +97,7 @@ def play(plan: Plan, order: int = 0) -> Outcome:
         else:
             with contextlib.suppress(Stuck):  # a recogniser may answer long after the end
                 machine.run(machine.seconds + AFTERWARDS)
-        outcome.threads_left = [name for name in machine.switch_off() if name != ANSWER]
+        outcome.threads_left = [name for name in machine.switch_off() if name not in (ANSWER, USER)]
         outcome.thread_failures = machine.failures
         outcome.records = [recorded(path) for path in session.records]
     outcome.speech_spells = [stream.spells.begun for stream in speech.streams]
@@ -147,7 +151,7 @@ class _Session:
         for conversation in self.loop._conversations:
             self._follow(conversation)
         outcome.messages = collector.taken
-        machine.spawn(self._user, "user")
+        machine.spawn(self._user, USER)
         try:
             self.loop.run()
         except Exception as failure:  # noqa: BLE001 - judged with the rest
@@ -215,6 +219,8 @@ class _Session:
 
     def _watch(self, outgoing: Outgoing) -> None:
         """How much the session holds at the moment."""
+        if outgoing.message.seq % LOOKED_AT:
+            return
         loop, bounds = self.loop, self._outcome.bounds
         held = {
             "heard": max(lane.seconds for lane in loop._delivery._lanes.values()),
@@ -226,9 +232,7 @@ class _Session:
             "people": len(loop._people._people),
             "early": max(len(one._early._kept) for one in loop._conversations),
             "late words": max(len(one._late._pending) for one in loop._conversations),
-            "published": max(
-                len(one._published._latest) - len(one._late._pending) for one in loop._conversations
-            ),
+            "published": max(len(one._published._latest) for one in loop._conversations),
         }
         for what, much in held.items():
             bounds[what] = max(much, bounds.get(what, 0))

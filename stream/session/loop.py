@@ -22,7 +22,7 @@ from emotrack.stream.hearing.audio import AudioBlock, Discontinuity
 from emotrack.stream.hearing.vad import SileroVad
 from emotrack.stream.labels.conversations import Conversations
 from emotrack.stream.labels.evidence import Observer
-from emotrack.stream.labels.troubles import Troubles
+from emotrack.stream.labels.troubles import Troubles, said
 from emotrack.stream.people.enrolment.known import NOBODY, Known
 from emotrack.stream.people.people import People
 from emotrack.stream.seeing.vision import Vision
@@ -197,7 +197,7 @@ class Loop:
             self._finish()
             reason = "stopped" if self._stopping.is_set() else "sources ended"
         except Exception as failure:
-            sentence = f"Tracking failed: {failure}"
+            sentence = f"Tracking failed: {str(failure).rstrip('.')}."
             outbox.emit(Error(message=sentence, continues=False, source=None, time=round(self._now, 3)))
             raise
         finally:
@@ -293,7 +293,7 @@ class Loop:
             return
         heard = turns.hear(block, feed.speech, feed.open_from, paused=feed.paused)
         if turns.failure is not None:
-            sentence = f"Turns of {feed.name} are not told any more: {turns.failure}"
+            sentence = f"Turns of {feed.name} are not told any more: {said(turns.failure)}."
             self._outbox.emit(
                 Error(message=sentence, continues=True, source=feed.name, time=round(block.end, 3))
             )

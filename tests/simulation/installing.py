@@ -12,7 +12,7 @@ import queue
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from functools import cache, partial
@@ -27,12 +27,13 @@ NAMES = ("time", "threading", "queue", "wait", "ThreadPoolExecutor", "SessionClo
 
 
 @contextmanager
-def installed(machine: Machine, **others: object) -> Iterator[None]:
-    """Everything of ours runs on `machine`; `others`: what else stands in, by name, in the session's loop."""
+def installed(machine: Machine, others: Mapping[str, object]) -> Iterator[None]:
+    """Everything of ours runs on `machine`; `others`: what else stands in, by module of `stream` and name."""
     simulated = _simulated(machine)
     replaced = [(module, name, simulated[id(value)]) for module, name, value in _places()]
-    loop = sys.modules["emotrack.stream.session.loop"]
-    replaced += [(loop, name, value) for name, value in others.items()]
+    for place, value in others.items():
+        module, name = place.rsplit(".", 1)
+        replaced.append((sys.modules[f"emotrack.stream.{module}"], name, value))
     before = [(module, name, getattr(module, name)) for module, name, _ in replaced]
     for module, name, value in replaced:
         setattr(module, name, value)

@@ -9,7 +9,7 @@ from typing import Any
 from emotrack.errors import UserError
 from emotrack.stream.labels.troubles import WITHOUT
 from emotrack.stream.people.people import MOST_PEOPLE
-from emotrack.stream.wire.protocol.messages import Emotion, Error, Feed, Message, Session
+from emotrack.stream.wire.protocol.messages import Emotion, Error, Feed, Message, Session, Speaker
 from simulation.networks import CONFIGURATION
 from simulation.session import Outcome
 
@@ -225,6 +225,26 @@ def a_stopped_session_ends_in_time(outcome: Outcome) -> Iterator[str]:
         yield f"it took {took:.2f} s"
 
 
+def who_was_renamed_is_called_so(outcome: Outcome) -> Iterator[str]:
+    """From then on, in every label; who is told of was introduced."""
+    gone: dict[str, str] = {}
+    known: set[str] = set()
+    for message in _messages(outcome):
+        match message:
+            case Speaker(event="new", speaker=name):
+                if name in known:
+                    yield f"{name} is introduced twice"
+                known.add(name)
+            case Speaker(event="alias", speaker=name, alias_of=str(other)):
+                if other not in known:
+                    yield f"{name} turns out to be {other}, who was never told of"
+                gone[name] = other
+            case Emotion(speaker=speaker, utterance=number, others=others):
+                for name in (speaker.id, *(other.speaker for other in others)):
+                    if name in gone:
+                        yield f"utterance {number} is {name}'s, who is {gone[name]}"
+
+
 def labels_can_be_read(outcome: Outcome) -> Iterator[str]:
     """Scores are a distribution; modalities that are absent say why."""
     for number, labels in _labels(outcome).items():
@@ -246,5 +266,6 @@ INVARIANTS: tuple[Callable[[Outcome], Iterator[str]], ...] = (
     errors_are_sentences,
     what_is_held_is_bounded,
     a_stopped_session_ends_in_time,
+    who_was_renamed_is_called_so,
     labels_can_be_read,
 )

@@ -183,6 +183,13 @@ class SimulatedContext:
         return self._revisions.spoil(own + 0.7 * np.concatenate([own[1:], own[-1:]]))
 
 
+class SimulatedTurns:
+    """That there is something that listens to voices: `SimulatedAssigner` does."""
+
+    name = "simulated"
+    engines = ()
+
+
 def networks(plan: Plan, spells: dict[str, Spells]) -> Networks:
     """Everything that a session of `plan` is described and labelled with; its troubles go into `spells`."""
     for part in ("text", "audio", "face", "body", "fusion", "context", "revision", "observer"):
@@ -200,7 +207,8 @@ def networks(plan: Plan, spells: dict[str, Spells]) -> Networks:
         (),
     )
     bundle = Bundle(CONFIGURATION, "simulated", {}, {}, {})
-    return Networks(bundle, Encoders(**encoders, unusable={}, report=()), heads)
+    turns = cast(Any, SimulatedTurns()) if plan.by_voice else None
+    return Networks(bundle, Encoders(**encoders, unusable={}, report=()), heads, turns)
 
 
 def _numbers(text: str) -> np.ndarray:

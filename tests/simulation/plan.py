@@ -95,7 +95,7 @@ class Plan:
     feeds: tuple[FeedPlan, ...]
     recogniser: RecogniserPlan | None
     troubles: dict[str, Trouble]
-    """By part: speech, text, audio, face, body, fusion, context, revision, observer, speaker."""
+    """By part: speech, text, audio, face, body, fusion, context, revision, observer, speaker, ear."""
     look_seconds: float
     stall: tuple[int, float] | None
     """Which look takes so many seconds."""
@@ -107,6 +107,11 @@ class Plan:
     """Modalities that the user chooses, and when."""
     overrides: dict[str, dict[str, object]]
     """Settings of the stream."""
+
+    @property
+    def by_voice(self) -> bool:
+        """Whether speakers are told apart by their voices."""
+        return self.overrides["speakers"]["mode"] == "voice"
 
 
 def draw(seed: int) -> Plan:
@@ -202,6 +207,7 @@ def _troubles(random: Random) -> Iterator[tuple[str, Trouble]]:
         yield part, _trouble(random, 0.12, ("raises", "nan"))
     yield "observer", _trouble(random, 0.1, ("raises",))
     yield "speaker", _trouble(random, 0.1, ("raises", "nan", "name"))
+    yield "ear", _trouble(random, 0.05, ("raises",))
 
 
 def _trouble(random: Random, often: float, kinds: tuple[str, ...]) -> Trouble:
@@ -239,7 +245,7 @@ def _settings(random: Random) -> dict[str, dict[str, object]]:
     return {
         "segmentation": segmentation,
         "speakers": {
-            "mode": random.choice(("feed", "single")),
+            "mode": random.choice(("feed", "single", "voice", "voice")),
             "conversations": random.choice(("together", "together", "apart")),
         },
         "labels": {"text_deadline": random.choice((1.5, 1.5, 0.0, 0.3, 6.0))},

@@ -28,6 +28,7 @@ from simulation.plan import Plan
 from simulation.recogniser import ANSWER, SimulatedRecogniser
 from simulation.seeing import SimulatedVision
 from simulation.sources import SimulatedSource
+from simulation.speakers import SimulatedAssigner
 
 USER = "user"
 """Name of the thread of whoever intervenes."""
@@ -84,8 +85,16 @@ def play(plan: Plan, order: int = 0) -> Outcome:
     machine = Machine(f"machine {plan.seed} {order}")
     outcome = Outcome(plan)
     speech = SimulatedSpeech(plan)
-    vision = partial(SimulatedVision, plan, outcome.spells, machine)
-    with _folder(plan) as folder, installed(machine, SileroVad=lambda _: speech, Vision=vision):
+    instead: dict[str, object] = {
+        "session.loop.SileroVad": lambda _: speech,
+        "session.loop.Vision": partial(SimulatedVision, plan, outcome.spells, machine),
+    }
+    if plan.by_voice:
+        instead["labels.conversations.VoiceListener"] = lambda _: None
+        instead["labels.conversations.make_assigners"] = lambda _, count, people: [
+            SimulatedAssigner(plan, machine, number) for number in range(count)
+        ]
+    with _folder(plan) as folder, installed(machine, instead):
         session = _Session(plan, machine, outcome, folder)
         machine.spawn(session.run, "session")
         try:

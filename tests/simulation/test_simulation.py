@@ -143,6 +143,6 @@ def test_afterwards_sessions_have_the_real_clock_again() -> None:
     from emotrack.stream.session import loop
 
     before = loop.time, loop.SileroVad
-    with installed(Machine("clock"), SileroVad=None):
+    with installed(Machine("clock"), {"session.loop.SileroVad": None}):
         assert loop.time is not before[0] and loop.time.monotonic() == 1_000.0
     assert (loop.time, loop.SileroVad) == before

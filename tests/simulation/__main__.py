@@ -57,7 +57,8 @@ def _results(asked: argparse.Namespace, began: float) -> Iterator[Result]:
         results: Iterator[Result] = map(judged, seeds)
         yield from _until(results, asked.seconds, began)
         return
-    with multiprocessing.get_context("spawn").Pool(asked.jobs, partial(logging.disable, logging.CRITICAL)) as pool:
+    quietly = partial(logging.disable, logging.CRITICAL)
+    with multiprocessing.get_context("spawn").Pool(asked.jobs, quietly) as pool:
         yield from _until(pool.imap(judged, seeds, BATCH), asked.seconds, began)
 
 

@@ -32,8 +32,8 @@ def installed(machine: Machine, others: Mapping[str, object]) -> Iterator[None]:
     simulated = _simulated(machine)
     replaced = [(module, name, simulated[id(value)]) for module, name, value in _places()]
     for place, value in others.items():
-        module, name = place.rsplit(".", 1)
-        replaced.append((sys.modules[f"emotrack.stream.{module}"], name, value))
+        title, name = place.rsplit(".", 1)
+        replaced.append((sys.modules[f"emotrack.stream.{title}"], name, value))
     before = [(module, name, getattr(module, name)) for module, name, _ in replaced]
     for module, name, value in replaced:
         setattr(module, name, value)

@@ -4,7 +4,7 @@ import json
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, cast
 
 from emotrack.errors import UserError
 from emotrack.stream.labels.troubles import WITHOUT
@@ -15,6 +15,10 @@ from simulation.session import Outcome
 
 ENDING_SECONDS = 2.0
 """After a stop, the session is over within this, but for what its outputs and its encoders take."""
+VISION_SECONDS = 0.3
+"""How long a live final waits for looks."""
+SPARE_SECONDS = 0.4
+"""Of a live final, for what may keep the loop's thread a moment: voices, half of a turn of the loop."""
 LOST = re.compile(r"Utterance (\d+) has no final label")
 MODALITIES = ("text", "audio", "face", "body")
 
@@ -126,6 +130,39 @@ def finals_of_a_feed_are_in_order(outcome: Outcome) -> Iterator[str]:
         last[label.source] = label
 
 
+def finals_come_in_the_order_of_their_endpoints(outcome: Outcome) -> Iterator[str]:
+    """In one conversation where there is time for it, else in one feed; the summary counts them."""
+    apart = outcome.plan.realtime or outcome.plan.overrides["speakers"]["conversations"] == "apart"
+    last: dict[str, tuple[float, float, int]] = {}
+    counts: dict[str, int] = defaultdict(int)
+    for label in _messages(outcome):
+        if not isinstance(label, Emotion) or label.state != "final":
+            continue
+        counts[label.source] += 1
+        utterance = outcome.begun[label.utterance]
+        whose = label.source if apart else ""
+        place = utterance.endpoint, utterance.start, utterance.feed
+        if whose in last and last[whose] > place:
+            yield f"utterance {label.utterance}, which ended at {place[0]} s, is labelled too late"
+        last[whose] = place
+    for feed, labels in outcome.labels.items():
+        if counts[feed] != labels:
+            yield f"{feed} has {counts[feed]} finals, and the summary says {labels}"
+
+
+def live_finals_do_not_wait_too_long(outcome: Outcome) -> Iterator[str]:
+    """No longer than their words may take, unless something keeps the loop's own thread."""
+    plan = outcome.plan
+    if not plan.realtime or any(sink.plan.kind == "slow" for sink in outcome.sinks):
+        return
+    deadline = cast(float, plan.overrides["labels"]["text_deadline"])
+    for label in _messages(outcome):
+        if isinstance(label, Emotion) and label.state == "final":
+            total = (label.timing_ms.total or 0.0) / 1e3
+            if total > max(deadline, VISION_SECONDS) + SPARE_SECONDS:
+                yield f"utterance {label.utterance} has its final {total:.2f} s after its end"
+
+
 def positions_are_gapless(outcome: Outcome) -> Iterator[str]:
     """As each output has them; one that failed has the beginning."""
     everything = [outgoing.json for outgoing in outcome.messages]
@@ -181,7 +218,7 @@ def failures_are_told_once(outcome: Outcome) -> Iterator[str]:
                 down[source, medium] = state == "down"
     for feed, begun in zip(outcome.plan.feeds, outcome.speech_spells, strict=False):
         if speech[feed.name] > begun:
-            yield f"that speech cannot be detected in {feed.name} is told {speech[feed.name]} times of {begun}"
+            yield f"that speech cannot be detected in {feed.name} is told too often"
 
 
 def errors_are_sentences(outcome: Outcome) -> Iterator[str]:
@@ -190,9 +227,9 @@ def errors_are_sentences(outcome: Outcome) -> Iterator[str]:
         message = outgoing.message
         if isinstance(message, Error) and not message.message.endswith("."):
             yield f"no sentence: {message.message!r}"
-        if isinstance(message, Error) and not message.continues and outcome.failure is None:
-            if outcome.stopped_at is None:
-                yield f"the session goes on after: {message.message}"
+        goes_on = outcome.failure is None and outcome.stopped_at is None
+        if isinstance(message, Error) and not message.continues and goes_on:
+            yield f"the session goes on after: {message.message}"
         if b"NaN" in outgoing.json or b"Infinity" in outgoing.json:
             yield f"no number in {outgoing.json[:80]!r}"
 
@@ -261,6 +298,8 @@ INVARIANTS: tuple[Callable[[Outcome], Iterator[str]], ...] = (
     every_utterance_has_one_final,
     labels_follow_one_another,
     finals_of_a_feed_are_in_order,
+    finals_come_in_the_order_of_their_endpoints,
+    live_finals_do_not_wait_too_long,
     positions_are_gapless,
     failures_are_told_once,
     errors_are_sentences,

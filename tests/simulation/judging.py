@@ -11,7 +11,7 @@ from simulation.invariants import breaches, events
 from simulation.plan import Plan, draw
 from simulation.session import Outcome, play
 
-REPEATED = 10
+REPEATED = 20
 """One session in so many is played again as it was, and one in another order of its threads."""
 
 

@@ -10,6 +10,7 @@ import heapq
 import itertools
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -18,8 +19,8 @@ from greenlet import GreenletExit, getcurrent, greenlet
 START_NS = 1_000_000_000_000
 START_UNIX_NS = 1_800_000_000_000_000_000
 """What the clocks show when a machine is switched on."""
-CROWDED = 0.02
-"""How often a thread that comes to a lock lets others go first."""
+CROWDED = 100
+"""Among so many times that threads come to a lock, one lets others go first."""
 
 MOST_TURNS = 1_000_000
 """Turns of its threads after which a session is taken for one that goes round in circles."""
@@ -58,6 +59,7 @@ class Machine:
         self._order = itertools.count()
         self._off = False
         self._turns = 0
+        self._alone = CROWDED
 
     @property
     def seconds(self) -> float:
@@ -114,8 +116,11 @@ class Machine:
 
     def breathe(self) -> None:
         """A thread has come to a lock: perhaps others go first."""
-        if self._current is not None and not self._off and self.random.random() < CROWDED:
-            self.park(0.0)
+        self._alone -= 1
+        if self._alone <= 0:
+            self._alone = self.random.randrange(1, CROWDED)
+            if self._current is not None and not self._off:
+                self.park(0.0)
 
     def run(self, limit: float, until: Callable[[], bool] = lambda: False) -> None:
         """Go on until every thread waits for ever or is over, or `until` says so; raises `Stuck` after
@@ -291,7 +296,7 @@ class Thread:
     ) -> None:
         self.name, self.daemon = name, daemon
         self._machine = machine
-        self._run = lambda: target(*args, **(kwargs or {}))
+        self._run: Callable[[], object] = partial(target, *args, **(kwargs or {}))
         self._task: Task | None = None
         self._over = Event(machine)
 

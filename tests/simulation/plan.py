@@ -148,7 +148,8 @@ def _feed(random: Random, index: int, realtime: bool, calm: bool) -> FeedPlan:
     live = realtime and random.random() < 0.7
     outages = (
         tuple(
-            Outage(random.uniform(0.3, seconds), random.randrange(0, 4)) for _ in range(random.randrange(1, 3))
+            Outage(random.uniform(0.3, seconds), random.randrange(0, 4))
+            for _ in range(random.randrange(1, 3))
         )
         if live and _happens(random, calm, 0.25)
         else ()
@@ -194,7 +195,9 @@ def _recogniser(random: Random, calm: bool, realtime: bool) -> RecogniserPlan:
         delay=random.choice((0.0, 0.05, 0.2, 0.6, 1.2)),
         slow_share=0.0 if calm else random.choice((0.0, 0.1, 0.3, 1.0)),
         slow=random.choice((1.6, 3.0, 8.0, 40.0)),
-        silent_share=0.0 if calm else random.choice((0.0, 0.0, 0.1, 1.0) if realtime else (0.0,) * 7 + (0.3,)),
+        silent_share=0.0
+        if calm
+        else random.choice((0.0, 0.0, 0.1, 1.0) if realtime else (0.0,) * 7 + (0.3,)),
         trouble=Trouble() if calm else _trouble(random, 0.2, ("raises", "nonsense")),
     )
 
@@ -229,7 +232,10 @@ def _sink(random: Random) -> SinkPlan:
         "record",
     )
     return SinkPlan(
-        random.choice(kinds), random.randrange(1, 60), random.randrange(1, 30), random.choice((0.01, 0.2, 1.0))
+        random.choice(kinds),
+        random.randrange(1, 60),
+        random.randrange(1, 30),
+        random.choice((0.01, 0.2, 1.0)),
     )
 
 
@@ -239,9 +245,10 @@ def _choices(random: Random, seconds: float) -> Iterator[tuple[float, tuple[Moda
 
 
 def _settings(random: Random) -> dict[str, dict[str, object]]:
-    segmentation: dict[str, object] = random.choice(
-        ({}, {}, {"maximum": 2.0, "hangover": 0.4}, {"window": 2.0, "absence": 0.5})
-    )
+    usual: dict[str, object] = {}
+    short: dict[str, object] = {"maximum": 2.0, "hangover": 0.4}
+    windows: dict[str, object] = {"window": 2.0, "absence": 0.5}
+    segmentation = random.choice((usual, usual, short, windows))
     return {
         "segmentation": segmentation,
         "speakers": {

@@ -6,8 +6,8 @@ from typing import Any, cast
 
 import numpy as np
 
-from emotrack.engines.encoders.face.expression import EXPRESSIONS
 from emotrack.engines.open import Encoders
+from emotrack.model.formats import EXPRESSIONS
 from emotrack.stream.seeing.faces import FaceObservation
 from emotrack.stream.seeing.quality import FaceQuality
 from emotrack.stream.seeing.sightings import SeenBody, SeenFace, Sighting

@@ -9,7 +9,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
-import emotrack.stream.wire.publish.recording as recording_module
 from emotrack.settings import Settings
 from emotrack.stream.labels.evidence import LabelledUtterance
 from emotrack.stream.labels.labels import ConversationLabels
@@ -17,6 +16,7 @@ from emotrack.stream.session.loop import Loop
 from emotrack.stream.settings import StreamSettings
 from emotrack.stream.sources.media import VideoFrame
 from emotrack.stream.utterances.utterance import Utterance
+from emotrack.stream.wire.publish import recording
 from emotrack.stream.wire.publish.outbox import Outbox, Outgoing
 from emotrack.stream.wire.publish.recording import Recorder
 from emotrack.tracker import opening
@@ -62,6 +62,8 @@ class Outcome:
     """Of the simulated clock, until the session had ended."""
     stopped_at: float | None = None
     """When it was asked to end."""
+    labels: dict[str, int] = field(default_factory=dict)
+    """Final labels of each feed, as the session's own summary counts them."""
     failure: BaseException | None = None
     """What the loop raised."""
     thread_failures: list[BaseException] = field(default_factory=list)
@@ -168,10 +170,9 @@ class _Session:
         outbox.close()
         outcome.seconds = machine.seconds
         outcome.incomplete = outbox.incomplete
+        outcome.labels = {feed.source: feed.labels for feed in self.loop.summary.feeds}
         if recogniser is not None:
-            outcome.streams_left = sum(
-                not (stream.closed or stream.failed) for stream in recogniser.streams
-            )
+            outcome.streams_left = sum(not (stream.closed or stream.failed) for stream in recogniser.streams)
         self.over = True
 
     def _sinks(self) -> Iterator[SimulatedSink | Recorder]:
@@ -266,10 +267,10 @@ def _recorder(path: Path, disk: SimulatedDisk) -> Recorder:
 
 @contextmanager
 def _disk(disk: SimulatedDisk) -> Iterator[None]:
-    before = recording_module.os
-    recording_module.os = cast(Any, disk)
+    names = vars(recording)
+    before = names["os"]
+    names["os"] = disk
     try:
         yield
     finally:
-        recording_module.os = before
-
+        names["os"] = before

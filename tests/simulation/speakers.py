@@ -1,5 +1,5 @@
-"""Simulated voices: utterances that are anybody's, speakers that turn out to be one, labels that change hands,
-speech and turns that a second ear finds afterwards."""
+"""Simulated voices: utterances that are anybody's, speakers that turn out to be one, labels that change
+hands, speech and turns that a second ear finds afterwards."""
 
 from dataclasses import replace
 from random import Random

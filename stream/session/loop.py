@@ -27,7 +27,7 @@ from emotrack.stream.people.enrolment.known import NOBODY, Known
 from emotrack.stream.people.people import People
 from emotrack.stream.seeing.vision import Vision
 from emotrack.stream.session.health import Health, LoadLadder
-from emotrack.stream.session.intake import TRAITS, Intake, Item, SourceFailed, time_of
+from emotrack.stream.session.intake import TRAITS, Intake, Item, SourceEnded, SourceFailed, time_of
 from emotrack.stream.settings import StreamSettings
 from emotrack.stream.sources.media import MediumChange, Source, VideoFrame
 from emotrack.stream.sources.timing.clock import RateGrid, SessionClock
@@ -257,6 +257,8 @@ class Loop:
                 self._change(feed, change, arrival.arrived_ns)
             case SourceFailed(_, failure):
                 self._give_up(feed, failure, arrival.arrived_ns)
+            case SourceEnded():
+                self._end(feed, arrival.arrived_ns)
         if self._ordered:
             if self._look_backs.takes(self._now, LOOK_BACK_RATE):
                 self._look_back()
@@ -366,6 +368,19 @@ class Loop:
             self._outbox.emit(
                 Error(message=sentence, continues=True, source=feed.name, time=round(self._now, 3))
             )
+
+    def _end(self, feed: TrackedFeed, arrived_ns: int) -> None:
+        """A source has come to its end: what is open of its feed does not wait for those of others that go
+        on."""
+        self._given_up.add(feed.index)
+        if len(self._given_up) == len(self._feeds):
+            return  # as the session has
+        if self._ordered:
+            self._look_back()
+        self._hear_out(feed, arrived_ns)
+        self._follow(feed.end(), arrived_ns)
+        self._health.tell(feed, None, "down", "the source has ended", self._now)
+        self._people.close(feed.name, "no video")
 
     def _look_back(self) -> None:
         """Wait until every frame taken so far has been looked at, and take in what was seen."""

@@ -114,7 +114,7 @@ class SimulatedText:
         if not text.strip():
             return np.zeros((0, self.dim), np.float32)
         return self._spells.spoil(
-            _numbers(f"{text} {speaker} {[line.words for line in before]}")[None].repeat(2, 0)
+            _numbers(f"{text} {speaker} {[line.text for line in before]}")[None].repeat(2, 0)
         )
 
 

@@ -23,7 +23,6 @@ from emotrack.stream.transcription.transcript import Transcriber
 from emotrack.stream.utterances.feed import TrackedFeed
 from emotrack.stream.wire.publish.outbox import Outbox
 
-
 TURN_SECONDS = 0.01
 """How long live conversations wait at their end until it is looked again what there is."""
 

@@ -159,16 +159,18 @@ def finals_come_in_the_order_of_their_endpoints(outcome: Outcome) -> Iterator[st
 
 
 def live_finals_do_not_wait_too_long(outcome: Outcome) -> Iterator[str]:
-    """No longer than their words may take, unless something keeps the loop's own thread."""
+    """No longer than their words may take, unless something keeps the loop's own thread. At the end of the
+    session all that was taken is looked at first."""
     plan = outcome.plan
-    if not plan.realtime or any(sink.plan.kind == "slow" for sink in outcome.sinks):
+    if not plan.realtime or plan.stall is not None or any(sink.plan.kind == "slow" for sink in outcome.sinks):
         return
     deadline = cast(float, plan.overrides["labels"]["text_deadline"])
     for label in _messages(outcome):
         if isinstance(label, Emotion) and label.state == "final":
             total = (label.timing_ms.total or 0.0) / 1e3
             late = max(feed.late + feed.chunk for feed in plan.feeds)  # what ended before may be known later
-            if total > max(deadline, VISION_SECONDS) + late + SPARE_SECONDS:
+            looks = 2 * len(plan.feeds) * plan.look_seconds
+            if total > max(deadline, VISION_SECONDS) + late + looks + SPARE_SECONDS:
                 yield f"utterance {label.utterance} has its final {total:.2f} s after its end"
 
 

@@ -22,12 +22,14 @@ from simulation.plan import draw
 from simulation.session import play
 
 FOUND = {
-    15: "a clock that stands still changed the order in which pictures were looked at",
-    37: "a partial that could not be sent used up a revision's number",
-    82: "a reviser that gave what is no number made a published utterance one without a final",
-    86: "a source that failed was told of without a full stop",
+    25: "a reviser that gave what is no number made a published utterance one without a final",
+    33: "a clock that stood still changed the order in which pictures were looked at",
+    62: "what was open of a feed that had ended was finished with the session only",
+    113: "at the end a conversation waited for what another lacked, beyond its own deadline",
+    577: "a dialogue that failed while two speakers were merged left labels with the former name",
 }
-"""Seeds that broke an invariant, and what was mended."""
+"""Seeds that broke an invariant, and what was mended. A change of `plan.py` makes other sessions of them:
+with it, seeds that find the same are to be looked for."""
 SESSIONS = 30
 BATCHES = 4
 

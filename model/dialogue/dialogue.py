@@ -55,6 +55,9 @@ class LiveLabel:
 SEATS = 32
 """Speakers whose state is kept; beyond it the least recently heard one is forgotten."""
 
+NO_NUMBER = "the dialogue's network gave what is no number"
+"""What is said of a network that has lost its senses: nothing of it is taken."""
+
 HISTORY = 256
 """Utterance rows kept for replay when speakers are merged."""
 
@@ -106,16 +109,14 @@ class Dialogue:
     def preview(self, row: Floats, speaker: str) -> LiveLabel:
         """The label that an utterance with this row [row_width] would get now; commits nothing."""
         memory = self.memory(speaker)
-        label, _ = self._network.step(row, memory)
+        label, _ = self._step(row, memory)
         return self._labelled(label, row, memory)
 
     def commit(self, utterance: str, row: Floats, speaker: str) -> LiveLabel:
         """Takes a finished utterance into the context, once, and gives its live label."""
         state, seat = self._seated(speaker)
         memory = state.memory(seat)
-        label, after = self._network.step(row, memory)
-        if not np.isfinite(label.logits).all():
-            raise ValueError("the dialogue's network gave what is no number")
+        label, after = self._step(row, memory)
         heard = DialogueTurn(utterance, speaker, row.copy())
         self._remember(heard)  # nothing has changed where the network failed
         self._state = state.commit(seat, label, after)
@@ -163,9 +164,10 @@ class Dialogue:
         earlier = list(self._history)[max(0, newest - self._network.configuration.revisions) : newest]
         if not earlier:
             return []
-        labels = probabilities(
-            self._network.revise(self._state), self._state.ring_rows, self._network.configuration
-        )[:-1]
+        logits = self._network.revise(self._state)
+        if not np.isfinite(logits[-len(earlier) - 1 :]).all():
+            raise ValueError(NO_NUMBER)
+        labels = probabilities(logits, self._state.ring_rows, self._network.configuration)[:-1]
         return [(heard.utterance, labels[index - len(earlier)]) for index, heard in enumerate(earlier)]
 
     def merge(self, old: str, into: str) -> None:
@@ -217,6 +219,13 @@ class Dialogue:
         self._steps.clear()
         self._tell_again(later)
 
+    def _step(self, row: Floats, memory: SpeakerMemory) -> tuple[LabelLogits, SpeakerMemory]:
+        """What the network makes of an utterance; raises `ValueError` where that is no number."""
+        label, after = self._network.step(row, memory)
+        if not np.isfinite(label.logits).all():
+            raise ValueError(NO_NUMBER)
+        return label, after
+
     def _labelled(self, label: LabelLogits, row: Floats, memory: SpeakerMemory) -> LiveLabel:
         values = probabilities(label.logits, row, self._network.configuration)
         return LiveLabel(values, influences(label.logits, label.contributions), memory.usual_count)
@@ -262,7 +271,7 @@ class Dialogue:
         if not said:
             return
         for index, row in said:
-            label, after = self._network.step(row, memory)
+            label, after = self._step(row, memory)
             if index >= oldest:
                 ring_speaking[index - oldest] = memory.speaker_hidden
                 ring_evidence[index - oldest] = label.evidence

@@ -138,9 +138,17 @@ class Attribution:
                 )
             )
             if event.alias_of is not None:  # what is revised from now on is said of who they are
-                self._labeller.merge(event.speaker, event.alias_of)
                 self._conversation.merge(event.speaker, event.alias_of)
                 self._published.rename(event.speaker, event.alias_of)
+                self._merge(event.speaker, event.alias_of, time)
+
+    def _merge(self, speaker: str, into: str, time: float) -> None:
+        """Tell the dialogue, too; where its network fails, they stay two to it, and no label is lost for
+        that."""
+        try:
+            self._labeller.merge(speaker, into)
+        except Exception as failure:  # noqa: BLE001 - whom labels are said of does not depend on it
+            self._troubles.failed("amending", None, failure, time)
 
 
 def others_in(speaker: AssignedSpeaker, heard: range, edges: Sequence[float]) -> tuple[OtherSpeech, ...]:

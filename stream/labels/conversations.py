@@ -1,5 +1,6 @@
 """The conversations of a session: one that all its feeds take part in, or one for each."""
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -23,6 +24,9 @@ from emotrack.stream.transcription.guarded import GuardedTranscriber
 from emotrack.stream.transcription.transcript import Transcriber
 from emotrack.stream.utterances.feed import TrackedFeed
 from emotrack.stream.wire.publish.outbox import Outbox
+
+TURN_SECONDS = 0.01
+"""How long live conversations wait at their end until it is looked again what there is."""
 
 
 class Conversations:
@@ -66,6 +70,7 @@ class Conversations:
             )
             for group, assigner in zip(groups, assigners, strict=True)
         ]
+        self._patient = patient
         self._by_feed = {
             index: labels for group, labels in zip(groups, self._all, strict=True) for index in group
         }
@@ -132,6 +137,10 @@ class Conversations:
 
     def settle(self, *, wait: bool) -> None:
         """See `ConversationLabels.settle`."""
+        while wait and not self._patient and self.waiting:  # none waits for what another lacks
+            for labels in self._all:
+                labels.settle(wait=False)
+            time.sleep(TURN_SECONDS)
         for labels in self._all:
             labels.settle(wait=wait)
 

@@ -465,8 +465,9 @@ class ConversationLabels:
             others=others_in(speaker, utterance.heard, utterance.edges),
             timing=timing,
         )
+        published = self._outbox.emit(message)
         utterance.revision += 1
-        return self._outbox.emit(message)
+        return published
 
 
 def _wordless(transcriber: Transcriber | None, settings: TranscriptionSettings) -> str:

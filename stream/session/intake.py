@@ -29,11 +29,18 @@ class SourceFailed:
     failure: BaseException
 
 
-Item = AudioBlock | Discontinuity | VideoFrame | MediumChange | SourceFailed
+@dataclass(frozen=True, slots=True)
+class SourceEnded:
+    """A source has come to its end at session time `time` (seconds): nothing more comes of its feed."""
+
+    time: float
+
+
+Item = AudioBlock | Discontinuity | VideoFrame | MediumChange | SourceFailed | SourceEnded
 
 
 def medium_of(item: Item) -> Medium:
-    """The medium that an item is of; the failure of a source counts as sound."""
+    """The medium that an item is of; the end of a source counts as sound."""
     if isinstance(item, MediumChange):
         return item.medium
     return "video" if isinstance(item, VideoFrame) else "audio"
@@ -117,7 +124,9 @@ class Intake:
                     reached = max(reached, time_of(part))
                     self._delivery.put(index, part)
             for block in cutter.flush():
+                reached = max(reached, block.end)
                 self._delivery.put(index, block)
+            self._delivery.put(index, SourceEnded(reached))
         except BaseException as failure:  # noqa: BLE001 - handed to the loop: it ends this feed
             for block in cutter.flush():
                 self._delivery.put(index, block)

@@ -22,12 +22,12 @@ from emotrack.stream.hearing.audio import AudioBlock, Discontinuity
 from emotrack.stream.hearing.vad import SileroVad
 from emotrack.stream.labels.conversations import Conversations
 from emotrack.stream.labels.evidence import Observer
-from emotrack.stream.labels.troubles import Troubles
+from emotrack.stream.labels.troubles import Troubles, said
 from emotrack.stream.people.enrolment.known import NOBODY, Known
 from emotrack.stream.people.people import People
 from emotrack.stream.seeing.vision import Vision
 from emotrack.stream.session.health import Health, LoadLadder
-from emotrack.stream.session.intake import TRAITS, Intake, Item, SourceFailed, time_of
+from emotrack.stream.session.intake import TRAITS, Intake, Item, SourceEnded, SourceFailed, time_of
 from emotrack.stream.session.keeping import Keeping
 from emotrack.stream.session.kept import KeptSession, kind_of
 from emotrack.stream.settings import StreamSettings
@@ -226,7 +226,7 @@ class Loop:
                 keeping.finish(self._now, stopped=self._stopping.is_set())
             reason = "stopped" if self._stopping.is_set() else "sources ended"
         except Exception as failure:
-            sentence = f"Tracking failed: {failure}"
+            sentence = f"Tracking failed: {str(failure).rstrip('.')}."
             outbox.emit(Error(message=sentence, continues=False, source=None, time=round(self._now, 3)))
             raise
         finally:
@@ -293,6 +293,8 @@ class Loop:
                 self._change(feed, change, arrival.arrived_ns)
             case SourceFailed(_, failure):
                 self._give_up(feed, failure, arrival.arrived_ns)
+            case SourceEnded():
+                self._end(feed, arrival.arrived_ns)
         if self._ordered:
             if self._look_backs.takes(self._now, LOOK_BACK_RATE):
                 self._look_back()
@@ -329,7 +331,7 @@ class Loop:
             return
         heard = turns.hear(block, feed.speech, feed.open_from, paused=feed.paused)
         if turns.failure is not None:
-            sentence = f"Turns of {feed.name} are not told any more: {turns.failure}"
+            sentence = f"Turns of {feed.name} are not told any more: {said(turns.failure)}."
             self._outbox.emit(
                 Error(message=sentence, continues=True, source=feed.name, time=round(block.end, 3))
             )
@@ -398,10 +400,23 @@ class Loop:
         self._health.tell(feed, None, "down", reason, self._now)
         self._people.close(feed.name, "no video")
         if len(self._failures) < len(self._feeds) and not self._delivery.finished():
-            sentence = f"{feed.name} failed, and the session goes on without it: {reason}"
+            sentence = f"{feed.name} failed, and the session goes on without it: {reason.rstrip('.')}."
             self._outbox.emit(
                 Error(message=sentence, continues=True, source=feed.name, time=round(self._now, 3))
             )
+
+    def _end(self, feed: TrackedFeed, arrived_ns: int) -> None:
+        """A source has come to its end: what is open of its feed does not wait for those of others that go
+        on."""
+        self._given_up.add(feed.index)
+        if len(self._given_up) == len(self._feeds):
+            return  # as the session has
+        if self._ordered:
+            self._look_back()
+        self._hear_out(feed, arrived_ns)
+        self._follow(feed.end(), arrived_ns)
+        self._health.tell(feed, None, "down", "the source has ended", self._now)
+        self._people.close(feed.name, "no video")
 
     def _look_back(self) -> None:
         """Wait until every frame taken so far has been looked at, and take in what was seen."""

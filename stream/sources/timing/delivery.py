@@ -11,7 +11,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Generic, Literal, TypeVar
 
 from emotrack.stream.sources.media import MEDIA, AudioChunk, MediaItem, Medium, MediumChange, VideoFrame, due
@@ -83,6 +83,8 @@ class Arrival(Generic[T]):
     feed: int
     item: T
     arrived_ns: int
+    turn: int = 0
+    """Its place among all that arrived: a clock may stand still meanwhile."""
 
 
 @dataclass(slots=True)
@@ -122,6 +124,7 @@ class Delivery(Generic[T]):
         self._open = set(range(feeds))
         self._announced: set[int] = set()
         self._condition = threading.Condition()
+        self._turn = 0
         self._woken = False
         self._unbounded = False
         self._abandoned = False
@@ -131,6 +134,8 @@ class Delivery(Generic[T]):
         """Hand over the next item of a feed; gives what was thrown away for it."""
         now = time.monotonic_ns()
         with self._condition:
+            self._turn += 1
+            turn = self._turn
             lane = self._lanes[feed, self._traits.medium(item)]
             if lane.bound.when_full == "wait" and lane.full:
                 lane.stuck = True
@@ -139,12 +144,9 @@ class Delivery(Generic[T]):
             if self._abandoned:
                 return [item]
             lost = self._make_room(lane, item)
-            self._append(
-                lane,
-                Arrival(
-                    feed, item, lost[-1].arrived_ns if lost and lane.bound.when_full == "replace" else now
-                ),
-            )
+            if lost and lane.bound.when_full == "replace":
+                now, turn = lost[-1].arrived_ns, lost[-1].turn
+            self._append(lane, Arrival(feed, item, now, turn))
             self._condition.notify_all()
         return [one.item for one in lost]
 
@@ -223,7 +225,7 @@ class Delivery(Generic[T]):
             lost = [arrival for arrival in lane.waiting if sheddable(arrival.item)]
             kept = [arrival for arrival in lane.waiting if not sheddable(arrival.item)]
             gap = self._traits.gap([arrival.item for arrival in lost])
-            lane.waiting = deque([*kept, *(Arrival(lane.feed, one, lost[-1].arrived_ns) for one in gap)])
+            lane.waiting = deque([*kept, *(replace(lost[-1], item=one) for one in gap)])
             lane.seconds = 0.0
         self._dropped[lane.medium] += len(lost)
         return lost
@@ -246,7 +248,7 @@ class Delivery(Generic[T]):
     def _choose(self) -> _Lane[T] | None:
         waiting = [lane for lane in self._lanes.values() if lane.waiting]
         if self._order == "arrival":
-            return min(waiting, key=lambda lane: lane.waiting[0].arrived_ns, default=None)
+            return min(waiting, key=lambda lane: lane.waiting[0].turn, default=None)
         if self._order == "due":
             return min(waiting, key=self._due_place, default=None)
         if not waiting or self._open - self._announced:
@@ -268,7 +270,7 @@ class Delivery(Generic[T]):
         return (
             self._traits.time(arrival.item),
             is_data,
-            0 if is_data else arrival.arrived_ns,
+            0 if is_data else arrival.turn,
             lane.medium == "audio",
         )
 

@@ -1,6 +1,7 @@
 """One session's dialogue: looks ahead, commits once, revises, merges speakers, continues after a restart."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from emotrack.errors import UserError
 from emotrack.model.dialogue.dialogue import HISTORY, SEATS, Dialogue, LiveLabel
 from emotrack.model.dialogue.plain_context import PlainContext
-from emotrack.model.dialogue.state import Floats, LabelLogits, SpeakerMemory
+from emotrack.model.dialogue.state import ContextState, Floats, LabelLogits, SpeakerMemory
 from emotrack.model.modules.context import Said
 from emotrack.streaming import State
 from helpers.networks.small import random_rows, small_network
@@ -207,6 +208,38 @@ def test_where_its_network_fails_a_dialogue_is_what_it_was(change: str, fails: i
     for each in (dialogue, untouched):
         steps[change](each)  # and it can be asked again
     assert_same(dialogue, untouched, said[1])
+
+
+class Senseless(PlainContext):
+    """A network that gives what is no number while it has lost its `senses`."""
+
+    senses = True
+
+    def step(self, row: np.ndarray, memory: SpeakerMemory) -> tuple[LabelLogits, SpeakerMemory]:
+        label, after = super().step(row, memory)
+        return (label if self.senses else replace(label, logits=label.logits * np.nan)), after
+
+    def revise(self, state: ContextState) -> Floats:
+        return super().revise(state) * np.float32(1.0 if self.senses else np.nan)
+
+
+def test_what_is_no_number_is_no_label_and_changes_nothing() -> None:
+    context, said = Senseless(NETWORK), rows(6)
+    dialogue, untouched = Dialogue(context), Dialogue(CONTEXT)
+    for each in (dialogue, untouched):
+        talk(each, "abab", said)
+    context.senses = False
+    for ask in (
+        lambda: dialogue.preview(said[4], "a"),
+        lambda: dialogue.commit("u4", said[4], "a"),
+        lambda: dialogue.amend("u3", said[4], "a"),
+        lambda: dialogue.merge("a", "b"),
+        dialogue.revised,
+    ):
+        with pytest.raises(ValueError, match="no number"):
+            ask()
+    context.senses = True
+    assert_same(dialogue, untouched, said[5])
 
 
 def test_merging_a_stranger_changes_nothing() -> None:

@@ -6,6 +6,7 @@ import threading
 import time
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -171,6 +172,16 @@ def test_live_delivery_keeps_only_the_latest_frame() -> None:
     assert [(arrival.feed, time_of(arrival.item)) for arrival in taken if arrival] == [(0, 0.9), (1, 0.5)]
     assert delivery.get(0) is None
     assert delivery.dropped()["video"] == 9
+
+
+def test_what_came_first_is_taken_first_though_the_clock_stands_still(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(time, "monotonic_ns", lambda: 1)
+    delivery = live(3)
+    for feed in (2, 0, 1, 0, 2):
+        delivery.put(feed, block(0))
+    assert [delivery.get(0.0).feed for _ in range(5)] == [2, 0, 1, 0, 2]  # type: ignore[union-attr]
 
 
 def test_live_delivery_cuts_an_audio_backlog_and_says_so() -> None:

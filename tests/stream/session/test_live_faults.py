@@ -61,6 +61,17 @@ def test_a_camera_that_is_lost_for_a_while_masks_the_face_and_nothing_else(workb
     assert told == [("up", "start"), ("down", "the cable was pulled"), ("up", "start")]
 
 
+@pytest.mark.usefixtures("loud")
+def test_a_feed_that_ends_is_finished_while_others_go_on(workbench: Workbench) -> None:
+    """Who spoke to the end of one is labelled before what is said later in the other."""
+    short = Scripted("short", [*up("audio"), *sound((0.3, 1e-3), (0.8, 0.2))])
+    long = Scripted("long", [*up("audio"), *sound((2.0, 1e-3), (0.8, 0.2), (1.0, 1e-3), (0.8, 0.2))])
+    messages = workbench.track([long, short], transcribe=False, encoders=cheap(workbench.encoders))
+    assert [final.source for final in emotions(messages, "final")] == ["short", "long", "long"]
+    told = [(m.source, m.reason) for m in messages if isinstance(m, Feed) and m.state == "down"]
+    assert told == [("short", "the source has ended")]
+
+
 def broken(after: float, failure: Exception) -> Iterator[MediaItem]:
     """Somebody speaks from half a second on; then the source fails."""
     yield from up("audio")

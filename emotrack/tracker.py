@@ -34,9 +34,10 @@ from emotrack.stream.wire.protocol.messages import Message, Session
 from emotrack.stream.wire.protocol.parts import EngineInfo, FeedInfo, ModelInfo, PolicyInfo, SkippedBackend
 from emotrack.stream.wire.protocol.vocabulary import MELD
 from emotrack.stream.wire.publish.metrics import open_metrics
-from emotrack.stream.wire.publish.outbox import Listener, Outbox, Sink
+from emotrack.stream.wire.publish.outbox import Outbox
 from emotrack.stream.wire.publish.publisher import Publisher, new_session_name, open_publisher
 from emotrack.stream.wire.publish.recording import Recorder
+from emotrack.stream.wire.publish.sinks import Listener, Sink
 
 
 class Tracker:
@@ -130,6 +131,8 @@ class Tracker:
             self.engines = tuple(pool.given.values())
             """What runs the networks."""
             remarks: list[str] = []
+            realtime = realtime or any(source.live for source in opened)
+            self._outbox.patient = not realtime
             transcriber = open_transcriber(settings.stream.transcription, remarks.append)
             for remark in remarks:
                 notify(remark)
@@ -142,7 +145,7 @@ class Tracker:
                 self._outbox,
                 opening(chosen, networks, transcriber, opened, remarks, rules),
                 chosen.stream,
-                realtime=realtime or any(source.live for source in opened),
+                realtime=realtime,
                 observe=observe,
                 people=known_people(people, networks.encoders.identity, notify),
             )
@@ -194,6 +197,7 @@ class Tracker:
     def stop(self) -> None:
         """End the session within two seconds, open utterances finished; callable from any thread and from a
         signal handler."""
+        self._outbox.hurry()
         self._loop.stop()
 
     def set_modalities(self, *modalities: Modality) -> None:

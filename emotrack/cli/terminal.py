@@ -10,16 +10,26 @@ import contextlib
 import io
 import os
 import sys
+import threading
 from collections.abc import Iterator
-from typing import IO, TypeVar
+from typing import IO, Any, TypeVar
 
 Stream = TypeVar("Stream", bound=io.TextIOWrapper)
 
 
 class StandardOutput(io.TextIOWrapper):
-    """Standard output; remembers the last error that it raised."""
+    """Standard output; remembers the last error that it raised, and who is writing to it."""
 
     failure: OSError | None = None
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self._writing: set[int] = set()
+
+    @property
+    def stuck(self) -> bool:
+        """Whether another thread has not come back from writing: nobody reads, and nobody else can write."""
+        return bool(self._writing - {threading.get_ident()})
 
     def write(self, text: str, /) -> int:
         """As a text stream does."""
@@ -33,11 +43,14 @@ class StandardOutput(io.TextIOWrapper):
 
     @contextlib.contextmanager
     def _remembering(self) -> Iterator[None]:
+        self._writing.add(threading.get_ident())
         try:
             yield
         except OSError as error:
             self.failure = error
             raise
+        finally:
+            self._writing.discard(threading.get_ident())
 
 
 class StandardError(io.TextIOWrapper):

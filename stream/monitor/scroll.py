@@ -16,7 +16,7 @@ from emotrack.stream.monitor.state import MonitorState, fold, is_news, tell
 from emotrack.stream.monitor.terminal import FRAMES_PER_SECOND, describe_masked, warnings_shown
 from emotrack.stream.monitor.view import bar, colour
 from emotrack.stream.wire.protocol.messages import Emotion, Error, Feed, Message, Session, Speaker
-from emotrack.stream.wire.publish.outbox import Outgoing, SinkFailed
+from emotrack.stream.wire.publish.sinks import Outgoing, SinkFailed
 
 NAME_WIDTH = 12
 """Columns of a speaker's or a source's name."""
@@ -32,6 +32,8 @@ MOST_ROWS = 8
 class LiveLines:
     """A sink: labels and events scroll by above; one row a feed below shows its level and the label so
     far."""
+
+    name = "The terminal"
 
     def __init__(self, console: Console, state: MonitorState) -> None:
         """`state`: what is known before the first message."""

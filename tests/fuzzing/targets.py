@@ -42,8 +42,8 @@ from emotrack.stream.wire.protocol.endpoints import parse_endpoint
 from emotrack.stream.wire.protocol.keys import ClientKeys, ServerKeys, load_public_key
 from emotrack.stream.wire.protocol.parts import Encoding
 from emotrack.stream.wire.protocol.snapshots import Reply, SnapshotReply, SnapshotState
-from emotrack.stream.wire.publish.outbox import Outgoing
 from emotrack.stream.wire.publish.recording import LINE_BEGINS, Recorder
+from emotrack.stream.wire.publish.sinks import Outgoing
 from emotrack.training.features.manifest import NAME as STORE_MANIFEST
 from emotrack.training.features.manifest import read_manifest
 from helpers.sessions import sample_messages as sample

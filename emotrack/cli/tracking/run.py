@@ -25,7 +25,7 @@ from emotrack.notify import notify
 if TYPE_CHECKING:
     from emotrack.stream.monitor.scroll import LiveLines
     from emotrack.stream.monitor.state import MonitorState
-    from emotrack.stream.wire.publish.outbox import Outgoing, Sink
+    from emotrack.stream.wire.publish.sinks import Outgoing, Sink
 
 
 HANGUP = getattr(signal, "SIGHUP", None)
@@ -312,6 +312,8 @@ def stop_on_signals(stop: Callable[[], None]) -> None:
 class LineSink:
     """A sink that writes one line for each message that people care about."""
 
+    name = "Standard output"
+
     def __init__(self, stream: TextIO, state: MonitorState) -> None:
         """`state`: what is known before the first message."""
         from emotrack.stream.monitor.terminal import Lines
@@ -322,7 +324,7 @@ class LineSink:
     def write(self, outgoing: Outgoing) -> None:
         """Write one line; raises `SinkFailed` where that cannot be, which is no fault where the reader left
         (`| head`)."""
-        from emotrack.stream.wire.publish.outbox import SinkFailed
+        from emotrack.stream.wire.publish.sinks import SinkFailed
 
         line = self._lines.of(outgoing.message)
         if line is None:

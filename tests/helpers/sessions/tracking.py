@@ -18,7 +18,8 @@ from emotrack.stream.sources.media import Source
 from emotrack.stream.sources.open import open_sources
 from emotrack.stream.transcription.open import open_transcriber
 from emotrack.stream.wire.protocol.messages import Emotion, Message
-from emotrack.stream.wire.publish.outbox import Outbox, Outgoing, Sink
+from emotrack.stream.wire.publish.outbox import Outbox
+from emotrack.stream.wire.publish.sinks import Outgoing, Sink
 from emotrack.tracker import opening
 
 TIMING_FIELDS = ("published_unix_ns", "start_unix_ns", "timing_ms", "lag", "queues", "snapshot_endpoint")
@@ -26,6 +27,8 @@ TIMING_FIELDS = ("published_unix_ns", "start_unix_ns", "timing_ms", "lag", "queu
 
 class Collector:
     """A sink that keeps everything, and calls `react` with each message on the session's own thread."""
+
+    prompt = True
 
     def __init__(self) -> None:
         self.messages: list[Message] = []
@@ -79,11 +82,13 @@ class Workbench:
         by_voice = chosen.stream.speakers.mode == "voice"
         turns = open_turns(self._pool) if by_voice else None
         networks = replace(self.networks, encoders=encoders, heads=heads or self.heads, turns=turns)
+        outbox = Outbox("test", [collector, *sinks])
+        outbox.patient = not realtime
         loop = Loop(
             opened,
             networks,
             self.transcriber if transcribe else None,
-            Outbox("test", [collector, *sinks]),
+            outbox,
             opening(chosen, networks, self.transcriber, opened),
             chosen.stream,
             realtime=realtime,

@@ -69,9 +69,8 @@ class Outbox:
         self.patient = True
         self._hurried = float("inf")
         """When the session was asked to end, in seconds of `time.monotonic`."""
-        self._prompt: list[Sink] = []
-        """Called by whoever emits."""
-        self._lanes: list[Lane] = []
+        self._sinks: list[Sink | Lane] = []
+        """In the order in which each message is given to them; those that are prompt have no lane."""
         self._lost_before = 0
         """Messages that sinks lack which are gone."""
         for sink in sinks:
@@ -129,23 +128,24 @@ class Outbox:
             began = time.monotonic()
             for lane in self._lanes:
                 lane.end()
-            for lane in self._lanes:
-                lane.join(self._may_wait, lambda: max(began, self._hurried) + HURRIED)
-                for trouble in lane.troubles(patient=False):
-                    self._count(trouble)
-            while self._prompt:
-                sink = self._prompt.pop(0)
+            while self._sinks:
+                sink = self._sinks.pop(0)
+                if isinstance(sink, Lane):
+                    sink.join(self._may_wait, lambda: max(began, self._hurried) + HURRIED)
+                    for trouble in sink.troubles(patient=False):
+                        self._count(trouble)
+                    continue
                 try:
                     sink.close()
                 except (Exception, SystemExit) as failure:  # noqa: BLE001 - whatever it is, the others are closed too
                     self._count(as_failure(sink, failure))
-            self._lanes.clear()
 
     def _take_in(self, sink: Sink) -> None:
-        if getattr(sink, "prompt", False):
-            self._prompt.append(sink)
-        else:
-            self._lanes.append(Lane(sink))
+        self._sinks.append(sink if getattr(sink, "prompt", False) else Lane(sink))
+
+    @property
+    def _lanes(self) -> list[Lane]:
+        return [sink for sink in self._sinks if isinstance(sink, Lane)]
 
     def _may_wait(self) -> bool:
         return self.patient and self._hurried == float("inf")
@@ -164,20 +164,20 @@ class Outbox:
         """Send one message; with it comes what is to be told of sinks."""
         outgoing = self._seal(body)
         troubles: list[Trouble] = []
-        for lane in self._lanes:
-            lane.hand(outgoing, self._may_wait)
-        for sink in list(self._prompt):
+        for sink in list(self._sinks):
+            if isinstance(sink, Lane):
+                sink.hand(outgoing, self._may_wait)
+                sink.wait()
+                continue
             try:
                 sink.write(outgoing)
             except SinkDelayed as delayed:
                 troubles.append(self._count(delayed))
             except (Exception, SystemExit) as failure:  # noqa: BLE001 - whatever it is, the others go on
-                self._prompt.remove(sink)
+                self._sinks.remove(sink)
                 with contextlib.suppress(Exception, SystemExit):
                     sink.close()
                 troubles.append(self._count(self._placed(as_failure(sink, failure))))
-        for lane in self._lanes:
-            lane.wait()
         for following in self._followers:
             following.append(outgoing.message)
         return outgoing.message, troubles + self._troubles()
@@ -185,10 +185,10 @@ class Outbox:
     def _troubles(self) -> list[Trouble]:
         """What is to be told of sinks with a thread; those that have failed are left out from now on."""
         found: list[Trouble] = []
-        for lane in list(self._lanes):
+        for lane in self._lanes:
             for trouble in lane.troubles(patient=self._may_wait()):
                 if isinstance(trouble, SinkFailed):
-                    self._lanes.remove(lane)
+                    self._sinks.remove(lane)
                     self._lost_before += lane.lost
                     trouble = self._placed(trouble)
                 found.append(self._count(trouble))
@@ -203,7 +203,7 @@ class Outbox:
     def _has_outlet(self) -> bool:
         """Whether a sink is left for whose sake the session goes on: for one that only `watches` it does
         not."""
-        sinks = (*self._prompt, *(lane.sink for lane in self._lanes))
+        sinks = (sink.sink if isinstance(sink, Lane) else sink for sink in self._sinks)
         return any(not getattr(sink, "watches", False) for sink in sinks)
 
     def _placed(self, failed: SinkFailed) -> SinkFailed:

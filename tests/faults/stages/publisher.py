@@ -467,9 +467,7 @@ def _strangers(attack: str) -> None:
         effect = f"{siege.growth >> 20} MB more, no silence above {siege.gap * 1e3:.0f} ms"
         return Observation(effect, complaints=tuple(complaints))
 
-    what = str(ATTACKS[attack].__doc__).split("\n\n")[0].rstrip(".")
-    name = f"strangers: {what[0].lower()}{' '.join(what[1:].split())}"
-    fault("publisher", name, "2", told=False, seconds=120.0)(inject)
+    fault("publisher", f"strangers: {attack.replace('_', ' ')}", "2", told=False, seconds=120.0)(inject)
 
 
 for _attack in ATTACKS:

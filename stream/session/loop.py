@@ -28,6 +28,7 @@ from emotrack.stream.people.people import People
 from emotrack.stream.seeing.vision import Vision
 from emotrack.stream.session.health import Health, LoadLadder
 from emotrack.stream.session.intake import TRAITS, Intake, Item, SourceFailed, time_of
+from emotrack.stream.session.watchdog import ENDING, Watchdog
 from emotrack.stream.settings import StreamSettings
 from emotrack.stream.sources.media import MediumChange, Source, VideoFrame
 from emotrack.stream.sources.timing.clock import RateGrid, SessionClock
@@ -90,6 +91,7 @@ class Loop:
         self._delivery = Delivery(ORDERED if ordered else LIVE, TRAITS, count)
         self._intake = Intake(sources, self._delivery, self._vision.wants, realtime=realtime)
         self._ladder = LoadLadder()
+        self._watchdog = Watchdog(outbox)
         vad = SileroVad(settings.speech_detector)
         self._troubles = Troubles(outbox)
         numbers = itertools.count(1)
@@ -193,8 +195,10 @@ class Loop:
         try:
             self._vision.start()
             self._intake.start(clock)
-            self._turn_until_done(clock)
-            self._finish()
+            with contextlib.nullcontext() if self._ordered else self._watchdog.watching():
+                self._turn_until_done(clock)
+                self._watchdog.turn(self._now, ENDING)
+                self._finish()
             reason = "stopped" if self._stopping.is_set() else "sources ended"
         except Exception as failure:
             sentence = f"Tracking failed: {failure}"
@@ -208,6 +212,7 @@ class Loop:
         over = False
         while not over and time.monotonic() < give_up:
             over = self._delivery.finished()
+            self._watchdog.turn(self._now)
             arrival = self._delivery.get(TURN_SECONDS if not self._ordered else 0.5)
             self._follow_modalities()
             self._lag = 0.0

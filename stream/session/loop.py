@@ -26,6 +26,7 @@ from emotrack.stream.labels.troubles import Troubles
 from emotrack.stream.people.enrolment.known import NOBODY, Known
 from emotrack.stream.people.people import People
 from emotrack.stream.seeing.vision import Vision
+from emotrack.stream.session.deadlines import Deadlines
 from emotrack.stream.session.health import Health, LoadLadder
 from emotrack.stream.session.intake import TRAITS, Intake, Item, SourceFailed, time_of
 from emotrack.stream.session.watchdog import ENDING, Watchdog
@@ -80,6 +81,9 @@ class Loop:
         name. `realtime`: whether sources set the pace, or the tracker does."""
         ordered = not realtime
         count = len(sources)
+        self._deadlines = Deadlines()
+        if realtime:
+            networks = self._deadlines.over(networks)
         self._encoders = networks.encoders
         self._outbox = outbox
         self._opening = opening
@@ -181,6 +185,7 @@ class Loop:
         `UserError` where all sources have failed.
         """
         with contextlib.ExitStack() as closing:
+            closing.callback(self._deadlines.close)
             closing.callback(self._vision.close)
             closing.callback(lambda: self._intake.close(0.2 if self._stopping.is_set() else 1.0))
             closing.callback(self._conversations.close)

@@ -17,7 +17,7 @@ from emotrack.stream.wire.publish.outbox import Outbox
 
 log = logging.getLogger(__name__)
 
-STILL = 1.2
+STILL = 1.7
 """Seconds that one turn of a live loop may take before that is told."""
 ENDING = 8.0
 """The same for its last, in which it waits for what utterances lack."""

@@ -1,17 +1,19 @@
 """A loop that stands still: told from another thread, with where it is, and once."""
 
+import itertools
 import threading
 import time
 
+import numpy as np
 import pytest
 
 from emotrack.stream.session import watchdog
 from emotrack.stream.session.loop import Loop
 from emotrack.stream.session.watchdog import Watchdog
-from emotrack.stream.wire.protocol.messages import Emotion, Error, Message
+from emotrack.stream.wire.protocol.messages import Error, Message
 from emotrack.stream.wire.publish.outbox import Outbox
-from helpers.media.scripted import Scripted, sound, up
-from helpers.sessions.tracking import Collector, Workbench
+from helpers.media.scripted import LoudnessVad, Scripted, cheap, sound, up
+from helpers.sessions.tracking import Collector, Workbench, emotions
 
 
 def stand(seconds: float, watched: Watchdog) -> None:
@@ -54,18 +56,37 @@ def test_nobody_watches_any_more_when_the_block_is_over() -> None:
     assert not own.is_alive()
 
 
-def test_a_session_says_where_it_hangs_and_labels_on(workbench: Workbench) -> None:
-    """Here in an output, which is called on its own thread because it says that it never waits."""
-    stood = threading.Event()
+def test_a_session_says_where_it_hangs_and_goes_on(
+    workbench: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Here in what finds speech; told from another thread, while it still hangs."""
+    monkeypatch.setattr("emotrack.stream.session.loop.SileroVad", LoudnessVad)
+    detect, calls, hangs = LoudnessVad.probability, itertools.count(), threading.Event()
+
+    def stand_still(detector: LoudnessVad, block: np.ndarray) -> float:
+        if next(calls) == 20:
+            hangs.set()
+            time.sleep(4.0)
+            hangs.clear()
+        return detect(detector, block)
+
+    monkeypatch.setattr(LoudnessVad, "probability", stand_still)
+    told: list[tuple[str, bool]] = []
 
     def react(_: Loop, message: Message) -> None:
-        if isinstance(message, Emotion) and not stood.is_set():
-            stood.set()
-            time.sleep(2.5)
+        if isinstance(message, Error):
+            told.append((message.message, hangs.is_set()))
 
-    parts = [part for _ in range(3) for part in ((0.6, 0.001), (0.5, 0.2))]
+    parts = [part for _ in range(3) for part in ((0.8, 0.001), (0.5, 0.2))]
     source = Scripted("desk", [*up("audio"), *sound(*parts, (1.0, 0.001))])
-    messages = workbench.track([source], "stream.modalities=[audio]", realtime=True, react=react)
-    assert stood.is_set()
-    told = [message.message for message in messages if isinstance(message, Error)]
-    assert any("stood still" in one and " in emotrack.stream.wire.publish.outbox." in one for one in told)
+    messages = workbench.track(
+        [source],
+        "stream.modalities=[audio]",
+        realtime=True,
+        transcribe=False,
+        encoders=cheap(workbench.encoders),
+        react=react,
+    )
+    where = " s in emotrack.stream.utterances."
+    assert [(where in sentence, meanwhile) for sentence, meanwhile in told] == [(True, True)], told
+    assert len(emotions(messages, "final")) == 3

@@ -83,10 +83,10 @@ def main() -> None:
 
     The exit code is 1 when standard output could not be written, unless its reader merely left (`| head`).
     """
-    with standard_streams() as output:
+    with standard_streams() as (output, talk):
         with logging_to_stderr():
             code = _run(output)
-        if output.stuck:  # a reader that reads no more, whom Python would wait for at its exit
+        if output.stuck or talk.stuck:  # a reader that reads no more, whom Python would wait for at its exit
             os._exit(code if isinstance(code, int) and code else 1)
     sys.exit(code)
 

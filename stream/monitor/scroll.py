@@ -2,8 +2,10 @@
 heard right now."""
 
 import sys
+import threading
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
+from queue import SimpleQueue
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -42,6 +44,8 @@ class LiveLines:
         self._console = console
         self._state = state
         self._held: dict[str, float] = {}
+        self._warnings: SimpleQueue[str | None] = SimpleQueue()
+        """For a thread, as whoever warns is not to wait for the terminal."""
         self._running = ExitStack()
         self._live = Live(
             get_renderable=self._rows,
@@ -57,7 +61,11 @@ class LiveLines:
         try:
             if isinstance(outgoing.message, Session) and outgoing.message.state == "started":
                 self._running.enter_context(self._live)
-                self._running.enter_context(warnings_shown(self._warn))
+                warning = threading.Thread(target=self._warn, name="warnings", daemon=True)
+                warning.start()
+                self._running.callback(warning.join)
+                self._running.callback(self._warnings.put, None)
+                self._running.enter_context(warnings_shown(self._warnings.put))
             if (line := self._line(before, outgoing.message)) is not None:
                 self._console.print(line)
         except OSError as error:
@@ -67,8 +75,10 @@ class LiveLines:
         """The rows below go, what was said stays."""
         self._running.close()
 
-    def _warn(self, sentence: str) -> None:
-        self._console.print(Text(plain(sentence), style="yellow"))
+    def _warn(self) -> None:
+        while (sentence := self._warnings.get()) is not None:
+            with suppress(OSError):  # the terminal is gone, which whoever logs cannot mend
+                self._console.print(Text(plain(sentence), style="yellow"))
 
     def _line(self, before: MonitorState, message: Message) -> RenderableType | None:
         match message:

@@ -1,6 +1,7 @@
 """Outputs that fill, close, hang or fail: told once, and the others hold the whole session."""
 
 import errno
+import itertools
 import json
 import os
 import subprocess
@@ -20,7 +21,7 @@ from emotrack.stream.wire.publish.outbox import Outbox
 from emotrack.stream.wire.publish.publisher import open_recorder
 from emotrack.stream.wire.publish.recording import Recorder
 from emotrack.stream.wire.publish.sinks import Listener, Outgoing, SinkFailed
-from faults.bench import Bench, environment, spoken
+from faults.bench import HANGING, Bench, environment, spoken
 from faults.matrix import HELD, NEW, Observation, Skipped, fault
 from faults.watching import Trial, is_final
 from helpers.learning.corpora import write_wav
@@ -246,6 +247,67 @@ def pipe_full(bench: Bench) -> Observation:
 
     threading.Thread(target=drain, daemon=True).start()
     return into(bench, Recorder(path), trial)
+
+
+class Gate:
+    """A sink behind a gate: one that is shut holds each message up."""
+
+    name = "The gate"
+
+    def __init__(self, behind: Recorder) -> None:
+        self.name = behind.name
+        self.opened = threading.Event()
+        self.opened.set()
+        self._behind = behind
+
+    def write(self, outgoing: Outgoing) -> None:
+        self.opened.wait(HANGING)
+        self._behind.write(outgoing)
+
+    def close(self) -> None:
+        self._behind.close()
+
+
+def _stalls(name: str, room: int, check: Callable[[Trial, Path], list[str]]) -> None:
+    """A disk that stalls for two and a half seconds, with room for so many messages."""
+
+    def inject(bench: Bench) -> Observation:
+        bench.patch.setattr("emotrack.stream.wire.publish.lanes.WAITING", room)
+        trial, path = Trial(), bench.folder / "messages.jsonl"
+        gate = Gate(Recorder(path))
+        bench.undo.callback(gate.opened.set)
+
+        def strike() -> None:
+            gate.opened.clear()
+            time.sleep(2.5)
+            gate.opened.set()
+
+        seen = into(bench, gate, trial, strike)
+        deadline = time.monotonic() + 5.0
+        while (wrong := check(trial, path)) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        complaints = (*seen.complaints, *wrong)
+        back = None if wrong else 2.5
+        return Observation(seen.effect, seen.detected, seen.masked, back, seen.lost, complaints)
+
+    fault("record", name, lasting=False)(inject)
+
+
+def _marked(trial: Trial, path: Path) -> list[str]:
+    """What is wrong with the mark of a gap: the first message behind it says which are missing."""
+    recorded = [decode(line) for line in path.read_bytes().splitlines()]
+    for before, after in itertools.pairwise(recorded):
+        if after.seq != before.seq + 1:
+            missing = (
+                f"lacks {after.seq - before.seq - 1} messages, numbers {before.seq + 1} to {after.seq - 1}."
+            )
+            marked = isinstance(after, Error) and after.message.endswith(missing)
+            return [] if marked else ["the gap is not marked where it is"]
+    return ["nothing is missing: the fault never struck"]
+
+
+_stalls("the disk stalls for two and a half seconds", 10_000, _recorded)
+_stalls("the disk stalls for longer than there is room", 3, _marked)
 
 
 def _refused(name: str, make: Callable[[Path], Path], origin: str = HELD) -> None:

@@ -87,7 +87,7 @@ def main() -> None:
         with logging_to_stderr():
             code = _run(output)
         if output.stuck or talk.stuck:  # a reader that reads no more, whom Python would wait for at its exit
-            os._exit(code if isinstance(code, int) and code else 1)
+            os._exit(code if isinstance(code, int) and code else int(output.stuck))
     sys.exit(code)
 
 

@@ -308,6 +308,10 @@ class Loop:
                 Error(message=sentence, continues=True, source=feed.name, time=round(block.end, 3))
             )
             self._conversations.give_up_turns(feed.index)
+        elif turns.overdue:
+            self._troubles.failed("turns", feed.name, TimeoutError("voices take too long"), block.end)
+        elif heard is not None:
+            self._troubles.worked("turns", feed.name)
         if heard is not None:
             self._follow(feed.hear_again(heard.voiced, heard.turns), arrived_ns)
             self._conversations.of(feed.index).hear_more(feed.index, block.end)

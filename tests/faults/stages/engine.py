@@ -59,8 +59,8 @@ _reads("gives vectors of another width", lambda _: lambda *__: np.zeros((3, 7), 
 _reads("gives nothing at all", lambda _: lambda *__: None)
 
 
-def _fuses(name: str, make: Make, *, times: int | None = None) -> None:
-    """A fault of the network that fuses."""
+def _fuses(name: str, make: Make, *, times: int | None = None, told: bool = True) -> None:
+    """A fault of the network that fuses; where it works at the second attempt, there is nothing to tell."""
 
     def inject(bench: Bench) -> Observation:
         trial = Trial()
@@ -73,7 +73,7 @@ def _fuses(name: str, make: Make, *, times: int | None = None) -> None:
             pass
         return trial.observe(COUNT)
 
-    fault("engine", f"the network that fuses {name}")(inject)
+    fault("engine", f"the network that fuses {name}", told=told)(inject)
 
 
 def _numberless(bench: Bench) -> Callable[..., Any]:
@@ -81,7 +81,7 @@ def _numberless(bench: Bench) -> Callable[..., Any]:
     return lambda tokens: replace(found := fuse(tokens), row=np.full_like(found.row, np.nan))
 
 
-_fuses("fails once", lambda _: raising, times=1)
+_fuses("fails once", lambda _: raising, times=1, told=False)
 _fuses("fails each time", lambda _: raising)
 _fuses("hangs", hanging)
 _fuses("gives no numbers", _numberless)

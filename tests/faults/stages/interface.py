@@ -65,7 +65,9 @@ _signalled("SIGHUP twice, as a shell and its terminal send it", (signal.SIGHUP, 
 _signalled("SIGINT with eight feeds", (signal.SIGINT,), "13", feeds=8)
 
 
-def _unread(name: str, stop: Callable[[Bench], tuple[dict[str, Any], Callable[[], object]]]) -> None:
+def _unread(
+    name: str, stop: Callable[[Bench], tuple[dict[str, Any], Callable[[], object]]], *, short: bool = False
+) -> None:
     """Nobody reads what is shown, and then SIGTERM: the recording is whole, and the end comes in time."""
 
     def inject(bench: Bench) -> Observation:
@@ -116,7 +118,7 @@ def _unread(name: str, stop: Callable[[Bench], tuple[dict[str, Any], Callable[[]
             told[0] if told else "", took, lost=max(0, 1 - finals), complaints=tuple(complaints)
         )
 
-    fault("interface", name, limit=ENDING, seconds=200.0)(inject)
+    fault("interface", name, limit=ENDING, seconds=200.0, short=short)(inject)
 
 
 def _full_pipe(bench: Bench) -> tuple[dict[str, Any], Callable[[], object]]:
@@ -149,7 +151,7 @@ def _stopped_terminal(bench: Bench) -> tuple[dict[str, Any], Callable[[], object
     return {"stdin": inside, "stdout": inside, "stderr": inside}, lambda: os.write(terminal, b"\x13")
 
 
-_unread("SIGTERM while nobody reads standard output", _full_pipe)
+_unread("SIGTERM while nobody reads standard output", _full_pipe, short=True)
 _unread("SIGTERM while the terminal is stopped", _stopped_terminal)
 
 

@@ -57,10 +57,10 @@ if TYPE_CHECKING:
     from emotrack.stream.wire.protocol.messages import Person as Person
     from emotrack.stream.wire.protocol.messages import Session as Session
     from emotrack.stream.wire.protocol.messages import Speaker as Speaker
-    from emotrack.stream.wire.publish.outbox import Outgoing as Outgoing
-    from emotrack.stream.wire.publish.outbox import Sink as Sink
-    from emotrack.stream.wire.publish.outbox import SinkDelayed as SinkDelayed
-    from emotrack.stream.wire.publish.outbox import SinkFailed as SinkFailed
+    from emotrack.stream.wire.publish.sinks import Outgoing as Outgoing
+    from emotrack.stream.wire.publish.sinks import Sink as Sink
+    from emotrack.stream.wire.publish.sinks import SinkDelayed as SinkDelayed
+    from emotrack.stream.wire.publish.sinks import SinkFailed as SinkFailed
     from emotrack.tracker import Tracker as Tracker
 
 __version__ = "0.1.0"
@@ -107,7 +107,7 @@ for _name, _value in {
     os.environ.setdefault(_name, _value)
 
 _MEDIA = "emotrack.stream.sources.media"
-_OUTBOX = "emotrack.stream.wire.publish.outbox"
+_SINKS = "emotrack.stream.wire.publish.sinks"
 _ENCODING = "emotrack.stream.wire.protocol.encoding"
 _HOMES = {
     "Absent": _MEDIA,
@@ -116,16 +116,16 @@ _HOMES = {
     "EngineUnavailable": "emotrack.engines.contract.engine",
     "MediaItem": _MEDIA,
     "MediumChange": _MEDIA,
-    "Outgoing": _OUTBOX,
+    "Outgoing": _SINKS,
     "PackRefused": "emotrack.engines.running.pack",
     "RecogniserUnavailable": "emotrack.stream.transcription.transcript",
     "Settings": "emotrack.settings",
     "decode": _ENCODING,
     "load_settings": "emotrack.settings",
     "SessionClock": "emotrack.stream.sources.timing.clock",
-    "Sink": _OUTBOX,
-    "SinkDelayed": _OUTBOX,
-    "SinkFailed": _OUTBOX,
+    "Sink": _SINKS,
+    "SinkDelayed": _SINKS,
+    "SinkFailed": _SINKS,
     "Source": _MEDIA,
     "Tracker": "emotrack.tracker",
     "UserError": "emotrack.errors",

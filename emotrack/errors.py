@@ -9,7 +9,7 @@ Every such error is a `UserError`, whose text is one sentence naming the cause a
         ├── PackRefused             engines.running.pack: an engine pack that cannot be used
         └── RecogniserUnavailable   stream.transcription.transcript: a recogniser cannot be had
 
-All of them can be imported from `emotrack`. `SinkFailed` and `SinkDelayed` (stream.wire.publish.outbox) are
+All of them can be imported from `emotrack`. `SinkFailed` and `SinkDelayed` (stream.wire.publish.sinks) are
 no user's errors: a sink raises them to say that it takes no more messages, or has to wait.
 """
 

@@ -24,7 +24,12 @@ def notify(sentence: str, *, serious: bool = False) -> None:
     fails."""
     if _hearers:
         _hearers[-1](sentence, serious)
-        return
+    else:
+        write(sentence)
+
+
+def write(sentence: str) -> None:
+    """One sentence on stderr, whoever hears the others."""
     if sys.stderr is None:  # closed before Python began
         return
     with contextlib.suppress(OSError, ValueError):  # gone, or closed since

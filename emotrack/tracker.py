@@ -36,9 +36,10 @@ from emotrack.stream.wire.protocol.parts import EngineInfo, FeedInfo, ModelInfo,
 from emotrack.stream.wire.protocol.vocabulary import MELD
 from emotrack.stream.wire.publish.journal import Journal
 from emotrack.stream.wire.publish.metrics import open_metrics
-from emotrack.stream.wire.publish.outbox import Listener, Outbox, Sink
+from emotrack.stream.wire.publish.outbox import Outbox
 from emotrack.stream.wire.publish.publisher import Publisher, new_session_name, open_publisher
 from emotrack.stream.wire.publish.recording import Recorder
+from emotrack.stream.wire.publish.sinks import Listener, Sink
 
 
 class Tracker:
@@ -142,6 +143,8 @@ class Tracker:
             self.engines = tuple(pool.given.values())
             """What runs the networks."""
             remarks: list[str] = []
+            realtime = realtime or any(source.live for source in opened)
+            self._outbox.patient = not realtime
             transcriber = open_transcriber(settings.stream.transcription, remarks.append)
             for remark in remarks:
                 notify(remark)
@@ -154,7 +157,7 @@ class Tracker:
                 self._outbox,
                 opening(chosen, networks, transcriber, opened, remarks, rules),
                 chosen.stream,
-                realtime=realtime or any(source.live for source in opened),
+                realtime=realtime,
                 observe=observe,
                 people=known_people(people, networks.encoders.identity, notify),
                 kept=kept,
@@ -207,6 +210,7 @@ class Tracker:
     def stop(self) -> None:
         """End the session within two seconds, open utterances finished; callable from any thread and from a
         signal handler."""
+        self._outbox.hurry()
         self._loop.stop()
 
     def set_modalities(self, *modalities: Modality) -> None:

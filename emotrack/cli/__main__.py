@@ -2,6 +2,7 @@
 exit code 2."""
 
 import contextlib
+import os
 import sys
 from typing import Annotated
 
@@ -13,7 +14,7 @@ from emotrack.cli.engines.app import app as engines_app
 from emotrack.cli.logs import logging_to_stderr
 from emotrack.cli.people.app import app as people_app
 from emotrack.cli.people.enroll import enroll
-from emotrack.cli.terminal import standard_streams
+from emotrack.cli.terminal import StandardOutput, standard_streams
 from emotrack.cli.tracking.demo import demo
 from emotrack.cli.tracking.devices import devices
 from emotrack.cli.tracking.explain import explain
@@ -82,21 +83,31 @@ def main() -> None:
 
     The exit code is 1 when standard output could not be written, unless its reader merely left (`| head`).
     """
-    with standard_streams() as output, logging_to_stderr():
-        try:
-            code = _exit_code()
-        except OSError as error:
-            if error is not output.failure:
-                raise
-            code = 0
-        with contextlib.suppress(OSError):
-            output.flush()
-        if isinstance(output.failure, BrokenPipeError):
-            code = 0 if code == 1 else code  # 1 is typer's own code for a reader that has left
-        elif output.failure is not None and code == 0:
-            notify(f"standard output cannot be written: {output.failure.strerror}.", serious=True)
-            code = 1
+    with standard_streams() as (output, talk):
+        with logging_to_stderr():
+            code = _run(output)
+        if output.stuck or talk.stuck:  # a reader that reads no more, whom Python would wait for at its exit
+            os._exit(code if isinstance(code, int) and code else int(output.stuck))
     sys.exit(code)
+
+
+def _run(output: StandardOutput) -> int | str | None:
+    try:
+        code = _exit_code()
+    except OSError as error:
+        if error is not output.failure:
+            raise
+        code = 0
+    if output.stuck:
+        return code
+    with contextlib.suppress(OSError):
+        output.flush()
+    if isinstance(output.failure, BrokenPipeError):
+        return 0 if code == 1 else code  # 1 is typer's own code for a reader that has left
+    if output.failure is not None and code == 0:
+        notify(f"standard output cannot be written: {output.failure.strerror}.", serious=True)
+        return 1
+    return code
 
 
 def _exit_code() -> int | str | None:

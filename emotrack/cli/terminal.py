@@ -10,13 +10,35 @@ import contextlib
 import io
 import os
 import sys
+import threading
 from collections.abc import Iterator
-from typing import IO, TypeVar
+from typing import IO, Any, TypeVar
 
 Stream = TypeVar("Stream", bound=io.TextIOWrapper)
 
 
-class StandardOutput(io.TextIOWrapper):
+class _Attended(io.TextIOWrapper):
+    """A stream that knows who is writing to it."""
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self._writing: set[int] = set()
+
+    @property
+    def stuck(self) -> bool:
+        """Whether another thread has not come back from writing: nobody reads, and nobody else can write."""
+        return bool(self._writing - {threading.get_ident()})
+
+    @contextlib.contextmanager
+    def _attending(self) -> Iterator[None]:
+        self._writing.add(threading.get_ident())
+        try:
+            yield
+        finally:
+            self._writing.discard(threading.get_ident())
+
+
+class StandardOutput(_Attended):
     """Standard output; remembers the last error that it raised."""
 
     failure: OSError | None = None
@@ -34,37 +56,38 @@ class StandardOutput(io.TextIOWrapper):
     @contextlib.contextmanager
     def _remembering(self) -> Iterator[None]:
         try:
-            yield
+            with self._attending():
+                yield
         except OSError as error:
             self.failure = error
             raise
 
 
-class StandardError(io.TextIOWrapper):
+class StandardError(_Attended):
     """Standard error; what it cannot take is lost, and nothing fails for it, even when the command is
     over."""
 
     def write(self, text: str, /) -> int:
         """As a text stream does, but that it never fails."""
-        with contextlib.suppress(OSError, ValueError):
+        with contextlib.suppress(OSError, ValueError), self._attending():
             return super().write(text)
         return len(text)
 
     def flush(self) -> None:
         """As a text stream does, but that it never fails."""
-        with contextlib.suppress(OSError, ValueError):
+        with contextlib.suppress(OSError, ValueError), self._attending():
             super().flush()
 
 
 @contextlib.contextmanager
-def standard_streams() -> Iterator[StandardOutput]:
-    """`sys.stdout` and `sys.stderr` as they should be, until the block ends; yields the former."""
+def standard_streams() -> Iterator[tuple[StandardOutput, StandardError]]:
+    """`sys.stdout` and `sys.stderr` as they should be, until the block ends."""
     kept = sys.stdout, sys.stderr
     _occupy_closed_descriptors()
     output, talk = _over(StandardOutput, sys.stdout, 1), _over(StandardError, sys.stderr, 2)
     sys.stdout, sys.stderr = output, talk
     try:
-        yield output
+        yield output, talk
     finally:
         for stream in (output, talk):
             _empty(stream)

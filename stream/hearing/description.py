@@ -57,7 +57,10 @@ class AudioDescription(StreamingAttributes):
         Raises what the encoder failed with, at any of them."""
         self._raise_failure()
         tail = self._rule.tail(self._samples)
-        described = [*self._described, *(self._encoder.encode(tail) if len(tail) else [])]
+        ending = self._encoder.encode(tail) if len(tail) else tail
+        if len(ending) != len(tail):
+            raise ValueError(f"the encoder described {len(ending)} of {len(tail)} segments")
+        described = [*self._described, *ending]
         return np.stack(described) if described else np.zeros((0, self._encoder.dim), np.float32)
 
     def _raise_failure(self) -> None:

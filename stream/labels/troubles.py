@@ -10,6 +10,7 @@ WITHOUT = {
     "face": "Faces cannot be looked at, and labels are made without them",
     "body": "Bodies cannot be looked at, and labels are made without them",
     "speaker": "Nobody can tell who speaks, and the feed's name stands for them",
+    "turns": "Nobody can tell where somebody else begins to speak",
     "speech": "Speech cannot be detected, and is taken to go on as it was",
     "partial": "Labels come at the end of an utterance only",
     "revision": "Labels are not revised",

@@ -2,8 +2,10 @@
 heard right now."""
 
 import sys
+import threading
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
+from queue import SimpleQueue
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -16,7 +18,7 @@ from emotrack.stream.monitor.state import MonitorState, fold, is_news, tell
 from emotrack.stream.monitor.terminal import FRAMES_PER_SECOND, describe_masked, warnings_shown
 from emotrack.stream.monitor.view import bar, colour
 from emotrack.stream.wire.protocol.messages import Emotion, Error, Feed, Message, Session, Speaker
-from emotrack.stream.wire.publish.outbox import Outgoing, SinkFailed
+from emotrack.stream.wire.publish.sinks import Outgoing, SinkFailed
 
 NAME_WIDTH = 12
 """Columns of a speaker's or a source's name."""
@@ -33,6 +35,8 @@ class LiveLines:
     """A sink: labels and events scroll by above; one row a feed below shows its level and the label so
     far."""
 
+    name = "The terminal"
+
     def __init__(self, console: Console, state: MonitorState) -> None:
         """`state`: what is known before the first message."""
         self.levels: Callable[[], Mapping[str, float]] = dict
@@ -40,6 +44,8 @@ class LiveLines:
         self._console = console
         self._state = state
         self._held: dict[str, float] = {}
+        self._warnings: SimpleQueue[str | None] = SimpleQueue()
+        """For a thread, as whoever warns is not to wait for the terminal."""
         self._running = ExitStack()
         self._live = Live(
             get_renderable=self._rows,
@@ -55,7 +61,11 @@ class LiveLines:
         try:
             if isinstance(outgoing.message, Session) and outgoing.message.state == "started":
                 self._running.enter_context(self._live)
-                self._running.enter_context(warnings_shown(self._warn))
+                warning = threading.Thread(target=self._warn, name="warnings", daemon=True)
+                warning.start()
+                self._running.callback(warning.join)
+                self._running.callback(self._warnings.put, None)
+                self._running.enter_context(warnings_shown(self._warnings.put))
             if (line := self._line(before, outgoing.message)) is not None:
                 self._console.print(line)
         except OSError as error:
@@ -65,8 +75,10 @@ class LiveLines:
         """The rows below go, what was said stays."""
         self._running.close()
 
-    def _warn(self, sentence: str) -> None:
-        self._console.print(Text(plain(sentence), style="yellow"))
+    def _warn(self) -> None:
+        while (sentence := self._warnings.get()) is not None:
+            with suppress(OSError):  # the terminal is gone, which whoever logs cannot mend
+                self._console.print(Text(plain(sentence), style="yellow"))
 
     def _line(self, before: MonitorState, message: Message) -> RenderableType | None:
         match message:

@@ -26,10 +26,12 @@ from emotrack.stream.labels.troubles import Troubles, said
 from emotrack.stream.people.enrolment.known import NOBODY, Known
 from emotrack.stream.people.people import People
 from emotrack.stream.seeing.vision import Vision
+from emotrack.stream.session.deadlines import Deadlines
 from emotrack.stream.session.health import Health, LoadLadder
 from emotrack.stream.session.intake import TRAITS, Intake, Item, SourceEnded, SourceFailed, time_of
 from emotrack.stream.session.keeping import Keeping
 from emotrack.stream.session.kept import KeptSession, kind_of
+from emotrack.stream.session.watchdog import ENDING, Watchdog
 from emotrack.stream.settings import StreamSettings
 from emotrack.stream.sources.media import MediumChange, Source, VideoFrame
 from emotrack.stream.sources.timing.clock import RateGrid, SessionClock
@@ -83,6 +85,9 @@ class Loop:
         kept, and gone on with where it was begun before; raises `UserError` where that was another one."""
         ordered = not realtime
         count = len(sources)
+        self._deadlines = Deadlines()
+        if realtime:
+            networks = self._deadlines.over(networks)
         self._encoders = networks.encoders
         self._outbox = outbox
         self._opening = opening
@@ -94,6 +99,7 @@ class Loop:
         self._delivery = Delivery(ORDERED if ordered else LIVE, TRAITS, count)
         self._intake = Intake(sources, self._delivery, self._vision.wants, realtime=realtime)
         self._ladder = LoadLadder()
+        self._watchdog = Watchdog(outbox)
         vad = SileroVad(settings.speech_detector)
         self._troubles = Troubles(outbox)
         numbers = itertools.count(1 if kept is None or ordered else kept.begun + 1)
@@ -200,6 +206,7 @@ class Loop:
         `UserError` where all sources have failed.
         """
         with contextlib.ExitStack() as closing:
+            closing.callback(self._deadlines.close)
             closing.callback(self._vision.close)
             closing.callback(lambda: self._intake.close(0.2 if self._stopping.is_set() else 1.0))
             closing.callback(self._conversations.close)
@@ -220,8 +227,10 @@ class Loop:
                 self._now = clock.now()
             self._vision.start()
             self._intake.start(clock)
-            self._turn_until_done(clock)
-            self._finish()
+            with contextlib.nullcontext() if self._ordered else self._watchdog.watching():
+                self._turn_until_done(clock)
+                self._watchdog.turn(self._now, ENDING)
+                self._finish()
             if keeping is not None:
                 keeping.finish(self._now, stopped=self._stopping.is_set())
             reason = "stopped" if self._stopping.is_set() else "sources ended"
@@ -239,6 +248,7 @@ class Loop:
         over = False
         while not over and time.monotonic() < give_up:
             over = self._delivery.finished()
+            self._watchdog.turn(self._now)
             arrival = self._delivery.get(TURN_SECONDS if not self._ordered else 0.5)
             self._follow_modalities()
             self._lag = 0.0
@@ -336,6 +346,10 @@ class Loop:
                 Error(message=sentence, continues=True, source=feed.name, time=round(block.end, 3))
             )
             self._conversations.give_up_turns(feed.index)
+        elif turns.overdue:
+            self._troubles.failed("turns", feed.name, TimeoutError("voices take too long"), block.end)
+        elif heard is not None:
+            self._troubles.worked("turns", feed.name)
         if heard is not None:
             self._follow(feed.hear_again(heard.voiced, heard.turns), arrived_ns)
             self._conversations.of(feed.index).hear_more(feed.index, block.end)

@@ -28,6 +28,8 @@ SHORTEST, SURE = 8, 16
 YOUNG = 47
 """Blocks under which there is nothing to listen to yet: in less than a second and a half of sound the network
 hears speech in anything."""
+OVERDUE = 47
+"""Blocks after which a live feed's listening is overdue: a second and a half."""
 LATE_SECONDS = 0.3
 """How long a live feed that ends or breaks off waits for what was listened to last."""
 POSSIBLE = 0.05
@@ -115,6 +117,12 @@ class FeedTurns:
     def failure(self) -> Exception | None:
         """What listening failed with: nothing is listened to any more."""
         return self._failure
+
+    @property
+    def overdue(self) -> bool:
+        """Whether what is listened to takes so long that nothing can be told of turns."""
+        pending = self._pending is not None and not self._pending.done()
+        return pending and not self._patient and self._next - self._listened > OVERDUE
 
     def hear(self, block: Block, speech: float, open_from: int | None, *, paused: bool) -> HeardAgain | None:
         """Take the feed's next block, `speech` the probability that somebody speaks in it; `open_from`: the

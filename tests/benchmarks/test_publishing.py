@@ -29,6 +29,7 @@ from helpers.sessions import sample_messages as sample
 from emotrack.stream.wire.publish.outbox import Outbox
 
 class Raw:
+    prompt = True
     def __init__(self):
         self.socket = zmq.Context().socket(zmq.PUB)
         self.socket.bind("tcp://127.0.0.1:0")

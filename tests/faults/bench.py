@@ -21,7 +21,7 @@ from emotrack.stream.sources.media import MediaItem, Source
 from emotrack.stream.transcription.transcript import Transcriber
 from emotrack.stream.wire.protocol.encoding import decode
 from emotrack.stream.wire.protocol.messages import Message
-from emotrack.stream.wire.publish.outbox import Sink
+from emotrack.stream.wire.publish.sinks import Sink
 from faults.matrix import Observation, Skipped
 from faults.watching import Trial
 from helpers.media.scripted import LoudnessVad, cheap, sound, up

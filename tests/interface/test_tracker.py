@@ -19,8 +19,8 @@ import pytest
 from emotrack.demo import clip_path
 from emotrack.errors import UserError
 from emotrack.stream.wire.protocol.messages import Heartbeat, Session
-from emotrack.stream.wire.publish.outbox import Listener, Outgoing
 from emotrack.stream.wire.publish.recording import Recorder
+from emotrack.stream.wire.publish.sinks import Listener, Outgoing
 from emotrack.tracker import Tracker
 from helpers.media.clips import AudioSpec, write_clip
 from helpers.media.scripted import Scripted, sound, up

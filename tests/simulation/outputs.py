@@ -7,13 +7,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from emotrack.stream.wire.publish.outbox import Outgoing, SinkDelayed, SinkFailed
+from emotrack.stream.wire.publish.sinks import Outgoing, SinkDelayed, SinkFailed
 from simulation.machine import Machine
 from simulation.plan import SinkPlan
 
 
 class Collector:
     """Keeps everything as it was sent; calls `react` with each message on the thread that sends it."""
+
+    prompt = True
 
     def __init__(self, react: Callable[[Outgoing], None], *, watches: bool) -> None:
         self.watches = watches
@@ -29,7 +31,10 @@ class Collector:
 
 
 class SimulatedSink:
-    """Does with its n-th message, and some after it, what its plan says."""
+    """Does with its n-th message, and some after it, what its plan says, on the session's own thread: what
+    another does for sinks that hang is not simulated (lanes.py)."""
+
+    prompt = True
 
     def __init__(self, plan: SinkPlan, machine: Machine) -> None:
         self.plan = plan

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
+from emotrack.engines.open import Networks
 from emotrack.settings import Settings
 from emotrack.stream.labels.evidence import LabelledUtterance
 from emotrack.stream.labels.labels import ConversationLabels
@@ -17,8 +18,9 @@ from emotrack.stream.settings import StreamSettings
 from emotrack.stream.sources.media import VideoFrame
 from emotrack.stream.utterances.utterance import Utterance
 from emotrack.stream.wire.publish import recording
-from emotrack.stream.wire.publish.outbox import Outbox, Outgoing
+from emotrack.stream.wire.publish.outbox import Outbox
 from emotrack.stream.wire.publish.recording import Recorder
+from emotrack.stream.wire.publish.sinks import Outgoing
 from emotrack.tracker import opening
 from simulation.installing import installed
 from simulation.machine import Machine, Stuck
@@ -96,6 +98,9 @@ def play(plan: Plan, order: int = 0) -> Outcome:
         instead["labels.conversations.make_assigners"] = lambda _, count, people: [
             SimulatedAssigner(plan, machine, number) for number in range(count)
         ]
+    # They measure how long real threads take, of which there are none here.
+    instead["session.loop.Deadlines"] = _NoDeadlines
+    instead["session.loop.Watchdog"] = _NobodyWatches
     with _folder(plan) as folder, installed(machine, instead):
         session = _Session(plan, machine, outcome, folder)
         machine.spawn(session.run, "session")
@@ -113,6 +118,25 @@ def play(plan: Plan, order: int = 0) -> Outcome:
         outcome.records = [recorded(path) for path in session.records]
     outcome.speech_spells = [stream.spells.begun for stream in speech.streams]
     return outcome
+
+
+class _NoDeadlines:
+    def over(self, networks: Networks) -> Networks:
+        return networks
+
+    def close(self) -> None:
+        pass
+
+
+class _NobodyWatches:
+    def __init__(self, outbox: Outbox) -> None:
+        pass
+
+    def watching(self) -> contextlib.AbstractContextManager[None]:
+        return contextlib.nullcontext()
+
+    def turn(self, moment: float, within: float = 0.0) -> None:
+        pass
 
 
 @contextmanager
@@ -252,6 +276,8 @@ def _recorder(path: Path, disk: SimulatedDisk) -> Recorder:
     """The real recorder over a simulated disk, of which each recorder has its own."""
 
     class OnDisk(Recorder):
+        prompt = True
+
         def write(self, outgoing: Outgoing) -> None:
             with _disk(disk):
                 super().write(outgoing)

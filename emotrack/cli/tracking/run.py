@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional, TextIO
 
 import typer
 
-from emotrack.cli.logs import log_as_json
+from emotrack.cli.logs import log_as_json, talk_aside
 from emotrack.cli.options import ConfigOption, PolicyOption, ProfileOption, SetOption
 from emotrack.errors import UserError
 from emotrack.modalities import MODALITIES, Modality
@@ -25,7 +25,7 @@ from emotrack.notify import notify
 if TYPE_CHECKING:
     from emotrack.stream.monitor.scroll import LiveLines
     from emotrack.stream.monitor.state import MonitorState
-    from emotrack.stream.wire.publish.outbox import Outgoing, Sink
+    from emotrack.stream.wire.publish.sinks import Outgoing, Sink
 
 
 HANGUP = getattr(signal, "SIGHUP", None)
@@ -172,6 +172,8 @@ def run(
     session = resume or new_session_name()
     if log_format is LogFormat.json:
         log_as_json(session)
+    else:
+        talk_aside()
     given = {
         "engines.pack": engines,
         "stream.modalities": parse_modalities(modalities),
@@ -336,6 +338,8 @@ def stop_on_signals(stop: Callable[[], None]) -> None:
 class LineSink:
     """A sink that writes one line for each message that people care about."""
 
+    name = "Standard output"
+
     def __init__(self, stream: TextIO, state: MonitorState) -> None:
         """`state`: what is known before the first message."""
         from emotrack.stream.monitor.terminal import Lines
@@ -346,7 +350,7 @@ class LineSink:
     def write(self, outgoing: Outgoing) -> None:
         """Write one line; raises `SinkFailed` where that cannot be, which is no fault where the reader left
         (`| head`)."""
-        from emotrack.stream.wire.publish.outbox import SinkFailed
+        from emotrack.stream.wire.publish.sinks import SinkFailed
 
         line = self._lines.of(outgoing.message)
         if line is None:

@@ -9,7 +9,7 @@ import os
 import socket
 
 from emotrack.stream.wire.protocol.messages import Heartbeat, Session
-from emotrack.stream.wire.publish.outbox import Outgoing
+from emotrack.stream.wire.publish.sinks import Outgoing
 
 ADDRESS = "NOTIFY_SOCKET"
 
@@ -18,6 +18,8 @@ class ServiceManager:
     """A sink; `address`: where the manager listens. What it does not hear is no fault of the session."""
 
     watches = True
+    prompt = True
+    """It never waits, and is told by who lives, not by a thread that always does."""
 
     def __init__(self, address: str) -> None:
         self._address = "\0" + address[1:] if address.startswith("@") else address

@@ -1,10 +1,12 @@
 """The publisher's side: one door for every message, and what stands behind it. A new output is a `Sink`
-(outbox.py).
+(sinks.py).
 
 events       what happens to a session, for Python's logging
 metrics      counts and delays for Prometheus, and whether the session lives
 journal      what a session published last, for whoever goes on with it
-outbox       every message numbered, stamped and handed to the sinks; and a sink for this process
+outbox       every message numbered, stamped and handed to the sinks
+sinks        what an output is, and one for this process
+lanes        a thread and a bounded queue for each sink that may hang
 publisher    ZeroMQ: the thread that owns both sockets
 sockets      XPUB, and the ROUTER that answers snapshot requests: made with limits, and bound
 connections  who is connected, and who has to go

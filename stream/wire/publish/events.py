@@ -7,7 +7,7 @@ Whoever logs in a form of their own (JSON Lines, the journal) finds the fields i
 import logging
 
 from emotrack.stream.wire.protocol.messages import Emotion, Error, Feed, Heartbeat, Session
-from emotrack.stream.wire.publish.outbox import Outgoing
+from emotrack.stream.wire.publish.sinks import Outgoing
 
 log = logging.getLogger("emotrack.session")
 

@@ -17,8 +17,8 @@ from emotrack.stream.wire.protocol.encoding import BadMessage, decode, encode, t
 from emotrack.stream.wire.protocol.messages import Message
 from emotrack.stream.wire.protocol.parts import Encoding, TopicPosition
 from emotrack.stream.wire.protocol.snapshots import RING, SnapshotReply, SnapshotState
-from emotrack.stream.wire.publish.outbox import Outgoing, SinkFailed
 from emotrack.stream.wire.publish.recording import whole_lines
+from emotrack.stream.wire.publish.sinks import Outgoing, SinkFailed
 
 NAME, BEFORE = "messages.jsonl", "messages.jsonl.before"
 _HEAD = b'{"reply":'
@@ -50,6 +50,8 @@ class Journal:
     """
 
     watches = True
+    prompt = True
+    """Nobody may have a message before it has it."""
 
     def __init__(self, folder: Path, known: Published, *, ring: int = RING) -> None:
         self._path, self._before = folder / NAME, folder / BEFORE

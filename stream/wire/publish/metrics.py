@@ -15,7 +15,7 @@ from emotrack.errors import UserError, first_line
 from emotrack.stream.settings import PublishSettings
 from emotrack.stream.wire.protocol.endpoints import Address, parse_endpoint
 from emotrack.stream.wire.protocol.messages import Emotion, Error, Face, Feed, Heartbeat, Message, Session
-from emotrack.stream.wire.publish.outbox import Outgoing
+from emotrack.stream.wire.publish.sinks import Outgoing
 
 SILENT_SECONDS = 5.0
 """Without a heartbeat for so long a session lives no more."""
@@ -37,7 +37,7 @@ Respond = Callable[[str, list[tuple[str, str]]], object]
 class Metrics:
     """A sink that counts what it is given, and answers over HTTP."""
 
-    watches = True
+    watches = prompt = True
 
     def __init__(self, place: str, *, insecure: bool = False) -> None:
         """Answers at `HOST:PORT` (port 0: any that is free), which only this machine may reach unless

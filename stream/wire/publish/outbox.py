@@ -2,13 +2,11 @@
 
 import contextlib
 import logging
-import queue
 import threading
 import time
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Protocol, TypeVar, cast
+from collections.abc import Callable, Iterable, Mapping
+from typing import TypeVar, cast
 
 import msgspec
 
@@ -25,6 +23,15 @@ from emotrack.stream.wire.protocol.messages import (
     Session,
 )
 from emotrack.stream.wire.protocol.parts import TopicPosition
+from emotrack.stream.wire.publish.lanes import HURRIED, Lane
+from emotrack.stream.wire.publish.sinks import (
+    Outgoing,
+    Sink,
+    SinkDelayed,
+    SinkFailed,
+    SinkIncomplete,
+    as_failure,
+)
 
 log = logging.getLogger(__name__)
 Kind = TypeVar("Kind", bound=Message)
@@ -37,47 +44,16 @@ KEPT_TOPICS = 10_000
 """Topics whose counters are kept; one that comes back after so many others starts again at 1."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outgoing:
-    """One message on its way out, with its topic and its JSON form."""
-
-    message: Message
-    topic: str
-    json: bytes
-
-
-class SinkFailed(Exception):
-    """A sink takes no more messages; the text is one sentence. `unread`: its reader merely left, and nothing
-    is missing."""
-
-    def __init__(self, sentence: str, *, unread: bool = False) -> None:
-        super().__init__(sentence)
-        self.unread = unread
-
-
-class SinkDelayed(Exception):
-    """A sink could not pass this message on yet; it keeps it and tries again with the next. The text is one
-    sentence."""
-
-
-class Sink(Protocol):
-    """Where messages go: the publisher, the recorder, a listener in this process."""
-
-    def write(self, outgoing: Outgoing) -> None:
-        """Take one message; raise `SinkFailed` when no more can be taken, `SinkDelayed` once when it has to
-        wait."""
-        ...
-
-    def close(self) -> None:
-        """Pass on what waits; raise `SinkFailed` when that is not possible."""
-        ...
+Trouble = SinkFailed | SinkDelayed | SinkIncomplete
 
 
 class Outbox:
     """Numbers, stamps and hands out the messages of one session; thread-safe, one order for all sinks.
 
-    A sink that fails, however it does, is told of once, by a warning and to the other sinks, and leaves those
-    alone. `request_stop` is called when none is left but those that only watch (`watches`).
+    A sink that fails or hangs, however it does, is told of once, by a warning and to the other sinks, and
+    costs those and the session nothing. `request_stop` is called when none is left but those that only watch
+    (`watches`). `patient`: whether the session waits for a sink whose queue is full; one that may not leaves
+    messages out of it, which is told as well.
     `snapshot_endpoint` is repeated in every heartbeat, and the session's start in every label and heartbeat,
     so that who joins late can place them.
     """
@@ -92,7 +68,15 @@ class Outbox:
     ) -> None:
         self.session = session
         self.snapshot_endpoint = snapshot_endpoint
-        self._sinks = list(sinks)
+        self.patient = True
+        self._hurried = float("inf")
+        """When the session was asked to end, in seconds of `time.monotonic`."""
+        self._sinks: list[Sink | Lane] = []
+        """In the order in which each message is given to them; those that are prompt have no lane."""
+        self._lost_before = 0
+        """Messages that sinks lack which are gone."""
+        for sink in sinks:
+            self._take_in(sink)
         self._request_stop = request_stop
         self._incomplete: list[str] = []
         self._start_unix_ns = time.time_ns()
@@ -117,7 +101,12 @@ class Outbox:
     def add(self, sink: Sink) -> None:
         """Let one more sink have everything from now on."""
         with self._lock:
-            self._sinks.append(sink)
+            self._take_in(sink)
+
+    def hurry(self) -> None:
+        """The session is to end: wait for no sink any longer than `HURRIED` seconds; callable from any thread
+        and from a signal handler."""
+        self._hurried = min(self._hurried, time.monotonic())
 
     def follow(self) -> deque[Message]:
         """Every message from now on, for a part of the session itself, which takes them out of it."""
@@ -135,53 +124,98 @@ class Outbox:
         if self.silent and not isinstance(body, Heartbeat):
             return body
         with self._lock:
+            had = self._has_outlet
+            self._tell(self._troubles(), body, had)
             message, troubles = self._emit(body)
-            stop = False
-            while troubles:
-                trouble = troubles.pop(0)
-                stop = not self._has_outlet
-                when = getattr(message, "time", getattr(message, "end", 0.0))
-                troubles += self._emit(
-                    Error(message=str(trouble), continues=not stop, source=None, time=when)
-                )[1]
+            self._tell(troubles, message, had)
+            stop = had and not self._has_outlet
         if stop:
             self._request_stop()
         return cast(Kind, message)
 
     def close(self) -> None:
-        """Close the sinks; each passes on what it has."""
+        """Close the sinks; each passes on what it has, as far as that gets on."""
         with self._lock:
+            began = time.monotonic()
+            for lane in self._lanes:
+                lane.end()
             while self._sinks:
                 sink = self._sinks.pop(0)
+                if isinstance(sink, Lane):
+                    sink.join(self._may_wait, lambda: max(began, self._hurried) + HURRIED)
+                    for trouble in sink.troubles(patient=False):
+                        self._count(trouble)
+                    continue
                 try:
                     sink.close()
                 except (Exception, SystemExit) as failure:  # noqa: BLE001 - whatever it is, the others are closed too
-                    self._count(_as_failure(sink, failure))
+                    self._count(as_failure(sink, failure))
 
-    def _emit(self, body: Message) -> tuple[Message, list[SinkFailed | SinkDelayed]]:
+    def _take_in(self, sink: Sink) -> None:
+        self._sinks.append(sink if getattr(sink, "prompt", False) else Lane(sink))
+
+    @property
+    def _lanes(self) -> list[Lane]:
+        return [sink for sink in self._sinks if isinstance(sink, Lane)]
+
+    def _may_wait(self) -> bool:
+        return self.patient and self._hurried == float("inf")
+
+    def _tell(self, troubles: list[Trouble], about: Message, had: bool) -> None:
+        """Tell the sinks that are left of those that are not well; `had`: whether the session had an
+        outlet."""
+        while troubles:
+            trouble = troubles.pop(0)
+            goes_on = self._has_outlet or not had
+            when = getattr(about, "time", getattr(about, "end", 0.0))
+            told = Error(message=str(trouble), continues=goes_on, source=None, time=when)
+            troubles += self._emit(told)[1]
+
+    def _emit(self, body: Message) -> tuple[Message, list[Trouble]]:
         """Send one message; with it comes what is to be told of sinks."""
         outgoing = self._seal(body)
-        troubles: list[SinkFailed | SinkDelayed] = []
+        troubles: list[Trouble] = []
         for sink in list(self._sinks):
+            if isinstance(sink, Lane):
+                sink.hand(outgoing, self._may_wait)
+                sink.wait()
+                continue
             try:
                 sink.write(outgoing)
             except SinkDelayed as delayed:
-                log.warning("%s", delayed)
-                troubles.append(delayed)
+                troubles.append(self._count(delayed))
             except (Exception, SystemExit) as failure:  # noqa: BLE001 - whatever it is, the others go on
                 self._sinks.remove(sink)
                 with contextlib.suppress(Exception, SystemExit):
                     sink.close()
-                troubles.append(self._count(self._placed(_as_failure(sink, failure))))
+                troubles.append(self._count(self._placed(as_failure(sink, failure))))
         for following in self._followers:
             following.append(outgoing.message)
-        return outgoing.message, troubles
+        return outgoing.message, troubles + self._troubles()
+
+    def _troubles(self) -> list[Trouble]:
+        """What is to be told of sinks with a thread; those that have failed are left out from now on."""
+        found: list[Trouble] = []
+        for lane in self._lanes:
+            for trouble in lane.troubles(patient=self._may_wait()):
+                if isinstance(trouble, SinkFailed):
+                    self._sinks.remove(lane)
+                    self._lost_before += lane.lost
+                    trouble = self._placed(trouble)
+                found.append(self._count(trouble))
+        return found
+
+    @property
+    def _lost(self) -> int:
+        """Messages that sinks were not given, of all of them together."""
+        return self._lost_before + sum(lane.lost for lane in self._lanes)
 
     @property
     def _has_outlet(self) -> bool:
         """Whether a sink is left for whose sake the session goes on: for one that only `watches` it does
         not."""
-        return any(not getattr(sink, "watches", False) for sink in self._sinks)
+        sinks = (sink.sink if isinstance(sink, Lane) else sink for sink in self._sinks)
+        return any(not getattr(sink, "watches", False) for sink in sinks)
 
     def _placed(self, failed: SinkFailed) -> SinkFailed:
         """Who let an output end on purpose is told that the session has not."""
@@ -189,11 +223,11 @@ class Outbox:
             return SinkFailed(f"{str(failed).removesuffix('.')}; the other outputs go on.", unread=True)
         return failed
 
-    def _count(self, failed: SinkFailed) -> SinkFailed:
-        log.warning("%s", failed)
-        if not failed.unread:
-            self._incomplete.append(str(failed))
-        return failed
+    def _count(self, trouble: Trouble) -> Trouble:
+        log.warning("%s", trouble)
+        if isinstance(trouble, SinkIncomplete) or (isinstance(trouble, SinkFailed) and not trouble.unread):
+            self._incomplete.append(str(trouble))
+        return trouble
 
     def _seal(self, body: Message) -> Outgoing:
         """Fill the envelope in; what goes out is what its own reader makes of it, so nothing unreadable ever
@@ -217,6 +251,8 @@ class Outbox:
                     "start_unix_ns": self._start_unix_ns,
                     "topics": listed,
                     "snapshot_endpoint": self.snapshot_endpoint,
+                    "queues": {**body.queues, "outputs": sum(lane.depth for lane in self._lanes)},
+                    "dropped": {**body.dropped, "output_messages": self._lost},
                 }
         message = msgspec.structs.replace(
             body,
@@ -234,53 +270,3 @@ class Outbox:
         if len(self._topics) > KEPT_TOPICS:
             self._topics.popitem(last=False)
         return outgoing
-
-
-def _as_failure(sink: Sink, failure: BaseException) -> SinkFailed:
-    if isinstance(failure, SinkFailed):
-        return failure
-    return SinkFailed(f"{type(sink).__name__} has failed: {type(failure).__name__}: {failure}.")
-
-
-class Listener:
-    """A sink that is read in this process by iterating over it; with `limit` messages unread, emitting
-    waits."""
-
-    def __init__(self, limit: int = 10_000) -> None:
-        self._queue: queue.Queue[Message | None] = queue.Queue(limit)
-        self._left = threading.Event()
-
-    def write(self, outgoing: Outgoing) -> None:
-        """Take a message; see the class for what becomes of the oldest."""
-        self._put(outgoing.message)
-
-    def close(self) -> None:
-        """No more will come; the reader still gets what waits."""
-        self._put(None)
-
-    def __iter__(self) -> Iterator[Message]:
-        """The messages until the end; leaving the loop early means that later ones are discarded."""
-        try:
-            while (message := self._queue.get()) is not None:
-                yield message
-        finally:
-            self.leave()
-
-    def leave(self) -> None:
-        """The reader wants no more: emitting waits for it no longer."""
-        self._left.set()
-        while True:  # whoever waits for a message is told that none will come, behind nothing
-            with contextlib.suppress(queue.Empty):
-                while True:
-                    self._queue.get_nowait()
-            with contextlib.suppress(queue.Full):
-                self._queue.put_nowait(None)
-                return
-
-    def _put(self, message: Message | None) -> None:
-        while not self._left.is_set():
-            try:
-                self._queue.put(message, timeout=0.1)
-                return
-            except queue.Full:
-                continue

@@ -5,6 +5,7 @@ ring, so that what is discarded there can still be asked for.
 """
 
 import contextlib
+import logging
 import queue
 import secrets
 import socket
@@ -25,16 +26,18 @@ from emotrack.stream.wire.protocol.snapshots import RING, SnapshotState
 from emotrack.stream.wire.publish.admission import RECHECK, Admission, AllowList
 from emotrack.stream.wire.publish.connections import Connections
 from emotrack.stream.wire.publish.journal import Published, take
-from emotrack.stream.wire.publish.outbox import Outgoing, SinkFailed
 from emotrack.stream.wire.publish.recording import Recorder
+from emotrack.stream.wire.publish.sinks import Outgoing, SinkDelayed, SinkFailed
 from emotrack.stream.wire.publish.sockets import bind_pair, find_descriptors, open_pair, refused
 from emotrack.stream.wire.publish.strangers import Requests, Subscriptions
 
+log = logging.getLogger(__name__)
+
 HIGH_WATER_MARK = RING // 10
 WAITING = 10_000
-"""Messages that may wait for the thread; a full queue makes `write` wait, nothing is dropped."""
-PATIENCE = 5.0
-"""Seconds that `write` waits before it gives the publisher up."""
+"""Messages that may wait for the thread; behind a full queue `write` waits as long as the thread gets on."""
+HANGS = 0.6
+"""Seconds without a step of the thread after which it is told that it hangs."""
 LINGER_MS = 300
 """How long closing waits for subscribers to fetch the last messages."""
 LOOK = 0.02
@@ -47,6 +50,8 @@ class Publisher:
     Without `keys` it binds to this machine only, unless `insecure`. What cannot be bound raises `UserError`
     here. `endpoint` and `snapshot_endpoint` are then the actual addresses.
     """
+
+    prompt = True
 
     def __init__(
         self,
@@ -72,6 +77,9 @@ class Publisher:
         self._high_water_mark = high_water_mark
         self._state = SnapshotState(encoding)
         self._queue: queue.Queue[Outgoing | Published] = queue.Queue(WAITING)
+        self._stepped = time.monotonic()
+        """When the thread last began something, or was last given something to begin."""
+        self._hangs = False
         self._closing = threading.Event()
         self._failure: Exception | None = None
         try:
@@ -93,15 +101,24 @@ class Publisher:
             raise
 
     def write(self, outgoing: Outgoing) -> None:
-        """Hand a message to the thread."""
-        deadline = time.monotonic() + PATIENCE
-        while self._thread.is_alive() and time.monotonic() < deadline:
+        """Hand a message to the thread, and tell once when that hangs."""
+        if self._queue.empty():
+            self._stepped = time.monotonic()
+        while self._thread.is_alive():
+            hung, self._hangs = self._hangs, time.monotonic() - self._stepped > HANGS
             try:
-                self._queue.put(outgoing, timeout=0.1)
+                self._queue.put(outgoing, block=not self._hangs, timeout=0.1)
             except queue.Full:
+                if self._hangs:
+                    break
                 continue
-            return self._ring_the_bell()
-        why = f": {self._failure}" if self._failure else ""
+            self._ring_the_bell()
+            if self._hangs and not hung:
+                raise SinkDelayed(f"Publishing on {self.endpoint} hangs: messages wait.")
+            if hung and not self._hangs:
+                log.warning("Publishing on %s goes on; nothing is missing.", self.endpoint)
+            return
+        why = f": {self._failure}" if self._failure else ": its thread hangs" if self._hangs else ""
         raise SinkFailed(f"Publishing on {self.endpoint} has stopped{why}.")
 
     def go_on(self, known: Published) -> None:
@@ -187,6 +204,7 @@ class Publisher:
         """Publish what waits; False after the last message."""
         while True:
             closing = self._closing.is_set()
+            self._stepped = time.monotonic()
             try:
                 outgoing = self._queue.get_nowait()
             except queue.Empty:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from emotrack.errors import UserError
 from emotrack.notify import plain
-from emotrack.stream.wire.publish.outbox import Outgoing, SinkDelayed, SinkFailed
+from emotrack.stream.wire.publish.sinks import Outgoing, SinkDelayed, SinkFailed
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +38,7 @@ class Recorder:
         """Whether it writes to something that stays."""
         self._on_stdout = not self.keeps
         self._name = "standard output" if self._on_stdout else plain(str(target))
+        self.name = f"Recording to {self._name}"
         self._path = Path(target)
         self._made = False
         self._begun = False

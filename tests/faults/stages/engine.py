@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -15,7 +17,7 @@ from emotrack.engines.running.pool import EnginePool
 from emotrack.engines.settings import EngineSettings
 from emotrack.model.bundle import load_bundle
 from emotrack.settings import load_policy, load_settings
-from faults.bench import Bench, spoken
+from faults.bench import Bench, environment, spoken
 from faults.breaking import Replaced, Struck, hanging, raising
 from faults.matrix import HELD, NEW, Observation, fault
 from faults.watching import Trial, present
@@ -57,8 +59,8 @@ _reads("gives vectors of another width", lambda _: lambda *__: np.zeros((3, 7), 
 _reads("gives nothing at all", lambda _: lambda *__: None)
 
 
-def _fuses(name: str, make: Make, *, times: int | None = None) -> None:
-    """A fault of the network that fuses."""
+def _fuses(name: str, make: Make, *, times: int | None = None, told: bool = True) -> None:
+    """A fault of the network that fuses; where it works at the second attempt, there is nothing to tell."""
 
     def inject(bench: Bench) -> Observation:
         trial = Trial()
@@ -71,7 +73,7 @@ def _fuses(name: str, make: Make, *, times: int | None = None) -> None:
             pass
         return trial.observe(COUNT)
 
-    fault("engine", f"the network that fuses {name}")(inject)
+    fault("engine", f"the network that fuses {name}", told=told)(inject)
 
 
 def _numberless(bench: Bench) -> Callable[..., Any]:
@@ -79,7 +81,7 @@ def _numberless(bench: Bench) -> Callable[..., Any]:
     return lambda tokens: replace(found := fuse(tokens), row=np.full_like(found.row, np.nan))
 
 
-_fuses("fails once", lambda _: raising, times=1)
+_fuses("fails once", lambda _: raising, times=1, told=False)
 _fuses("fails each time", lambda _: raising)
 _fuses("hangs", hanging)
 _fuses("gives no numbers", _numberless)
@@ -252,3 +254,54 @@ def cache_goes(bench: Bench) -> Observation:
     again = shelf.load(spec, OnnxCpu(1)).run(**tiny_network.INPUTS)["logits"]
     same = np.array_equal(before, after) and np.array_equal(before, again)
     return Observation("it goes on, and is compiled anew", complaints=() if same else ("its answers differ",))
+
+
+COMPILING = """
+import sys
+from pathlib import Path
+from emotrack.engines.backends.onnx_cpu import OnnxCpu
+from helpers.networks import tiny_network
+from helpers.networks.engines import Shelf
+
+build = OnnxCpu.build
+def slowly(*given):
+    build(*given)
+    print("compiled", flush=True)
+    sys.stdin.read()
+
+OnnxCpu.build = slowly
+Shelf(Path(sys.argv[1])).load(tiny_network.spec(Path(sys.argv[2])), OnnxCpu(1))
+"""
+"""Compiles a network, and stands still when that is done, before it is in its place."""
+
+
+@fault("engine", "the process that compiles is killed, and leaves files", told=False, seconds=120.0)
+def compiler_killed(bench: Bench) -> Observation:
+    weights = tiny_network.save(bench.folder / "weights.safetensors")
+    shelf, temporary = Shelf(bench.folder / "engines"), bench.folder / "temporary"
+    temporary.mkdir()
+    with subprocess.Popen(
+        [sys.executable, "-c", COMPILING, str(shelf.folder), str(weights)],
+        env=environment(TMPDIR=str(temporary)),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as victim:
+        assert victim.stdout is not None
+        begun = victim.stdout.readline()
+        victim.kill()
+    left = [path.name for path in shelf.folder.iterdir() if path.is_dir()]
+    complaints = [] if begun and left else ["it left nothing: the fault never struck"]
+    if shelf.cache.entries():
+        complaints.append("half an engine counts as a whole one")
+    shelf.load(tiny_network.spec(weights), OnnxCpu(1)).run(**tiny_network.INPUTS)
+    if len(shelf.cache.entries()) != 1:
+        complaints.append("nothing is kept afterwards")
+    still = [path.name for path in shelf.folder.iterdir() if path.name in left]
+    still += [
+        path.name
+        for path in temporary.iterdir()
+        if not path.name.startswith("torchinductor_")  # torch's own, one for all its processes
+    ]
+    if still:
+        complaints.append(f"{', '.join(still)} are left for ever")
+    return Observation("compiled anew, and swept up", complaints=tuple(complaints))

@@ -8,6 +8,7 @@ import select
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -62,6 +63,96 @@ _signalled("SIGTERM in mid utterance", (signal.SIGTERM,), HELD, short=True)
 _signalled("SIGHUP in mid utterance", (signal.SIGHUP,), "6")
 _signalled("SIGHUP twice, as a shell and its terminal send it", (signal.SIGHUP, signal.SIGHUP), "6")
 _signalled("SIGINT with eight feeds", (signal.SIGINT,), "13", feeds=8)
+
+
+def _unread(
+    name: str, stop: Callable[[Bench], tuple[dict[str, Any], Callable[[], object]]], *, short: bool = False
+) -> None:
+    """Nobody reads what is shown, and then SIGTERM: the recording is whole, and the end comes in time."""
+
+    def inject(bench: Bench) -> Observation:
+        path = bench.folder / "messages.jsonl"
+        streams, strike = stop(bench)
+        command = [sys.executable, "-m", "emotrack.cli", "run", *QUICK, "--jsonl", str(path)]
+        process = subprocess.Popen(
+            [*command, str(speech(bench.folder, 4))],
+            env={**environment(TERM="xterm", PYTHONIOENCODING="utf-8"), "PYTHONUNBUFFERED": ""},
+            start_new_session=True,
+            **streams,
+        )
+        bench.undo.callback(process.wait)
+        bench.undo.callback(process.kill)
+
+        def recorded(kind: str) -> list[dict[str, Any]]:
+            lines = path.read_bytes().splitlines() if path.exists() else []
+            return [found for line in lines if (found := json.loads(line))["type"] == kind]
+
+        def wait_for(condition: Callable[[], object], seconds: float) -> bool:
+            deadline = time.monotonic() + seconds
+            while not condition() and time.monotonic() < deadline:
+                time.sleep(0.05)
+            return bool(condition())
+
+        complaints = []
+        if not wait_for(lambda: recorded("heartbeat"), 120.0):  # networks may have to be compiled
+            complaints.append("it does not begin")
+        strike()
+        wait_for(lambda: any(label["state"] == "final" for label in recorded("emotion")), 20.0)
+        beats = len(recorded("heartbeat"))
+        if not wait_for(lambda: len(recorded("heartbeat")) > beats + 1, 4.0):
+            complaints.append("the session stands still")
+        process.terminate()
+        began = time.monotonic()
+        try:
+            code: int | None = process.wait(10.0)
+        except subprocess.TimeoutExpired:
+            code = None
+        took = time.monotonic() - began
+        if code != 1:
+            complaints.append(f"exit {code}")
+        if not any(message["state"] == "ended" for message in recorded("session")):
+            complaints.append("the recording has no end")
+        finals = sum(label["state"] == "final" for label in recorded("emotion"))
+        told = [message["message"] for message in recorded("error")]
+        return Observation(
+            told[0] if told else "", took, lost=max(0, 1 - finals), complaints=tuple(complaints)
+        )
+
+    fault("interface", name, limit=ENDING, seconds=200.0, short=short)(inject)
+
+
+def _full_pipe(bench: Bench) -> tuple[dict[str, Any], Callable[[], object]]:
+    reading, writing = os.pipe()
+    bench.undo.callback(os.close, reading)
+    bench.undo.callback(os.close, writing)
+    os.set_blocking(writing, False)
+    try:
+        while True:
+            os.write(writing, b"x" * 512)
+    except BlockingIOError:
+        os.set_blocking(writing, True)
+    return {"stdout": writing, "stderr": subprocess.DEVNULL}, lambda: None
+
+
+def _stopped_terminal(bench: Bench) -> tuple[dict[str, Any], Callable[[], object]]:
+    """As by Ctrl-S."""
+    terminal, inside = pty.openpty()
+    bench.undo.callback(os.close, terminal)
+    bench.undo.callback(os.close, inside)
+
+    def read() -> None:
+        try:
+            while os.read(terminal, 65_536):
+                pass
+        except OSError:  # closed
+            return
+
+    threading.Thread(target=read, daemon=True).start()
+    return {"stdin": inside, "stdout": inside, "stderr": inside}, lambda: os.write(terminal, b"\x13")
+
+
+_unread("SIGTERM while nobody reads standard output", _full_pipe, short=True)
+_unread("SIGTERM while the terminal is stopped", _stopped_terminal)
 
 
 @fault("interface", "SIGUSR1, SIGPIPE and SIGWINCH", told=False)

@@ -1,6 +1,7 @@
 """Outputs that fill, close, hang or fail: told once, and the others hold the whole session."""
 
 import errno
+import itertools
 import json
 import os
 import subprocess
@@ -16,10 +17,11 @@ import numpy as np
 from emotrack.stream.sources.media import AUDIO_RATE
 from emotrack.stream.wire.protocol.encoding import decode
 from emotrack.stream.wire.protocol.messages import Emotion, Error, Message
-from emotrack.stream.wire.publish.outbox import Listener, Outbox, Outgoing, SinkFailed
+from emotrack.stream.wire.publish.outbox import Outbox
 from emotrack.stream.wire.publish.publisher import open_recorder
 from emotrack.stream.wire.publish.recording import Recorder
-from faults.bench import Bench, environment, spoken
+from emotrack.stream.wire.publish.sinks import Listener, Outgoing, SinkFailed
+from faults.bench import HANGING, Bench, environment, spoken
 from faults.matrix import HELD, NEW, Observation, Skipped, fault
 from faults.watching import Trial, is_final
 from helpers.learning.corpora import write_wav
@@ -97,17 +99,17 @@ _acts("raises RuntimeError", _raises(RuntimeError("out of paper")))
 _acts("raises MemoryError", _raises(MemoryError()))
 _acts("raises SystemExit", _raises(SystemExit(1)))
 _acts("says that the disk is full", _raises(OSError(errno.ENOSPC, "No space left on device")))
-_acts("hangs", lambda bench: lambda _: bench.hang())
+_acts("hangs", lambda bench: lambda _: bench.hang(), short=True)
 _acts("takes half a second for each message", lambda _: lambda __: time.sleep(0.5))
 
 
 @fault("record", "a program that listens never reads")
 def listener(bench: Bench) -> Observation:
     trial = Trial()
-    bench.patch.setattr(Listener.__init__, "__defaults__", (10,))
-    idle = Listener(10)
+    room = 10
+    idle = Listener(room)
     bench.undo.callback(idle.leave)
-    trial.strike()
+    trial.react = lambda message: trial.strike() if message.seq > room else None
     return into(bench, idle, trial)
 
 
@@ -247,6 +249,67 @@ def pipe_full(bench: Bench) -> Observation:
     return into(bench, Recorder(path), trial)
 
 
+class Gate:
+    """A sink behind a gate: one that is shut holds each message up."""
+
+    name = "The gate"
+
+    def __init__(self, behind: Recorder) -> None:
+        self.name = behind.name
+        self.opened = threading.Event()
+        self.opened.set()
+        self._behind = behind
+
+    def write(self, outgoing: Outgoing) -> None:
+        self.opened.wait(HANGING)
+        self._behind.write(outgoing)
+
+    def close(self) -> None:
+        self._behind.close()
+
+
+def _stalls(name: str, room: int, check: Callable[[Trial, Path], list[str]]) -> None:
+    """A disk that stalls for two and a half seconds, with room for so many messages."""
+
+    def inject(bench: Bench) -> Observation:
+        bench.patch.setattr("emotrack.stream.wire.publish.lanes.WAITING", room)
+        trial, path = Trial(), bench.folder / "messages.jsonl"
+        gate = Gate(Recorder(path))
+        bench.undo.callback(gate.opened.set)
+
+        def strike() -> None:
+            gate.opened.clear()
+            time.sleep(2.5)
+            gate.opened.set()
+
+        seen = into(bench, gate, trial, strike)
+        deadline = time.monotonic() + 5.0
+        while (wrong := check(trial, path)) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        complaints = (*seen.complaints, *wrong)
+        back = None if wrong else 2.5
+        return Observation(seen.effect, seen.detected, seen.masked, back, seen.lost, complaints)
+
+    fault("record", name, lasting=False)(inject)
+
+
+def _marked(trial: Trial, path: Path) -> list[str]:
+    """What is wrong with the mark of a gap: the first message behind it says which are missing."""
+    recorded = [decode(line) for line in path.read_bytes().splitlines()]
+    for before, after in itertools.pairwise(recorded):
+        if after.seq != before.seq + 1:
+            missing = (
+                f"lacks {after.seq - before.seq - 1} messages, numbers {before.seq + 1} to {after.seq - 1}."
+            )
+            marked = isinstance(after, Error) and after.message.endswith(missing)
+            return [] if marked else ["the gap is not marked where it is"]
+    return ["nothing is missing: the fault never struck"]
+
+
+_stalls("the disk stalls for two and a half seconds", 10_000, _recorded)
+_stalls("the disk stalls for longer than there is room", 3, _marked)
+
+
 def _refused(name: str, make: Callable[[Path], Path], origin: str = HELD) -> None:
     def inject(bench: Bench) -> Observation:
         path = make(bench.folder)
@@ -338,7 +401,7 @@ def _streams(
         done = subprocess.run(
             [*command, *QUICK, "--jsonl", str(path), str(speech(bench.folder))],
             capture_output=True,
-            timeout=50,
+            timeout=170,  # networks may have to be compiled
             env=environment(**changes),
             stdin=subprocess.DEVNULL,
         )
@@ -359,7 +422,7 @@ def _streams(
             complaints=tuple(complaints),
         )
 
-    fault("record", name, origin, told=told)(inject)
+    fault("record", name, origin, told=told, seconds=180.0)(inject)
 
 
 _streams("standard output on a full disk", ">/dev/full", "5", 1)

@@ -21,7 +21,8 @@ from emotrack.stream.sources.open import open_sources
 from emotrack.stream.transcription.open import open_transcriber
 from emotrack.stream.wire.protocol.messages import Emotion, Message
 from emotrack.stream.wire.publish.journal import Journal
-from emotrack.stream.wire.publish.outbox import Outbox, Outgoing, Sink
+from emotrack.stream.wire.publish.outbox import Outbox
+from emotrack.stream.wire.publish.sinks import Outgoing, Sink
 from emotrack.tracker import opening
 
 TIMING_FIELDS = ("published_unix_ns", "start_unix_ns", "timing_ms", "lag", "queues", "snapshot_endpoint")
@@ -29,6 +30,8 @@ TIMING_FIELDS = ("published_unix_ns", "start_unix_ns", "timing_ms", "lag", "queu
 
 class Collector:
     """A sink that keeps everything, and calls `react` with each message on the session's own thread."""
+
+    prompt = True
 
     def __init__(self) -> None:
         self.messages: list[Message] = []
@@ -88,6 +91,7 @@ class Workbench:
         outbox = Outbox("test", [collector, *sinks])
         if kept is not None:
             outbox = Outbox(kept.folder.name, [Journal(kept.folder, kept.published), collector, *sinks])
+        outbox.patient = not realtime
         collector.outbox = outbox
         try:
             loop = Loop(

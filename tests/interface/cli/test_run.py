@@ -118,11 +118,12 @@ def full_pipe() -> Iterator[tuple[int, int]]:
         os.close(writing)
 
 
+@pytest.mark.parametrize("log_format", ["json", "text"])
 def test_a_standard_error_that_takes_nothing_neither_stops_a_session_nor_spoils_its_record(
-    tmp_path: Path,
+    tmp_path: Path, log_format: str
 ) -> None:
     record = tmp_path / "session.jsonl"
-    options = (*FAST, "--log-format", "json", "--jsonl", str(record), str(clip_path()))
+    options = (*FAST, "--log-format", log_format, "--jsonl", str(record), str(clip_path()))
     command = [sys.executable, "-m", "emotrack.cli", *options]
     with full_pipe() as (_, writing):
         done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=writing, timeout=120)

@@ -12,7 +12,8 @@ from emotrack.stream.monitor.scroll import FALL, LiveLines, feed_row, label_line
 from emotrack.stream.monitor.state import MonitorState, fold
 from emotrack.stream.wire.protocol.messages import Emotion, Feed, Message
 from emotrack.stream.wire.protocol.parts import FeedInfo
-from emotrack.stream.wire.publish.outbox import Outbox, Outgoing, SinkFailed
+from emotrack.stream.wire.publish.outbox import Outbox
+from emotrack.stream.wire.publish.sinks import Outgoing, SinkFailed
 from helpers.sessions import sample_messages as sample
 from helpers.sessions.wire import emit_all
 

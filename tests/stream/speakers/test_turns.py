@@ -1,6 +1,7 @@
 """Turns on one feed: found where they change, wherever the sound is cut; and listened for only where somebody
 may speak."""
 
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +23,7 @@ from emotrack.stream.speakers.timeline import Spoken, Timeline
 from emotrack.stream.speakers.turns import (
     HOP,
     LAG,
+    OVERDUE,
     PATIENCE,
     SHORTEST,
     SURE,
@@ -238,6 +240,29 @@ def test_a_live_feed_does_not_wait_for_a_listening_that_takes_long() -> None:
         began = time.monotonic()
         feed.finish(0)
         assert time.monotonic() - began < 2.0
+
+
+@pytest.mark.parametrize("patient", [False, True])
+def test_a_live_listening_that_hangs_is_overdue_until_it_is_back(patient: bool) -> None:
+    """One that may wait for it is never."""
+    go = threading.Event()
+
+    class Hanging(Scripted):
+        def listen(self, end: int, samples: np.ndarray) -> Listening:
+            if not patient:
+                go.wait(60)
+            return super().listen(end, samples)
+
+    with listening(Hanging(CALL), patient=patient) as feed:
+        speak(feed, range(YOUNG + OVERDUE - 1))
+        assert not feed.overdue
+        speak(feed, range(YOUNG + OVERDUE - 1, 2 * YOUNG + OVERDUE))
+        assert feed.overdue == (not patient)
+        go.set()
+        deadline = time.monotonic() + 20
+        while feed.overdue:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
 
 
 def test_what_follows_the_end_of_the_sound_is_heard_by_itself() -> None:

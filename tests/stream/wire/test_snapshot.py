@@ -16,12 +16,15 @@ from emotrack.stream.wire.protocol.snapshots import (
     SnapshotReply,
     SnapshotState,
 )
-from emotrack.stream.wire.publish.outbox import Outbox, Outgoing
+from emotrack.stream.wire.publish.outbox import Outbox
+from emotrack.stream.wire.publish.sinks import Outgoing
 from helpers.sessions import sample_messages as sample
 
 
 class Remembering:
     """A sink that feeds a snapshot."""
+
+    prompt = True
 
     def __init__(self, state: SnapshotState) -> None:
         self.state = state

@@ -13,7 +13,8 @@ from emotrack.stream.wire.protocol.messages import Message
 from emotrack.stream.wire.protocol.vocabulary import LABELS
 from emotrack.stream.wire.publish.events import EventLog
 from emotrack.stream.wire.publish.metrics import Metrics
-from emotrack.stream.wire.publish.outbox import Outbox, Outgoing, Sink, SinkFailed
+from emotrack.stream.wire.publish.outbox import Outbox
+from emotrack.stream.wire.publish.sinks import Outgoing, Sink, SinkFailed
 from helpers.sessions import sample_messages as sample
 
 STANDARD = set(vars(logging.makeLogRecord({}))) | {"message", "asctime"}

@@ -11,15 +11,8 @@ from hypothesis import strategies as st
 
 from emotrack.stream.wire.protocol.encoding import decode, encode, topic
 from emotrack.stream.wire.protocol.messages import Emotion, Error, Feed, Heartbeat, Message, Session
-from emotrack.stream.wire.publish.outbox import (
-    LISTED_TOPICS,
-    LONGEST_SENTENCE,
-    Listener,
-    Outbox,
-    Outgoing,
-    SinkDelayed,
-    SinkFailed,
-)
+from emotrack.stream.wire.publish.outbox import LISTED_TOPICS, LONGEST_SENTENCE, Outbox
+from emotrack.stream.wire.publish.sinks import Listener, Outgoing, SinkDelayed, SinkFailed
 from helpers.sessions import sample_messages as sample
 
 

@@ -1,0 +1,116 @@
+"""What an output is, and what it may say of itself; and one for this process."""
+
+import contextlib
+import queue
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from emotrack.stream.wire.protocol.messages import Message
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """One message on its way out, with its topic and its JSON form."""
+
+    message: Message
+    topic: str
+    json: bytes
+
+
+class SinkFailed(Exception):
+    """A sink takes no more messages; the text is one sentence. `unread`: its reader merely left, and nothing
+    is missing."""
+
+    def __init__(self, sentence: str, *, unread: bool = False) -> None:
+        super().__init__(sentence)
+        self.unread = unread
+
+
+class SinkDelayed(Exception):
+    """A sink could not pass this message on yet; it keeps it and tries again with the next. The text is one
+    sentence."""
+
+
+class SinkIncomplete(Exception):
+    """A sink goes on without messages that it did not take in time; the text is one sentence."""
+
+
+class Sink(Protocol):
+    """Where messages go: the publisher, the recorder, a listener in this process.
+
+    It may say more of itself. `name`: what it is called in sentences. `watches`: no session goes on for its
+    sake. `prompt`: it never waits for anything, so that it is called on the session's own thread; all others
+    have a thread each (lanes.py). `patience`: seconds for which a session that may wait does so where this
+    sink gets no further.
+    """
+
+    def write(self, outgoing: Outgoing) -> None:
+        """Take one message; raise `SinkFailed` when no more can be taken, `SinkDelayed` once when it has to
+        wait."""
+        ...
+
+    def close(self) -> None:
+        """Pass on what waits; raise `SinkFailed` when that is not possible."""
+        ...
+
+
+def name_of(sink: Sink) -> str:
+    """What it is called in sentences."""
+    return str(getattr(sink, "name", type(sink).__name__))
+
+
+def as_failure(sink: Sink, failure: BaseException) -> SinkFailed:
+    """What is told of a sink that failed in its own way."""
+    if isinstance(failure, SinkFailed):
+        return failure
+    return SinkFailed(f"{name_of(sink)} has failed: {type(failure).__name__}: {failure}.")
+
+
+class Listener:
+    """A sink that is read in this process by iterating over it; with `limit` messages unread, it takes no
+    more."""
+
+    name = "The program that reads the messages"
+    patience = float("inf")
+    """It sets the pace of a session that may wait."""
+
+    def __init__(self, limit: int = 10_000) -> None:
+        self._queue: queue.Queue[Message | None] = queue.Queue(limit)
+        self._left = threading.Event()
+
+    def write(self, outgoing: Outgoing) -> None:
+        """Take a message, as soon as there is room."""
+        self._put(outgoing.message)
+
+    def close(self) -> None:
+        """No more will come; the reader still gets what waits."""
+        self._put(None)
+
+    def __iter__(self) -> Iterator[Message]:
+        """The messages until the end; leaving the loop early means that later ones are discarded."""
+        try:
+            while (message := self._queue.get()) is not None:
+                yield message
+        finally:
+            self.leave()
+
+    def leave(self) -> None:
+        """The reader wants no more: emitting waits for it no longer."""
+        self._left.set()
+        while True:  # whoever waits for a message is told that none will come, behind nothing
+            with contextlib.suppress(queue.Empty):
+                while True:
+                    self._queue.get_nowait()
+            with contextlib.suppress(queue.Full):
+                self._queue.put_nowait(None)
+                return
+
+    def _put(self, message: Message | None) -> None:
+        while not self._left.is_set():
+            try:
+                self._queue.put(message, timeout=0.1)
+                return
+            except queue.Full:
+                continue

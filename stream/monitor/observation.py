@@ -136,8 +136,8 @@ def _refused(observation: Observation) -> str:
     """Why a ZeroMQ socket that greets lets no subscriber in."""
     if not observation.encrypted:  # nor is it, as its greeting said: keys are not what is wrong
         return (
-            f"what answers at {observation.address} speaks ZeroMQ, and is no publisher: it may be the snapshot "
-            "socket, which is one port above the publisher's."
+            f"what answers at {observation.address} speaks ZeroMQ, and is no publisher: it may be the "
+            "snapshot socket, which is one port above the publisher's."
         )
     for problem in observation.problems:
         if not problem.startswith("Nothing from "):

@@ -182,6 +182,7 @@ class Recogniser:
     """
 
     name = "words"
+    backlog = 0.0
 
     def __init__(
         self, delay: float | Callable[[int], float | None] | None = 0.0, *, failure: Exception | None = None
@@ -239,7 +240,7 @@ class Words:
             later.start()
         return asked
 
-    def conclude(self) -> None:
+    def conclude(self, patience: float = math.inf) -> None:
         pass
 
     def partial(self, patience: float) -> Transcript | None:

@@ -231,6 +231,8 @@ class PendingTranscript:
     """What its label was made of."""
     place: int
     """Among the lines of its conversation."""
+    size: int = 0
+    """Bytes of its sound."""
     missed: bool = False
     """Whether it has been counted that the recogniser did not answer in time."""
 
@@ -263,6 +265,7 @@ class LateWords:
 
     def add(self, pending: PendingTranscript) -> None:
         """The utterance was labelled just now; its recogniser is let go of when nobody waits any more."""
+        pending.size = pending.utterance.size
         self._pending.append(pending)
 
     def take(self) -> list[PendingTranscript]:
@@ -272,7 +275,7 @@ class LateWords:
         held = 0
         for pending in reversed(self._pending):
             utterance = pending.utterance
-            held += utterance.size
+            held += pending.size
             if utterance.has_words:
                 done.append(pending)
                 if utterance.waited <= self._watch.deadline:

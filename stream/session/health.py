@@ -2,7 +2,8 @@
 left out when the machine falls behind (a ladder of costs, and one of what a recogniser that is behind costs
 labels, both climbed and descended with hysteresis)."""
 
-from collections import Counter
+import math
+from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, Literal, TypeVar, get_args
@@ -31,10 +32,16 @@ UP_AFTER = 1.0
 DOWN_AFTER = 5.0
 """Seconds that the lag must have lasted on its side before the next step up, or down."""
 WORDS_CAUGHT_UP_SECONDS = 0.4
-WORDS_UP_AFTER = 0.5
-WORDS_DOWN_AFTER = 2.0
+WORDS_UP_AFTER = 0.25
+WORDS_DOWN_AFTER, WORDS_DOWN_AFTER_RELAPSE, WORDS_FURTHER_DOWN_AFTER = 2.0, 4.0, 1.0
 """The same for words: one final that waits for another's to be done is no backlog, a label is late after a
-second and a half, and within ten seconds of relief all labels are to have their words again."""
+second and a half, and within ten seconds of relief all labels are to have their words again. The way back is
+begun later where it was in vain the last time, and is quick once it is begun."""
+STANDING_SECONDS = 1.0
+"""Words that wait for no longer than this are a burst and no backlog: what counts is the least of the last
+second."""
+RELAPSE_SECONDS = 10.0
+"""A step up so soon after a step down: that one was in vain."""
 AnyStep = TypeVar("AnyStep", bound=str)
 
 
@@ -50,7 +57,14 @@ class Ladder(Generic[AnyStep]):
     """Watches a lag; `level` of the steps are being shed."""
 
     def __init__(
-        self, steps: tuple[AnyStep, ...], *, caught_up: float, up_after: float, down_after: float
+        self,
+        steps: tuple[AnyStep, ...],
+        *,
+        caught_up: float,
+        up_after: float,
+        down_after: float,
+        after_relapse: float,
+        further_down_after: float,
     ) -> None:
         """See the constants above for what these seconds mean."""
         self.level = 0
@@ -58,8 +72,13 @@ class Ladder(Generic[AnyStep]):
         self._caught_up = caught_up
         self._up_after = up_after
         self._down_after = down_after
+        self._after_relapse = after_relapse
+        self._further_down_after = further_down_after
         self._since: float | None = None
         self._side = 0
+        self._descending = False
+        self._went_down_at = -math.inf
+        self._relapsed = False
 
     def sheds(self, step: AnyStep) -> bool:
         """Whether this kind of work is left out at the moment."""
@@ -75,36 +94,63 @@ class Ladder(Generic[AnyStep]):
         one is due."""
         side = 1 if lag > BEHIND_SECONDS else -1 if lag < self._caught_up else 0
         if side != self._side or self._since is None:
-            self._side, self._since = side, now
+            self._side, self._since, self._descending = side, now, False
             return None
         if side > 0 and self.level < len(self._steps) and now - self._since >= self._up_after:
             self._since = now
+            self._relapsed = now - self._went_down_at < RELAPSE_SECONDS
             self.level += 1
             return LoadChange(self._steps[self.level - 1], shed=True)
-        if side < 0 and self.level > 0 and now - self._since >= self._down_after:
-            self._since = now
+        if side < 0 and self.level > 0 and now - self._since >= self._calm_seconds:
+            self._since = self._went_down_at = now
+            self._descending = True
             self.level -= 1
             return LoadChange(self._steps[self.level], shed=False)
         return None
+
+    @property
+    def _calm_seconds(self) -> float:
+        if self._descending:
+            return self._further_down_after
+        return self._after_relapse if self._relapsed else self._down_after
 
 
 class LoadLadder(Ladder[Step]):
     """By how far the loop is behind: costs of the machine."""
 
     def __init__(self) -> None:
-        super().__init__(STEPS, caught_up=CAUGHT_UP_SECONDS, up_after=UP_AFTER, down_after=DOWN_AFTER)
+        super().__init__(
+            STEPS,
+            caught_up=CAUGHT_UP_SECONDS,
+            up_after=UP_AFTER,
+            down_after=DOWN_AFTER,
+            after_relapse=DOWN_AFTER,
+            further_down_after=DOWN_AFTER,
+        )
 
 
 class WordLadder(Ladder[WordStep]):
     """By how far the recogniser is behind: what labels get of it."""
 
     def __init__(self) -> None:
+        self._readings: deque[tuple[float, float]] = deque()
         super().__init__(
             WORD_STEPS,
             caught_up=WORDS_CAUGHT_UP_SECONDS,
             up_after=WORDS_UP_AFTER,
             down_after=WORDS_DOWN_AFTER,
+            after_relapse=WORDS_DOWN_AFTER_RELAPSE,
+            further_down_after=WORDS_FURTHER_DOWN_AFTER,
         )
+
+    def step(self, now: float, lag: float) -> LoadChange[WordStep] | None:
+        """See `Ladder.step`."""
+        while self._readings and self._readings[-1][1] >= lag:
+            self._readings.pop()
+        while self._readings and now - self._readings[0][0] > STANDING_SECONDS:
+            self._readings.popleft()
+        self._readings.append((now, lag))  # which leaves them rising: the first is the least
+        return super().step(now, self._readings[0][1])
 
 
 HEARTBEAT_RATE = 1.0

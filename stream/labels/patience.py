@@ -17,10 +17,11 @@ SHORT_SECONDS = 0.25
 PROMPT_SECONDS = 1.5
 """After an endpoint: until then its words come before those of others that are late, however short the user's
 patience."""
-RESERVED = 0.1
-"""Share of the user's patience that is kept for making the label, until it is known what that takes."""
-FORGETTING = 0.9
-"""What remains of a delay that was once seen, with each later label."""
+RESERVED = 0.15
+"""Share of the user's patience that is kept for making the label, at least: on a busy machine each takes
+another while."""
+FORGETTING = 0.95
+"""What remains of a longer delay that was once seen, with each later label."""
 
 
 class Patience:
@@ -32,7 +33,7 @@ class Patience:
         self.shedding: tuple[WordStep, ...] = ()
         """What is left out, one after the other of `WORD_STEPS`."""
         self._deadline = text_deadline
-        self._labelling = RESERVED * text_deadline
+        self._reserved = self._labelling = RESERVED * text_deadline
 
     @property
     def prompt(self) -> float:
@@ -62,4 +63,4 @@ class Patience:
         for them is kept for later ones."""
         longer = seconds - self.seconds
         if 0 <= longer <= self._deadline / 2:  # a hitch is no reason to wait for nothing
-            self._labelling = max(longer, FORGETTING * self._labelling)
+            self._labelling = max(longer, FORGETTING * self._labelling, self._reserved)

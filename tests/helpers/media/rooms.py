@@ -105,14 +105,15 @@ def _write(path: Path, samples: np.ndarray) -> None:
         audio = out.add_stream("aac", rate=RATE, layout="mono")
         played = clip.streams.video[0]
         assert played.time_base is not None and played.duration is not None
-        for turn in range(int(np.ceil(samples.shape[1] / RATE / float(played.duration * played.time_base)))):
+        seconds = samples.shape[1] / RATE
+        for turn in range(int(np.ceil(seconds / float(played.duration * played.time_base)))):
             clip.seek(0)
             for packet in clip.demux(video=0):
-                if packet.dts is not None and packet.pts is not None:
-                    packet.dts, packet.pts = (
-                        packet.dts + turn * played.duration,
-                        packet.pts + turn * played.duration,
-                    )
+                if packet.dts is None or packet.pts is None:
+                    continue
+                packet.dts += turn * played.duration
+                packet.pts += turn * played.duration
+                if packet.pts * played.time_base < seconds:
                     packet.stream = video
                     out.mux(packet)
         _encode(out, audio, samples)

@@ -455,11 +455,15 @@ def test_a_refusal_cannot_steer_the_terminal() -> None:
     assert "refused to answer" in problems[0]
 
 
-@pytest.mark.parametrize("step", [0, 1])
-def test_a_snapshot_without_an_end_is_left(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
-    """Pages that never come nearer, or come nearer for ever, to a message that claims to be the
-    trillionth."""
-    monkeypatch.setattr("emotrack.stream.wire.client.subscription.HEALING", 0.5)
+@pytest.mark.parametrize(
+    ("step", "bound", "value"), [(0, "HEALING", 0.5), (1, "HEALING", 0.5), (1, "LARGEST_REPLAY", 20_000)]
+)
+def test_a_snapshot_without_an_end_is_left(
+    monkeypatch: pytest.MonkeyPatch, step: int, bound: str, value: float
+) -> None:
+    """Pages that never come nearer, or come nearer for ever, to a message that claims to be the trillionth:
+    after some time, and after so many bytes."""
+    monkeypatch.setattr(f"emotrack.stream.wire.client.subscription.{bound}", value)
     far = msgspec.structs.replace(Outbox("s1").emit(sample.emotion()), seq=10**12, topic_seq=10**12)
 
     def page(request: dict[str, Any]) -> bytes:

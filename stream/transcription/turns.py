@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Callable, Hashable
 from concurrent.futures import Future
 
+from emotrack.priority import give_way
 from emotrack.stream.transcription.transcript import Transcript
 
 CROWDED_SECONDS = 0.5
@@ -211,6 +212,7 @@ class Workers:
         return not any(thread.is_alive() for thread in self._threads)
 
     def _work(self) -> None:
+        give_way()
         while (request := self._turns.take()) is not None:
             request.run()
             self.answered_at = time.monotonic()

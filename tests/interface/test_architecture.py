@@ -198,6 +198,7 @@ NO_ENTRIES = {"__init__.py", "__pycache__", "py.typed"}
 
 SMALL = {
     "emotrack/modalities.py": "one vocabulary for all rooms",
+    "emotrack/priority.py": "whoever computes beside the loop gives way to it by the same measure",
     "engines/networks/yolo.py": "needs no torch, as those that run the network must not",
     "model/tokens.py": "needs no torch, as batch.py beside it does",
     "stream/transcription/open.py": "chooses among recognisers, which do not know each other",

@@ -6,7 +6,7 @@ import math
 import os
 import threading
 from collections.abc import Callable, Hashable, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar
@@ -14,6 +14,7 @@ from typing import Generic, Protocol, TypeVar
 import numpy as np
 
 from emotrack.notify import Notify
+from emotrack.priority import give_way
 from emotrack.stream.settings import TranscriptionSettings
 from emotrack.stream.transcription.transcript import RecogniserUnavailable, Transcript, TranscriptionError
 from emotrack.stream.transcription.turns import Request, Turns, Workers
@@ -89,7 +90,8 @@ class SharedWhisper:
 
     def __init__(self, options: WhisperOptions) -> None:
         """Load the model; raises what `load` raises."""
-        loaded = load(options)
+        with ThreadPoolExecutor(1, initializer=give_way) as loading:  # CTranslate2's threads are as theirs
+            loaded = loading.submit(load, options).result()
         self.model = loaded.model
         self.remarks = loaded.remarks
         self.turns = Turns()

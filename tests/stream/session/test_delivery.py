@@ -215,10 +215,14 @@ def test_wake_ends_a_waiting_get() -> None:
 def test_pictures_that_wait_are_bounded_by_their_bytes() -> None:
     """However few they are; and all of them arrive."""
     delivery = ordered(1)
-    items = [up("video"), *(VideoFrame(number / 10, LARGE) for number in range(20))]
-    putting = threading.Thread(
-        target=lambda: ([delivery.put(0, item) for item in items], delivery.close(0)), daemon=True
-    )
+    items: list[Item] = [up("video"), *(VideoFrame(number / 10, LARGE) for number in range(20))]
+
+    def put() -> None:
+        for item in items:
+            delivery.put(0, item)
+        delivery.close(0)
+
+    putting = threading.Thread(target=put, daemon=True)
     putting.start()
     most, times = 0, []
     while not delivery.finished():

@@ -14,7 +14,7 @@ from emotrack.engines.encoders.body.bodies import DescribedBody
 from emotrack.engines.encoders.face.detection import DetectedFace
 from emotrack.engines.encoders.face.expression import FaceReadings, crop_face
 from emotrack.engines.open import Encoders
-from emotrack.priority import give_way
+from emotrack.engines.running.priority import give_way
 from emotrack.stream.seeing.faces import FaceTracker
 from emotrack.stream.seeing.hiding import FaceHider
 from emotrack.stream.seeing.quality import quality_of

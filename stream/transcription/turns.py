@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable, Hashable
 from concurrent.futures import Future
 
-from emotrack.priority import give_way
+from emotrack.engines.running.priority import give_way
 from emotrack.stream.transcription.transcript import Transcript
 
 CROWDED_SECONDS = 0.5

@@ -13,8 +13,8 @@ from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 
+from emotrack.engines.running.priority import give_way
 from emotrack.notify import Notify
-from emotrack.priority import give_way
 from emotrack.stream.settings import TranscriptionSettings
 from emotrack.stream.transcription.transcript import RecogniserUnavailable, Transcript, TranscriptionError
 from emotrack.stream.transcription.turns import Request, Turns, Workers

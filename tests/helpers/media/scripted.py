@@ -182,7 +182,6 @@ class Recogniser:
     """
 
     name = "words"
-    backlog = 0.0
 
     def __init__(
         self, delay: float | Callable[[int], float | None] | None = 0.0, *, failure: Exception | None = None
@@ -195,6 +194,11 @@ class Recogniser:
         """Streams that were closed while they owed an answer."""
         self.kept_waiting = 0
         """Times that somebody waited in vain for words of an utterance before its end."""
+
+    @property
+    def backlog(self) -> float:
+        """Nobody waits for another."""
+        return 0.0
 
     def open(self) -> "Words":
         delay = self._delay(self._opened) if callable(self._delay) else self._delay

@@ -11,11 +11,14 @@ import pytest
 
 from emotrack.model.dialogue.dialogue import Dialogue
 from emotrack.stream.labels import describer, waiting
+from emotrack.stream.labels.patience import WORD_STEPS
+from emotrack.stream.session import health
+from emotrack.stream.session.health import SHED
 from emotrack.stream.session.loop import Loop
 from emotrack.stream.sources.media import Source
 from emotrack.stream.transcription.transcript import Transcript, TranscriptionError
 from emotrack.stream.utterances.utterance import Utterance
-from emotrack.stream.wire.protocol.messages import Emotion, Error, Heartbeat, Message
+from emotrack.stream.wire.protocol.messages import Emotion, Error, Feed, Heartbeat, Message
 from helpers.media.scripted import LoudnessVad, Recogniser, Scripted, cheap, sound, up
 from helpers.sessions.tracking import Workbench, emotions
 
@@ -166,6 +169,54 @@ def test_of_words_that_are_late_a_bounded_amount_is_waited_for_and_the_oldest_ar
     assert len(emotions(messages, "final")) == 7 and not [
         message for message in emotions(messages, "revised") if message.transcript is not None
     ]
+
+
+class Overrun(Recogniser):
+    """Behind from the first, with words that come when their labels are long out, until it is relieved."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda _: 0.0 if self.relieved else 0.8)
+        self.relieved = False
+
+    @property
+    def backlog(self) -> float:
+        return 0.0 if self.relieved else 1.4
+
+
+def test_a_recogniser_that_is_behind_costs_labels_their_words_step_by_step_and_all_is_taken_back(
+    track: Track, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, seconds in {"STANDING": 0.05, "WORDS_UP_AFTER": 0.05, "WORDS_DOWN_AFTER": 0.1}.items():
+        monkeypatch.setattr(health, name if name.startswith("WORDS") else f"{name}_SECONDS", seconds)
+    monkeypatch.setattr(health, "WORDS_FURTHER_DOWN_AFTER", 0.05)
+    recogniser = Overrun()
+
+    def react(loop: Loop, message: Message) -> None:
+        if isinstance(message, Emotion) and message.state == "final" and message.utterance == 4:
+            recogniser.relieved = True
+
+    messages = track(recogniser, [turns(*[0.4] * 7, rest=1.5)], react=react)
+    finals = {final.utterance: final for final in emotions(messages, "final")}
+    assert [finals[number].modalities["text"].reason for number in (2, 3, 4)] == ["shed"] * 3
+    assert finals[7].modalities["text"].present
+    words = {message.utterance for message in emotions(messages, "revised") if message.transcript is not None}
+    assert {2, 3, 4} <= words
+    of_words = [SHED[step] for step in WORD_STEPS]
+    told = [
+        (message.state, reason)
+        for message in messages
+        if isinstance(message, Feed)
+        and (reason := (message.reason or "").partition(": ")[2])
+        in {one for pair in of_words for one in pair}
+    ]
+    assert [reason for _, reason in told] == [
+        *(less for less, _ in of_words),
+        *(again for _, again in reversed(of_words)),
+    ]
+    assert {state for state, _ in told[: len(WORD_STEPS)]} == {"degraded"}
+    beats = [message for message in messages if isinstance(message, Heartbeat)]
+    assert any(set(WORD_STEPS) <= set(beat.shedding) for beat in beats)
+    assert beats[-1].shed["shed_texts"] >= 3 and beats[-1].shed["lost_texts"] == 0
 
 
 def test_words_that_the_user_wants_no_more_are_let_go(track: Track) -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emotrack.priority import GIVEN_WAY, give_way
+from emotrack.engines.running.priority import GIVEN_WAY, give_way
 from emotrack.stream.hearing.audio import BLOCKS_UNTIL_MUTED, MutedDetector
 from emotrack.stream.session.health import STEPS, LoadLadder
 from emotrack.stream.sources.timing.clock import RateGrid

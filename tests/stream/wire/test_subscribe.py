@@ -493,6 +493,25 @@ def test_a_snapshot_without_an_end_is_left(
         sending.join()
 
 
+def test_what_nobody_reads_is_not_taken_in_without_end() -> None:
+    """However fast it is sent: a bounded number of messages of bounded size."""
+    with zmq.Context() as context, context.socket(zmq.PUB) as pub:
+        pub.sndhwm, pub.linger = 1, 0
+        pub.bind("tcp://127.0.0.1:0")
+        endpoint = str(pub.last_endpoint, "utf-8")
+        with subscribe(endpoint, snapshot_endpoint=endpoint, on_problem=lambda _: None) as subscription:
+            while not subscription.connected:
+                with suppress(TimeoutError):
+                    subscription.receive(0.05)
+            for _ in range(400):
+                pub.send_multipart([b"emotrack/1/s1/error/-/", b" " * 200_000])
+                time.sleep(0.002)
+            with suppress(TimeoutError):
+                while True:
+                    subscription.receive(0.5)
+            assert 1 <= subscription.skipped <= 128
+
+
 def test_a_message_of_absurd_size_is_not_taken_in(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("emotrack.stream.wire.client.subscription.LARGEST_MESSAGE", 100_000)
     monkeypatch.setattr("emotrack.stream.wire.client.connection.LOST_FOR", 0.5)

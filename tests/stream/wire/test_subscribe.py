@@ -498,7 +498,8 @@ def test_what_nobody_reads_is_not_taken_in_without_end() -> None:
     with zmq.Context() as context, context.socket(zmq.PUB) as pub:
         pub.sndhwm, pub.linger = 1, 0
         pub.bind("tcp://127.0.0.1:0")
-        endpoint = str(pub.last_endpoint, "utf-8")
+        assert isinstance(pub.last_endpoint, bytes)
+        endpoint = pub.last_endpoint.decode()
         with subscribe(endpoint, snapshot_endpoint=endpoint, on_problem=lambda _: None) as subscription:
             while not subscription.connected:
                 with suppress(TimeoutError):

@@ -165,9 +165,9 @@ class LabelSettings(Section):
     partial_interval: float = Field(0.5, ge=0.1)
     """Seconds between two partial labels of one open utterance."""
     text_deadline: float = Field(1.5, ge=0)
-    """Seconds after an endpoint for which a final label waits for its transcript; then text is masked as
-    late, and the label is revised when the words come. It waits less where it keeps another feed's label
-    waiting."""
+    """Seconds after an endpoint within which a final label is out, be its transcript there or not; without
+    it text is masked as late, and the label is revised when the words come. It waits less where it keeps
+    another feed's label waiting, and while the recogniser is behind."""
     vision_deadline: float = Field(0.3, ge=0)
     """Seconds after an endpoint for which a final label waits for frames already taken to be looked at."""
     revision_threshold: float = Field(0.1, ge=0, le=1)

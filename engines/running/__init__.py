@@ -6,4 +6,5 @@ pack      everything that tracking needs beside its libraries, read from one fol
 pool      the engines of a process
 batching  work that waits at the same time is done together
 selftest  whether an engine keeps its promises here, and how quick it is
+priority  which threads give way to others
 """

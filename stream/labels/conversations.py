@@ -13,6 +13,7 @@ from emotrack.modalities import Modality
 from emotrack.stream.labels.evidence import Observer
 from emotrack.stream.labels.kept import KeptConversations, Numbers
 from emotrack.stream.labels.labels import ConversationLabels
+from emotrack.stream.labels.patience import Patience, WordStep
 from emotrack.stream.labels.troubles import Troubles
 from emotrack.stream.labels.waiting import RecogniserWatch
 from emotrack.stream.seeing.vision import Vision
@@ -52,7 +53,10 @@ class Conversations:
         apart = settings.speakers.conversations == "apart"
         groups = [{feed.index: feed} for feed in feeds] if apart else [{feed.index: feed for feed in feeds}]
         transcriber = None if transcriber is None else GuardedTranscriber(transcriber)
-        watch = RecogniserWatch(settings.labels.text_deadline, transcriber)
+        self._transcriber = transcriber
+        self._watch = watch = RecogniserWatch(settings.labels.text_deadline, transcriber)
+        self._patience = patience = Patience(settings.labels.text_deadline)
+        self._troubles = troubles
         assigners = make_assigners(settings.speakers, len(groups), people)
         self._all = [
             ConversationLabels(
@@ -62,6 +66,7 @@ class Conversations:
                 transcriber,
                 assigner,
                 watch,
+                patience,
                 troubles,
                 outbox,
                 settings,
@@ -115,19 +120,38 @@ class Conversations:
 
     @property
     def owed(self) -> float:
-        """Seconds for which the longest waiting of them has waited, as far as the machine's speed is to
-        blame."""
-        return max(labels.owed for labels in self._all)
+        """Seconds for which the longest waiting of them has waited, or the recogniser is behind, as far as
+        the machine's speed is to blame."""
+        return max(self.backlog, *(labels.owed for labels in self._all))
 
     @property
-    def late_texts(self) -> int:
-        """Final labels that did not wait for their transcript."""
-        return sum(labels.late_texts for labels in self._all)
+    def backlog(self) -> float:
+        """Seconds for which the recogniser has let words wait that labels wait for; 0 for one that
+        hangs."""
+        return 0.0 if self._transcriber is None or not self._watch.trusted else self._transcriber.backlog
 
     @property
-    def late_sights(self) -> int:
-        """Final labels that did not wait for frames to be looked at."""
-        return sum(labels.late_sights for labels in self._all)
+    def shedding(self) -> tuple[WordStep, ...]:
+        """What is left out of words, since the recogniser is behind."""
+        return self._patience.shedding
+
+    @shedding.setter
+    def shedding(self, steps: tuple[WordStep, ...]) -> None:
+        self._patience.shedding = steps
+        if not steps:
+            self._troubles.worked("late words", None)
+
+    @property
+    def late_words(self) -> int:
+        """Labelled utterances whose words may still come."""
+        return sum(labels.late_words for labels in self._all)
+
+    def left_out(self) -> dict[str, int]:
+        """How many labels went without something since the session began: `late_texts` and `late_sights` did
+        not wait for it, `shed_texts` were not to, and of them and the late ones `lost_texts` never got their
+        words."""
+        kinds = ("late_texts", "late_sights", "shed_texts", "lost_texts")
+        return {kind: sum(getattr(labels, kind) for labels in self._all) for kind in kinds}
 
     def set_modalities(self, modalities: tuple[Modality, ...]) -> None:
         """Use only these modalities from now on."""

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from emotrack.engines.open import Encoders
 from emotrack.modalities import Modality
 from emotrack.stream.labels.conversation import Conversation, TextContext
-from emotrack.stream.labels.evidence import Words, collect_evidence, complete, reread
+from emotrack.stream.labels.evidence import SHED, Words, collect_evidence, complete, reread
 from emotrack.stream.labels.fusing import EarlyFusions, FusedUtterance, Labeller
+from emotrack.stream.labels.patience import Patience
 from emotrack.stream.labels.waiting import RecogniserWatch
 from emotrack.stream.seeing.sightings import Sightings
 from emotrack.stream.seeing.vision import Vision
@@ -35,6 +36,7 @@ class Describer:
         encoders: Encoders,
         labeller: Labeller,
         watch: RecogniserWatch,
+        patience: Patience,
         modalities: tuple[Modality, ...],
         *,
         wordless: str,
@@ -50,12 +52,13 @@ class Describer:
         self.conversation = Conversation(0 if text is None else text.context, labeller.revisions)
         self.spoken = SpokenLanguage()
         self.modalities = modalities
-        self.late_texts = 0
+        self.late_texts = self.shed_texts = 0
         self._sightings = sightings
         self._vision = vision
         self._encoders = encoders
         self._labeller = labeller
         self._watch = watch
+        self._patience = patience
         self._patient = patient
         self._wordless = wordless
 
@@ -67,7 +70,8 @@ class Describer:
     def so_far(self, utterance: Utterance, speaker: str, now: float) -> FusedUtterance:
         """What is made of an utterance of `speaker` that is still open at session time `now`, with the words
         that are sure by now."""
-        heard = Words(self._partial_words(utterance), self._speechless(utterance) or "not yet")
+        absent = SHED if self._patience.sheds("early words") else "not yet"
+        heard = Words(self._partial_words(utterance), self._speechless(utterance) or absent)
         return self._answer(utterance, heard, self.conversation.around(speaker), now, finished=False)
 
     def conclusive(self, utterance: Utterance, speaker: str) -> FusedUtterance:
@@ -126,7 +130,7 @@ class Describer:
         return FAILED if not seen and self._vision.stalled else self._encoders.blind
 
     def _partial_words(self, utterance: Utterance) -> Transcript | None:
-        if utterance.transcription is None:
+        if utterance.transcription is None or self._patience.sheds("early words"):
             return None
         patience = (
             0.0 if not self._patient or self._watch.hangs or utterance.waited_in_vain else WORDS_SECONDS
@@ -143,6 +147,9 @@ class Describer:
         if transcript is None:
             return Words(None, self._speechless(utterance) or "no words")
         if not transcript.done():
+            if self._patience.sheds("words"):
+                self.shed_texts += 1
+                return Words(None, SHED)
             self.late_texts += 1
             return Words(None, LATE)
         if transcript.cancelled() or transcript.exception() is not None:

@@ -4,6 +4,7 @@ did not wait for, and when it turns out to be another speaker's.
 """
 
 import contextlib
+import math
 import time
 from collections.abc import Container, Mapping
 
@@ -16,9 +17,10 @@ from emotrack.model.dialogue.state import SpeakerMemory
 from emotrack.stream.hearing.description import AudioDescription
 from emotrack.stream.labels.attribution import Attribution, others_in, share
 from emotrack.stream.labels.describer import LATE, WORDS_FAILED, Describer
-from emotrack.stream.labels.evidence import USER, LabelledUtterance, Observer
+from emotrack.stream.labels.evidence import SHED, USER, LabelledUtterance, Observer
 from emotrack.stream.labels.fusing import FusedUtterance, Labeller
 from emotrack.stream.labels.kept import KeptConversation
+from emotrack.stream.labels.patience import Patience
 from emotrack.stream.labels.record import PublishedLabels, emotion, probabilities
 from emotrack.stream.labels.troubles import Troubles, said
 from emotrack.stream.labels.waiting import (
@@ -59,6 +61,7 @@ class ConversationLabels:
         transcriber: Transcriber | None,
         assigner: SpeakerAssigner,
         watch: RecogniserWatch,
+        patience: Patience,
         troubles: Troubles,
         outbox: Outbox,
         settings: StreamSettings,
@@ -66,7 +69,7 @@ class ConversationLabels:
         *,
         patient: bool,
     ) -> None:
-        """Over the feeds that take part, by index; `watch` and `troubles` are the session's.
+        """Over the feeds that take part, by index; `watch`, `patience` and `troubles` are the session's.
 
         `patient`: see `EndedUtterances`.
         """
@@ -89,13 +92,15 @@ class ConversationLabels:
             networks.encoders,
             self._labeller,
             watch,
+            patience,
             settings.modalities,
             wordless=_wordless(transcriber, settings.transcription),
             patient=patient,
         )
         self._early = self._describer.early
-        self._watch = watch
-        self._ended = EndedUtterances(vision, settings.labels, watch, self._early, patient=patient)
+        self._watch, self._patience = watch, patience
+        self._ended = EndedUtterances(vision, settings.labels, watch, patience, self._early, patient=patient)
+        self._prompt = math.inf if patient else patience.prompt
         self._published = PublishedLabels(
             self._labeller.revisions + 1, self._labeller.labels, settings.labels.revision_threshold
         )
@@ -113,6 +118,21 @@ class ConversationLabels:
     def late_texts(self) -> int:
         """Final labels that did not wait for their transcript."""
         return self._describer.late_texts
+
+    @property
+    def shed_texts(self) -> int:
+        """Final labels that were not to have their transcript, since the recogniser was too far behind."""
+        return self._describer.shed_texts
+
+    @property
+    def lost_texts(self) -> int:
+        """Utterances whose transcript was given up after that."""
+        return self._late.lost
+
+    @property
+    def late_words(self) -> int:
+        """Utterances whose transcript may still come after their label."""
+        return len(self._late)
 
     @property
     def waiting(self) -> int:
@@ -205,7 +225,7 @@ class ConversationLabels:
 
     def pause(self, utterance: Utterance) -> None:
         """Speech may have ended: have the utterance transcribed already, unless it has gone on since."""
-        if utterance.paused:
+        if utterance.paused and not self._patience.sheds("early words"):
             utterance.transcribe()
 
     def speculate(self, utterance: Utterance) -> None:
@@ -224,7 +244,7 @@ class ConversationLabels:
         label."""
         utterance.endpoint_arrived_ns = arrived_ns
         utterance.transcribe()
-        utterance.conclude()
+        utterance.conclude(self._prompt)
         self._ended.add(utterance)
 
     def settle(self, *, wait: bool) -> None:
@@ -306,7 +326,8 @@ class ConversationLabels:
         self._published.add(message, self._late)
         self._attribution.commit(utterance, fused, place)
         self._feeds[utterance.feed].summary.labels += 1
-        if reason == LATE:
+        self._ended.labelled(utterance)
+        if reason in (LATE, SHED):
             self._late.add(PendingTranscript(utterance, fused, place))
         else:
             utterance.release()
@@ -332,7 +353,12 @@ class ConversationLabels:
 
     def _take_late_words(self) -> None:
         self._late.count_misses()
-        for pending in self._late.take(self._published):
+        lost = self._late.lost
+        done = self._late.take()
+        if self._late.lost > lost and not self._watch.hangs:
+            failure = TimeoutError("the recogniser is too far behind")
+            self._troubles.failed("late words", None, failure, self._late.lost_until)
+        for pending in done:
             transcript = pending.utterance.transcript
             if transcript is None or transcript.cancelled() or transcript.exception() is not None:
                 self._tell_failure(pending.utterance)

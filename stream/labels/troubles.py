@@ -14,6 +14,7 @@ WITHOUT = {
     "speech": "Speech cannot be detected, and is taken to go on as it was",
     "partial": "Labels come at the end of an utterance only",
     "revision": "Labels are not revised",
+    "late words": "Words that labels did not wait for are given up where they come too late",
     "amending": "What comes to be known later is not taken into labels",
     "keeping": "The session cannot be saved, and would be gone on with from an earlier label",
     "observer": "What labels were made from is not shown any more",

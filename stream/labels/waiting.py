@@ -3,11 +3,12 @@ its label lacks, and words that come after it."""
 
 import math
 import time
-from collections.abc import Container, Iterator
+from collections.abc import Iterator
 from concurrent.futures import wait
 from dataclasses import dataclass
 
 from emotrack.stream.labels.fusing import EarlyFusions, FusedUtterance
+from emotrack.stream.labels.patience import Patience
 from emotrack.stream.seeing.vision import Vision
 from emotrack.stream.settings import LabelSettings
 from emotrack.stream.transcription.transcript import Transcriber, TranscriptionError
@@ -21,9 +22,8 @@ MISSES = 3
 
 
 class RecogniserWatch:
-    """Whether the session's recogniser answers in time; one that does not, since it hangs or since the
-    machine is too slow for it, is no longer waited for until it does again. Its words are then taken as they
-    come.
+    """Whether the session's recogniser answers at all; one that hangs is no longer waited for until it does
+    again. Its words are then taken as they come. (For one that works and is too slow, see `Patience`.)
 
     To a session that has time none is too slow: one that such a session gave up on is waited for again as
     soon as it is done with anything, whoever asked for that.
@@ -47,6 +47,10 @@ class RecogniserWatch:
     def hangs(self) -> bool:
         """Whether it is no use to wait for it."""
         return self._missed >= MISSES and not self._is_back
+
+    def is_done_since(self, moment: float) -> bool:
+        """Whether the recogniser has been done with anything since this second of `time.monotonic`."""
+        return self._recogniser is not None and self._recogniser.answered_at > moment
 
     def answered(self) -> None:
         """It answered in time, with words or with an error."""
@@ -82,7 +86,7 @@ class RecogniserWatch:
     @property
     def _is_back(self) -> bool:
         """Whether it has been done with anything since it was given up last."""
-        return self._recogniser is not None and self._recogniser.answered_at > self._given_up_at
+        return self.is_done_since(self._given_up_at)
 
 
 HURRIED_SECONDS = 0.8
@@ -103,16 +107,20 @@ class EndedUtterances:
         vision: Vision,
         settings: LabelSettings,
         watch: RecogniserWatch,
+        patience: Patience,
         early: EarlyFusions,
         *,
         patient: bool,
     ) -> None:
-        """`patient`: wait for a transcript however long it takes, so that labels do not depend on the
+        """`patience` and `watch` are the session's.
+
+        `patient`: wait for a transcript however long it takes, so that labels do not depend on the
         machine's speed, unless it takes so long that the recogniser must be taken for one that hangs.
         """
         self._vision = vision
         self._settings = settings
         self._watch = watch
+        self._patience = patience
         self._early = early
         self._patient = patient
         self._hurried = False
@@ -153,6 +161,11 @@ class EndedUtterances:
             return None
         return self._waiting.pop(0)
 
+    def labelled(self, utterance: Utterance) -> None:
+        """The label of one that was taken is out."""
+        if not (self._patient or utterance.has_words):
+            self._patience.took(utterance.waited)
+
     def lacks_nothing(self, utterance: Utterance) -> bool:
         """Whether everything is there that can be known of it."""
         return utterance.has_words and self.has_sights(utterance)
@@ -167,7 +180,7 @@ class EndedUtterances:
             return min(HURRIED_SECONDS, self._settings.text_deadline)
         if self._watch.hangs or self._holds_others_up(utterance):
             return 0.0
-        return self._settings.text_deadline
+        return self._patience.seconds
 
     def _is_ready(self, utterance: Utterance) -> bool:
         if self._early.get(utterance) is not None:
@@ -205,6 +218,8 @@ class EndedUtterances:
 
 LATE_SECONDS = 30.0
 """After an endpoint: words that come later are not waited for any more."""
+LATE_BYTES = 32 << 20
+"""What the utterances of one conversation may hold whose words are late; the oldest are given up."""
 
 
 @dataclass(slots=True)
@@ -216,21 +231,29 @@ class PendingTranscript:
     """What its label was made of."""
     place: int
     """Among the lines of its conversation."""
+    size: int = 0
+    """Bytes of its sound."""
     missed: bool = False
     """Whether it has been counted that the recogniser did not answer in time."""
 
 
 class LateWords:
-    """The utterances of one conversation whose words may still come: for a bounded time, and while they can
-    be revised.
+    """The utterances of one conversation whose words may still come, of which there are only so many: the
+    oldest are given up, and the recogniser begins them no more.
 
-    What the recogniser has begun by then it may end. What it has not is given up: it would be one more for
-    whom all that is said later has to wait.
+    Nobody whose words are waited for has to wait behind them.
     """
 
     def __init__(self, watch: RecogniserWatch) -> None:
+        self.lost = 0
+        """Utterances whose words were given up."""
+        self.lost_until = 0.0
+        """Session time up to which the last of them was heard."""
         self._watch = watch
         self._pending: list[PendingTranscript] = []
+
+    def __len__(self) -> int:
+        return len(self._pending)
 
     def __contains__(self, utterance: object) -> bool:
         """Whether the words of the utterance of this number are waited for."""
@@ -242,33 +265,39 @@ class LateWords:
 
     def add(self, pending: PendingTranscript) -> None:
         """The utterance was labelled just now; its recogniser is let go of when nobody waits any more."""
+        pending.size = pending.utterance.size
         self._pending.append(pending)
 
-    def take(self, revisable: Container[int]) -> list[PendingTranscript]:
+    def take(self) -> list[PendingTranscript]:
         """Those that the recogniser is done with since the last call; see above for those that go on
         waiting."""
         done, gone = [], []
-        for pending in self._pending:
+        held = 0
+        for pending in reversed(self._pending):
             utterance = pending.utterance
+            held += pending.size
             if utterance.has_words:
                 done.append(pending)
                 if utterance.waited <= self._watch.deadline:
                     self._watch.answered()
-            elif utterance.waited > LATE_SECONDS or not (
-                utterance.number in revisable or utterance.is_being_transcribed
-            ):
+            elif utterance.waited > LATE_SECONDS or held > LATE_BYTES:
                 gone.append(pending)
+                self.lost_until = max(self.lost_until, utterance.heard_until)
         for pending in (*done, *gone):
             self._pending.remove(pending)
             pending.utterance.release()
-        return done
+        self.lost += len(gone)
+        return done[::-1]
 
     def count_misses(self) -> None:
-        """Tell the watch of those that are not answered in time, each once."""
+        """Tell the watch of those that are not answered in time, each once; not of those that wait for
+        others to be answered."""
         for pending in self._pending:
-            if not pending.missed and pending.utterance.waited > self._watch.deadline:
+            utterance = pending.utterance
+            if not pending.missed and utterance.waited > self._watch.deadline:
                 pending.missed = True
-                self._watch.missed(pending.utterance.heard_until)
+                if not self._watch.is_done_since(utterance.endpoint_arrived_ns / 1e9):
+                    self._watch.missed(utterance.heard_until)
 
     def close(self) -> None:
         """Nobody waits any more."""

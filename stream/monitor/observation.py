@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
+import msgspec
 import zmq
 
 from emotrack.errors import UserError
@@ -30,7 +31,7 @@ LISTENING = 5.0
 """Seconds to listen from then on."""
 RECENT = 500
 """Messages back to which errors are looked for."""
-KEPT_BEATS = 200
+KEPT_BEATS = 32
 KEPT_PROBLEMS = 20
 KEPT_LABELS = 64
 KEPT_ERRORS = 20
@@ -174,7 +175,7 @@ def _note(observation: Observation, message: Message, now: float) -> bool:
     observation.state = fold(observation.state, message)
     match message:
         case Heartbeat():  # none is in a snapshot: each comes as it is sent
-            observation.beats.append(Beat(now, message))
+            observation.beats.append(Beat(now, msgspec.structs.replace(message, topics={})))
             observation.beaten += 1
             delay = (time.time_ns() - message.published_unix_ns) / 1e9
             observation.delay = delay if observation.delay is None else min(delay, observation.delay)

@@ -15,6 +15,7 @@ from emotrack.engines.encoders.body.bodies import DescribedBody
 from emotrack.engines.encoders.face.detection import DetectedFace
 from emotrack.engines.encoders.face.expression import FaceReadings, crop_face
 from emotrack.engines.open import Encoders
+from emotrack.engines.running.priority import give_way
 from emotrack.stream.seeing.faces import FaceTracker
 from emotrack.stream.seeing.hiding import FaceHider
 from emotrack.stream.seeing.quality import quality_of
@@ -223,6 +224,7 @@ class Vision:
             self._condition.notify_all()
 
     def _run(self) -> None:
+        give_way()
         while not self._closed:
             arrival = self._waiting.get(IDLE_SECONDS)
             if arrival is None or self._closed:

@@ -56,10 +56,21 @@ def _lost_blocks(lost: Sequence[Item]) -> list[Item]:
     return [Discontinuity(lost[0].time, gap=round(len(lost) * BLOCK_SECONDS, 6))]
 
 
+def _size(item: Item) -> int:
+    match item:
+        case AudioBlock():
+            return item.samples_32k.nbytes + item.samples_16k.nbytes
+        case VideoFrame():
+            return item.image.nbytes
+        case _:
+            return 0
+
+
 TRAITS: Traits[Item] = Traits(
     medium=medium_of,
     time=time_of,
     seconds=lambda item: BLOCK_SECONDS if isinstance(item, AudioBlock) else 0.0,
+    size=_size,
     word=lambda item: item.state if isinstance(item, MediumChange) else None,
     sheddable=lambda item: isinstance(item, AudioBlock | VideoFrame),
     gap=_lost_blocks,

@@ -1,6 +1,7 @@
 """Any recogniser, made safe for a session: whatever it raises is an utterance without words, and an answer
 that is none is an error."""
 
+import math
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import TypeVar
@@ -32,6 +33,14 @@ class GuardedTranscriber:
     def answered_at(self) -> float:
         """See `Transcriber.answered_at`."""
         return self._recogniser.answered_at
+
+    @property
+    def backlog(self) -> float:
+        """See `Transcriber.backlog`."""
+        try:
+            return float(self._recogniser.backlog)
+        except Exception:  # noqa: BLE001 - one that does not know how busy it is
+            return 0.0
 
     def open(self) -> "GuardedStream":
         """See `Transcriber.open`."""
@@ -67,10 +76,11 @@ class GuardedStream:
         answer.follow(asked)
         return answer
 
-    def conclude(self) -> None:
+    def conclude(self, patience: float = math.inf) -> None:
         """See `TranscriptionStream.conclude`."""
         if self._stream is not None:
-            self._tried(self._stream.conclude)
+            stream = self._stream
+            self._tried(lambda: stream.conclude(patience))
 
     def partial(self, patience: float) -> Transcript | None:
         """See `TranscriptionStream.partial`."""

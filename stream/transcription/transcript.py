@@ -1,6 +1,7 @@
 """What a recogniser gives and the protocols it meets (a transcriber a session, a stream an utterance), and
 which transcripts the network may read."""
 
+import math
 import zlib
 from collections import Counter
 from collections.abc import Collection, Mapping
@@ -62,9 +63,12 @@ class TranscriptionStream(Protocol):
         """
         ...
 
-    def conclude(self) -> None:
+    def conclude(self, patience: float = math.inf) -> None:
         """The utterance has ended where it was last paused: that transcript will come, whatever else is asked
-        for; never waits."""
+        for; never waits.
+
+        After `patience` seconds nobody waits for it any more: whatever somebody waits for may go first.
+        """
         ...
 
     def partial(self, patience: float) -> Transcript | None:
@@ -95,6 +99,12 @@ class Transcriber(Protocol):
     def answered_at(self) -> float:
         """Second of `time.monotonic` at which it was last done with anything, be it of another session; minus
         infinity before."""
+        ...
+
+    @property
+    def backlog(self) -> float:
+        """Seconds for which the longest waiting of the transcripts has waited to be begun that somebody waits
+        for, be it of another session; 0 where none does."""
         ...
 
     def open(self) -> TranscriptionStream:

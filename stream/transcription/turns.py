@@ -1,5 +1,10 @@
-"""Whose transcription is next where sessions share a recogniser: finals, then speculation, then work ahead;
-and the threads that do it."""
+"""Whose transcription is next where sessions share a recogniser: what labels wait for, then speculation, then
+words that are late anyway, then work ahead; and the threads that do it.
+
+While more is asked for than can be done, the newest is done first: served in the order of asking, everybody
+would get their words too late, and newest first as many get them in time as can. What is asked for and was
+not begun when nobody wants it any more costs nothing.
+"""
 
 import math
 import threading
@@ -8,7 +13,11 @@ from collections import deque
 from collections.abc import Callable, Hashable
 from concurrent.futures import Future
 
+from emotrack.engines.running.priority import give_way
 from emotrack.stream.transcription.transcript import Transcript
+
+CROWDED_SECONDS = 0.5
+"""When the oldest of a session's finals has waited so long, the newest is next."""
 
 
 class Request(Future[Transcript]):
@@ -21,6 +30,10 @@ class Request(Future[Transcript]):
         """`unwanted` is set when the work is abandoned while it runs: it may stop at its next step."""
         super().__init__()
         self.session = session
+        self.concluded_at = math.inf
+        """Second of the turns' clock at which its utterance ended."""
+        self.patience = math.inf
+        """Seconds from then on for which somebody waits for it."""
         self._work = work
         self._unwanted = unwanted or threading.Event()
 
@@ -47,12 +60,15 @@ class Request(Future[Transcript]):
 class Turns:
     """The requests that have not started; callable from any thread, and only `take` waits."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        """`clock` gives seconds."""
+        self._clock = clock
         self._changed = threading.Condition()
         self._speculations: dict[
             Hashable, Request
         ] = {}  # by session; the order of the dictionary is the circle
         self._finals: dict[Hashable, deque[Request]] = {}
+        self._late: list[Request] = []  # finals that nobody waits for any more, by their utterances' ends
         self._ahead: dict[Hashable, Request] = {}  # by utterance
         self._closed = False
 
@@ -77,15 +93,27 @@ class Turns:
             self._changed.notify()
         request.add_done_callback(self._forget)
 
-    def conclude(self, request: Request) -> None:
+    @property
+    def backlog(self) -> float:
+        """Seconds for which the longest waiting of those has waited whose utterance has ended and whose words
+        somebody waits for; 0 where none does."""
+        with self._changed:
+            now = self._clock()
+            self._set_late_aside(now)
+            return max((now - owed[0].concluded_at for owed in self._finals.values()), default=0.0)
+
+    def conclude(self, request: Request, patience: float = math.inf) -> None:
         """An utterance has ended with this request: it will be answered, after the finals that its session is
         owed already.
 
-        Nothing changes for one that has started or was cancelled. Conclude a request once.
+        After `patience` seconds nobody waits for it any more, and it lets those go first for whom somebody
+        does. One without end is never overtaken by a later one of its session. Nothing changes for one that
+        has started or was cancelled. Conclude a request once.
         """
         with self._changed:
             if request.waiting:
                 self._vacate(request)
+                request.concluded_at, request.patience = self._clock(), patience
                 self._finals.setdefault(request.session, deque()).append(request)
                 self._changed.notify()
 
@@ -108,23 +136,41 @@ class Turns:
             self._changed.notify_all()
 
     def _next(self) -> Request | None:
+        now = self._clock()
+        self._set_late_aside(now)
         if self._finals:
             session = next(iter(self._finals))
             owed = self._finals.pop(session)
-            request = owed.popleft()
+            crowded = now - owed[0].concluded_at > CROWDED_SECONDS and owed[0].patience < math.inf
+            request = owed.pop() if crowded else owed.popleft()
             if owed:
                 self._finals[session] = owed  # to the end of the circle
             return request
         if self._speculations:
             return self._speculations.pop(next(iter(self._speculations)))
+        if self._late:
+            return self._late.pop()
         if self._ahead:
             return self._ahead.pop(next(iter(self._ahead)))
         return None
+
+    def _set_late_aside(self, now: float) -> None:
+        for session, owed in list(self._finals.items()):
+            late = [request for request in owed if now - request.concluded_at > request.patience]
+            for request in late:
+                owed.remove(request)
+            if late and not owed:
+                del self._finals[session]
+            self._late += late
+            if late:
+                self._late.sort(key=lambda request: request.concluded_at)
 
     def _forget(self, request: Future[Transcript]) -> None:
         assert isinstance(request, Request)
         with self._changed:
             self._vacate(request)
+            if request in self._late:
+                self._late.remove(request)
             owed = self._finals.get(request.session, deque())
             if request in owed:
                 owed.remove(request)
@@ -166,6 +212,7 @@ class Workers:
         return not any(thread.is_alive() for thread in self._threads)
 
     def _work(self) -> None:
+        give_way()
         while (request := self._turns.take()) is not None:
             request.run()
             self.answered_at = time.monotonic()

@@ -73,6 +73,11 @@ class Utterance:
         return np.concatenate([np.zeros(0, np.float32), *(block.samples_16k for block in self.blocks)])
 
     @property
+    def size(self) -> int:
+        """Bytes of its sound, with what the recogniser keeps of it."""
+        return sum(block.samples_32k.nbytes + 2 * block.samples_16k.nbytes for block in self.blocks)
+
+    @property
     def heard(self) -> range:
         """The blocks of its feed that it is; none for a window."""
         return range(self.blocks[0].index, self.blocks[-1].index + 1) if self.blocks else range(0)
@@ -91,11 +96,6 @@ class Utterance:
     def has_words(self) -> bool:
         """Whether the recogniser is done with it, or was never asked."""
         return self.transcription is None if self.transcript is None else self.transcript.done()
-
-    @property
-    def is_being_transcribed(self) -> bool:
-        """Whether the recogniser is at work on the transcript that was asked for last."""
-        return self.transcript is not None and self.transcript.running()
 
     @property
     def transcribe_ms(self) -> float | None:
@@ -172,10 +172,11 @@ class Utterance:
             self.transcript = self.transcription.pause()
             self.transcript.add_done_callback(self._transcribed)
 
-    def conclude(self) -> None:
-        """It has ended: the transcript that was asked for is its last, and is not put off any more."""
+    def conclude(self, patience: float) -> None:
+        """It has ended: the transcript that was asked for is its last, and is not put off any more for
+        `patience` seconds."""
         if self.transcription is not None:
-            self.transcription.conclude()
+            self.transcription.conclude(patience)
 
     def fail_words(self, failure: Exception) -> None:
         """No transcript will come, for this reason."""

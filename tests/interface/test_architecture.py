@@ -66,10 +66,13 @@ MAY_IMPORT: dict[str, set[str]] = {
     "stream.monitor": {"stream.wire.client", "stream.wire.protocol", "stream.wire.publish"},
     "stream.sources": {"stream.settings"},
     "stream.hearing": {"engines.encoders", "stream.settings", "stream.sources"},
-    "stream.seeing": {"engines.encoders", "engines.open", "model", "stream.settings", "stream.sources"},
+    "stream.seeing": {
+        *("engines.encoders", "engines.open", "engines.running", "model", "stream.settings"),
+        "stream.sources",
+    },
     "stream.people.enrolment": {"engines.encoders", "stream.settings", "stream.wire.protocol"},
     "stream.speakers": {"engines.encoders", "stream.people.enrolment", "stream.settings"},
-    "stream.transcription": {"stream.settings"},
+    "stream.transcription": {"engines.running", "stream.settings"},
     "stream.utterances": {
         "stream.hearing",
         "stream.seeing",
@@ -198,6 +201,7 @@ NO_ENTRIES = {"__init__.py", "__pycache__", "py.typed"}
 
 SMALL = {
     "emotrack/modalities.py": "one vocabulary for all rooms",
+    "engines/running/priority.py": "whoever computes beside the loop gives way to it by the same measure",
     "engines/networks/yolo.py": "needs no torch, as those that run the network must not",
     "model/tokens.py": "needs no torch, as batch.py beside it does",
     "stream/transcription/open.py": "chooses among recognisers, which do not know each other",

@@ -21,7 +21,8 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """How much may wait in a lane, and what becomes of what comes when it is full.
+    """How much may wait in a lane, which is never more than `size` bytes and one item, and what becomes of
+    what comes when it is full.
 
     "wait": its giver waits for room; "replace": it takes the place of the newest that waits; "cut": all sound
     that waits is thrown away for word of a gap. Word of a medium is never thrown away.
@@ -30,6 +31,7 @@ class Bound:
     limit: float
     unit: Literal["items", "seconds"]
     when_full: Literal["wait", "replace", "cut"]
+    size: int = 32 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,8 @@ class Traits(Generic[T]):
     """Session time (seconds) at which it is complete."""
     seconds: Callable[[T], float]
     """Its length, where it is sound."""
+    size: Callable[[T], int]
+    """The bytes of its samples."""
     word: Callable[[T], Literal["up", "degraded", "down"] | None]
     """What it says of its medium, where it is word of that and no data."""
     sheddable: Callable[[T], bool]
@@ -97,6 +101,8 @@ class _Lane(Generic[T]):
     waiting: deque[Arrival[T]] = field(default_factory=deque)
     seconds: float = 0.0
     """Of sound that waits."""
+    size: int = 0
+    """Bytes that wait."""
     up: bool = False
     stuck: bool = False
     """Whether its giver waits for room in it."""
@@ -104,6 +110,8 @@ class _Lane(Generic[T]):
 
     @property
     def full(self) -> bool:
+        if self.size >= self.bound.size:
+            return True
         return (
             len(self.waiting) if self.bound.unit == "items" else round(self.seconds, 6)
         ) >= self.bound.limit
@@ -168,6 +176,7 @@ class Delivery(Generic[T]):
                     self._condition.notify_all()
                     arrival = lane.waiting.popleft()
                     lane.seconds -= self._traits.seconds(arrival.item)
+                    lane.size -= self._traits.size(arrival.item)
                     return arrival
                 left = deadline - time.monotonic()
                 if self._woken or left <= 0 or self._idle():
@@ -221,12 +230,13 @@ class Delivery(Generic[T]):
             # The new one takes its place in the queue: at the end of it, no picture would ever be seen while
             # sound is late.
             lost = [lane.waiting.pop()]
+            lane.size -= self._traits.size(lost[0].item)
         elif how == "cut" and lane.full:
             lost = [arrival for arrival in lane.waiting if sheddable(arrival.item)]
             kept = [arrival for arrival in lane.waiting if not sheddable(arrival.item)]
             gap = self._traits.gap([arrival.item for arrival in lost])
             lane.waiting = deque([*kept, *(replace(lost[-1], item=one) for one in gap)])
-            lane.seconds = 0.0
+            lane.seconds, lane.size = 0.0, 0
         self._dropped[lane.medium] += len(lost)
         return lost
 
@@ -240,6 +250,7 @@ class Delivery(Generic[T]):
             )  # media are told before any data, so now all of this feed's lanes are known
         lane.watermark = max(lane.watermark, traits.time(item))
         lane.seconds += traits.seconds(item)
+        lane.size += traits.size(item)
         lane.waiting.append(arrival)
 
     def _idle(self) -> bool:
@@ -299,10 +310,21 @@ def _lost_sound(lost: Sequence[MediaItem]) -> list[MediaItem]:
     ]
 
 
+def _arrays(item: MediaItem) -> int:
+    match item:
+        case AudioChunk():
+            return item.samples.nbytes
+        case VideoFrame():
+            return item.image.nbytes
+        case _:
+            return 0
+
+
 MEDIA_TRAITS: Traits[MediaItem] = Traits(
     medium=_medium_of,
     time=due,
     seconds=lambda item: item.end - item.start if isinstance(item, AudioChunk) else 0.0,
+    size=_arrays,
     word=lambda item: item.state if isinstance(item, MediumChange) else None,
     sheddable=lambda item: not isinstance(item, MediumChange),
     gap=_lost_sound,

@@ -6,13 +6,14 @@ import math
 import os
 import threading
 from collections.abc import Callable, Hashable, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 
+from emotrack.engines.running.priority import give_way
 from emotrack.notify import Notify
 from emotrack.stream.settings import TranscriptionSettings
 from emotrack.stream.transcription.transcript import RecogniserUnavailable, Transcript, TranscriptionError
@@ -89,7 +90,8 @@ class SharedWhisper:
 
     def __init__(self, options: WhisperOptions) -> None:
         """Load the model; raises what `load` raises."""
-        loaded = load(options)
+        with ThreadPoolExecutor(1, initializer=give_way) as loading:  # CTranslate2's threads are as theirs
+            loaded = loading.submit(load, options).result()
         self.model = loaded.model
         self.remarks = loaded.remarks
         self.turns = Turns()
@@ -149,6 +151,11 @@ class WhisperTranscriber:
         return self._whisper.answered_at
 
     @property
+    def backlog(self) -> float:
+        """See `Transcriber.backlog`."""
+        return self._whisper.turns.backlog
+
+    @property
     def idle(self) -> bool:
         """Whether everything that this session asked for is done."""
         return not self._asked
@@ -178,9 +185,9 @@ class WhisperTranscriber:
         self._whisper.turns.work_ahead(request, stream)
         return request
 
-    def conclude(self, request: Request) -> None:
-        """The utterance has ended: the transcript will be needed."""
-        self._whisper.turns.conclude(request)
+    def conclude(self, request: Request, patience: float) -> None:
+        """The utterance has ended: the transcript will be needed, within `patience` seconds if possible."""
+        self._whisper.turns.conclude(request, patience)
 
     def transcript(
         self, text: str, language: str | None = None, confidence: float | None = None
@@ -204,9 +211,9 @@ class WhisperTranscriber:
         language = self._language
         try:
             for segment in segments:
-                # Only the last may stop half-way: what is begun of those before serves every request that
-                # comes after.
-                wanted = partial(_wanted, unwanted if segment is segments[-1] else None)
+                # Only the last may stop half-way while its utterance is wanted: what is begun of those before
+                # serves every request that comes after.
+                wanted = partial(_wanted, segment, unwanted if segment is segments[-1] else None)
                 if unwanted.is_set():
                     raise Unwanted
                 found = segment.decoded(
@@ -223,5 +230,5 @@ class WhisperTranscriber:
         return self.transcript(" ".join(found.text for found in heard), language, confidence)
 
 
-def _wanted(unwanted: threading.Event | None) -> bool:
-    return unwanted is None or not unwanted.is_set()
+def _wanted(segment: Segment, unwanted: threading.Event | None) -> bool:
+    return not segment.given_up and (unwanted is None or not unwanted.is_set())

@@ -1,6 +1,7 @@
 """One utterance as Whisper hears it: in segments that are transcribed while it lasts, so that at its end only
 the last one is left."""
 
+import math
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, wait
@@ -74,6 +75,8 @@ class Segment:
     thread."""
 
     def __init__(self, samples: np.ndarray) -> None:
+        self.given_up = False
+        """Whether nobody will ask for its words again: what is begun of it may end at its next step."""
         self._samples = samples
         self._lock = threading.Lock()
         self._decoded: Decoded | None = None
@@ -115,8 +118,8 @@ class SharedTranscriber(Protocol):
         """Have segments decoded once there is time for that."""
         ...
 
-    def conclude(self, request: Request) -> None:
-        """The utterance has ended: the transcript will be needed."""
+    def conclude(self, request: Request, patience: float) -> None:
+        """The utterance has ended: the transcript will be needed, within `patience` seconds if possible."""
         ...
 
     def transcript(self, text: str) -> Transcript:
@@ -161,10 +164,10 @@ class WhisperStream:
                     unwanted.abandon()
         return self._latest
 
-    def conclude(self) -> None:
+    def conclude(self, patience: float = math.inf) -> None:
         """The last pause was the end."""
         if self._latest is not None:
-            self._transcriber.conclude(self._latest)
+            self._transcriber.conclude(self._latest, patience)
 
     def partial(self, patience: float) -> Transcript | None:
         """The words of the closed segments, and of the open one those that the last two passes agree on.
@@ -190,6 +193,8 @@ class WhisperStream:
 
     def close(self) -> None:
         """Cancel what has not started, and end the rest at its next step."""
+        for segment in self._segments:
+            segment.given_up = True
         for request in (self._latest, self._ahead):
             if request is not None:
                 request.abandon()

@@ -99,7 +99,7 @@ class SnapshotClient:
     def _connect(self) -> zmq.Socket[bytes]:
         opened = self._context.socket(zmq.DEALER)
         configure_client(opened, self._address, self._curve)
-        opened.maxmsgsize = LARGEST_REPLY
+        opened.maxmsgsize, opened.rcvhwm = LARGEST_REPLY, 1
         opened.connect(str(self._address))
         found: zmq.Socket[bytes] = opened
         return found

@@ -29,10 +29,13 @@ from emotrack.stream.wire.protocol.snapshots import SnapshotReply
 
 log = logging.getLogger(__name__)
 
-RECEIVED_WAITING = 10_000
-"""Messages that may wait unread on this side, so that none is dropped while a loss is being healed."""
-LARGEST_MESSAGE = 8 << 20
+RECEIVED_WAITING = 64
+"""Messages that may wait unread on this side, of the greatest size, too. Whoever reads more slowly leaves the
+rest to the network's and the publisher's queues, and what these cannot hold is asked for again."""
+LARGEST_MESSAGE = 1 << 20
 """Bytes; who sends more in one message is disconnected for good."""
+LARGEST_REPLAY = 32 << 20
+"""Bytes of messages that are asked for again at a time; the rest is lost."""
 HEALING = 10.0
 """Seconds that one loss may take to heal, however many pages of events its publisher has."""
 LONGEST_PROBLEM = 500
@@ -268,13 +271,14 @@ class Subscription:
         What it has beyond is taken too: with much loss that saves asking for each gap, and what comes twice
         is known by its `seq`.
         """
-        deadline = time.monotonic() + HEALING
-        while progress.settled < until and time.monotonic() < deadline:
+        deadline, left = time.monotonic() + HEALING, LARGEST_REPLAY
+        while progress.settled < until and time.monotonic() < deadline and left > 0:
             since = progress.settled
             reply = self._snapshots.ask(progress.session, since)
             if reply is None or reply.session != progress.session:
                 return
             events = self._messages(reply.events, progress.session)
+            left -= sum(map(len, reply.events))
             if not events or events[-1].seq <= since:
                 return
             if reply.lost:  # what the ring no longer holds is gone, but for the current labels

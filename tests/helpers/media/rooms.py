@@ -1,4 +1,4 @@
-"""Several rooms filmed at the same time, of which in one at a time somebody speaks."""
+"""Several rooms filmed at the same time: of which in one at a time somebody speaks, or in all at once."""
 
 from pathlib import Path
 
@@ -33,6 +33,33 @@ def film(folder: Path, rooms: int) -> list[Path]:
         path = folder / f"room{room}.mp4"
         _write(path, np.where(audible, samples, noise))
         paths.append(path)
+    return paths
+
+
+PAUSE = 0.7
+"""Seconds between two lines of somebody who goes on talking."""
+
+
+def talk(folder: Path, rooms: int, seconds: float, rest: float) -> list[Path]:
+    """The demonstration's picture again and again, and in every room its lines one after the other, each room
+    beginning with another one; after `seconds` everybody is silent for `rest` seconds but in the first room:
+    `rooms` files."""
+    samples, hush = _soundtrack(), np.random.default_rng(0)
+    lines = [
+        samples[:, round((line.start - 0.2) * RATE) : round((line.start + 3.6) * RATE)] for line in LINES
+    ]
+    pause = hush.normal(0, HUSH, (1, round(PAUSE * RATE))).astype(np.float32)
+    paths = []
+    for room in range(rooms):
+        said = [part for place in range(len(lines)) for part in (lines[(place + room) % len(lines)], pause)]
+        once = np.concatenate([pause[:, : pause.shape[1] * room // rooms], *said], axis=1)
+        whole = np.tile(once, int(np.ceil((seconds + rest) * RATE / once.shape[1])))
+        whole = whole[:, : round((seconds + rest) * RATE)]
+        if room > 0:
+            silent = whole[:, round(seconds * RATE) :].shape
+            whole[:, round(seconds * RATE) :] = hush.normal(0, HUSH, silent)
+        paths.append(folder / f"room{room}.mp4")
+        _write(paths[-1], whole)
     return paths
 
 
@@ -72,14 +99,23 @@ def _soundtrack() -> np.ndarray:
 
 
 def _write(path: Path, samples: np.ndarray) -> None:
-    """The demonstration's video as it is, with another soundtrack."""
+    """The demonstration's video as it is, as often as it takes, with another soundtrack."""
     with av.open(str(clip_path())) as clip, av.open(str(path), "w") as out:
         video = out.add_stream_from_template(clip.streams.video[0])
         audio = out.add_stream("aac", rate=RATE, layout="mono")
-        for packet in clip.demux(video=0):
-            if packet.dts is not None:
-                packet.stream = video
-                out.mux(packet)
+        played = clip.streams.video[0]
+        assert played.time_base is not None and played.duration is not None
+        seconds = samples.shape[1] / RATE
+        for turn in range(int(np.ceil(seconds / float(played.duration * played.time_base)))):
+            clip.seek(0)
+            for packet in clip.demux(video=0):
+                if packet.dts is None or packet.pts is None:
+                    continue
+                packet.dts += turn * played.duration
+                packet.pts += turn * played.duration
+                if packet.pts * played.time_base < seconds:
+                    packet.stream = video
+                    out.mux(packet)
         _encode(out, audio, samples)
 
 

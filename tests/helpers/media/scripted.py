@@ -195,6 +195,11 @@ class Recogniser:
         self.kept_waiting = 0
         """Times that somebody waited in vain for words of an utterance before its end."""
 
+    @property
+    def backlog(self) -> float:
+        """Nobody waits for another."""
+        return 0.0
+
     def open(self) -> "Words":
         delay = self._delay(self._opened) if callable(self._delay) else self._delay
         self._opened += 1
@@ -239,7 +244,7 @@ class Words:
             later.start()
         return asked
 
-    def conclude(self) -> None:
+    def conclude(self, patience: float = math.inf) -> None:
         pass
 
     def partial(self, patience: float) -> Transcript | None:

@@ -23,6 +23,7 @@ from emotrack.stream.hearing.audio import AudioBlock
 from emotrack.stream.labels.conversation import Conversation, TextContext
 from emotrack.stream.labels.describer import Describer
 from emotrack.stream.labels.fusing import Labeller
+from emotrack.stream.labels.patience import Patience
 from emotrack.stream.labels.waiting import RecogniserWatch
 from emotrack.stream.seeing.sightings import Sightings
 from emotrack.stream.session.loop import Loop
@@ -213,6 +214,7 @@ def describer(workbench: Workbench, listener: Listener) -> Describer:
         encoders,
         labeller,
         watch,
+        Patience(5.0),
         ("text", "audio"),
         wordless="no recogniser",
         patient=True,

@@ -17,6 +17,7 @@ from emotrack.stream.sources.timing.delivery import LIVE, ORDERED, Delivery
 
 SILENCE_32K, SILENCE_16K = np.zeros(1024, np.float32), np.zeros(512, np.float32)
 PICTURE = np.zeros((2, 2, 3), np.uint8)
+LARGE = np.zeros((1280, 1280, 3), np.uint8)
 AUDIO_BACKLOG_BLOCKS = round(LIVE.audio.limit / BLOCK_SECONDS)
 ORDERED_VIDEO_FRAMES = int(ORDERED.video.limit)
 
@@ -220,3 +221,32 @@ def test_wake_ends_a_waiting_get() -> None:
     began = time.monotonic()
     assert delivery.get(10) is None
     assert time.monotonic() - began < 5
+
+
+def test_pictures_that_wait_are_bounded_by_their_bytes() -> None:
+    """However few they are; and all of them arrive."""
+    delivery = ordered(1)
+    items: list[Item] = [up("video"), *(VideoFrame(number / 10, LARGE) for number in range(20))]
+
+    def put() -> None:
+        for item in items:
+            delivery.put(0, item)
+        delivery.close(0)
+
+    putting = threading.Thread(target=put, daemon=True)
+    putting.start()
+    most, times = 0, []
+    while not delivery.finished():
+        waiting = 0
+        for _ in range(100):  # until the reader waits for room, or has given all
+            before, waiting = waiting, delivery.depths()["video"]
+            if waiting and waiting == before:
+                break
+            time.sleep(0.002)
+        most = max(most, waiting)
+        arrival = delivery.get(0.5)
+        if arrival is not None and isinstance(arrival.item, VideoFrame):
+            times.append(arrival.item.time)
+    putting.join(5)
+    assert times == [number / 10 for number in range(20)]
+    assert 1 < most <= ORDERED.video.size // LARGE.nbytes + 2 < ORDERED_VIDEO_FRAMES

@@ -1,9 +1,16 @@
 """The loop's small parts: sampling grid, muted microphone, load ladder."""
 
+import os
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from emotrack.engines.running.priority import GIVEN_WAY, give_way
 from emotrack.stream.hearing.audio import BLOCKS_UNTIL_MUTED, MutedDetector
 from emotrack.stream.session.health import STEPS, LoadLadder
 from emotrack.stream.sources.timing.clock import RateGrid
@@ -61,6 +68,19 @@ def test_only_lasting_digital_silence_is_a_muted_microphone() -> None:
     assert detector.step(nothing) and detector.muted
     assert not detector.step(nothing)
     assert detector.step(noise) and not detector.muted
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads have no priorities of their own")
+def test_a_thread_that_gives_way_is_less_urgent_than_those_beside_it() -> None:
+    before = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+    def urgency(_: object) -> int:
+        return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+    with ThreadPoolExecutor(1, initializer=give_way) as thread:
+        (given,) = thread.map(urgency, [None])
+    assert given == min(before + GIVEN_WAY, 19)
+    assert urgency(None) == before
 
 
 def test_the_ladder_sheds_in_order_and_takes_back_in_reverse() -> None:

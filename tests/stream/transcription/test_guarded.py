@@ -1,5 +1,6 @@
 """Whatever a recogniser raises or answers is an utterance without words, and nothing worse."""
 
+import math
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import replace
@@ -28,7 +29,7 @@ class Stream:
     def pause(self) -> Future[Any]:
         return self.answer
 
-    def conclude(self) -> None:
+    def conclude(self, patience: float = math.inf) -> None:
         pass
 
     def partial(self, patience: float) -> Transcript | None:
@@ -42,7 +43,7 @@ class Stream:
 
 
 class Recogniser:
-    name, answered_at = "stand-in", 0.0
+    name, answered_at, backlog = "stand-in", 0.0, 0.0
 
     def __init__(self, stream: Stream | None) -> None:
         self._stream = stream

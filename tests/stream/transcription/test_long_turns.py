@@ -3,7 +3,7 @@ sound alone."""
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -233,3 +233,27 @@ def test_an_utterance_that_is_given_up_is_not_transcribed(
     assert running.result(PATIENCE).text
     settled(transcriber)
     assert words.cancelled() and lengths.given == [512 * 50]
+
+
+def test_an_utterance_that_is_given_up_is_not_transcribed_to_its_end(
+    transcriber: WhisperTranscriber, turn: list[np.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not even the segment that is being decoded, though it is not the last."""
+    entered, go_on, wanted_then = threading.Event(), threading.Event(), list[bool]()
+
+    def slow(model: WhisperModel, samples: np.ndarray, wanted: Callable[[], bool], **options: Any) -> Decoded:
+        entered.set()
+        assert go_on.wait(PATIENCE)
+        wanted_then.append(wanted())
+        return decode(model, samples, wanted=wanted, **options)
+
+    monkeypatch.setattr(recogniser, "decode", slow)
+    stream = transcriber.open()
+    stream.feed(np.concatenate(turn))
+    words = stream.pause()
+    stream.conclude()
+    assert entered.wait(PATIENCE)
+    stream.close()
+    go_on.set()
+    settled(transcriber)
+    assert wanted_then == [False] and (words.cancelled() or words.exception() is not None)

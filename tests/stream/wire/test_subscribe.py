@@ -455,11 +455,15 @@ def test_a_refusal_cannot_steer_the_terminal() -> None:
     assert "refused to answer" in problems[0]
 
 
-@pytest.mark.parametrize("step", [0, 1])
-def test_a_snapshot_without_an_end_is_left(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
-    """Pages that never come nearer, or come nearer for ever, to a message that claims to be the
-    trillionth."""
-    monkeypatch.setattr("emotrack.stream.wire.client.subscription.HEALING", 0.5)
+@pytest.mark.parametrize(
+    ("step", "bound", "value"), [(0, "HEALING", 0.5), (1, "HEALING", 0.5), (1, "LARGEST_REPLAY", 20_000)]
+)
+def test_a_snapshot_without_an_end_is_left(
+    monkeypatch: pytest.MonkeyPatch, step: int, bound: str, value: float
+) -> None:
+    """Pages that never come nearer, or come nearer for ever, to a message that claims to be the trillionth:
+    after some time, and after so many bytes."""
+    monkeypatch.setattr(f"emotrack.stream.wire.client.subscription.{bound}", value)
     far = msgspec.structs.replace(Outbox("s1").emit(sample.emotion()), seq=10**12, topic_seq=10**12)
 
     def page(request: dict[str, Any]) -> bytes:
@@ -487,6 +491,26 @@ def test_a_snapshot_without_an_end_is_left(monkeypatch: pytest.MonkeyPatch, step
             pass
         assert time.monotonic() - began < 5
         sending.join()
+
+
+def test_what_nobody_reads_is_not_taken_in_without_end() -> None:
+    """However fast it is sent: a bounded number of messages of bounded size."""
+    with zmq.Context() as context, context.socket(zmq.PUB) as pub:
+        pub.sndhwm, pub.linger = 1, 0
+        pub.bind("tcp://127.0.0.1:0")
+        assert isinstance(pub.last_endpoint, bytes)
+        endpoint = pub.last_endpoint.decode()
+        with subscribe(endpoint, snapshot_endpoint=endpoint, on_problem=lambda _: None) as subscription:
+            while not subscription.connected:
+                with suppress(TimeoutError):
+                    subscription.receive(0.05)
+            for _ in range(400):
+                pub.send_multipart([b"emotrack/1/s1/error/-/", b" " * 200_000])
+                time.sleep(0.002)
+            with suppress(TimeoutError):
+                while True:
+                    subscription.receive(0.5)
+            assert 1 <= subscription.skipped <= 128
 
 
 def test_a_message_of_absurd_size_is_not_taken_in(monkeypatch: pytest.MonkeyPatch) -> None:

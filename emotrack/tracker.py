@@ -37,9 +37,9 @@ from emotrack.stream.wire.protocol.vocabulary import MELD
 from emotrack.stream.wire.publish.journal import Journal
 from emotrack.stream.wire.publish.metrics import open_metrics
 from emotrack.stream.wire.publish.outbox import Outbox
-from emotrack.stream.wire.publish.publisher import Publisher, new_session_name, open_publisher
 from emotrack.stream.wire.publish.recording import Recorder
 from emotrack.stream.wire.publish.sinks import Listener, Sink
+from emotrack.stream.wire.publish.zeromq.publisher import Publisher, new_session_name, open_publisher
 
 
 class Tracker:

@@ -2,8 +2,7 @@
 
 conversations  one conversation for all feeds, or one for each
 labels         partials, finals and revisions of one conversation
-waiting        what a label waits for
-patience       for how long it waits for words, the less the further the recogniser is behind
+waiting/       what a label waits for
 attribution    who said what, also afterwards
 describer      the answer to an utterance: early where it can be had, anew where something changed
 evidence       what is known of an utterance, by modality, or why it is not

@@ -13,9 +13,9 @@ from emotrack.modalities import Modality
 from emotrack.stream.labels.evidence import Observer
 from emotrack.stream.labels.kept import KeptConversations, Numbers
 from emotrack.stream.labels.labels import ConversationLabels
-from emotrack.stream.labels.patience import Patience, WordStep
 from emotrack.stream.labels.troubles import Troubles
-from emotrack.stream.labels.waiting import RecogniserWatch
+from emotrack.stream.labels.waiting.ended import RecogniserWatch
+from emotrack.stream.labels.waiting.patience import Patience, WordStep
 from emotrack.stream.seeing.vision import Vision
 from emotrack.stream.settings import StreamSettings
 from emotrack.stream.speakers.apart import make_assigners

@@ -9,8 +9,8 @@ from emotrack.modalities import Modality
 from emotrack.stream.labels.conversation import Conversation, TextContext
 from emotrack.stream.labels.evidence import SHED, Words, collect_evidence, complete, reread
 from emotrack.stream.labels.fusing import EarlyFusions, FusedUtterance, Labeller
-from emotrack.stream.labels.patience import Patience
-from emotrack.stream.labels.waiting import RecogniserWatch
+from emotrack.stream.labels.waiting.ended import RecogniserWatch
+from emotrack.stream.labels.waiting.patience import Patience
 from emotrack.stream.seeing.sightings import Sightings
 from emotrack.stream.seeing.vision import Vision
 from emotrack.stream.transcription.transcript import SpokenLanguage, Transcript

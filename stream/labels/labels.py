@@ -20,16 +20,16 @@ from emotrack.stream.labels.describer import LATE, WORDS_FAILED, Describer
 from emotrack.stream.labels.evidence import SHED, USER, LabelledUtterance, Observer
 from emotrack.stream.labels.fusing import FusedUtterance, Labeller
 from emotrack.stream.labels.kept import KeptConversation
-from emotrack.stream.labels.patience import Patience
 from emotrack.stream.labels.record import PublishedLabels, emotion, probabilities
 from emotrack.stream.labels.troubles import Troubles, said
-from emotrack.stream.labels.waiting import (
+from emotrack.stream.labels.waiting.ended import (
     MISSES,
     EndedUtterances,
     LateWords,
     PendingTranscript,
     RecogniserWatch,
 )
+from emotrack.stream.labels.waiting.patience import Patience
 from emotrack.stream.seeing.vision import Vision
 from emotrack.stream.settings import StreamSettings, TranscriptionSettings
 from emotrack.stream.speakers.assign import AssignedSpeaker, SpeakerAssigner

@@ -11,7 +11,7 @@ from typing import Generic, Literal, TypeVar, get_args
 from emotrack.engines.open import Encoders
 from emotrack.modalities import Modality
 from emotrack.stream.labels.conversations import Conversations
-from emotrack.stream.labels.patience import WORD_STEPS, WordStep
+from emotrack.stream.labels.waiting.patience import WORD_STEPS, WordStep
 from emotrack.stream.seeing.vision import Vision
 from emotrack.stream.session.intake import Item
 from emotrack.stream.sources.media import Medium

@@ -166,8 +166,8 @@ def run(
     from emotrack.stream.session.kept import open_kept
     from emotrack.stream.sources.open import open_sources
     from emotrack.stream.wire.publish.events import EventLog
-    from emotrack.stream.wire.publish.publisher import new_session_name, open_publisher, open_recorder
     from emotrack.stream.wire.publish.recording import STANDARD_OUTPUT, Recorder
+    from emotrack.stream.wire.publish.zeromq.publisher import new_session_name, open_publisher, open_recorder
 
     session = resume or new_session_name()
     if log_format is LogFormat.json:

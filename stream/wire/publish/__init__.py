@@ -7,10 +7,6 @@ journal      what a session published last, for whoever goes on with it
 outbox       every message numbered, stamped and handed to the sinks
 sinks        what an output is, and one for this process
 lanes        a thread and a bounded queue for each sink that may hang
-publisher    ZeroMQ: the thread that owns both sockets
-sockets      XPUB, and the ROUTER that answers snapshot requests: made with limits, and bound
-connections  who is connected, and who has to go
-admission    whose key is admitted, and how quickly
-strangers    subscriptions and requests, each client within its share
+zeromq/      the publisher on the network
 recording    JSON lines into a file or onto standard output
 """

@@ -23,7 +23,7 @@ from emotrack.stream.wire.protocol.encoding import encode
 from emotrack.stream.wire.protocol.keys import ClientKeys, ServerKeys, create_keys
 from emotrack.stream.wire.protocol.messages import Error, Message
 from emotrack.stream.wire.publish.outbox import Outbox
-from emotrack.stream.wire.publish.publisher import Publisher
+from emotrack.stream.wire.publish.zeromq.publisher import Publisher
 from faults.bench import Bench, spoken
 from faults.matrix import DETECTION, HELD, Observation, Skipped, fault
 from faults.watching import Trial, is_final
@@ -245,7 +245,7 @@ def breaks(bench: Bench) -> Observation:
 @fault("publisher", "its thread hangs")
 def hangs(bench: Bench) -> Observation:
     trial = Trial()
-    bench.patch.setattr("emotrack.stream.wire.publish.publisher.WAITING", 10)
+    bench.patch.setattr("emotrack.stream.wire.publish.zeromq.publisher.WAITING", 10)
     publisher = Publisher(LOCAL)
     bench.undo.callback(publisher.close)
 
@@ -272,7 +272,7 @@ def descriptors(bench: Bench) -> Observation:
     code = (
         "import os, resource, time\n"
         "from emotrack.errors import UserError\n"
-        "from emotrack.stream.wire.publish.publisher import Publisher\n"
+        "from emotrack.stream.wire.publish.zeromq.publisher import Publisher\n"
         "free = len(os.listdir('/proc/self/fd')) - 1\n"
         "resource.setrlimit(resource.RLIMIT_NOFILE, (free + 6, 4096))\n"
         "began = time.monotonic()\n"

@@ -178,7 +178,7 @@ def cannot_open(bench: Bench) -> Observation:
 def _hangs(name: str, *, realtime: bool, short: bool = False, until: int = 10_000) -> None:
     def inject(bench: Bench) -> Observation:
         trial = Trial()
-        bench.patch.setattr("emotrack.stream.labels.waiting.REQUEST_SECONDS", 3.0)
+        bench.patch.setattr("emotrack.stream.labels.waiting.ended.REQUEST_SECONDS", 3.0)
 
         def delay(opened: int) -> float | None:
             if 2 <= opened < until:

@@ -18,9 +18,9 @@ from emotrack.stream.sources.media import AUDIO_RATE
 from emotrack.stream.wire.protocol.encoding import decode
 from emotrack.stream.wire.protocol.messages import Emotion, Error, Message
 from emotrack.stream.wire.publish.outbox import Outbox
-from emotrack.stream.wire.publish.publisher import open_recorder
 from emotrack.stream.wire.publish.recording import Recorder
 from emotrack.stream.wire.publish.sinks import Listener, Outgoing, SinkFailed
+from emotrack.stream.wire.publish.zeromq.publisher import open_recorder
 from faults.bench import HANGING, Bench, environment, spoken
 from faults.matrix import HELD, NEW, Observation, Skipped, fault
 from faults.watching import Trial, is_final

@@ -14,7 +14,7 @@ from emotrack.stream.wire.client.subscription import Subscription
 from emotrack.stream.wire.protocol.encoding import decode
 from emotrack.stream.wire.protocol.messages import Message
 from emotrack.stream.wire.publish.outbox import Outbox
-from emotrack.stream.wire.publish.publisher import Publisher
+from emotrack.stream.wire.publish.zeromq.publisher import Publisher
 from helpers.sessions import sample_messages as sample
 
 LOCAL = "tcp://127.0.0.1:0"

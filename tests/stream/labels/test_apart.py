@@ -73,7 +73,7 @@ def test_apart_no_feed_waits_for_another_at_all(
 ) -> None:
     monkeypatch.setattr(workbench, "transcriber", Recogniser(lambda opened: 1.5 if opened == 0 else 0.0))
     monkeypatch.setattr(
-        "emotrack.stream.labels.waiting.YIELD_SECONDS", 60.0
+        "emotrack.stream.labels.waiting.ended.YIELD_SECONDS", 60.0
     )  # as feeds of one conversation would wait
     slow = Scripted("slow", [*up("audio"), *sound((0.2, HUSH), (0.4, 0.2), (2.2, HUSH))])
     quick = Scripted("quick", [*up("audio"), *sound((0.5, HUSH), (0.4, 0.2), (1.9, HUSH))])

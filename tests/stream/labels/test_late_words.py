@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from emotrack.model.dialogue.dialogue import Dialogue
-from emotrack.stream.labels import describer, waiting
-from emotrack.stream.labels.patience import WORD_STEPS
+from emotrack.stream.labels import describer
+from emotrack.stream.labels.waiting import ended as waiting
+from emotrack.stream.labels.waiting.patience import WORD_STEPS
 from emotrack.stream.session import health
 from emotrack.stream.session.health import SHED
 from emotrack.stream.session.loop import Loop

@@ -23,8 +23,8 @@ from emotrack.stream.hearing.audio import AudioBlock
 from emotrack.stream.labels.conversation import Conversation, TextContext
 from emotrack.stream.labels.describer import Describer
 from emotrack.stream.labels.fusing import Labeller
-from emotrack.stream.labels.patience import Patience
-from emotrack.stream.labels.waiting import RecogniserWatch
+from emotrack.stream.labels.waiting.ended import RecogniserWatch
+from emotrack.stream.labels.waiting.patience import Patience
 from emotrack.stream.seeing.sightings import Sightings
 from emotrack.stream.session.loop import Loop
 from emotrack.stream.sources.media import Source

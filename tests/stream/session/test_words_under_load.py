@@ -10,7 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emotrack.stream.labels.patience import PROMPT_SECONDS, SHORT_SECONDS, WORD_STEPS, Patience, WordStep
+from emotrack.stream.labels.waiting.patience import (
+    PROMPT_SECONDS,
+    SHORT_SECONDS,
+    WORD_STEPS,
+    Patience,
+    WordStep,
+)
 from emotrack.stream.session.health import LoadChange, WordLadder
 from emotrack.stream.transcription.transcript import Transcript
 from emotrack.stream.transcription.turns import Request, Turns

@@ -14,7 +14,7 @@ from zmq.utils.monitor import recv_monitor_message
 from emotrack.errors import UserError
 from emotrack.stream.wire.client.subscription import Subscription, subscribe
 from emotrack.stream.wire.protocol.keys import ClientKeys, ServerKeys, create_keys, load_public_key
-from emotrack.stream.wire.publish.publisher import Publisher
+from emotrack.stream.wire.publish.zeromq.publisher import Publisher
 from helpers.sessions import sample_messages as sample
 from helpers.sessions.wire import heartbeats, publishing, receive, silent, wait_for_problem
 

@@ -21,7 +21,7 @@ from emotrack.stream.wire.protocol.messages import KINDS, Emotion, Message
 from emotrack.stream.wire.protocol.schema import json_schema
 from emotrack.stream.wire.protocol.snapshots import PAGE, RING, Reply, SnapshotReply, SnapshotRequest
 from emotrack.stream.wire.publish.outbox import Outbox
-from emotrack.stream.wire.publish.publisher import Publisher
+from emotrack.stream.wire.publish.zeromq.publisher import Publisher
 from helpers.sessions import sample_messages as sample
 from helpers.sessions.wire import emit_all, heartbeats, publishing, wait_until_published
 

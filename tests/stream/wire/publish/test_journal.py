@@ -13,7 +13,7 @@ from emotrack.stream.wire.protocol.encoding import topic
 from emotrack.stream.wire.protocol.messages import Error, Message
 from emotrack.stream.wire.publish.journal import BEFORE, NAME, Journal, Published, read_journal
 from emotrack.stream.wire.publish.outbox import Outbox
-from emotrack.stream.wire.publish.publisher import Publisher
+from emotrack.stream.wire.publish.zeromq.publisher import Publisher
 from helpers.sessions import sample_messages as sample
 from helpers.sessions.disks import disk_with_room_for
 from helpers.sessions.wire import LOCAL, emit_all, heartbeats, receive, unused_endpoint

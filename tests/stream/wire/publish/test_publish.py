@@ -20,7 +20,7 @@ from emotrack.stream.wire.client.subscription import subscribe
 from emotrack.stream.wire.protocol.endpoints import Address, parse_endpoint
 from emotrack.stream.wire.protocol.messages import Heartbeat, Session
 from emotrack.stream.wire.protocol.snapshots import LARGEST_REQUEST
-from emotrack.stream.wire.publish.publisher import Publisher
+from emotrack.stream.wire.publish.zeromq.publisher import Publisher
 from helpers.sessions import sample_messages as sample
 from helpers.sessions.wire import LOCAL, connect, emit_all, publishing, receive, unused_endpoint
 
@@ -117,7 +117,7 @@ def test_a_socket_file_that_a_dead_publisher_left_is_taken_over(tmp_path: Path) 
 OUT_OF_DESCRIPTORS = """
 import os, resource, sys
 from emotrack.errors import UserError
-from emotrack.stream.wire.publish.publisher import Publisher
+from emotrack.stream.wire.publish.zeromq.publisher import Publisher
 
 free = len(os.listdir("/proc/self/fd")) - 1
 for spare in range(0, 60, 3):
@@ -156,7 +156,7 @@ def test_a_thread_that_breaks_says_why_and_the_session_goes_on(monkeypatch: pyte
 
 
 def test_closing_behind_a_full_queue_ends_the_thread(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("emotrack.stream.wire.publish.publisher.WAITING", 10)
+    monkeypatch.setattr("emotrack.stream.wire.publish.zeromq.publisher.WAITING", 10)
     with publishing() as (publisher, outbox):
         may_go_on = threading.Event()
         add = publisher._state.add

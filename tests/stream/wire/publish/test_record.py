@@ -12,9 +12,9 @@ from emotrack.errors import UserError
 from emotrack.stream.wire.protocol.encoding import decode
 from emotrack.stream.wire.protocol.messages import Error
 from emotrack.stream.wire.publish.outbox import Outbox
-from emotrack.stream.wire.publish.publisher import open_recorder
 from emotrack.stream.wire.publish.recording import Recorder
 from emotrack.stream.wire.publish.sinks import Listener
+from emotrack.stream.wire.publish.zeromq.publisher import open_recorder
 from helpers.sessions import sample_messages as sample
 from helpers.sessions.disks import disk_with_room_for
 from helpers.sessions.wire import emit_all

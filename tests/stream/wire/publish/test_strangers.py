@@ -15,9 +15,9 @@ import zmq
 from emotrack.errors import UserError
 from emotrack.stream.wire.client.subscription import subscribe
 from emotrack.stream.wire.protocol.keys import create_keys
-from emotrack.stream.wire.publish.connections import Connections, Peer
-from emotrack.stream.wire.publish.publisher import Publisher
-from emotrack.stream.wire.publish.strangers import CLIENT_REQUESTS_AT_ONCE, SUBSCRIPTIONS
+from emotrack.stream.wire.publish.zeromq.connections import Connections, Peer
+from emotrack.stream.wire.publish.zeromq.publisher import Publisher
+from emotrack.stream.wire.publish.zeromq.strangers import CLIENT_REQUESTS_AT_ONCE, SUBSCRIPTIONS
 from helpers.sessions import sample_messages as sample
 from helpers.sessions.strangers import ATTACKS, besieged, frame, introduced
 from helpers.sessions.wire import connect, heartbeats, publishing, receive
@@ -122,7 +122,7 @@ def test_one_client_that_floods_takes_nothing_from_another() -> None:
 
 
 def test_beyond_the_limit_the_idle_go_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("emotrack.stream.wire.publish.publisher.find_descriptors", lambda: 4)
+    monkeypatch.setattr("emotrack.stream.wire.publish.zeromq.publisher.find_descriptors", lambda: 4)
     with publishing() as (publisher, outbox), heartbeats(outbox), contextlib.ExitStack() as stack:
         honest = [stack.enter_context(subscribe(publisher.endpoint, kinds=["heartbeat"])) for _ in range(2)]
         for each in honest:
@@ -135,7 +135,7 @@ def test_beyond_the_limit_the_idle_go_first(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_a_connection_that_never_introduces_itself_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("emotrack.stream.wire.publish.sockets.HANDSHAKE_MS", 300)
+    monkeypatch.setattr("emotrack.stream.wire.publish.zeromq.sockets.HANDSHAKE_MS", 300)
     with (
         publishing() as (publisher, _),
         socket.create_connection(("127.0.0.1", int(publisher.endpoint.rpartition(":")[2]))) as idle,

@@ -9,8 +9,8 @@ from collections import Counter
 import zmq
 
 from emotrack.stream.wire.protocol.snapshots import SnapshotState
-from emotrack.stream.wire.publish.admission import AllowList
-from emotrack.stream.wire.publish.connections import LARGEST_CONTROL, Connections, Peer
+from emotrack.stream.wire.publish.zeromq.admission import AllowList
+from emotrack.stream.wire.publish.zeromq.connections import LARGEST_CONTROL, Connections, Peer
 
 SUBSCRIPTIONS = 64
 """Subscriptions that one client may hold."""

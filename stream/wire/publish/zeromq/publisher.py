@@ -23,13 +23,13 @@ from emotrack.stream.wire.protocol.endpoints import Address, parse_endpoint
 from emotrack.stream.wire.protocol.keys import ServerKeys
 from emotrack.stream.wire.protocol.parts import Encoding
 from emotrack.stream.wire.protocol.snapshots import RING, SnapshotState
-from emotrack.stream.wire.publish.admission import RECHECK, Admission, AllowList
-from emotrack.stream.wire.publish.connections import Connections
 from emotrack.stream.wire.publish.journal import Published, take
 from emotrack.stream.wire.publish.recording import Recorder
 from emotrack.stream.wire.publish.sinks import Outgoing, SinkDelayed, SinkFailed
-from emotrack.stream.wire.publish.sockets import bind_pair, find_descriptors, open_pair, refused
-from emotrack.stream.wire.publish.strangers import Requests, Subscriptions
+from emotrack.stream.wire.publish.zeromq.admission import RECHECK, Admission, AllowList
+from emotrack.stream.wire.publish.zeromq.connections import Connections
+from emotrack.stream.wire.publish.zeromq.sockets import bind_pair, find_descriptors, open_pair, refused
+from emotrack.stream.wire.publish.zeromq.strangers import Requests, Subscriptions
 
 log = logging.getLogger(__name__)
 

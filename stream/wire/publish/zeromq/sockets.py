@@ -14,7 +14,7 @@ from emotrack.errors import UserError
 from emotrack.stream.wire.protocol.endpoints import Address, parse_endpoint
 from emotrack.stream.wire.protocol.keys import ServerKeys
 from emotrack.stream.wire.protocol.snapshots import LARGEST_REQUEST
-from emotrack.stream.wire.publish.admission import MESSAGES, SNAPSHOTS
+from emotrack.stream.wire.publish.zeromq.admission import MESSAGES, SNAPSHOTS
 
 try:
     import resource

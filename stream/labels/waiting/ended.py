@@ -8,7 +8,7 @@ from concurrent.futures import wait
 from dataclasses import dataclass
 
 from emotrack.stream.labels.fusing import EarlyFusions, FusedUtterance
-from emotrack.stream.labels.patience import Patience
+from emotrack.stream.labels.waiting.patience import Patience
 from emotrack.stream.seeing.vision import Vision
 from emotrack.stream.settings import LabelSettings
 from emotrack.stream.transcription.transcript import Transcriber, TranscriptionError

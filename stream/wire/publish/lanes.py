@@ -38,7 +38,8 @@ PATIENCE = 60.0
 ENDING = 5.0
 """The same for one that may not, behind its last message."""
 HURRIED = 0.5
-"""Seconds that all sinks together have for the end of a session that somebody ended."""
+"""Seconds that all sinks together have for the end of a session that somebody ended; twice that where they
+get on."""
 _LOOK = 0.05
 
 
@@ -143,8 +144,10 @@ class Lane:
         """Wait until it is closed, or gets no further, or there is no time left."""
         with self._news:
             while not self._over:
-                quiet = time.monotonic() - self._progress
-                if time.monotonic() > hurried_until() or not (self._waits(may_wait) or quiet < ENDING):
+                now = time.monotonic()
+                quiet = now - self._progress
+                hurried = now > hurried_until() + (HURRIED if quiet < HURRIED else 0.0)
+                if hurried or not (self._waits(may_wait) or quiet < ENDING):
                     self._give_up()
                     return
                 self._news.wait(_LOOK)

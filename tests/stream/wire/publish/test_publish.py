@@ -155,6 +155,46 @@ def test_a_thread_that_breaks_says_why_and_the_session_goes_on(monkeypatch: pyte
         assert outbox.incomplete == (f"Publishing on {publisher.endpoint} has stopped: division by zero.",)
 
 
+def test_a_thread_that_hangs_is_told_of_once_and_holds_nobody_up(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("emotrack.stream.wire.publish.publisher.WAITING", 10)
+    with publishing() as (publisher, outbox):
+        may_go_on = threading.Event()
+        add = publisher._state.add
+        monkeypatch.setattr(publisher._state, "add", lambda *given: may_go_on.wait(30) and add(*given))
+        for _ in range(4):
+            outbox.emit(sample.feed())
+            time.sleep(0.4)
+        hangs = f"Publishing on {publisher.endpoint} hangs: messages wait."
+        assert caplog.messages == [hangs] and outbox.incomplete == ()
+        emit_all(outbox, [sample.feed()] * 20)
+        stopped = f"Publishing on {publisher.endpoint} has stopped: its thread hangs."
+        assert caplog.messages == [hangs, stopped] and outbox.incomplete == (stopped,)
+        may_go_on.set()
+
+
+def test_a_thread_that_is_back_has_lost_nothing(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with publishing() as (publisher, outbox):
+        may_go_on = threading.Event()
+        add = publisher._state.add
+        monkeypatch.setattr(publisher._state, "add", lambda *given: may_go_on.wait(30) and add(*given))
+        while not caplog.messages:
+            outbox.emit(sample.feed())
+            time.sleep(0.1)
+        may_go_on.set()
+        deadline = time.monotonic() + 20
+        while len(caplog.messages) < 2:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+            last = outbox.emit(sample.feed())
+        assert caplog.messages[1] == f"Publishing on {publisher.endpoint} goes on; nothing is missing."
+        outbox.close()
+        assert publisher._state._seq == last.seq and outbox.incomplete == ()
+
+
 def test_closing_behind_a_full_queue_ends_the_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("emotrack.stream.wire.publish.zeromq.publisher.WAITING", 10)
     with publishing() as (publisher, outbox):

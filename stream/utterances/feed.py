@@ -283,9 +283,9 @@ class TrackedFeed:
         self._watched_since = None
         return happened
 
-    def end(self) -> list[FeedEvent]:
-        """The feed is over: what is open ends."""
-        return self.break_off(self._time) + self.close_window()
+    def end(self, time: float = 0.0) -> list[FeedEvent]:
+        """The feed is over, as is known since session time `time`: what is open ends."""
+        return self.break_off(max(self._time, time)) + self.close_window()
 
     def open_utterances(self) -> Iterator[Utterance]:
         """Those that have not ended."""

@@ -308,7 +308,7 @@ class Loop:
         """The feed's sound ends or breaks off: learn what its last blocks tell of turns."""
         turns = self._conversations.turns(feed.index)
         if turns is not None and (heard := turns.finish(feed.open_from)) is not None:
-            self._follow(feed.hear_again(heard.voiced, heard.turns), arrived_ns)
+            self._follow(feed.hear_again(heard.voiced, heard.turns, self._now), arrived_ns)
             self._conversations.of(feed.index).hear_more(feed.index, self._now)
 
     def _is_time_for_partial(self, utterance: Utterance, now: float) -> bool:

@@ -10,7 +10,7 @@ from emotrack.errors import UserError
 from emotrack.stream.labels.troubles import WITHOUT
 from emotrack.stream.people.people import MOST_PEOPLE
 from emotrack.stream.wire.protocol.messages import Emotion, Error, Feed, Message, Session, Speaker
-from simulation.networks import CONFIGURATION
+from simulation.parts.networks import CONFIGURATION
 from simulation.session import Outcome
 
 ENDING_SECONDS = 2.0

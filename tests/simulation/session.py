@@ -22,13 +22,13 @@ from emotrack.stream.wire.publish.recording import Recorder
 from emotrack.tracker import opening
 from simulation.installing import installed
 from simulation.machine import Machine, Stuck
-from simulation.networks import SimulatedSpeech, Spells, networks
-from simulation.outputs import Collector, SimulatedDisk, SimulatedSink, recorded
+from simulation.parts.networks import SimulatedSpeech, Spells, networks
+from simulation.parts.outputs import Collector, SimulatedDisk, SimulatedSink, recorded
+from simulation.parts.recogniser import ANSWER, SimulatedRecogniser
+from simulation.parts.seeing import SimulatedVision
+from simulation.parts.sources import SimulatedSource
+from simulation.parts.speakers import SimulatedAssigner
 from simulation.plan import Plan
-from simulation.recogniser import ANSWER, SimulatedRecogniser
-from simulation.seeing import SimulatedVision
-from simulation.sources import SimulatedSource
-from simulation.speakers import SimulatedAssigner
 
 USER = "user"
 """Name of the thread of whoever intervenes."""

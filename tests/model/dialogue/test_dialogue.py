@@ -222,7 +222,8 @@ class Senseless(PlainContext):
         return (label if self.senses else replace(label, logits=label.logits * np.nan)), after
 
     def revise(self, state: ContextState) -> Floats:
-        return super().revise(state) * np.float32(1.0 if self.senses else np.nan)
+        logits = super().revise(state)
+        return logits if self.senses else np.full_like(logits, np.nan)
 
 
 def test_what_is_no_number_is_no_label_and_changes_nothing() -> None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from emotrack.stream.transcription.transcript import Transcript, TranscriptionError
 from simulation.machine import Machine
-from simulation.networks import Spells
+from simulation.parts.networks import Spells
 from simulation.plan import RecogniserPlan
 
 WORDS = ("so", "are", "you", "coming", "with", "us", "no", "never", "!", "?")

@@ -358,7 +358,7 @@ class Loop:
         """The feed's sound ends or breaks off: learn what its last blocks tell of turns."""
         turns = self._conversations.turns(feed.index)
         if turns is not None and (heard := turns.finish(feed.open_from)) is not None:
-            self._follow(feed.hear_again(heard.voiced, heard.turns), arrived_ns)
+            self._follow(feed.hear_again(heard.voiced, heard.turns, self._now), arrived_ns)
             self._conversations.of(feed.index).hear_more(feed.index, self._now)
 
     def _is_time_for_partial(self, utterance: Utterance, now: float) -> bool:
@@ -410,7 +410,7 @@ class Loop:
             str(failure) if isinstance(failure, UserError) else f"{type(failure).__name__}: {failure}"
         )
         self._hear_out(feed, arrived_ns)
-        self._follow(feed.end(), arrived_ns)
+        self._follow(feed.end(self._now), arrived_ns)
         self._health.tell(feed, None, "down", reason, self._now)
         self._people.close(feed.name, "no video")
         if len(self._failures) < len(self._feeds) and not self._delivery.finished():
@@ -428,7 +428,7 @@ class Loop:
         if self._ordered:
             self._look_back()
         self._hear_out(feed, arrived_ns)
-        self._follow(feed.end(), arrived_ns)
+        self._follow(feed.end(self._now), arrived_ns)
         self._health.tell(feed, None, "down", "the source has ended", self._now)
         self._people.close(feed.name, "no video")
 
@@ -510,7 +510,7 @@ class Loop:
         self._look_back()
         for feed in self._feeds:
             self._hear_out(feed, time.monotonic_ns())
-            self._follow(feed.end(), time.monotonic_ns())
+            self._follow(feed.end(self._now), time.monotonic_ns())
         self._conversations.settle(wait=True)
         self._conversations.finish()
         self._people.finish(self._now)

@@ -208,9 +208,10 @@ class TrackedFeed:
         self._undetected, self.failure = 0, None
         return speech
 
-    def hear_again(self, voiced: Sequence[int], turns: Sequence[int]) -> list[FeedEvent]:
+    def hear_again(self, voiced: Sequence[int], turns: Sequence[int], time: float = 0.0) -> list[FeedEvent]:
         """Another ear's word on blocks that were heard already, by their indices: in which somebody speaks
-        after all, and with which somebody else begins to."""
+        after all, and with which somebody else begins to; known since session time `time`."""
+        self._time = max(self._time, time)
         events = self._segmenter.hear_again([index - self._first_index for index in voiced])
         happened = [one for event in events for one in self._on_segment(event)]
         for turn in turns:
@@ -285,9 +286,9 @@ class TrackedFeed:
         self._watched_since = None
         return happened
 
-    def end(self) -> list[FeedEvent]:
-        """The feed is over: what is open ends."""
-        return self.break_off(self._time) + self.close_window()
+    def end(self, time: float = 0.0) -> list[FeedEvent]:
+        """The feed is over, as is known since session time `time`: what is open ends."""
+        return self.break_off(max(self._time, time)) + self.close_window()
 
     def open_utterances(self) -> Iterator[Utterance]:
         """Those that have not ended."""

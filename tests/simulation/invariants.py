@@ -10,7 +10,7 @@ from emotrack.errors import UserError
 from emotrack.stream.labels.troubles import WITHOUT
 from emotrack.stream.people.people import MOST_PEOPLE
 from emotrack.stream.wire.protocol.messages import Emotion, Error, Feed, Message, Session, Speaker
-from simulation.networks import CONFIGURATION
+from simulation.parts.networks import CONFIGURATION
 from simulation.session import Outcome
 
 ENDING_SECONDS = 2.0
@@ -131,15 +131,7 @@ def finals_of_a_feed_are_in_order(outcome: Outcome) -> Iterator[str]:
 
 
 def finals_come_in_the_order_of_their_endpoints(outcome: Outcome) -> Iterator[str]:
-    """In one conversation where there is time for it, else in one feed; the summary counts them.
-
-    Where pictures go on after the sound, the end of what was said last comes to be known with theirs."""
-    feeds = outcome.plan.feeds
-    outlasted = {
-        feed.name
-        for feed in feeds
-        if 0 < sum(part for part, _ in feed.sounds) < sum(part for part, _ in feed.pictures)
-    }
+    """In one conversation where there is time for it, else in one feed; the summary counts them."""
     apart = outcome.plan.realtime or outcome.plan.overrides["speakers"]["conversations"] == "apart"
     last: dict[str, tuple[float, float, int]] = {}
     counts: dict[str, int] = defaultdict(int)
@@ -150,7 +142,7 @@ def finals_come_in_the_order_of_their_endpoints(outcome: Outcome) -> Iterator[st
         utterance = outcome.begun[label.utterance]
         whose = label.source if apart else ""
         place = utterance.endpoint, utterance.start, utterance.feed
-        if whose in last and last[whose] > place and label.source not in outlasted:
+        if whose in last and last[whose] > place:
             yield f"utterance {label.utterance}, which ended at {place[0]} s, is labelled too late"
         last[whose] = place
     for feed, labels in outcome.labels.items():

@@ -24,13 +24,13 @@ from emotrack.stream.wire.publish.sinks import Outgoing
 from emotrack.tracker import opening
 from simulation.installing import installed
 from simulation.machine import Machine, Stuck
-from simulation.networks import SimulatedSpeech, Spells, networks
-from simulation.outputs import Collector, SimulatedDisk, SimulatedSink, recorded
+from simulation.parts.networks import SimulatedSpeech, Spells, networks
+from simulation.parts.outputs import Collector, SimulatedDisk, SimulatedSink, recorded
+from simulation.parts.recogniser import ANSWER, SimulatedRecogniser
+from simulation.parts.seeing import SimulatedVision
+from simulation.parts.sources import SimulatedSource
+from simulation.parts.speakers import SimulatedAssigner
 from simulation.plan import Plan
-from simulation.recogniser import ANSWER, SimulatedRecogniser
-from simulation.seeing import SimulatedVision
-from simulation.sources import SimulatedSource
-from simulation.speakers import SimulatedAssigner
 
 USER = "user"
 """Name of the thread of whoever intervenes."""
@@ -101,6 +101,7 @@ def play(plan: Plan, order: int = 0) -> Outcome:
     # They measure how long real threads take, of which there are none here.
     instead["session.loop.Deadlines"] = _NoDeadlines
     instead["session.loop.Watchdog"] = _NobodyWatches
+    instead["seeing.vision.give_way"] = lambda: None  # to a thread that is none
     with _folder(plan) as folder, installed(machine, instead):
         session = _Session(plan, machine, outcome, folder)
         machine.spawn(session.run, "session")

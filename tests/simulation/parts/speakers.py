@@ -9,7 +9,7 @@ import numpy as np
 from emotrack.stream.speakers.assign import AssignedSpeaker, OtherTurn, SpeakerEvent
 from emotrack.stream.speakers.timeline import Spoken
 from simulation.machine import Machine
-from simulation.networks import Spells
+from simulation.parts.networks import Spells
 from simulation.plan import Plan, Trouble
 
 MOST = 4

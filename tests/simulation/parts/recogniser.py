@@ -10,7 +10,7 @@ import numpy as np
 
 from emotrack.stream.transcription.transcript import Transcript, TranscriptionError
 from simulation.machine import Machine
-from simulation.networks import Spells
+from simulation.parts.networks import Spells
 from simulation.plan import RecogniserPlan
 
 WORDS = ("so", "are", "you", "coming", "with", "us", "no", "never", "!", "?")
@@ -48,6 +48,11 @@ class SimulatedRecogniser:
     def close(self) -> None:
         pass
 
+    @property
+    def backlog(self) -> float:
+        """See `Transcriber`."""
+        return max((stream.backlog for stream in self.streams), default=0.0)
+
     def may_fail(self, stream: "SimulatedStream | None" = None) -> bool:
         """Raise, where this call is one of those that fail; else whether what it gives is nonsense."""
         kind = self.spells.next()
@@ -78,6 +83,8 @@ class SimulatedStream:
         self._samples = 0
         self._asked: Future[Transcript] | None = None
         self._asked_of = -1
+        self._asked_at = 0.0
+        self._awaited_until = -math.inf
 
     def feed(self, samples_16k: np.ndarray) -> None:
         if self._recogniser.random.random() < 0.02:
@@ -93,6 +100,7 @@ class SimulatedStream:
         asked: Future[Transcript] = Future()
         self._asked, self._asked_of = asked, self._samples
         recogniser = self._recogniser
+        self._asked_at = recogniser.machine.seconds
         if recogniser.random.random() < recogniser.plan.silent_share:
             return asked
         said = recogniser.random.choice(NONSENSE) if nonsense else self._words()
@@ -112,8 +120,15 @@ class SimulatedStream:
         recogniser.machine.spawn(answer, ANSWER)
         return asked
 
-    def conclude(self) -> None:
-        pass
+    def conclude(self, patience: float = math.inf) -> None:
+        self._awaited_until = self._recogniser.machine.seconds + patience
+
+    @property
+    def backlog(self) -> float:
+        """Seconds for which its question has waited, as long as somebody waits for the answer."""
+        now, asked = self._recogniser.machine.seconds, self._asked
+        waits = asked is not None and not asked.running() and not asked.done()
+        return now - self._asked_at if waits and now < self._awaited_until else 0.0
 
     def partial(self, patience: float) -> Transcript | None:
         nonsense = self._recogniser.may_fail(self)

@@ -15,8 +15,8 @@ from emotrack.modalities import MODALITIES, MODALITY_MODES, MODES, Modality
 from emotrack.model.bundle import Bundle
 from emotrack.model.configuration import ModalityWidths, NetworkConfiguration
 from emotrack.model.dialogue.state import ContextState, Floats, LabelLogits, SpeakerMemory
+from simulation.parts.sources import LOUD
 from simulation.plan import Plan, Trouble
-from simulation.sources import LOUD
 
 WIDTH = 8
 CONFIGURATION = NetworkConfiguration(

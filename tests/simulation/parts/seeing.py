@@ -15,9 +15,9 @@ from emotrack.stream.seeing.vision import Vision
 from emotrack.stream.settings import VisionSettings
 from emotrack.stream.sources.media import VideoFrame
 from simulation.machine import Machine
-from simulation.networks import WIDTH, Spells
+from simulation.parts.networks import WIDTH, Spells
+from simulation.parts.sources import shown
 from simulation.plan import Plan
-from simulation.sources import shown
 
 FACES = {"face": (1,), "two faces": (1, 2), "crowd": (1, 2), "poster": (3,)}
 """Whose faces are in a picture."""

@@ -167,7 +167,7 @@ def test_a_thread_that_hangs_is_told_of_once_and_holds_nobody_up(
             outbox.emit(sample.feed())
             time.sleep(0.4)
         hangs = f"Publishing on {publisher.endpoint} hangs: messages wait."
-        assert caplog.messages == [hangs] and outbox.incomplete == ()
+        assert caplog.messages == [hangs] and not outbox.incomplete
         emit_all(outbox, [sample.feed()] * 20)
         stopped = f"Publishing on {publisher.endpoint} has stopped: its thread hangs."
         assert caplog.messages == [hangs, stopped] and outbox.incomplete == (stopped,)

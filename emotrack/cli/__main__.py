@@ -4,6 +4,7 @@ exit code 2."""
 import contextlib
 import os
 import sys
+import threading
 from typing import Annotated
 
 import typer
@@ -29,6 +30,9 @@ from emotrack.cli.training.features import features
 from emotrack.cli.training.train import train
 from emotrack.errors import UserError, import_problem
 from emotrack.notify import notify
+
+GIVEN_UP = ("network", "output ", "talk", "warnings")
+"""How threads are named that end by themselves unless they hang."""
 
 app = typer.Typer(
     name="emotrack",
@@ -86,9 +90,15 @@ def main() -> None:
     with standard_streams() as (output, talk):
         with logging_to_stderr():
             code = _run(output)
-        if output.stuck or talk.stuck:  # a reader that reads no more, whom Python would wait for at its exit
+        if output.stuck or talk.stuck or _left_behind():
             os._exit(code if isinstance(code, int) and code else int(output.stuck))
     sys.exit(code)
+
+
+def _left_behind() -> bool:
+    """Whether a thread that was given up still is at it: Python's own exit would wait for the stream that it
+    holds, or abort in the middle of a network."""
+    return any(thread.name.startswith(GIVEN_UP) for thread in threading.enumerate())
 
 
 def _run(output: StandardOutput) -> int | str | None:

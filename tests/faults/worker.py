@@ -137,6 +137,8 @@ def main() -> None:
     os.dup2(2, 1)  # what rows print is no answer
     from faults.bench import Bench
 
+    for number in (signal.SIGINT, signal.SIGHUP):  # ignored in what `nohup` or a shell's background starts
+        signal.signal(number, signal.SIG_DFL)
     rows = {fault.identifier: fault for fault in faults()}
     bench = Bench()
     told.write(READY.encode() + b"\n")

@@ -162,7 +162,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     if reporter is None or not os.environ.get("CI"):
         return
-    lines = (Path(__file__).parent / "reviewed_skips.txt").read_text().splitlines()
+    lines = (Path(__file__).parent / "helpers" / "reviewed_skips.txt").read_text().splitlines()
     reviewed = [line for line in lines if line and not line.startswith("#")]
     for report in reporter.stats.get("skipped", []):
         reason = str(report.longrepr[-1] if isinstance(report.longrepr, tuple) else report.longrepr)

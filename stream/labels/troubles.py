@@ -1,6 +1,8 @@
 """What of a session fails at the moment: told once when it begins, and again only after it has worked in
 between, so that a part that fails at each utterance does not flood anybody."""
 
+import math
+
 from emotrack.stream.wire.protocol.messages import Error
 from emotrack.stream.wire.publish.outbox import Outbox
 
@@ -22,18 +24,26 @@ WITHOUT = {
 """What is said of each part that may fail by itself."""
 
 
+CALM = 10.0
+"""Seconds after which a part that fails, works and fails is told of again."""
+
+
 class Troubles:
     """Owned by the loop; shared by all conversations of a session."""
 
     def __init__(self, outbox: Outbox) -> None:
         self._outbox = outbox
         self._failing: set[tuple[str, str | None]] = set()
+        self._told: dict[tuple[str, str | None], float] = {}
+        """When each was told of last."""
 
     def failed(self, part: str, source: str | None, failure: BaseException, time: float) -> None:
         """A part (see `WITHOUT`) failed for a feed at session time `time`; the session goes on."""
-        if (part, source) not in self._failing:
-            self._failing.add((part, source))
+        key = part, source
+        if key not in self._failing and time - self._told.get(key, -math.inf) >= CALM:
+            self._told[key] = time
             self.tell(f"{WITHOUT[part]}: {said(failure)}.", source, time)
+        self._failing.add(key)
 
     def worked(self, part: str, source: str | None) -> None:
         """It does its work (again)."""

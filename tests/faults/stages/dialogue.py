@@ -1,17 +1,22 @@
-"""What follows the dialogue and tells speakers apart fails; names and numbers that are too many."""
+"""What follows the dialogue and tells speakers apart fails; names and numbers that are too many; sessions
+that are gone on with."""
 
+import pickle
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from emotrack.demo import clip_path
 from emotrack.stream.speakers.assign import AssignedSpeaker, SpeakerEvent
+from emotrack.stream.wire.protocol.messages import Emotion, Session
 from faults.bench import Bench, spoken
 from faults.breaking import Replaced, Struck, hanging, raising
 from faults.matrix import NEW, Observation, fault
-from faults.watching import Trial
+from faults.watching import Trial, is_final
 from helpers.media.scripted import Scripted, by_time, clip_line, up
 
 COUNT = 6
@@ -191,3 +196,75 @@ def many(bench: Bench) -> Observation:
         trial.wait(100.0)
     seen = trial.observe(300)
     return replace(seen, effect=f"300 labels in {time.monotonic() - began:.0f} s")
+
+
+def _kept(bench: Bench, *more: str) -> Trial:
+    """The demonstration clip in a process that keeps its session, or goes on with it; after the first final
+    label it is killed without warning, unless it goes on."""
+    bench.patch.setenv("XDG_STATE_HOME", str(bench.folder))
+    goes_on = (bench.folder / "emotrack").exists()
+    command = [str(clip_path()), "--fast", "--publish", "none", "--modalities", "text,audio", *more]
+    with bench.process(*command, "--resume", "kitchen") as trial:
+        if not goes_on:
+            trial.wait_for(is_final, 60.0)
+            trial.strike()
+            assert trial.process is not None
+            trial.process.kill()
+    return trial
+
+
+@fault("dialogue", "its process is killed, and started again", told=False, short=True, seconds=150.0)
+def killed(bench: Bench) -> Observation:
+    before, after = _kept(bench), _kept(bench)
+    complaints = []
+    messages = [*before.messages, *after.messages]
+    numbers = [message.seq for message in messages]
+    # What the dead process had written, nobody may have read.
+    if len(set(numbers)) < len(numbers) or numbers != sorted(numbers):
+        complaints.append("numbers are given twice")
+    if len({message.session for message in messages}) > 1:
+        complaints.append("it is another session")
+    begun = {message.utterance for message in messages if isinstance(message, Emotion)}
+    final = {message.utterance for message in messages if is_final(message)}  # type: ignore[union-attr]
+    if not any(isinstance(message, Session) and message.reason == "resumed" for message in after.messages):
+        complaints.append("nobody is told that it goes on")
+    return Observation(
+        f"{len(final)} finals in two processes", lost=len(begun - final), complaints=tuple(complaints)
+    )
+
+
+def _unfit(name: str, spoil: Callable[[Path], object], *more: str) -> None:
+    """What is kept does not go with what is to go on: refused in a sentence, and left as it is."""
+
+    def inject(bench: Bench) -> Observation:
+        _kept(bench)
+        folder = bench.folder / "emotrack" / "sessions" / "kitchen"
+        spoil(folder)
+        kept = {path.name: path.read_bytes() for path in folder.iterdir()}
+        began = time.monotonic()
+        trial = _kept(bench, *more)
+        refused = next((line for line in reversed(trial.said) if line.startswith("emotrack: ")), "")
+        complaints = [] if trial.process is not None and trial.process.returncode == 2 else ["it is taken"]
+        if kept != {path.name: path.read_bytes() for path in folder.iterdir()}:
+            complaints.append("what is kept has changed")
+        took = time.monotonic() - began if refused else None
+        return Observation(refused, took, complaints=tuple(complaints))
+
+    fault("dialogue", f"what is kept of it {name}", seconds=150.0, limit=20.0)(inject)
+
+
+def _both(folder: Path, data: bytes) -> None:
+    for name in ("state", "state.before"):
+        (folder / name).write_bytes(data)
+
+
+_unfit("is damaged", lambda folder: _both(folder, b"session 1 0\n\x80"))
+_unfit("is of another version", lambda folder: _both(folder, b"session 99 0\n\x80"))
+_unfit("is a pickle", lambda folder: _both(folder, pickle.dumps({"a": 1})))
+_unfit("lacks a message", lambda folder: _without_line(folder / "messages.jsonl", 3))
+_unfit("is of other settings", lambda folder: None, "--set", "stream.labels.partial_interval=3")
+
+
+def _without_line(path: Path, number: int) -> None:
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join([*lines[:number], *lines[number + 1 :]]))

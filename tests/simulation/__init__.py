@@ -7,6 +7,7 @@ plan         what befalls a session, drawn from its seed
 parts/       sources, networks, looks, voices, a recogniser and outputs with the interfaces of the real ones,
              which do what the plan says
 session      one session, and what came of it
+resuming     one that is ended somewhere, and gone on with
 invariants   what has to hold of every one
 judging      what is said of one: its breaches, its counts, all that it sent
 

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterator
 from functools import partial
 
-from simulation.judging import Result, judged, told
+from simulation.judging import Result, ended_and_gone_on_with, judged, told
 
 TOLD_EVERY = 5.0
 """Seconds."""
@@ -53,13 +53,14 @@ def _results(asked: argparse.Namespace, began: float) -> Iterator[Result]:
     if asked.tell:
         for seed in seeds:
             print(told(seed))  # noqa: T201
+    judge = ended_and_gone_on_with if asked.resume else judged
     if asked.jobs == 1:
-        results: Iterator[Result] = map(judged, seeds)
+        results: Iterator[Result] = map(judge, seeds)
         yield from _until(results, asked.seconds, began)
         return
     quietly = partial(logging.disable, logging.CRITICAL)
     with multiprocessing.get_context("spawn").Pool(asked.jobs, quietly) as pool:
-        yield from _until(pool.imap(judged, seeds, BATCH), asked.seconds, began)
+        yield from _until(pool.imap(judge, seeds, BATCH), asked.seconds, began)
 
 
 def _until(results: Iterator[Result], seconds: float, began: float) -> Iterator[Result]:
@@ -75,6 +76,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1, help="of the first session; the others follow it")
     parser.add_argument("--seconds", type=float, default=float("inf"), help="end after so many")
     parser.add_argument("--jobs", type=int, default=1, help="processes that share the sessions")
+    parser.add_argument("--resume", action="store_true", help="end each at a moment, and go on with it")
     parser.add_argument("--tell", action="store_true", help="print each session's plan and its messages")
     return parser.parse_args()
 

@@ -87,7 +87,9 @@ def _simulated(machine: Machine) -> dict[int, Any]:
         id(queue): _queues(clock, threads),
         id(concurrent.futures.wait): partial(_wait, machine),
         id(concurrent.futures.ThreadPoolExecutor): partial(Executor, machine),
-        id(SessionClock): lambda: SessionClock(START_UNIX_NS + machine.now_ns, machine.now_ns),
+        id(SessionClock): lambda *given: SessionClock(
+            *(given or (START_UNIX_NS + machine.now_ns, machine.now_ns))
+        ),
     }
 
 

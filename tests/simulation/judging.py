@@ -9,10 +9,12 @@ import msgspec
 from emotrack.stream.wire.protocol.messages import Heartbeat
 from simulation.invariants import breaches, events
 from simulation.plan import Plan, draw
+from simulation.resuming import resumed
 from simulation.session import Outcome, play
 
 REPEATED = 20
-"""One session in so many is played again as it was, and one in another order of its threads."""
+"""One session in so many is played again as it was, one in another order of its threads, and one is ended
+and gone on with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,11 @@ class Result:
     wrong: tuple[str, ...]
 
 
+def ended_and_gone_on_with(seed: int) -> Result:
+    """Play the session of a seed over files, ended at some message and gone on with by another process."""
+    return Result(seed, Counter(sessions=1), tuple(resumed(draw(seed))))
+
+
 def judged(seed: int) -> Result:
     """Play the session of a seed."""
     plan = draw(seed)
@@ -33,6 +40,8 @@ def judged(seed: int) -> Result:
         wrong += repeated(outcome)
     if seed % REPEATED == 5 and depends_on_media_alone(plan):
         wrong += reordered(outcome)
+    if seed % REPEATED == 10:
+        wrong += resumed(plan)
     return Result(seed, _counted(outcome), tuple(wrong))
 
 

@@ -1,6 +1,7 @@
 """One session of the real loop on a simulated machine, from its plan to what came of it."""
 
 import contextlib
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,11 +14,13 @@ from emotrack.engines.open import Networks
 from emotrack.settings import Settings
 from emotrack.stream.labels.evidence import LabelledUtterance
 from emotrack.stream.labels.labels import ConversationLabels
+from emotrack.stream.session.kept import KeptSession
 from emotrack.stream.session.loop import Loop
 from emotrack.stream.settings import StreamSettings
 from emotrack.stream.sources.media import VideoFrame
 from emotrack.stream.utterances.utterance import Utterance
 from emotrack.stream.wire.publish import recording
+from emotrack.stream.wire.publish.journal import Journal
 from emotrack.stream.wire.publish.outbox import Outbox
 from emotrack.stream.wire.publish.recording import Recorder
 from emotrack.stream.wire.publish.sinks import Outgoing
@@ -79,13 +82,19 @@ class Outcome:
         return b"\n".join(outgoing.json for outgoing in self.messages)
 
 
-def play(plan: Plan, order: int = 0) -> Outcome:
-    """Run the session of a plan; `order`: another one in which threads take turns.
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """The process might end at this message: `folder` gets what is on the disk then."""
 
-    A session that is to be killed and continued (`--resume`) would be run here until its moment
-    (`machine.run(…, until=…)`), its machine switched off without another turn for anybody, and a second one
-    made over the same disk and the rest of the sources; what both published is then judged together.
-    """
+    seq: int
+    folder: Path
+
+
+def play(
+    plan: Plan, order: int = 0, *, kept: KeptSession | None = None, ending: Ending | None = None
+) -> Outcome:
+    """Run the session of a plan; `order`: another one in which threads take turns; `kept`: where it is kept,
+    and gone on with."""
     machine = Machine(f"machine {plan.seed} {order}")
     outcome = Outcome(plan)
     speech = SimulatedSpeech(plan)
@@ -103,7 +112,7 @@ def play(plan: Plan, order: int = 0) -> Outcome:
     instead["session.loop.Watchdog"] = _NobodyWatches
     instead["seeing.vision.give_way"] = lambda: None  # to a thread that is none
     with _folder(plan) as folder, installed(machine, instead):
-        session = _Session(plan, machine, outcome, folder)
+        session = _Session(plan, machine, outcome, folder, kept, ending)
         machine.spawn(session.run, "session")
         try:
             machine.run(LONGEST, until=lambda: session.over)
@@ -153,13 +162,23 @@ def _folder(plan: Plan) -> Iterator[Path]:
 class _Session:
     """What runs on the machine."""
 
-    def __init__(self, plan: Plan, machine: Machine, outcome: Outcome, folder: Path) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        machine: Machine,
+        outcome: Outcome,
+        folder: Path,
+        kept: KeptSession | None,
+        ending: Ending | None,
+    ) -> None:
         self.over = False
         self.records: list[Path] = []
         self._plan = plan
         self._machine = machine
         self._outcome = outcome
         self._folder = folder
+        self._kept = kept
+        self._ending = ending
 
     def run(self) -> None:
         """The session's own thread."""
@@ -169,7 +188,10 @@ class _Session:
             None if plan.recogniser is None else SimulatedRecogniser(plan.recogniser, machine, plan.seed)
         )
         collector = Collector(self._watch, watches=plan.watched_only)
-        outbox = Outbox("simulated", [collector], request_stop=self._stop)
+        kept = self._kept
+        journal = [] if kept is None else [Journal(kept.folder, kept.published)]
+        name = "simulated" if kept is None else kept.folder.name
+        outbox = Outbox(name, [*journal, collector], request_stop=self._stop)
         for sink in self._sinks():
             outbox.add(sink)
         sources = [SimulatedSource(feed, plan.seed, settings.sources, machine) for feed in plan.feeds]
@@ -183,6 +205,7 @@ class _Session:
             settings,
             realtime=plan.realtime,
             observe=self._observe if plan.troubles else None,
+            kept=kept,
         )
         for conversation in self.loop._conversations:
             self._follow(conversation)
@@ -253,7 +276,9 @@ class _Session:
             setattr(conversation, name, method)
 
     def _watch(self, outgoing: Outgoing) -> None:
-        """How much the session holds at the moment."""
+        """How much the session holds at the moment, and what is on the disk."""
+        if self._ending is not None and self._kept is not None and outgoing.message.seq == self._ending.seq:
+            shutil.copytree(self._kept.folder, self._ending.folder / self._kept.folder.name)
         if outgoing.message.seq % LOOKED_AT:
             return
         loop, bounds = self.loop, self._outcome.bounds

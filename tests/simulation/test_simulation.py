@@ -19,6 +19,7 @@ from simulation.invariants import breaches
 from simulation.judging import depends_on_media_alone, judged, reordered, repeated
 from simulation.machine import Condition, Lock, Machine, Stuck, Thread
 from simulation.plan import draw
+from simulation.resuming import resumed
 from simulation.session import play
 
 FOUND = {
@@ -46,6 +47,12 @@ def _quiet() -> Iterator[None]:
 def test_sessions_hold_what_they_promise(batch: int) -> None:
     seeds = range(1_000_000 + batch * SESSIONS, 1_000_000 + (batch + 1) * SESSIONS)
     broken = {seed: found.wrong for seed in seeds if (found := judged(seed)).wrong}
+    assert not broken
+
+
+def test_a_session_that_is_ended_anywhere_is_gone_on_with_as_if_it_were_not() -> None:
+    seeds = range(2_000_000, 2_000_000 + SESSIONS)
+    broken = {seed: wrong for seed in seeds if (wrong := resumed(draw(seed)))}
     assert not broken
 
 

@@ -5,7 +5,8 @@ import contextlib
 import os
 import sys
 import threading
-from typing import Annotated
+from collections.abc import Callable
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -82,22 +83,32 @@ for _command in (
     app.command()(_command)
 
 
+def process() -> None:
+    """Entry point of a process, which ends with it: `main`, but at once where something holds what Python's
+    own exit would wait for, or abort in the middle of."""
+    _main(os._exit)
+
+
 def main() -> None:
-    """Entry point: runs the command, and turns what a user can mend into one sentence on stderr.
+    """Runs the command, and turns what a user can mend into one sentence on stderr.
 
     The exit code is 1 when standard output could not be written, unless its reader merely left (`| head`).
     """
+    _main(None)
+
+
+def _main(exit_at_once: Callable[[int], NoReturn] | None) -> NoReturn:
     with standard_streams() as (output, talk):
         with logging_to_stderr():
             code = _run(output)
-        if output.stuck or talk.stuck or _left_behind():
-            os._exit(code if isinstance(code, int) and code else int(output.stuck))
+        if exit_at_once is not None and (output.stuck or talk.stuck or _left_behind()):
+            exit_at_once(code if isinstance(code, int) and code else int(output.stuck))
     sys.exit(code)
 
 
 def _left_behind() -> bool:
-    """Whether a thread that was given up still is at it: Python's own exit would wait for the stream that it
-    holds, or abort in the middle of a network."""
+    """Whether a thread that was given up still is at it: it holds a stream, or is in the middle of a
+    network."""
     return any(thread.name.startswith(GIVEN_UP) for thread in threading.enumerate())
 
 
@@ -139,4 +150,4 @@ def _exit_code() -> int | str | None:
 
 
 if __name__ == "__main__":
-    main()
+    process()

@@ -306,6 +306,7 @@ class ConversationLabels:
             self.late_sights += 1
         if utterance.transcription is not None and utterance.has_words:
             self._watch.answered()
+            self._troubles.worked("words", None)
         if utterance.silence is not None and self._shows_nothing(utterance):
             return
         assert utterance.end is not None
@@ -316,6 +317,9 @@ class ConversationLabels:
         reason = fused.evidence.reasons.get("text")
         if reason == WORDS_FAILED:
             self._tell_failure(utterance)
+        elif reason == LATE:
+            late = TimeoutError("the recogniser has not answered")
+            self._troubles.failed("words", None, late, utterance.end)
         memory = None if self._observe is None else self._labeller.memory(speaker.id)
         fused, values = self._labeller.commit(utterance.number, fused, speaker.id)
         place = self._describer.conversation.commit(speaker.id, fused.evidence.words)

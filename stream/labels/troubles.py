@@ -8,6 +8,7 @@ from emotrack.stream.wire.publish.outbox import Outbox
 
 WITHOUT = {
     "text": "Words cannot be described, and labels are made without them",
+    "words": "Words do not come in time, and labels do without them until they do",
     "audio": "Voices cannot be described, and labels are made without them",
     "face": "Faces cannot be looked at, and labels are made without them",
     "body": "Bodies cannot be looked at, and labels are made without them",

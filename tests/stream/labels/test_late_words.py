@@ -64,8 +64,14 @@ def turns(
     return Scripted(name, [*up("audio"), *sound((lead, HUSH), *parts[:-1], (rest, HUSH))])
 
 
+LATE = "Words do not come in time, and labels do without them until they do: "
+
+
 def errors(messages: list[Message]) -> list[Error]:
-    return [message for message in messages if isinstance(message, Error)]
+    """What is told beside that words are late, which is told once."""
+    told = [message for message in messages if isinstance(message, Error)]
+    assert sum(message.message.startswith(LATE) for message in told) <= 1
+    return [message for message in told if not message.message.startswith(LATE)]
 
 
 def last_labels(messages: list[Message]) -> dict[int, Emotion]:
@@ -306,6 +312,7 @@ def test_a_recogniser_that_hangs_is_told_once_and_waited_for_again_when_it_answe
     assert [final.transcript is not None for final in finals] == [False] * 5 + [True] * 2
     (error,) = errors(messages)
     assert error.continues and error.source is None and "3 times in a row" in error.message
+    assert sum(isinstance(message, Error) and message.message.startswith(LATE) for message in messages) == 1
     after = messages.index(error)
     assert messages.index(finals[2]) < after < messages.index(finals[5])
 

@@ -158,7 +158,7 @@ def test_a_thread_that_breaks_says_why_and_the_session_goes_on(monkeypatch: pyte
 def test_a_thread_that_hangs_is_told_of_once_and_holds_nobody_up(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("emotrack.stream.wire.publish.publisher.WAITING", 10)
+    monkeypatch.setattr("emotrack.stream.wire.publish.zeromq.publisher.WAITING", 10)
     with publishing() as (publisher, outbox):
         may_go_on = threading.Event()
         add = publisher._state.add

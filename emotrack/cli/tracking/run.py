@@ -7,7 +7,7 @@ import re
 import signal
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from enum import Enum
 from pathlib import Path
 from queue import SimpleQueue
@@ -199,9 +199,8 @@ def run(
         if resume is not None:
             rules.refuse("records", "leave out --resume")
         settings = allowed(settings, rules)
-    signal.signal(signal.SIGTERM, leave)
-    opened = open_sources(sources, settings=settings.stream.sources, notify=notify)
-    with contextlib.ExitStack() as keeping, contextlib.ExitStack() as undo:
+    with leaving(), contextlib.ExitStack() as keeping, contextlib.ExitStack() as undo:
+        opened = open_sources(sources, settings=settings.stream.sources, notify=notify)
         kept = None if resume is None else keeping.enter_context(open_kept(resume))
         if kept is not None and kept.state is not None:
             again = (
@@ -303,9 +302,23 @@ def parse_modalities(text: str | None) -> tuple[str, ...] | None:
     return names
 
 
-def leave(number: int, _frame: FrameType | None) -> None:
-    """Ends a start, which undoes what it has begun; a session that runs is ended by `stop_on_signals`."""
-    sys.exit(128 + number)
+@contextlib.contextmanager
+def leaving() -> Iterator[None]:
+    """SIGTERM ends a start, which undoes what it has begun; a session that runs is ended by
+    `stop_on_signals`."""
+    left: list[int] = []
+
+    def leave(number: int, _frame: FrameType | None) -> None:
+        left.append(number)
+        sys.exit(128 + number)
+
+    signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    except Exception:  # a package that is just being imported makes an ImportError of it
+        if left:
+            sys.exit(128 + left[0])
+        raise
 
 
 def stop_on_signals(stop: Callable[[], None]) -> None:

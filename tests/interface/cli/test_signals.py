@@ -78,5 +78,5 @@ def test_a_start_that_is_ended_leaves_nothing_behind(tmp_path: Path) -> None:
     assert "loading the networks" in process.stderr.readline()
     process.send_signal(signal.SIGTERM)
     out, err = process.communicate(timeout=60)
-    assert (process.returncode, out) == (128 + signal.SIGTERM, "")
+    assert (process.returncode, out) == (128 + signal.SIGTERM, ""), err
     assert "Traceback" not in err and not path.exists()

@@ -43,7 +43,10 @@ def resumed(plan: Plan) -> list[str]:
 
 def _repeatable(plan: Plan) -> Plan:
     """The same session over files, where what fails does not depend on how often something was asked."""
-    recogniser = plan.recogniser and replace(plan.recogniser, silent_share=0.0, trouble=Trouble())
+    # A recogniser that is given up on by the clock has less to do for who goes on.
+    recogniser = plan.recogniser and replace(
+        plan.recogniser, silent_share=0.0, slow_share=0.0, trouble=Trouble()
+    )
     feeds = tuple(
         replace(feed, live=False, outages=(), fails_at=None, fails_known=False) for feed in plan.feeds
     )

@@ -110,6 +110,10 @@ class Tracker:
                 self._outbox.snapshot_endpoint = publisher.snapshot_endpoint
                 if kept is not None:
                     publisher.go_on(kept.published)
+            if kept is not None:
+                for sink in sinks:
+                    if isinstance(sink, Recorder):
+                        sink.go_on(kept.published.messages)
             metrics = open_metrics(settings.stream.publish)
             if metrics is not None:
                 self._outbox.add(metrics)

@@ -10,10 +10,13 @@ import os
 import select
 import stat
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from emotrack.errors import UserError
 from emotrack.notify import plain
+from emotrack.stream.wire.protocol.encoding import BadMessage, decode
+from emotrack.stream.wire.protocol.messages import Message
 from emotrack.stream.wire.publish.sinks import Outgoing, SinkDelayed, SinkFailed
 
 log = logging.getLogger(__name__)
@@ -25,6 +28,8 @@ LINE_BEGINS = b'{"type":"'
 """Every message in JSON begins so."""
 _FLAGS = os.O_WRONLY | os.O_APPEND | getattr(os, "O_BINARY", 0)
 _BLOCK = 1 << 16
+LARGEST_LINE = 1 << 20
+"""Bytes of one message."""
 
 
 class Recorder:
@@ -43,12 +48,36 @@ class Recorder:
         self._made = False
         self._begun = False
         self._held = bytearray()
+        self._missing = b""
+        """Lines that go before the first."""
         self._waits = False
         try:
             self._file = self._open()
             self._regular = stat.S_ISREG(os.fstat(self._file).st_mode)
         except OSError as error:
             raise UserError(f"Nothing can be recorded to {self._name}: {error.strerror or error}.") from error
+
+    def go_on(self, published: Sequence[Outgoing]) -> None:
+        """Before the first message of a session that is gone on with, whose last messages were these: where
+        the file ends with that session, what it lacks of them is written, too."""
+        if (last := self._last()) is not None:
+            self._missing = b"".join(
+                outgoing.json + b"\n"
+                for outgoing in published
+                if outgoing.message.session == last.session and outgoing.message.seq > last.seq
+            )
+
+    def _last(self) -> Message | None:
+        """The last message of the file that is whole, if there is one."""
+        if self._on_stdout or not self._regular:
+            return None
+        with self._path.open("rb") as file:
+            end = whole_lines(self._path)
+            file.seek(max(0, end - LARGEST_LINE))
+            lines = file.read(min(end, LARGEST_LINE)).splitlines()
+        with contextlib.suppress(BadMessage):
+            return decode(lines[-1]) if lines else None
+        return None
 
     def write(self, outgoing: Outgoing) -> None:
         """Write one line; a full disk is waited for, anything else ends the recording, which is no fault
@@ -110,6 +139,7 @@ class Recorder:
             self._begun = True
             if self._regular and not self._on_stdout:
                 os.ftruncate(self._file, whole_lines(self._path))
+            self._held[:0] = self._missing
 
     def _write_held(self) -> None:
         while self._held:

@@ -9,10 +9,11 @@ import pytest
 
 from emotrack.errors import UserError
 from emotrack.stream.wire.client.subscription import subscribe
-from emotrack.stream.wire.protocol.encoding import topic
+from emotrack.stream.wire.protocol.encoding import decode, topic
 from emotrack.stream.wire.protocol.messages import Error, Message
 from emotrack.stream.wire.publish.journal import BEFORE, NAME, Journal, Published, read_journal
 from emotrack.stream.wire.publish.outbox import Outbox
+from emotrack.stream.wire.publish.recording import Recorder
 from emotrack.stream.wire.publish.zeromq.publisher import Publisher
 from helpers.sessions import sample_messages as sample
 from helpers.sessions.disks import disk_with_room_for
@@ -103,3 +104,34 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
         Journal(tmp_path, Published())
     with pytest.raises(UserError, match="cannot be read"):
         read_journal(tmp_path)
+
+
+@pytest.mark.parametrize("torn", [b"", b'{"type":"emotion","la'])
+def test_what_a_recording_lacks_is_written_before_the_session_goes_on(tmp_path: Path, torn: bytes) -> None:
+    path = tmp_path / "messages.jsonl.recorded"
+    with going_on(tmp_path) as (_, outbox):
+        outbox.add(Recorder(path))
+        before = emit_all(outbox, talk(20))
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join(lines[:-3]) + torn)  # on their way when the process was killed
+    recorder = Recorder(path)
+    recorder.go_on(read_journal(tmp_path).messages)
+    with going_on(tmp_path) as (_, outbox):
+        outbox.add(recorder)
+        after = emit_all(outbox, talk(2))
+    assert [decode(line) for line in path.read_bytes().splitlines()] == [*before, *after]
+
+
+def test_a_recording_of_another_session_gets_nothing_of_this_one(tmp_path: Path) -> None:
+    path = tmp_path / "other.jsonl"
+    outbox = Outbox("s2", [Recorder(path)])
+    other = emit_all(outbox, talk(2))
+    outbox.close()
+    with going_on(tmp_path) as (_, outbox):
+        emit_all(outbox, talk(5))
+    recorder = Recorder(path)
+    recorder.go_on(read_journal(tmp_path).messages)
+    with going_on(tmp_path) as (_, outbox):
+        outbox.add(recorder)
+        after = emit_all(outbox, talk(1))
+    assert [decode(line) for line in path.read_bytes().splitlines()] == [*other, *after]

@@ -64,8 +64,12 @@ class KeptSession:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.state = packed.read(folder / STATE, "session", VERSION, KeptState)
-        """What to go on from, as it was found."""
+        try:
+            self.state = packed.read(folder / STATE, "session", VERSION, KeptState)
+            """What to go on from, as it was found."""
+        except UserError as error:
+            why = str(error).removesuffix(": begin a new one.").rstrip(".")
+            raise UserError(f"{why}: delete {folder} to begin it anew, or go on by another name.") from None
         self.published: Published = read_journal(folder)
         """What was published so far."""
 

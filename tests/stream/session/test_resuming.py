@@ -220,7 +220,7 @@ def test_what_was_begun_is_gone_on_with_as_that_or_not_at_all(workbench: Workben
     }.items():
         for each in (state, packed.before(state)):
             each.write_bytes(damaged)
-        with pytest.raises(UserError, match=why):
+        with pytest.raises(UserError, match=f"{why}: delete .*kitchen to begin it anew"):
             go_on()
 
 

@@ -20,7 +20,7 @@ def test_five_minutes_of_faces_and_words_leave_nothing_behind() -> None:
     environment = {**os.environ, "PYTHONPATH": str(TESTS), "OMP_WAIT_POLICY": "PASSIVE"}
     ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=900)
     found = json.loads(ended.stdout)
-    assert sum(look["finals"] for look in found["looks"]) > 40
+    assert found["looks"][-1]["finals"] > 40
     sizes = [look["megabytes"] for look in found["looks"]]
     steps = [after - before for before, after in pairwise(sizes)]
     # A library's arena may take 14 MB once, whenever its threads first meet; what leaks grows with each look.

@@ -76,6 +76,8 @@ class FaceFinder:
         return self._faces
 
 
+ENDING_SECONDS = 0.5
+"""How long the end waits for a look that is under way: labels may have been waited for before."""
 STALLED_SECONDS, HANGS_SECONDS = 1.5, 60.0
 """Seconds that one look may take for a live session, and for one that has time."""
 FURTHEST = 1e6
@@ -212,7 +214,7 @@ class Vision:
         self._waiting.abandon()
         self._waiting.wake()
         if self._thread.is_alive():
-            self._thread.join(1.0)
+            self._thread.join(ENDING_SECONDS)
 
     def _behind(self, feed: int, time: float) -> bool:
         return any(owed <= time for owed in self._owed[feed])

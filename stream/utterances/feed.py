@@ -98,6 +98,7 @@ class TrackedFeed:
         self._time = 0.0
         self._sound_until = -math.inf
         self._muted_since = -math.inf
+        self._broken_off_at = -math.inf
         self._reconsidered = reconsidered and reconsidered + settings.pre_roll
         self._watched_since: float | None = None
         self._watched_without_sound = False
@@ -241,17 +242,31 @@ class TrackedFeed:
         if sighting.faces and not occupied:
             self.faces_motionless |= all(face.observation.motionless for face in sighting.faces)
         without_sound = not self.audible(sighting.time)
+        happened: list[FeedEvent] = []
         if without_sound and not self._watched_without_sound:
-            self._unheard.clear()
+            happened = self._leave_sound()
         self._watched_without_sound = without_sound
         self._unheard.append((sighting.time, occupied, since))
-        return self._watch(math.inf if without_sound else self._sure_until)
+        return happened + self._watch(math.inf if without_sound else self._sure_until)
 
     @property
     def _sure_until(self) -> float:
         """Session time until which it is sure that nobody speaks."""
         undecided = max(self._segmenter.undecided * BLOCK_SECONDS, self._reconsidered)
-        return self._sound_until - undecided
+        return max(self._sound_until - undecided, self._broken_off_at)
+
+    def _leave_sound(self) -> list[FeedEvent]:
+        """There is no sound any more: what may yet turn out to have been speech belongs to no window, neither
+        the open one nor the next."""
+        end = (
+            self._muted_since if self.muted else self._sound_until + BLOCK_SECONDS
+        )  # one may not be full yet
+        if self._sure_until >= end:
+            self._unheard.clear()
+            return []
+        happened = self.close_window(self._sure_until)
+        self._watched_since = end
+        return happened
 
     def _watch(self, until: float) -> list[FeedEvent]:
         """Let windows have what was seen before this session time (seconds)."""
@@ -271,6 +286,7 @@ class TrackedFeed:
         """The audio ends or breaks off at session time `time`: what is open of it ends."""
         self._time = max(self._time, time)
         happened = [one for event in self._segmenter.flush() for one in self._on_segment(event)]
+        self._broken_off_at = self._sound_until
         self._vad.reset()
         return happened + self._watch(self._sound_until)
 

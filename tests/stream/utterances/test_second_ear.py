@@ -39,6 +39,11 @@ def hear(feed: TrackedFeed, first: int, end: int) -> list[FeedEvent]:
     ]
 
 
+def body(moment: float) -> Sighting:
+    """Somebody is seen at session time `moment`."""
+    return Sighting(0, moment, (), (BODY,), dark=False, picture=(320, 240))
+
+
 def ended(events: list[FeedEvent]) -> list[Utterance]:
     return [event.utterance for event in events if isinstance(event, Ended)]
 
@@ -79,12 +84,31 @@ def test_a_window_of_who_is_silent_never_reaches_into_speech_that_is_found_later
     for block in range(400):
         windows += ended(hear(feed, block, block + 1))
         if block % 6 == 0:
-            seen = Sighting(0, block * BLOCK_SECONDS, (), (BODY,), dark=False, picture=(320, 240))
-            windows += ended(feed.see(seen, label=True))
+            windows += ended(feed.see(body(block * BLOCK_SECONDS), label=True))
     events = feed.hear_again([*range(370, 400)], [])
     windows += [one for one in ended(events) if one.silence]
     assert windows and feed.utterance is not None
     assert all(window.end is not None and window.end <= feed.utterance.start for window in windows)
+
+
+@pytest.mark.parametrize("watched_since", [0.0, 2.9, 3.1])
+def test_a_window_without_sound_never_reaches_into_speech_that_is_found_later(
+    feed: TrackedFeed, watched_since: float
+) -> None:
+    windows: list[Utterance] = []
+    for block in range(100):
+        if block % 6 == 0 and block * BLOCK_SECONDS >= watched_since:
+            windows += ended(feed.see(body(block * BLOCK_SECONDS), label=True))
+        windows += ended(hear(feed, block, block + 1))
+    for moment in np.arange(100 * BLOCK_SECONDS, 8.0, 0.2):  # pictures go on, sound does not
+        windows += ended(feed.see(body(float(moment)), label=True))
+    windows += ended(feed.hear_again([*range(80, 100)], []))
+    windows += [one for one in ended(feed.end(8.0)) if one.silence]
+    speech = range(80 - 7, 100)  # with what comes before its start
+    assert any(window.silence == "no audio" for window in windows)
+    for window in windows:
+        assert window.end is not None
+        assert window.end <= speech.start * BLOCK_SECONDS or window.start >= speech.stop * BLOCK_SECONDS
 
 
 def test_what_was_made_of_an_utterance_holds_no_more_when_it_is_split(feed: TrackedFeed) -> None:

@@ -159,14 +159,8 @@ def finals_come_in_the_order_of_their_endpoints(outcome: Outcome) -> Iterator[st
 
 def live_finals_do_not_wait_too_long(outcome: Outcome) -> Iterator[str]:
     """No longer than their words may take, unless something keeps the loop's own thread. At the end of the
-    session all that was taken is looked at first.
-
-    Not judged where a file is read more slowly than it plays: what it says ended before what others said, and
-    is known later, so that these wait for its words, too.
-    """
+    session all that was taken is looked at first."""
     plan = outcome.plan
-    if any(feed.late and not feed.live for feed in plan.feeds):
-        return
     if not plan.realtime or plan.stall is not None or any(sink.plan.kind == "slow" for sink in outcome.sinks):
         return
     deadline = cast(float, plan.overrides["labels"]["text_deadline"])

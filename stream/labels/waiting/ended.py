@@ -189,11 +189,13 @@ class EndedUtterances:
         return heard and (self.has_sights(utterance) or utterance.waited > self._settings.vision_deadline)
 
     def _holds_others_up(self, utterance: Utterance) -> bool:
-        """Whether what another feed said has lacked nothing for a while but to be the next."""
-        others = (
-            other for other in self._waiting if other.feed != utterance.feed and other.waited > YIELD_SECONDS
+        """Whether what another feed said waits for nothing but to be the next: for a while where it lacks
+        nothing, at once where it has waited as long as it may."""
+        return any(
+            self.lacks_nothing(other) or other.waited > self._patience.seconds
+            for other in self._waiting
+            if other.feed != utterance.feed and other.waited > YIELD_SECONDS
         )
-        return any(self.lacks_nothing(other) for other in others)
 
     def _wait_for_words(self, utterance: Utterance) -> None:
         began = time.monotonic()

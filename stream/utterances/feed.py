@@ -258,9 +258,8 @@ class TrackedFeed:
     def _leave_sound(self) -> list[FeedEvent]:
         """There is no sound any more: what may yet turn out to have been speech belongs to no window, neither
         the open one nor the next."""
-        end = (
-            self._muted_since if self.muted else self._sound_until + BLOCK_SECONDS
-        )  # one may not be full yet
+        unfilled = BLOCK_SECONDS  # the last block may lack its end
+        end = self._muted_since if self.muted else self._sound_until + unfilled
         if self._sure_until >= end:
             self._unheard.clear()
             return []

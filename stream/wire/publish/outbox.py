@@ -6,7 +6,7 @@ import threading
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Mapping
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import msgspec
 
@@ -26,6 +26,7 @@ from emotrack.stream.wire.protocol.parts import TopicPosition
 from emotrack.stream.wire.publish.lanes import HURRIED, Lane
 from emotrack.stream.wire.publish.sinks import (
     Outgoing,
+    Output,
     Sink,
     SinkDelayed,
     SinkFailed,
@@ -35,6 +36,7 @@ from emotrack.stream.wire.publish.sinks import (
 
 log = logging.getLogger(__name__)
 Kind = TypeVar("Kind", bound=Message)
+Given = TypeVar("Given")
 
 LISTED_TOPICS = 64
 """Topics that a heartbeat lists: the most recently used ones, so that speakers long gone drop out."""
@@ -71,10 +73,12 @@ class Outbox:
         self.patient = True
         self._hurried = float("inf")
         """When the session was asked to end, in seconds of `time.monotonic`."""
-        self._sinks: list[Sink | Lane] = []
+        self._sinks: list[Sink | Lane[Outgoing]] = []
         """In the order in which each message is given to them; those that are prompt have no lane."""
+        self._beside: list[Lane[Any]] = []
+        """Outputs that are given something else than messages."""
         self._lost_before = 0
-        """Messages that sinks lack which are gone."""
+        """What outputs lack which are gone."""
         for sink in sinks:
             self._take_in(sink)
         self._request_stop = request_stop
@@ -102,6 +106,19 @@ class Outbox:
         """Let one more sink have everything from now on."""
         with self._lock:
             self._take_in(sink)
+
+    def beside(self, output: Output[Given]) -> Callable[[Given, int, int], None]:
+        """One more output, of something else than messages: what is called with each of it, its number and
+        its size in bytes. What befalls it is told, counted and ended as with every other."""
+        lane = Lane(output)
+        with self._lock:
+            self._beside.append(lane)
+
+        def give(given: Given, number: int, size: int) -> None:
+            lane.hand(given, number, size, self._may_wait)
+            lane.wait()
+
+        return give
 
     def hurry(self) -> None:
         """The session is to end: wait for no sink any longer than `HURRIED` seconds; callable from any thread
@@ -139,8 +156,9 @@ class Outbox:
             began = time.monotonic()
             for lane in self._lanes:
                 lane.end()
-            while self._sinks:
-                sink = self._sinks.pop(0)
+            left: list[Sink | Lane[Any]] = [*self._sinks, *self._beside]
+            self._sinks, self._beside = [], []
+            for sink in left:
                 if isinstance(sink, Lane):
                     sink.join(self._may_wait, lambda: max(began, self._hurried) + HURRIED)
                     for trouble in sink.troubles(patient=False):
@@ -155,8 +173,8 @@ class Outbox:
         self._sinks.append(sink if getattr(sink, "prompt", False) else Lane(sink))
 
     @property
-    def _lanes(self) -> list[Lane]:
-        return [sink for sink in self._sinks if isinstance(sink, Lane)]
+    def _lanes(self) -> list[Lane[Any]]:
+        return [*(sink for sink in self._sinks if isinstance(sink, Lane)), *self._beside]
 
     def _may_wait(self) -> bool:
         return self.patient and self._hurried == float("inf")
@@ -177,7 +195,7 @@ class Outbox:
         troubles: list[Trouble] = []
         for sink in list(self._sinks):
             if isinstance(sink, Lane):
-                sink.hand(outgoing, self._may_wait)
+                sink.hand(outgoing, outgoing.message.seq, len(outgoing.json), self._may_wait)
                 sink.wait()
                 continue
             try:
@@ -199,7 +217,10 @@ class Outbox:
         for lane in self._lanes:
             for trouble in lane.troubles(patient=self._may_wait()):
                 if isinstance(trouble, SinkFailed):
-                    self._sinks.remove(lane)
+                    if lane in self._beside:
+                        self._beside.remove(lane)
+                    else:
+                        self._sinks.remove(lane)
                     self._lost_before += lane.lost
                     trouble = self._placed(trouble)
                 found.append(self._count(trouble))
@@ -207,7 +228,7 @@ class Outbox:
 
     @property
     def _lost(self) -> int:
-        """Messages that sinks were not given, of all of them together."""
+        """What outputs were not given, of all of them together."""
         return self._lost_before + sum(lane.lost for lane in self._lanes)
 
     @property

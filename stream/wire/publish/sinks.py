@@ -5,9 +5,11 @@ import queue
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
 from emotrack.stream.wire.protocol.messages import Message
+
+Given_contra = TypeVar("Given_contra", contravariant=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,20 +36,18 @@ class SinkDelayed(Exception):
 
 
 class SinkIncomplete(Exception):
-    """A sink goes on without messages that it did not take in time; the text is one sentence."""
+    """A sink goes on without what it did not take in time; the text is one sentence."""
 
 
-class Sink(Protocol):
-    """Where messages go: the publisher, the recorder, a listener in this process.
+class Output(Protocol[Given_contra]):
+    """Where something goes that a session makes, on a thread of its own (lanes.py).
 
-    It may say more of itself. `name`: what it is called in sentences. `watches`: no session goes on for its
-    sake. `prompt`: it never waits for anything, so that it is called on the session's own thread; all others
-    have a thread each (lanes.py). `patience`: seconds for which a session that may wait does so where this
-    sink gets no further.
+    It may say more of itself. `name`: what it is called in sentences. `things`: what it is given, in the
+    plural. `patience`: seconds for which a session that may wait does so where this output gets no further.
     """
 
-    def write(self, outgoing: Outgoing) -> None:
-        """Take one message; raise `SinkFailed` when no more can be taken, `SinkDelayed` once when it has to
+    def write(self, given: Given_contra, /) -> None:
+        """Take one; raise `SinkFailed` when no more can be taken, `SinkDelayed` once when it has to
         wait."""
         ...
 
@@ -56,12 +56,20 @@ class Sink(Protocol):
         ...
 
 
-def name_of(sink: Sink) -> str:
+class Sink(Output[Outgoing], Protocol):
+    """Where messages go: the publisher, the recorder, a listener in this process.
+
+    It may say still more of itself. `watches`: no session goes on for its sake. `prompt`: it never waits for
+    anything, so that it is called on the session's own thread.
+    """
+
+
+def name_of(sink: Output[Any]) -> str:
     """What it is called in sentences."""
     return str(getattr(sink, "name", type(sink).__name__))
 
 
-def as_failure(sink: Sink, failure: BaseException) -> SinkFailed:
+def as_failure(sink: Output[Any], failure: BaseException) -> SinkFailed:
     """What is told of a sink that failed in its own way."""
     if isinstance(failure, SinkFailed):
         return failure

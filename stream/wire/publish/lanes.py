@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
+from emotrack.stream.wire.publish.bounded import WAITING_BYTES
 from emotrack.stream.wire.publish.sinks import (
     Output,
     SinkDelayed,
@@ -25,8 +26,6 @@ Given = TypeVar("Given")
 
 WAITING = 10_000
 """Messages, or whatever it is given, that may wait for one sink."""
-WAITING_BYTES = 16 << 20
-"""Their size; that of messages as JSON."""
 AT_ONCE, SHARE = 0.25, 0.05
 """Seconds that emitting may wait for a sink in one go, and the part of the time that it may do so."""
 LATE, PATIENTLY_LATE = 0.6, 5.0

@@ -4,7 +4,7 @@ import contextlib
 import logging
 import threading
 import time
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar, cast
 
@@ -23,6 +23,7 @@ from emotrack.stream.wire.protocol.messages import (
     Session,
 )
 from emotrack.stream.wire.protocol.parts import TopicPosition
+from emotrack.stream.wire.publish.bounded import WAITING_BYTES, BoundedQueue
 from emotrack.stream.wire.publish.lanes import HURRIED, Lane
 from emotrack.stream.wire.publish.sinks import (
     Outgoing,
@@ -42,6 +43,8 @@ LISTED_TOPICS = 64
 """Topics that a heartbeat lists: the most recently used ones, so that speakers long gone drop out."""
 LONGEST_SENTENCE = 1_000
 """Letters of what is told to people; the rest is left out."""
+FOLLOWED = 10_000
+"""Messages that may wait for a part of the session which follows all of them."""
 KEPT_TOPICS = 10_000
 """Topics whose counters are kept; one that comes back after so many others starts again at 1."""
 
@@ -78,13 +81,13 @@ class Outbox:
         self._beside: list[Lane[Any]] = []
         """Outputs that are given something else than messages."""
         self._lost_before = 0
-        """What outputs lack which are gone."""
+        """What outputs lack which are gone, and parts of the session."""
         for sink in sinks:
             self._take_in(sink)
         self._request_stop = request_stop
         self._incomplete: list[str] = []
         self._start_unix_ns = time.time_ns()
-        self._followers: list[deque[Message]] = []
+        self._followers: list[BoundedQueue[Message]] = []
         self._lock = threading.Lock()
         self._seq = 0
         self._topics: OrderedDict[str, TopicPosition] = OrderedDict()
@@ -125,9 +128,10 @@ class Outbox:
         and from a signal handler."""
         self._hurried = min(self._hurried, time.monotonic())
 
-    def follow(self) -> deque[Message]:
-        """Every message from now on, for a part of the session itself, which takes them out of it."""
-        following: deque[Message] = deque()
+    def follow(self) -> BoundedQueue[Message]:
+        """Every message from now on, for a part of the session itself, which takes them out of it; one that
+        does not lacks those that are too many, which are counted."""
+        following: BoundedQueue[Message] = BoundedQueue(FOLLOWED, WAITING_BYTES)
         with self._lock:
             self._followers.append(following)
         return following
@@ -208,7 +212,7 @@ class Outbox:
                     sink.close()
                 troubles.append(self._count(self._placed(as_failure(sink, failure))))
         for following in self._followers:
-            following.append(outgoing.message)
+            self._lost_before += not following.put(outgoing.message, len(outgoing.json))
         return outgoing.message, troubles + self._troubles()
 
     def _troubles(self) -> list[Trouble]:

@@ -50,7 +50,7 @@ class Tracker:
     nothing shed and repeatable results (live sources are always followed in real time). `session` names the
     session in topics and messages (a random name unless given). Messages go to `publisher` (opened as the
     settings say unless given) and to `sinks`; the tracker closes all of them, and the sources. `observe` is
-    shown what each final label was made from (words, voice, face) on the session's own thread. `backends` are
+    shown what each final label was made from (words, voice, face), on a thread of its own. `backends` are
     tried for each network before emotrack's own, and held to the same gate. `policies` are files that say
     what is allowed, beside the machine's own; what any of them refuses is switched off. `kept` (of
     `open_kept`, which stays open as long as the tracker) is where the session is kept, under whose name it

@@ -21,10 +21,11 @@ from emotrack.errors import UserError
 from emotrack.files import owner_only
 from emotrack.modalities import MODALITIES, Modality
 from emotrack.model.dialogue.state import SpeakerMemory
-from emotrack.notify import Notify
+from emotrack.notify import plain
 from emotrack.stream.labels.conversation import TextContext
 from emotrack.stream.labels.evidence import Evidence, LabelledUtterance
 from emotrack.stream.transcription.transcript import Transcript
+from emotrack.stream.wire.publish.sinks import SinkFailed
 
 LIMIT = 1 << 30
 """Bytes a session: over two hours of speech. The oldest utterances give way."""
@@ -56,22 +57,20 @@ class _EvidenceMeta(BaseModel):
 class EvidenceRecorder:
     """An observer that writes each labelled utterance into `folder` as it comes."""
 
-    def __init__(self, folder: Path, notify: Notify, limit: int = LIMIT) -> None:
+    def __init__(self, folder: Path, limit: int = LIMIT) -> None:
         """Raises `UserError` where the folder cannot be made."""
-        self._folder, self._notify, self._limit = folder, notify, limit
-        self._kept: deque[tuple[Path, int]] = deque()
-        self._bytes = 0
-        self.complete = True
-        """Whether everything could be kept so far, but for the oldest utterances beyond the limit."""
+        self.name = f"Evidence in {plain(str(folder))}"
+        self._folder, self._limit = folder, limit
         try:
-            folder.mkdir(mode=0o700, parents=True)
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            before = sorted(folder.glob("utterance-*.safetensors"))  # of a session that is gone on with
+            self._kept = deque((path, path.stat().st_size) for path in before)
         except OSError as error:
             raise UserError(f"No evidence can be kept in {folder}: {error.strerror}.") from error
+        self._bytes = sum(size for _, size in self._kept)
 
     def __call__(self, labelled: LabelledUtterance) -> None:
-        """Keep one more; a full disk ends the keeping, not the session."""
-        if not self.complete:
-            return
+        """Keep one more; raises `SinkFailed` where that cannot be."""
         data = packed(labelled)
         path = self._folder / f"utterance-{labelled.utterance:06}.safetensors"
         try:
@@ -83,8 +82,7 @@ class EvidenceRecorder:
                 oldest.unlink(missing_ok=True)
                 self._bytes -= size
         except OSError as error:
-            self.complete = False
-            self._notify(f"Evidence is no longer kept in {self._folder}: {error.strerror}.")
+            raise SinkFailed(f"{self.name} is no longer kept: {error.strerror}.") from error
 
 
 def packed(labelled: LabelledUtterance) -> bytes:

@@ -15,6 +15,7 @@ from emotrack.stream.seeing.sightings import Sighting
 from emotrack.stream.transcription.transcript import SpokenLanguage, Transcript, unreadable
 from emotrack.stream.utterances.appearance import FAILED, ModalityEvidence, look_at
 from emotrack.stream.utterances.utterance import Utterance
+from emotrack.stream.wire.publish.outbox import Outbox
 
 USER = "user"
 SHED = "shed"
@@ -239,6 +240,39 @@ class LabelledUtterance:
     bundle: str
     """Identifier of the bundle that labelled it."""
 
+    @property
+    def size(self) -> int:
+        """Bytes of the arrays in it."""
+        crops, memory = self.evidence.crops, self.memory
+        arrays = [*self.evidence.tokens.values(), *(() if crops is None else (crops,)), self.audio_16k]
+        return sum(array.nbytes for array in (*arrays, *vars(memory).values(), self.probabilities))
+
 
 Observer = Callable[[LabelledUtterance], None]
-"""Called once for each final label, on the session's own thread, after its utterance was committed."""
+"""Called once for each final label, after its utterance was committed; its `name`, if it has one, is what it
+is called in sentences."""
+
+
+class Showing:
+    """An output that shows an observer what labels are made from."""
+
+    things = "utterances"
+
+    def __init__(self, observe: Observer) -> None:
+        self._observe = observe
+        self.name = str(getattr(observe, "name", "What is shown of each label"))
+
+    def write(self, labelled: LabelledUtterance, /) -> None:
+        """Show one."""
+        self._observe(labelled)
+
+    def close(self) -> None:
+        """An observer has nothing to close."""
+
+
+def shown_aside(observe: Observer | None, outbox: Outbox) -> Observer | None:
+    """The same observer, called on a thread of its own as every output is."""
+    if observe is None:
+        return None
+    give = outbox.beside(Showing(observe))
+    return lambda labelled: give(labelled, labelled.utterance, labelled.size)

@@ -337,11 +337,7 @@ class ConversationLabels:
             utterance.release()
         self._revise_earlier(utterance.end)
         if self._observe is not None and memory is not None:
-            try:
-                self._observe(self._labelled(utterance, message, fused, memory, values))
-            except Exception as failure:  # noqa: BLE001 - whoever watches changes nothing
-                self._observe = None
-                self._troubles.failed("observer", None, failure, utterance.end)
+            self._observe(self._labelled(utterance, message, fused, memory, values))
 
     def _shows_nothing(self, utterance: Utterance) -> bool:
         """Whether nothing that was seen in a window can be read: then it is none, and forgotten."""

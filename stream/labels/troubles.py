@@ -20,7 +20,6 @@ WITHOUT = {
     "late words": "Words that labels did not wait for are given up where they come too late",
     "amending": "What comes to be known later is not taken into labels",
     "keeping": "The session cannot be saved, and would be gone on with from an earlier label",
-    "observer": "What labels were made from is not shown any more",
 }
 """What is said of each part that may fail by itself."""
 

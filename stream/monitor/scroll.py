@@ -5,7 +5,6 @@ import sys
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
-from queue import SimpleQueue
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -18,6 +17,7 @@ from emotrack.stream.monitor.state import MonitorState, fold, is_news, tell
 from emotrack.stream.monitor.terminal import FRAMES_PER_SECOND, describe_masked, warnings_shown
 from emotrack.stream.monitor.view import bar, colour
 from emotrack.stream.wire.protocol.messages import Emotion, Error, Feed, Message, Session, Speaker
+from emotrack.stream.wire.publish.bounded import WAITING_BYTES, BoundedQueue
 from emotrack.stream.wire.publish.sinks import Outgoing, SinkFailed
 
 NAME_WIDTH = 12
@@ -27,6 +27,8 @@ FLOOR = -60.0
 """dBFS at which the meter is empty."""
 FALL = 4.0
 """Decibels by which the meter falls in a frame: blocks of 32 ms come and go faster than anybody can see."""
+WARNINGS = 1_000
+"""Warnings that may wait for a terminal that takes none."""
 MOST_ROWS = 8
 """Feeds with a row of their own."""
 
@@ -44,8 +46,8 @@ class LiveLines:
         self._console = console
         self._state = state
         self._held: dict[str, float] = {}
-        self._warnings: SimpleQueue[str | None] = SimpleQueue()
-        """For a thread, as whoever warns is not to wait for the terminal."""
+        self._warnings: BoundedQueue[str] = BoundedQueue(WARNINGS, WAITING_BYTES)
+        """For a thread, as whoever warns is not to wait for the terminal; an empty one ends it."""
         self._running = ExitStack()
         self._live = Live(
             get_renderable=self._rows,
@@ -64,8 +66,8 @@ class LiveLines:
                 warning = threading.Thread(target=self._warn, name="warnings", daemon=True)
                 warning.start()
                 self._running.callback(warning.join)
-                self._running.callback(self._warnings.put, None)
-                self._running.enter_context(warnings_shown(self._warnings.put))
+                self._running.callback(self._warnings.put, "", 0, None)
+                self._running.enter_context(warnings_shown(self._hold))
             if (line := self._line(before, outgoing.message)) is not None:
                 self._console.print(line)
         except OSError as error:
@@ -75,8 +77,11 @@ class LiveLines:
         """The rows below go, what was said stays."""
         self._running.close()
 
+    def _hold(self, sentence: str) -> None:
+        self._warnings.put(sentence, len(sentence))  # one too many is lost
+
     def _warn(self) -> None:
-        while (sentence := self._warnings.get()) is not None:
+        while sentence := self._warnings.get(None):
             with suppress(OSError):  # the terminal is gone, which whoever logs cannot mend
                 self._console.print(Text(plain(sentence), style="yellow"))
 

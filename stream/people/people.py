@@ -186,8 +186,8 @@ class People:
     def turn(self, now: float) -> None:
         """Take in what has been published, and tell of people, at session time `now`."""
         self._now = max(self._now, now)
-        while self._said:
-            match self._said.popleft():
+        for said in self._said:
+            match said:
                 case Emotion() as emotion:
                     self._hear(emotion)
                 case Face() as face:

@@ -18,7 +18,7 @@ from emotrack.stream.sources.media import (
     paced,
 )
 from emotrack.stream.sources.timing.clock import SessionClock
-from emotrack.stream.sources.timing.delivery import Delivery, Traits
+from emotrack.stream.sources.timing.delivery import WORD_BYTES, Delivery, Traits, size_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +60,10 @@ def _size(item: Item) -> int:
     match item:
         case AudioBlock():
             return item.samples_32k.nbytes + item.samples_16k.nbytes
-        case VideoFrame():
-            return item.image.nbytes
+        case VideoFrame() | MediumChange():
+            return size_of(item)
         case _:
-            return 0
+            return WORD_BYTES
 
 
 TRAITS: Traits[Item] = Traits(

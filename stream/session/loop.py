@@ -21,7 +21,7 @@ from emotrack.modalities import MODALITIES, Modality
 from emotrack.stream.hearing.audio import AudioBlock, Discontinuity
 from emotrack.stream.hearing.vad import SileroVad
 from emotrack.stream.labels.conversations import Conversations
-from emotrack.stream.labels.evidence import Observer
+from emotrack.stream.labels.evidence import Observer, shown_aside
 from emotrack.stream.labels.troubles import Troubles, said
 from emotrack.stream.people.enrolment.known import NOBODY, Known
 from emotrack.stream.people.people import People
@@ -80,9 +80,10 @@ class Loop:
         """Everything is opened by whoever starts the session, and closed by them too.
 
         `opening` is the message that starts it, but for the moment of that; `observe` is shown what each
-        final label was made from, without it nothing of that is kept. `people` are those who are known by
-        name. `realtime`: whether sources set the pace, or the tracker does. `kept`: where the session is
-        kept, and gone on with where it was begun before; raises `UserError` where that was another one."""
+        final label was made from, on a thread of its own; without it nothing of that is kept. `people` are
+        those who are known by name. `realtime`: whether sources set the pace, or the tracker does. `kept`:
+        where the session is kept, and gone on with where it was begun before; raises `UserError` where that
+        was another one."""
         ordered = not realtime
         count = len(sources)
         self._deadlines = Deadlines()
@@ -122,7 +123,7 @@ class Loop:
             self._troubles,
             outbox,
             settings,
-            observe,
+            shown_aside(observe, outbox),
             people.voices,
             patient=ordered,
         )

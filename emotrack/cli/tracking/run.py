@@ -229,9 +229,7 @@ def run(
         from emotrack.tracker import Tracker  # seconds to import: mistakes in the arguments are told before
 
         recorder = (
-            EvidenceRecorder(record / f"{session}{SUFFIX}", notify)
-            if keep_evidence and record is not None
-            else None
+            EvidenceRecorder(record / f"{session}{SUFFIX}") if keep_evidence and record is not None else None
         )
         undo.pop_all()  # the tracker's from here on
         with Tracker(
@@ -260,7 +258,7 @@ def run(
             stop_on_signals(tracker.stop)
             tracker.run()
     notify(tracker.summary.sentence)
-    if tracker.incomplete or (recorder is not None and not recorder.complete):
+    if tracker.incomplete:
         sys.exit(1)  # what is missing was told when it happened
 
 

@@ -25,13 +25,15 @@ class Bound:
     what comes when it is full.
 
     "wait": its giver waits for room; "replace": it takes the place of the newest that waits; "cut": all sound
-    that waits is thrown away for word of a gap. Word of a medium is never thrown away.
+    that waits is thrown away for word of a gap. Word of a medium is never thrown away: whoever gives more
+    than `words` bytes of it that nobody takes is refused.
     """
 
     limit: float
     unit: Literal["items", "seconds"]
     when_full: Literal["wait", "replace", "cut"]
     size: int = 32 << 20
+    words: int = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,7 @@ class Traits(Generic[T]):
     seconds: Callable[[T], float]
     """Its length, where it is sound."""
     size: Callable[[T], int]
-    """The bytes of its samples."""
+    """Its bytes."""
     word: Callable[[T], Literal["up", "degraded", "down"] | None]
     """What it says of its medium, where it is word of that and no data."""
     sheddable: Callable[[T], bool]
@@ -103,6 +105,8 @@ class _Lane(Generic[T]):
     """Of sound that waits."""
     size: int = 0
     """Bytes that wait."""
+    words: int = 0
+    """Those of what is never thrown away."""
     up: bool = False
     stuck: bool = False
     """Whether its giver waits for room in it."""
@@ -139,7 +143,8 @@ class Delivery(Generic[T]):
         self._dropped: dict[str, int] = dict.fromkeys(MEDIA, 0)
 
     def put(self, feed: int, item: T) -> list[T]:
-        """Hand over the next item of a feed; gives what was thrown away for it."""
+        """Hand over the next item of a feed; gives what was thrown away for it. Raises `ValueError` where too
+        much waits that is never thrown away."""
         now = time.monotonic_ns()
         with self._condition:
             self._turn += 1
@@ -151,6 +156,8 @@ class Delivery(Generic[T]):
                 self._condition.wait_for(lambda: self._abandoned or self._unbounded or not lane.full)
             if self._abandoned:
                 return [item]
+            if not self._has_words(lane, item):
+                raise ValueError("more is told of its media than anybody takes")
             lost = self._make_room(lane, item)
             if lost and lane.bound.when_full == "replace":
                 now, turn = lost[-1].arrived_ns, lost[-1].turn
@@ -176,7 +183,9 @@ class Delivery(Generic[T]):
                     self._condition.notify_all()
                     arrival = lane.waiting.popleft()
                     lane.seconds -= self._traits.seconds(arrival.item)
-                    lane.size -= self._traits.size(arrival.item)
+                    size = self._traits.size(arrival.item)
+                    lane.size -= size
+                    lane.words -= 0 if self._traits.sheddable(arrival.item) else size
                     return arrival
                 left = deadline - time.monotonic()
                 if self._woken or left <= 0 or self._idle():
@@ -220,6 +229,13 @@ class Delivery(Generic[T]):
         with self._condition:
             return dict(self._dropped)
 
+    def _has_words(self, lane: _Lane[T], item: T) -> bool:
+        """Whether there is room for an item that is never thrown away, if it is one; word of an end is taken
+        anyhow."""
+        if self._traits.sheddable(item) or self._traits.word(item) is None:
+            return True
+        return lane.words + self._traits.size(item) <= lane.bound.words
+
     def _make_room(self, lane: _Lane[T], item: T) -> list[Arrival[T]]:
         """What has to go for the item, taken out of its lane."""
         sheddable, how = self._traits.sheddable, lane.bound.when_full
@@ -236,7 +252,8 @@ class Delivery(Generic[T]):
             kept = [arrival for arrival in lane.waiting if not sheddable(arrival.item)]
             gap = self._traits.gap([arrival.item for arrival in lost])
             lane.waiting = deque([*kept, *(replace(lost[-1], item=one) for one in gap)])
-            lane.seconds, lane.size = 0.0, 0
+            lane.seconds = 0.0
+            lane.size = lane.words = sum(self._traits.size(arrival.item) for arrival in lane.waiting)
         self._dropped[lane.medium] += len(lost)
         return lost
 
@@ -250,7 +267,9 @@ class Delivery(Generic[T]):
             )  # media are told before any data, so now all of this feed's lanes are known
         lane.watermark = max(lane.watermark, traits.time(item))
         lane.seconds += traits.seconds(item)
-        lane.size += traits.size(item)
+        size = traits.size(item)
+        lane.size += size
+        lane.words += 0 if traits.sheddable(item) else size
         lane.waiting.append(arrival)
 
     def _idle(self) -> bool:
@@ -310,21 +329,26 @@ def _lost_sound(lost: Sequence[MediaItem]) -> list[MediaItem]:
     ]
 
 
-def _arrays(item: MediaItem) -> int:
+WORD_BYTES = 300
+"""What a word takes, about, without its reason."""
+
+
+def size_of(item: MediaItem) -> int:
+    """Bytes that an item takes, about."""
     match item:
         case AudioChunk():
             return item.samples.nbytes
         case VideoFrame():
             return item.image.nbytes
-        case _:
-            return 0
+        case MediumChange(reason=reason):
+            return WORD_BYTES + len(reason)
 
 
 MEDIA_TRAITS: Traits[MediaItem] = Traits(
     medium=_medium_of,
     time=due,
     seconds=lambda item: item.end - item.start if isinstance(item, AudioChunk) else 0.0,
-    size=_arrays,
+    size=size_of,
     word=lambda item: item.state if isinstance(item, MediumChange) else None,
     sheddable=lambda item: not isinstance(item, MediumChange),
     gap=_lost_sound,

@@ -27,6 +27,8 @@ from emotrack.stream.wire.protocol.parts import Count, Encoding, Identifier, Top
 
 RING = 10_000
 """Events that can be asked for again."""
+RING_BYTES = 64 << 20
+"""Their size; the oldest go first."""
 PAGE = 1_000
 """Events in one reply, so that no answer holds up publishing for long."""
 PAGE_BYTES = 8 << 20
@@ -110,7 +112,8 @@ class SnapshotState:
 
     def __init__(self, encoding: Encoding, ring: int = RING) -> None:
         self._encode = msgspec.json.encode if encoding == "json" else msgspec.msgpack.encode
-        self._ring: deque[bytes] = deque(maxlen=ring)
+        self._ring: deque[bytes] = deque()
+        self._ring_most, self._ring_bytes = ring, 0
         self._session: str | None = None
         self._seq = 0
         self._topics: OrderedDict[str, TopicPosition] = OrderedDict()
@@ -121,11 +124,14 @@ class SnapshotState:
     def add(self, message: Message, payload: bytes) -> None:
         """Remember a published message; those of one session come in order of `seq`, without a gap."""
         if message.session != self._session:
-            self._session, self._about = message.session, None
+            self._session, self._about, self._ring_bytes = message.session, None, 0
             for kept in (self._ring, self._topics, self._current):
                 kept.clear()
         self._seq = message.seq
         self._ring.append(payload)
+        self._ring_bytes += len(payload)
+        while len(self._ring) > self._ring_most or (self._ring_bytes > RING_BYTES and len(self._ring) > 1):
+            self._ring_bytes -= len(self._ring.popleft())
         name = topic(message)
         self._topics[name] = TopicPosition(seq=message.seq, topic_seq=message.topic_seq)
         _keep_latest(self._topics, name, KEPT_TOPICS)
@@ -162,7 +168,7 @@ class SnapshotState:
         self._seq = seq
         self._topics = OrderedDict(topics)
         while len(self._ring) > kept:
-            self._ring.popleft()
+            self._ring_bytes -= len(self._ring.popleft())
 
     def answer(self, request: bytes) -> bytes:
         """The reply to a request, whatever its bytes."""

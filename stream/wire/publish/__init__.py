@@ -7,6 +7,7 @@ journal      what a session published last, for whoever goes on with it
 outbox       every message numbered, stamped and handed to the sinks
 sinks        what an output is, and one for this process
 lanes        a thread and a bounded queue for each sink that may hang
+bounded      a queue that is bounded by bytes
 zeromq/      the publisher on the network
 recording    JSON lines into a file or onto standard output
 """

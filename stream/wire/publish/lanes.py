@@ -9,10 +9,11 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from typing import Generic, TypeVar
 
+from emotrack.stream.wire.publish.bounded import WAITING_BYTES
 from emotrack.stream.wire.publish.sinks import (
-    Outgoing,
-    Sink,
+    Output,
     SinkDelayed,
     SinkFailed,
     SinkIncomplete,
@@ -21,11 +22,10 @@ from emotrack.stream.wire.publish.sinks import (
 )
 
 log = logging.getLogger(__name__)
+Given = TypeVar("Given")
 
 WAITING = 10_000
-"""Messages that may wait for one sink."""
-WAITING_BYTES = 16 << 20
-"""Their size as JSON."""
+"""Messages, or whatever it is given, that may wait for one sink."""
 AT_ONCE, SHARE = 0.25, 0.05
 """Seconds that emitting may wait for a sink in one go, and the part of the time that it may do so."""
 LATE, PATIENTLY_LATE = 0.6, 5.0
@@ -43,19 +43,19 @@ get on."""
 _LOOK = 0.05
 
 
-class Lane:
+class Lane(Generic[Given]):
     """One sink with its thread, which begins with the first message."""
 
-    def __init__(self, sink: Sink) -> None:
+    def __init__(self, sink: Output[Given]) -> None:
         self.sink = sink
         self.failed: SinkFailed | None = None
         """Why it takes no more messages."""
         self.lost = 0
-        """Messages that it was not given, ever."""
+        """How much it was not given, ever."""
         self._news = threading.Condition()
         self._thread: threading.Thread | None = None
-        self._waiting: deque[tuple[float, Outgoing]] = deque()
-        """With when each was handed over; the first is in the sink's hands."""
+        self._waiting: deque[tuple[float, Given, int]] = deque()
+        """With when each was handed over, and its size; the first is in the sink's hands."""
         self._bytes = 0
         self._progress = 0.0
         self._ending = False
@@ -67,32 +67,32 @@ class Lane:
         """When it was last told that messages wait."""
         self._late = False
         self._gap: tuple[int, int, int] | None = None
-        """First and last number and count of the messages that it is not given at the moment."""
+        """First and last number and count of what it is not given at the moment."""
 
     @property
     def depth(self) -> int:
-        """Messages that wait."""
+        """How much waits."""
         return len(self._waiting)
 
-    def hand(self, outgoing: Outgoing, may_wait: Callable[[], bool]) -> None:
-        """Give it one message; where there is no room, wait for that or leave the message out."""
+    def hand(self, given: Given, number: int, size: int, may_wait: Callable[[], bool]) -> None:
+        """Give it one thing of `size` bytes; where there is no room, wait for that or leave it out. `number`:
+        by which it is told that it is missing."""
         with self._news:
             if self._thread is None:
                 self._start()
-            size = len(outgoing.json)
             while not self._has_room(size) and self._gap is None and self._waits(may_wait):
                 self._news.wait(_LOOK)
             if self._over:
                 return
             if self._gap is not None or not self._has_room(size):
-                first, _, count = self._gap or (outgoing.message.seq, 0, 0)
-                self._gap = first, outgoing.message.seq, count + 1
+                first, _, count = self._gap or (number, 0, 0)
+                self._gap = first, number, count + 1
                 self.lost += 1
                 return
             now = time.monotonic()
             if not self._waiting:
                 self._progress = now
-            self._waiting.append((now, outgoing))
+            self._waiting.append((now, given, size))
             self._bytes += size
             self._news.notify_all()
 
@@ -121,7 +121,9 @@ class Lane:
             if self._waiting and now - self._waiting[0][0] > late and not self._late:
                 self._late = True
                 if self._told is None or now - self._told > CALM:
-                    found.append(SinkDelayed(f"{name_of(self.sink)} is behind, or hangs: messages wait."))
+                    found.append(
+                        SinkDelayed(f"{name_of(self.sink)} is behind, or hangs: {self._things} wait.")
+                    )
             if self._gap is not None and 2 * self.depth <= WAITING and 2 * self._bytes <= WAITING_BYTES:
                 found.append(SinkIncomplete(self._lacks()))
                 self._gap = None
@@ -131,7 +133,7 @@ class Lane:
             return found
 
     def end(self) -> None:
-        """There will be no more messages: the sink is closed behind what waits."""
+        """There will be no more: the sink is closed behind what waits."""
         with self._news:
             self._ending = True
             if self._thread is None:
@@ -158,6 +160,10 @@ class Lane:
         self._thread = threading.Thread(target=self._run, name=f"output {name_of(self.sink)}", daemon=True)
         self._thread.start()
 
+    @property
+    def _things(self) -> str:
+        return str(getattr(self.sink, "things", "messages"))
+
     def _has_room(self, size: int) -> bool:
         return not self._waiting or (self.depth < WAITING and self._bytes + size <= WAITING_BYTES)
 
@@ -169,38 +175,39 @@ class Lane:
     def _lacks(self) -> str:
         assert self._gap is not None
         first, last, count = self._gap
-        return f"{name_of(self.sink)} lacks {count} messages, numbers {first} to {last}."
+        return f"{name_of(self.sink)} lacks {count} {self._things}, numbers {first} to {last}."
 
     def _give_up(self) -> None:
         """Leave the thread to itself; whatever the sink still does is not waited for."""
         self._over = True
         count = self.depth + (self._gap[2] if self._gap is not None else 0)
-        lacks = f"lacks the last {count} messages" if count else "does not end"
+        lacks = f"lacks the last {count} {self._things}" if count else "does not end"
         self.failed = SinkFailed(f"{name_of(self.sink)} {lacks}: it hangs.")
 
     def _run(self) -> None:
         try:
-            while (outgoing := self._next()) is not None:
+            while (waiting := self._next()) is not None:
+                _, given, size = waiting
                 try:
-                    self.sink.write(outgoing)
+                    self.sink.write(given)
                 except SinkDelayed as delayed:
                     self._delays.append(delayed)
-                self._taken(outgoing)
+                self._taken(size)
         except (Exception, SystemExit) as failure:  # noqa: BLE001 - whatever it is, the others go on
             self._close(as_failure(self.sink, failure))
         else:
             self._close(None)
 
-    def _next(self) -> Outgoing | None:
-        """The next message, as soon as there is one; None behind the last."""
+    def _next(self) -> tuple[float, Given, int] | None:
+        """What is next, as soon as there is something; None behind the last."""
         with self._news:
             self._news.wait_for(lambda: self._waiting or self._ending)
-            return self._waiting[0][1] if self._waiting and not self._over else None
+            return self._waiting[0] if self._waiting and not self._over else None
 
-    def _taken(self, outgoing: Outgoing) -> None:
+    def _taken(self, size: int) -> None:
         with self._news:
             self._waiting.popleft()
-            self._bytes -= len(outgoing.json)
+            self._bytes -= size
             self._progress = time.monotonic()
             self._news.notify_all()
 

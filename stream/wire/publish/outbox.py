@@ -4,9 +4,9 @@ import contextlib
 import logging
 import threading
 import time
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import msgspec
 
@@ -23,9 +23,11 @@ from emotrack.stream.wire.protocol.messages import (
     Session,
 )
 from emotrack.stream.wire.protocol.parts import TopicPosition
+from emotrack.stream.wire.publish.bounded import WAITING_BYTES, BoundedQueue
 from emotrack.stream.wire.publish.lanes import HURRIED, Lane
 from emotrack.stream.wire.publish.sinks import (
     Outgoing,
+    Output,
     Sink,
     SinkDelayed,
     SinkFailed,
@@ -35,11 +37,14 @@ from emotrack.stream.wire.publish.sinks import (
 
 log = logging.getLogger(__name__)
 Kind = TypeVar("Kind", bound=Message)
+Given = TypeVar("Given")
 
 LISTED_TOPICS = 64
 """Topics that a heartbeat lists: the most recently used ones, so that speakers long gone drop out."""
 LONGEST_SENTENCE = 1_000
 """Letters of what is told to people; the rest is left out."""
+FOLLOWED = 10_000
+"""Messages that may wait for a part of the session which follows all of them."""
 KEPT_TOPICS = 10_000
 """Topics whose counters are kept; one that comes back after so many others starts again at 1."""
 
@@ -71,16 +76,18 @@ class Outbox:
         self.patient = True
         self._hurried = float("inf")
         """When the session was asked to end, in seconds of `time.monotonic`."""
-        self._sinks: list[Sink | Lane] = []
+        self._sinks: list[Sink | Lane[Outgoing]] = []
         """In the order in which each message is given to them; those that are prompt have no lane."""
+        self._beside: list[Lane[Any]] = []
+        """Outputs that are given something else than messages."""
         self._lost_before = 0
-        """Messages that sinks lack which are gone."""
+        """What outputs lack which are gone, and parts of the session."""
         for sink in sinks:
             self._take_in(sink)
         self._request_stop = request_stop
         self._incomplete: list[str] = []
         self._start_unix_ns = time.time_ns()
-        self._followers: list[deque[Message]] = []
+        self._followers: list[BoundedQueue[Message]] = []
         self._lock = threading.Lock()
         self._seq = 0
         self._topics: OrderedDict[str, TopicPosition] = OrderedDict()
@@ -103,14 +110,28 @@ class Outbox:
         with self._lock:
             self._take_in(sink)
 
+    def beside(self, output: Output[Given]) -> Callable[[Given, int, int], None]:
+        """One more output, of something else than messages: what is called with each of it, its number and
+        its size in bytes. What befalls it is told, counted and ended as with every other."""
+        lane = Lane(output)
+        with self._lock:
+            self._beside.append(lane)
+
+        def give(given: Given, number: int, size: int) -> None:
+            lane.hand(given, number, size, self._may_wait)
+            lane.wait()
+
+        return give
+
     def hurry(self) -> None:
         """The session is to end: wait for no sink any longer than `HURRIED` seconds; callable from any thread
         and from a signal handler."""
         self._hurried = min(self._hurried, time.monotonic())
 
-    def follow(self) -> deque[Message]:
-        """Every message from now on, for a part of the session itself, which takes them out of it."""
-        following: deque[Message] = deque()
+    def follow(self) -> BoundedQueue[Message]:
+        """Every message from now on, for a part of the session itself, which takes them out of it; one that
+        does not lacks those that are too many, which are counted."""
+        following: BoundedQueue[Message] = BoundedQueue(FOLLOWED, WAITING_BYTES)
         with self._lock:
             self._followers.append(following)
         return following
@@ -139,8 +160,9 @@ class Outbox:
             began = time.monotonic()
             for lane in self._lanes:
                 lane.end()
-            while self._sinks:
-                sink = self._sinks.pop(0)
+            left: list[Sink | Lane[Any]] = [*self._sinks, *self._beside]
+            self._sinks, self._beside = [], []
+            for sink in left:
                 if isinstance(sink, Lane):
                     sink.join(self._may_wait, lambda: max(began, self._hurried) + HURRIED)
                     for trouble in sink.troubles(patient=False):
@@ -155,8 +177,8 @@ class Outbox:
         self._sinks.append(sink if getattr(sink, "prompt", False) else Lane(sink))
 
     @property
-    def _lanes(self) -> list[Lane]:
-        return [sink for sink in self._sinks if isinstance(sink, Lane)]
+    def _lanes(self) -> list[Lane[Any]]:
+        return [*(sink for sink in self._sinks if isinstance(sink, Lane)), *self._beside]
 
     def _may_wait(self) -> bool:
         return self.patient and self._hurried == float("inf")
@@ -177,7 +199,7 @@ class Outbox:
         troubles: list[Trouble] = []
         for sink in list(self._sinks):
             if isinstance(sink, Lane):
-                sink.hand(outgoing, self._may_wait)
+                sink.hand(outgoing, outgoing.message.seq, len(outgoing.json), self._may_wait)
                 sink.wait()
                 continue
             try:
@@ -190,7 +212,7 @@ class Outbox:
                     sink.close()
                 troubles.append(self._count(self._placed(as_failure(sink, failure))))
         for following in self._followers:
-            following.append(outgoing.message)
+            self._lost_before += not following.put(outgoing.message, len(outgoing.json))
         return outgoing.message, troubles + self._troubles()
 
     def _troubles(self) -> list[Trouble]:
@@ -199,7 +221,10 @@ class Outbox:
         for lane in self._lanes:
             for trouble in lane.troubles(patient=self._may_wait()):
                 if isinstance(trouble, SinkFailed):
-                    self._sinks.remove(lane)
+                    if lane in self._beside:
+                        self._beside.remove(lane)
+                    else:
+                        self._sinks.remove(lane)
                     self._lost_before += lane.lost
                     trouble = self._placed(trouble)
                 found.append(self._count(trouble))
@@ -207,7 +232,7 @@ class Outbox:
 
     @property
     def _lost(self) -> int:
-        """Messages that sinks were not given, of all of them together."""
+        """What outputs were not given, of all of them together."""
         return self._lost_before + sum(lane.lost for lane in self._lanes)
 
     @property

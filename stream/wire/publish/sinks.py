@@ -1,13 +1,14 @@
 """What an output is, and what it may say of itself; and one for this process."""
 
-import contextlib
-import queue
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
 from emotrack.stream.wire.protocol.messages import Message
+from emotrack.stream.wire.publish.bounded import WAITING_BYTES, BoundedQueue
+
+Given_contra = TypeVar("Given_contra", contravariant=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,20 +35,18 @@ class SinkDelayed(Exception):
 
 
 class SinkIncomplete(Exception):
-    """A sink goes on without messages that it did not take in time; the text is one sentence."""
+    """A sink goes on without what it did not take in time; the text is one sentence."""
 
 
-class Sink(Protocol):
-    """Where messages go: the publisher, the recorder, a listener in this process.
+class Output(Protocol[Given_contra]):
+    """Where something goes that a session makes, on a thread of its own (lanes.py).
 
-    It may say more of itself. `name`: what it is called in sentences. `watches`: no session goes on for its
-    sake. `prompt`: it never waits for anything, so that it is called on the session's own thread; all others
-    have a thread each (lanes.py). `patience`: seconds for which a session that may wait does so where this
-    sink gets no further.
+    It may say more of itself. `name`: what it is called in sentences. `things`: what it is given, in the
+    plural. `patience`: seconds for which a session that may wait does so where this output gets no further.
     """
 
-    def write(self, outgoing: Outgoing) -> None:
-        """Take one message; raise `SinkFailed` when no more can be taken, `SinkDelayed` once when it has to
+    def write(self, given: Given_contra, /) -> None:
+        """Take one; raise `SinkFailed` when no more can be taken, `SinkDelayed` once when it has to
         wait."""
         ...
 
@@ -56,12 +55,20 @@ class Sink(Protocol):
         ...
 
 
-def name_of(sink: Sink) -> str:
+class Sink(Output[Outgoing], Protocol):
+    """Where messages go: the publisher, the recorder, a listener in this process.
+
+    It may say still more of itself. `watches`: no session goes on for its sake. `prompt`: it never waits for
+    anything, so that it is called on the session's own thread.
+    """
+
+
+def name_of(sink: Output[Any]) -> str:
     """What it is called in sentences."""
     return str(getattr(sink, "name", type(sink).__name__))
 
 
-def as_failure(sink: Sink, failure: BaseException) -> SinkFailed:
+def as_failure(sink: Output[Any], failure: BaseException) -> SinkFailed:
     """What is told of a sink that failed in its own way."""
     if isinstance(failure, SinkFailed):
         return failure
@@ -69,29 +76,29 @@ def as_failure(sink: Sink, failure: BaseException) -> SinkFailed:
 
 
 class Listener:
-    """A sink that is read in this process by iterating over it; with `limit` messages unread, it takes no
-    more."""
+    """A sink that is read in this process by iterating over it; with `limit` messages unread, or as many
+    bytes as may wait for any output, it takes no more."""
 
     name = "The program that reads the messages"
     patience = float("inf")
     """It sets the pace of a session that may wait."""
 
     def __init__(self, limit: int = 10_000) -> None:
-        self._queue: queue.Queue[Message | None] = queue.Queue(limit)
+        self._queue: BoundedQueue[Message | _Ended] = BoundedQueue(limit, WAITING_BYTES)
         self._left = threading.Event()
 
     def write(self, outgoing: Outgoing) -> None:
         """Take a message, as soon as there is room."""
-        self._put(outgoing.message)
+        self._put(outgoing.message, len(outgoing.json))
 
     def close(self) -> None:
         """No more will come; the reader still gets what waits."""
-        self._put(None)
+        self._put(_Ended(), 0)
 
     def __iter__(self) -> Iterator[Message]:
         """The messages until the end; leaving the loop early means that later ones are discarded."""
         try:
-            while (message := self._queue.get()) is not None:
+            while (message := self._queue.get(None)) is not None and not isinstance(message, _Ended):
                 yield message
         finally:
             self.leave()
@@ -100,17 +107,14 @@ class Listener:
         """The reader wants no more: emitting waits for it no longer."""
         self._left.set()
         while True:  # whoever waits for a message is told that none will come, behind nothing
-            with contextlib.suppress(queue.Empty):
-                while True:
-                    self._queue.get_nowait()
-            with contextlib.suppress(queue.Full):
-                self._queue.put_nowait(None)
+            self._queue.clear()
+            if self._queue.put(_Ended(), 0):
                 return
 
-    def _put(self, message: Message | None) -> None:
-        while not self._left.is_set():
-            try:
-                self._queue.put(message, timeout=0.1)
-                return
-            except queue.Full:
-                continue
+    def _put(self, message: "Message | _Ended", size: int) -> None:
+        while not self._left.is_set() and not self._queue.put(message, size, 0.1):
+            pass
+
+
+class _Ended:
+    """Stands behind the last message."""

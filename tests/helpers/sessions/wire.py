@@ -12,12 +12,32 @@ import zmq
 
 from emotrack.stream.wire.client.subscription import Subscription
 from emotrack.stream.wire.protocol.encoding import decode
-from emotrack.stream.wire.protocol.messages import Message
+from emotrack.stream.wire.protocol.messages import Error, Message
 from emotrack.stream.wire.publish.outbox import Outbox
+from emotrack.stream.wire.publish.sinks import Outgoing
 from emotrack.stream.wire.publish.zeromq.publisher import Publisher
 from helpers.sessions import sample_messages as sample
 
 LOCAL = "tcp://127.0.0.1:0"
+
+
+class Kept:
+    """A sink that keeps what it is given, on the thread of whoever emits."""
+
+    prompt = True
+
+    def __init__(self) -> None:
+        self.messages: list[Message] = []
+
+    def write(self, outgoing: Outgoing) -> None:
+        self.messages.append(outgoing.message)
+
+    def close(self) -> None:
+        pass
+
+    @property
+    def told(self) -> list[str]:
+        return [message.message for message in self.messages if isinstance(message, Error)]
 
 
 @contextmanager

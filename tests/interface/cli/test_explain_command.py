@@ -2,7 +2,10 @@
 is not right."""
 
 import json
+import os
 import stat
+import threading
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -18,13 +21,17 @@ from emotrack.explaining.contributions import LiveHead
 from emotrack.explaining.evidence import SUFFIX, EvidenceRecorder, evidence_of, packed, unpacked
 from emotrack.explaining.explanation import explain
 from emotrack.explaining.utterances import Troubles, read_utterances
-from emotrack.stream.labels.evidence import Evidence, LabelledUtterance
+from emotrack.stream.labels.evidence import Evidence, LabelledUtterance, shown_aside
+from emotrack.stream.wire.protocol.messages import Error
+from emotrack.stream.wire.publish import lanes
 from emotrack.stream.wire.publish.outbox import Outbox
+from emotrack.stream.wire.publish.sinks import SinkFailed
 from helpers.sessions import sample_messages as sample
 from helpers.sessions.commands import Outcome, emotrack
 from helpers.sessions.disks import disk_with_room_for
 from helpers.sessions.explaining import demonstration
 from helpers.sessions.tracking import Workbench, settings
+from helpers.sessions.wire import Kept
 
 pytestmark = pytest.mark.xdist_group("explaining")
 Run = Callable[..., Outcome]
@@ -46,7 +53,7 @@ def recording(told: dict[int, LabelledUtterance], tmp_path_factory: pytest.TempP
     """What `emotrack run --record --keep-evidence` leaves of the demonstration clip."""
     folder = tmp_path_factory.mktemp("recording")
     (folder / "s1.jsonl").write_text("")
-    recorder = EvidenceRecorder(folder / f"s1{SUFFIX}", pytest.fail)
+    recorder = EvidenceRecorder(folder / f"s1{SUFFIX}")
     for labelled in told.values():
         recorder(labelled)
     return folder
@@ -167,7 +174,7 @@ def test_evidence_comes_back_as_it_was(
 
 def test_the_oldest_utterances_give_way(told: dict[int, LabelledUtterance], tmp_path: Path) -> None:
     size = len(packed(told[5]))
-    recorder = EvidenceRecorder(tmp_path / "kept", pytest.fail, limit=3 * size)
+    recorder = EvidenceRecorder(tmp_path / "kept", limit=3 * size)
     for number in range(1, 8):
         recorder(replace(told[5], utterance=number))
     assert sorted(path.name for path in (tmp_path / "kept").iterdir()) == [
@@ -175,28 +182,92 @@ def test_the_oldest_utterances_give_way(told: dict[int, LabelledUtterance], tmp_
     ]
 
 
+def test_a_session_that_is_gone_on_with_keeps_on_within_the_same_limit(
+    told: dict[int, LabelledUtterance], tmp_path: Path
+) -> None:
+    size = len(packed(told[5]))
+    folder = tmp_path / f"s1{SUFFIX}"
+    for numbers in ((1, 2, 3), (4, 5)):
+        recorder = EvidenceRecorder(folder, limit=3 * size)
+        for number in numbers:
+            recorder(replace(told[5], utterance=number))
+    assert sorted(evidence_of(folder)) == [3, 4, 5]
+
+
 def test_a_disk_that_is_full_keeps_no_half_utterance(
     told: dict[int, LabelledUtterance], tmp_path: Path
 ) -> None:
-    said: list[str] = []
-    recorder = EvidenceRecorder(tmp_path / "kept", said.append)
-    with disk_with_room_for(100):
+    recorder = EvidenceRecorder(tmp_path / "kept")
+    with disk_with_room_for(100), pytest.raises(SinkFailed, match="is no longer kept"):
         recorder(told[5])
-    assert not recorder.complete and len(said) == 1
     assert not list((tmp_path / "kept").iterdir())
 
 
 def test_a_disk_that_fails_ends_the_keeping_and_is_told_once(
     told: dict[int, LabelledUtterance], tmp_path: Path
 ) -> None:
-    said: list[str] = []
-    recorder = EvidenceRecorder(tmp_path / "kept", said.append)
+    kept = Kept()
+    outbox = Outbox("s1", [kept])
+    recorder = EvidenceRecorder(tmp_path / "kept")
+    show = shown_aside(recorder, outbox)
+    assert show is not None
     (tmp_path / "kept").rmdir()
     for _ in range(3):
-        recorder(told[5])
-    assert len(said) == 1 and "no longer kept" in said[0]
+        show(told[5])
+        outbox.emit(sample.heartbeat())
+    outbox.close()
+    assert outbox.incomplete == (f"Evidence in {tmp_path / 'kept'} is no longer kept: {os.strerror(2)}.",)
+    assert [error.message for error in kept.messages if isinstance(error, Error)] == [*outbox.incomplete]
     with pytest.raises(UserError, match="No evidence can be kept"):
-        EvidenceRecorder(Path("/dev/null/kept"), said.append)
+        EvidenceRecorder(Path("/dev/null/kept"))
+
+
+def test_a_disk_that_hangs_costs_evidence_and_no_label(
+    told: dict[int, LabelledUtterance], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lanes, "WAITING_BYTES", 4 * told[5].size)
+    folder, kept = tmp_path / "kept", Kept()
+    outbox = Outbox("s1", [kept])
+    outbox.patient = False
+    show = shown_aside(EvidenceRecorder(folder), outbox)
+    assert show is not None
+    stalled = folder / "utterance-000001.safetensors.new"
+    os.mkfifo(stalled)  # whoever opens it to write waits for a reader
+    for number in range(1, 9):
+        show(replace(told[5], utterance=number))
+    began = time.monotonic()
+    while not kept.told:
+        assert time.monotonic() < began + 20
+        outbox.emit(sample.heartbeat())
+        time.sleep(0.02)
+    assert kept.told == [f"Evidence in {folder} is behind, or hangs: utterances wait."]
+    reading = os.open(stalled, os.O_RDONLY | os.O_NONBLOCK)
+    os.set_blocking(reading, True)
+
+    def read() -> None:
+        with os.fdopen(reading, "rb") as file:
+            file.read()
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    while len(kept.told) < 2:
+        assert time.monotonic() < began + 40
+        outbox.emit(sample.heartbeat())
+        time.sleep(0.02)
+    show(replace(told[5], utterance=9))
+    outbox.close()
+    reader.join()
+    assert kept.told[1:] == [f"Evidence in {folder} lacks 4 utterances, numbers 5 to 8."]
+    assert outbox.incomplete == (kept.told[1],)
+    assert sorted(path.name for path in folder.iterdir()) == [
+        f"utterance-{number:06}.safetensors" for number in (1, 2, 3, 4, 9)
+    ]
+
+
+def test_the_size_of_an_utterance_is_about_that_of_its_file(told: dict[int, LabelledUtterance]) -> None:
+    for labelled in told.values():
+        assert len(packed(labelled)) < 2 * labelled.size + 10_000
+        assert labelled.size < 2 * len(packed(labelled)) + 10_000
 
 
 def test_an_utterance_that_does_not_exist(run: Run, recording: Path) -> None:
@@ -257,7 +328,7 @@ def test_damaged_evidence(run: Run, recording: Path, tmp_path: Path, content: by
 
 
 def kept(folder: Path, labelled: LabelledUtterance) -> str:
-    EvidenceRecorder(folder / f"s1{SUFFIX}", pytest.fail)(labelled)
+    EvidenceRecorder(folder / f"s1{SUFFIX}")(labelled)
     return str(folder)
 
 

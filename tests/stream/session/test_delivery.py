@@ -4,6 +4,7 @@ bounded."""
 import random
 import threading
 import time
+from collections.abc import Iterable
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emotrack.stream.hearing.audio import BLOCK_SECONDS, AudioBlock, Discontinuity
-from emotrack.stream.session.intake import TRAITS, Item, medium_of, time_of
+from emotrack.stream.session.intake import TRAITS, Item, SourceFailed, medium_of, time_of
 from emotrack.stream.sources.media import Medium, MediumChange, VideoFrame
 from emotrack.stream.sources.timing.delivery import LIVE, ORDERED, Delivery
 
@@ -250,3 +251,41 @@ def test_pictures_that_wait_are_bounded_by_their_bytes() -> None:
     putting.join(5)
     assert times == [number / 10 for number in range(20)]
     assert 1 < most <= ORDERED.video.size // LARGE.nbytes + 2 < ORDERED_VIDEO_FRAMES
+
+
+def accepted(delivery: Delivery[Item], items: Iterable[Item]) -> int:
+    """How many of the first feed's items are taken before one is refused."""
+    for count, item in enumerate(items):
+        try:
+            delivery.put(0, item)
+        except ValueError:
+            return count
+    raise AssertionError("none was refused")
+
+
+@pytest.mark.parametrize("medium", ["audio", "video"])
+@pytest.mark.parametrize("reason", ["", "so it is", "why " * 10_000])
+def test_a_feed_of_which_more_is_told_than_anybody_takes_is_refused_and_its_end_is_not(
+    medium: Medium, reason: str
+) -> None:
+    delivery = live(2)
+    given = accepted(delivery, (MediumChange(float(n), medium, "up", reason) for n in range(100_000)))
+    assert 0 < given * (300 + len(reason)) <= 1 << 20
+    delivery.put(1, MediumChange(0.0, medium, "up", reason))  # another feed is not refused for it
+    delivery.put(0, SourceFailed(0.0, ValueError("refused")))
+    taken = [arrival.item for _ in range(given + 2) if (arrival := delivery.get(0.0)) is not None]
+    assert len(taken) == given + 2 and isinstance(taken[-1], SourceFailed)
+    for _ in range(2 * given):  # and what was taken makes room
+        delivery.put(0, MediumChange(0.0, medium, "up", reason))
+        assert delivery.get(0.0) is not None
+
+
+def test_words_that_wait_outlive_every_cut_and_are_counted_through_it() -> None:
+    delivery, word = live(1), MediumChange(0.0, "audio", "degraded", "x" * 1_000)
+    items = (word if index % 4 == 0 else block(index) for index in range(20 * AUDIO_BACKLOG_BLOCKS))
+    words = accepted(delivery, items) // 4
+    taken = []
+    while (arrival := delivery.get(0.0)) is not None:
+        taken.append(arrival.item)
+    assert sum(isinstance(item, MediumChange) for item in taken) == words
+    assert sum(isinstance(item, AudioBlock) for item in taken) <= AUDIO_BACKLOG_BLOCKS

@@ -202,6 +202,15 @@ def test_a_page_of_large_events_holds_fewer(monkeypatch: pytest.MonkeyPatch) -> 
     assert len(ask(state, since=0).events) == 1  # or it would never go on
 
 
+def test_events_that_can_be_asked_for_are_bounded_by_their_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("emotrack.stream.wire.protocol.snapshots.RING_BYTES", 20_000)
+    state = remembered([sample.feed()] * 500)
+    reply = ask(state, since=0)
+    size = sum(map(len, reply.events))
+    assert 19_000 < size <= 20_000 and reply.lost == 500 - len(reply.events) and not reply.complete
+    assert [message.seq for message in read(reply.events)] == [*range(reply.lost + 1, 501)]
+
+
 def test_what_is_kept_is_bounded() -> None:
     reply = ask(remembered([sample.emotion(number, f"spk{number}") for number in range(3 * KEPT_CURRENT)]))
     assert len(reply.current) == KEPT_CURRENT

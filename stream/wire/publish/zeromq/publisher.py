@@ -6,7 +6,6 @@ ring, so that what is discarded there can still be asked for.
 
 import contextlib
 import logging
-import queue
 import secrets
 import socket
 import threading
@@ -23,6 +22,7 @@ from emotrack.stream.wire.protocol.endpoints import Address, parse_endpoint
 from emotrack.stream.wire.protocol.keys import ServerKeys
 from emotrack.stream.wire.protocol.parts import Encoding
 from emotrack.stream.wire.protocol.snapshots import RING, SnapshotState
+from emotrack.stream.wire.publish.bounded import WAITING_BYTES, BoundedQueue
 from emotrack.stream.wire.publish.journal import Published, take
 from emotrack.stream.wire.publish.recording import Recorder
 from emotrack.stream.wire.publish.sinks import Outgoing, SinkDelayed, SinkFailed
@@ -35,7 +35,8 @@ log = logging.getLogger(__name__)
 
 HIGH_WATER_MARK = RING // 10
 WAITING = 10_000
-"""Messages that may wait for the thread; behind a full queue `write` waits as long as the thread gets on."""
+"""Messages that may wait for the thread, within as many bytes as for any output; behind a full queue `write`
+waits as long as the thread gets on."""
 HANGS = 0.6
 """Seconds without a step of the thread after which it is told that it hangs."""
 LINGER_MS = 300
@@ -76,7 +77,7 @@ class Publisher:
         self._admitted = AllowList(keys.allow_list) if keys else None
         self._high_water_mark = high_water_mark
         self._state = SnapshotState(encoding)
-        self._queue: queue.Queue[Outgoing | Published] = queue.Queue(WAITING)
+        self._queue: BoundedQueue[Outgoing | Published] = BoundedQueue(WAITING, WAITING_BYTES)
         self._stepped = time.monotonic()
         """When the thread last began something, or was last given something to begin."""
         self._hangs = False
@@ -102,13 +103,11 @@ class Publisher:
 
     def write(self, outgoing: Outgoing) -> None:
         """Hand a message to the thread, and tell once when that hangs."""
-        if self._queue.empty():
+        if not self._queue:
             self._stepped = time.monotonic()
         while self._thread.is_alive():
             hung, self._hangs = self._hangs, time.monotonic() - self._stepped > HANGS
-            try:
-                self._queue.put(outgoing, block=not self._hangs, timeout=0.1)
-            except queue.Full:
+            if not self._queue.put(outgoing, len(outgoing.json), 0.0 if self._hangs else 0.1):
                 if self._hangs:
                     break
                 continue
@@ -123,7 +122,7 @@ class Publisher:
 
     def go_on(self, known: Published) -> None:
         """Before the first message of a session that is gone on with: what can be asked for of it."""
-        self._queue.put(known)
+        self._queue.put(known, 0)
         self._ring_the_bell()
 
     def close(self) -> None:
@@ -205,9 +204,7 @@ class Publisher:
         while True:
             closing = self._closing.is_set()
             self._stepped = time.monotonic()
-            try:
-                outgoing = self._queue.get_nowait()
-            except queue.Empty:
+            if (outgoing := self._queue.get()) is None:
                 return not closing
             if isinstance(outgoing, Published):
                 take(self._state, outgoing, self.encoding)

@@ -14,26 +14,7 @@ from emotrack.stream.wire.publish.outbox import Outbox
 from emotrack.stream.wire.publish.recording import Recorder
 from emotrack.stream.wire.publish.sinks import Listener, Outgoing, SinkDelayed, SinkFailed
 from helpers.sessions import sample_messages as sample
-from helpers.sessions.wire import emit_all
-
-
-class Kept:
-    """Keeps what it is given, on the thread of whoever emits."""
-
-    prompt = True
-
-    def __init__(self) -> None:
-        self.messages: list[Message] = []
-
-    def write(self, outgoing: Outgoing) -> None:
-        self.messages.append(outgoing.message)
-
-    def close(self) -> None:
-        pass
-
-    @property
-    def told(self) -> list[str]:
-        return [message.message for message in self.messages if isinstance(message, Error)]
+from helpers.sessions.wire import Kept, emit_all
 
 
 class Gated:

@@ -314,6 +314,7 @@ class Loop:
     def _hear(self, feed: TrackedFeed, block: AudioBlock, arrived_ns: int) -> None:
         if self._ordered and feed.needs_sights(block):
             self._look_back()
+        deaf = feed.deaf
         try:
             changed, happened = feed.hear(block)
         except Exception as failure:  # noqa: BLE001 - the other feeds go on
@@ -326,6 +327,9 @@ class Loop:
         if changed:
             reason = "muted: digital silence" if feed.muted else "sound again"
             self._health.tell(feed, "audio", "degraded" if feed.muted else "up", reason, block.end)
+        if feed.deaf != deaf:
+            reason = "nobody is heard: speech cannot be detected" if feed.deaf else "speech is detected again"
+            self._health.tell(feed, "audio", "degraded" if feed.deaf else "up", reason, block.end)
         self._follow(happened, arrived_ns)
         self._hear_again(feed, block, arrived_ns)
         speaking = feed.utterance

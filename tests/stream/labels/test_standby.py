@@ -30,7 +30,7 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
 
 @pytest.fixture(scope="module")
 def whole(bundle: Bundle) -> Heads:
-    return open_heads(pool("onnx-cpu"), bundle)
+    return open_heads(pool("eager-cpu"), bundle)
 
 
 class Breaking:

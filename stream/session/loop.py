@@ -466,6 +466,8 @@ class Loop:
         self._see()
         for index, stalled in self._stalls.look(time.monotonic()):
             self._tell_stall(self._feeds[index], stalled=stalled)
+        if self._conversations.recogniser_hangs:
+            self._troubles.failed("words", None, TimeoutError("the recogniser hangs"), self._now)
         self._conversations.settle(wait=False)
         if not self._ladder.sheds("speculation"):
             for feed in self._feeds:

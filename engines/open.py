@@ -5,6 +5,7 @@ A modality whose descriptors the bundle's network has not been trained on never 
 `unusable`.
 """
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from textwrap import shorten
@@ -29,6 +30,8 @@ from emotrack.modalities import Modality
 from emotrack.model.bundle import Bundle, BundlePart
 from emotrack.model.manifest import PartName
 from emotrack.notify import Notify
+
+log = logging.getLogger(__name__)
 
 UNTRAINED = "untrained"
 """Reason of a modality that the bundle's network was not trained on."""
@@ -113,6 +116,13 @@ class Networks:
 def open_networks(pool: EnginePool, settings: EngineSettings, bundle: Bundle, notify: Notify) -> Networks:
     """Open everything that tracks with a bundle; raises what `open_encoders` and `open_heads` raise."""
     return Networks(bundle, open_encoders(pool, settings, bundle, notify), open_heads(pool, bundle))
+
+
+def heads_as_written(bundle: Bundle) -> Heads:
+    """The heads of a bundle run by torch on the processor, which is there when a GPU is lost, and right when
+    what was compiled is wrong. Raises `UserError` where torch is not installed; takes seconds where it is not
+    imported yet."""
+    return open_heads(EnginePool(EngineSettings(device="cpu", backend="eager-cpu"), log.warning), bundle)
 
 
 def with_turns(networks: Networks, pool: EnginePool, notify: Notify, *, needed: bool) -> Networks:

@@ -52,9 +52,9 @@ class Conversations:
         see `ConversationLabels`."""
         apart = settings.speakers.conversations == "apart"
         groups = [{feed.index: feed} for feed in feeds] if apart else [{feed.index: feed for feed in feeds}]
-        transcriber = None if transcriber is None else GuardedTranscriber(transcriber)
-        self._transcriber = transcriber
-        self._watch = watch = RecogniserWatch(settings.labels.text_deadline, transcriber)
+        guarded = None if transcriber is None else GuardedTranscriber(transcriber, patient=patient)
+        self._transcriber = guarded
+        self._watch = watch = RecogniserWatch(settings.labels.text_deadline, guarded)
         self._patience = patience = Patience(settings.labels.text_deadline)
         self._troubles = troubles
         assigners = make_assigners(settings.speakers, len(groups), people)
@@ -63,7 +63,7 @@ class Conversations:
                 group,
                 vision,
                 networks,
-                transcriber,
+                guarded,
                 assigner,
                 watch,
                 patience,
@@ -129,6 +129,11 @@ class Conversations:
         """Seconds for which the recogniser has let words wait that labels wait for; 0 for one that
         hangs."""
         return 0.0 if self._transcriber is None or not self._watch.trusted else self._transcriber.backlog
+
+    @property
+    def recogniser_hangs(self) -> bool:
+        """Whether the recogniser is busy with a call that is not to take any time."""
+        return self._transcriber is not None and self._transcriber.hangs
 
     @property
     def shedding(self) -> tuple[WordStep, ...]:
@@ -205,3 +210,5 @@ class Conversations:
         self._listening.shutdown(wait=False, cancel_futures=True)
         for labels in self._all:
             labels.close()
+        if self._transcriber is not None:
+            self._transcriber.leave()

@@ -1,20 +1,22 @@
 """From evidence to probabilities: the network's fusion of one utterance, and the session's dialogue
 context."""
 
-import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from functools import partial
+from typing import Any
 
 import numpy as np
 
 from emotrack.engines.heads import Heads
+from emotrack.engines.open import heads_as_written
 from emotrack.modalities import MODALITIES, MODALITY_MODES, SIGNALS, Modality
 from emotrack.model.bundle import Bundle
 from emotrack.model.dialogue.dialogue import Dialogue, LiveLabel
 from emotrack.model.dialogue.state import SpeakerMemory, modality_weights
 from emotrack.stream.labels.evidence import Evidence
+from emotrack.stream.labels.standby import StandbyHeads, Tell
 from emotrack.stream.utterances.utterance import Utterance
 from emotrack.streaming import State
 
@@ -42,20 +44,6 @@ Weighed = tuple[FusedUtterance, np.ndarray]
 [C]."""
 
 
-log = logging.getLogger(__name__)
-T = TypeVar("T")
-
-
-def _once_more(call: Callable[[], T]) -> T:
-    """What `call` gives, at the second attempt where the first one fails: a device that was lost or had no
-    memory for a moment costs nobody their label."""
-    try:
-        return call()
-    except Exception as failure:  # noqa: BLE001 - what fails twice is raised
-        log.warning("A network failed and is asked once more: %s: %s", type(failure).__name__, failure)
-        return call()
-
-
 class EarlyFusions:
     """What was fused at a pause, before it was known whether the utterance ends there; it holds
     until it goes on."""
@@ -80,21 +68,20 @@ class EarlyFusions:
 class Labeller:
     """The network with the dialogue state of one session."""
 
-    def __init__(self, bundle: Bundle, heads: Heads) -> None:
+    def __init__(self, bundle: Bundle, heads: Heads, tell: Tell) -> None:
+        """`tell`: see `StandbyHeads`."""
         self.labels = bundle.configuration.classes
         self.revisions = bundle.configuration.revisions
         """How many earlier utterances may be revised."""
         self._trained = bundle.configuration.trained
         self._weighs_evidence = bundle.configuration.weighs_evidence
-        self._fusion = heads.fusion
-        self._dialogue = Dialogue(heads.context)
+        self._heads = StandbyHeads(heads, partial(heads_as_written, bundle), tell)
+        self._dialogue = Dialogue(self._heads)
 
     def fuse(self, evidence: Evidence, encode_ms: float) -> FusedUtterance:
         """Fuse the modalities of one utterance (ACN, JE, QAF); `encode_ms` is what describing it took."""
         began = time.perf_counter()
-        fused = _once_more(lambda: self._fusion.fuse(evidence.tokens))
-        if not np.isfinite(fused.row).all():
-            raise ValueError("the network gave what is no number")
+        fused = self._heads.fuse(evidence.tokens)
         return FusedUtterance(
             evidence,
             fused.row,
@@ -120,7 +107,7 @@ class Labeller:
 
     def preview(self, fused: FusedUtterance, speaker: str) -> Weighed:
         """The label were the utterance committed now; the dialogue stays as it is."""
-        return self._weighed(fused, _once_more(lambda: self._dialogue.preview(fused.row, speaker)))
+        return self._weighed(fused, self._dialogue.preview(fused.row, speaker))
 
     def memory(self, speaker: str) -> SpeakerMemory:
         """The dialogue now, as far as the label of an utterance by `speaker` depends on it."""
@@ -128,9 +115,7 @@ class Labeller:
 
     def commit(self, utterance: int, fused: FusedUtterance, speaker: str) -> Weighed:
         """Step the dialogue by one utterance: its live label."""
-        return self._weighed(
-            fused, _once_more(lambda: self._dialogue.commit(str(utterance), fused.row, speaker))
-        )
+        return self._weighed(fused, self._dialogue.commit(str(utterance), fused.row, speaker))
 
     def amend(self, utterance: int, fused: FusedUtterance, speaker: str | None = None) -> Weighed:
         """Take one of the last R + 1 utterances for one that was answered so all along, by `speaker` where
@@ -138,9 +123,7 @@ class Labeller:
 
         The dialogue goes on as if nothing else had ever been known of it; see `Dialogue.amend`.
         """
-        return self._weighed(
-            fused, _once_more(lambda: self._dialogue.amend(str(utterance), fused.row, speaker))
-        )
+        return self._weighed(fused, self._dialogue.amend(str(utterance), fused.row, speaker))
 
     def revised(self) -> dict[int, np.ndarray]:
         """Probabilities of earlier utterances in the light of the later ones, oldest first."""
@@ -148,7 +131,7 @@ class Labeller:
 
     def merge(self, speaker: str, into: str) -> None:
         """Two speakers turn out to be one."""
-        _once_more(lambda: self._dialogue.merge(speaker, into))
+        self._dialogue.merge(speaker, into)
 
     def _weighed(self, fused: FusedUtterance, label: LiveLabel) -> Weighed:
         """The fused utterance with what to publish beside the label: by how much its odds would change

@@ -85,7 +85,9 @@ class ConversationLabels:
         self._transcriber = transcriber
         self._bundle = networks.bundle.identifier
         self._deaf = networks.encoders.unusable.get("audio") == POLICY  # then nobody is shown the sound
-        self._labeller = Labeller(networks.bundle, networks.heads)
+        self._labeller = Labeller(networks.bundle, networks.heads, self._tell_network)
+        self._moment = 0.0
+        """Session time of what is labelled at the moment."""
         self._describer = Describer(
             {index: feed.sightings for index, feed in feeds.items()},
             vision,
@@ -205,7 +207,7 @@ class ConversationLabels:
 
     def partial(self, utterance: Utterance, now: float) -> None:
         """Publish what can be said of an open utterance at session time `now`."""
-        utterance.last_partial = now
+        utterance.last_partial = self._moment = now
         if utterance.number in self.done:
             return
         name = self._feeds[utterance.feed].name
@@ -302,6 +304,7 @@ class ConversationLabels:
 
     def _final(self, utterance: Utterance) -> None:
         began = time.perf_counter()
+        self._moment = utterance.heard_until
         if self._early.get(utterance) is None and not self._ended.has_sights(utterance):
             self.late_sights += 1
         if utterance.transcription is not None and utterance.has_words:
@@ -456,6 +459,13 @@ class ConversationLabels:
             self._troubles.worked(modality, name)
         for modality, failure in fused.evidence.failures.items():
             self._troubles.failed(modality, name, failure, now)
+
+    def _tell_network(self, failure: Exception | None) -> None:
+        """What labels has failed at the second attempt, or (None) has answered."""
+        if failure is None:
+            self._troubles.worked("network", None)
+        else:
+            self._troubles.failed("network", None, failure, self._moment)
 
     def _tell_failure(self, utterance: Utterance) -> None:
         transcript = utterance.transcript

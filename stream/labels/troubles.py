@@ -15,6 +15,7 @@ WITHOUT = {
     "speaker": "Nobody can tell who speaks, and the feed's name stands for them",
     "turns": "Nobody can tell where somebody else begins to speak",
     "speech": "Speech cannot be detected, and is taken to go on as it was",
+    "network": "What labels fails, and the same network is run as it is written instead",
     "partial": "Labels come at the end of an utterance only",
     "revision": "Labels are not revised",
     "late words": "Words that labels did not wait for are given up where they come too late",

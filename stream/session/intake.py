@@ -3,7 +3,7 @@ loop, with word of what befalls a feed or one of its media."""
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from emotrack.stream.hearing.audio import BLOCK_SECONDS, AudioBlock, BlockCutter, Discontinuity
@@ -19,6 +19,12 @@ from emotrack.stream.sources.media import (
 )
 from emotrack.stream.sources.timing.clock import SessionClock
 from emotrack.stream.sources.timing.delivery import WORD_BYTES, Delivery, Traits, size_of
+
+QUIET = 4.0
+"""Seconds without anything from a source that has sound, which never pauses of itself; told within five."""
+LOOKING = 1.0
+"""Seconds between two looks of a loop that lives: where it is more, the process stood still, and so did what
+reads the sources."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +105,11 @@ class Intake:
         self._realtime = realtime
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
+        self._came = [float("-inf")] * len(sources)
+
+    def came(self, index: int) -> float:
+        """When the source of this index gave something last, seconds of the monotonic clock."""
+        return self._came[index]
 
     def start(self, clock: SessionClock) -> None:
         """Begin to read; files that are played in real time begin now."""
@@ -129,6 +140,7 @@ class Intake:
             if self._realtime and not source.live:
                 items = paced(items, clock, self._stop)
             for item in items:
+                self._came[index] = time.monotonic()
                 if isinstance(item, VideoFrame) and not self._wants(index, item.time):
                     continue
                 for part in _cut(item, cutter):
@@ -156,3 +168,31 @@ def _cut(item: MediaItem, cutter: BlockCutter) -> list[Item]:
             return [*cutter.flush(), item]
         case _:
             return [item]
+
+
+class Stalls:
+    """Sources that give nothing any more without a word, as when the disk, server or driver under them
+    hangs. Owned by the loop of a live session."""
+
+    def __init__(self, came: Callable[[int], float]) -> None:
+        """`came`: when a feed's source gave something last, seconds of the monotonic clock."""
+        self._came = came
+        self._sounding: set[int] = set()
+        self._stalled: set[int] = set()
+        self._looked = self._lived_from = float("-inf")
+
+    def change(self, feed: int, *, sounds: bool) -> None:
+        """The sound of a feed is up from now on, or is not: its source has said so, or is gone."""
+        (self._sounding.add if sounds else self._sounding.discard)(feed)
+        self._stalled.discard(feed)
+
+    def look(self, now: float) -> Iterator[tuple[int, bool]]:
+        """The feeds that have stalled since the last look, or (False) go on, at `now` of that clock."""
+        if now - self._looked > LOOKING:
+            self._lived_from = now
+        self._looked = now
+        for feed in sorted(self._sounding):
+            stalled = now - max(self._came(feed), self._lived_from) > QUIET
+            if stalled != (feed in self._stalled):
+                (self._stalled.add if stalled else self._stalled.discard)(feed)
+                yield feed, stalled

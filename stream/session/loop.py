@@ -28,7 +28,16 @@ from emotrack.stream.people.people import People
 from emotrack.stream.seeing.vision import Vision
 from emotrack.stream.session.deadlines import Deadlines
 from emotrack.stream.session.health import Health, LoadLadder
-from emotrack.stream.session.intake import TRAITS, Intake, Item, SourceEnded, SourceFailed, time_of
+from emotrack.stream.session.intake import (
+    QUIET,
+    TRAITS,
+    Intake,
+    Item,
+    SourceEnded,
+    SourceFailed,
+    Stalls,
+    time_of,
+)
 from emotrack.stream.session.keeping import Keeping
 from emotrack.stream.session.kept import KeptSession, kind_of
 from emotrack.stream.session.watchdog import ENDING, Watchdog
@@ -99,6 +108,7 @@ class Loop:
         self._vision = Vision(count, networks.encoders, settings.vision, ordered=ordered)
         self._delivery = Delivery(ORDERED if ordered else LIVE, TRAITS, count)
         self._intake = Intake(sources, self._delivery, self._vision.wants, realtime=realtime)
+        self._stalls = Stalls(self._intake.came)
         self._ladder = LoadLadder()
         self._watchdog = Watchdog(outbox)
         vad = SileroVad(settings.speech_detector)
@@ -315,6 +325,7 @@ class Loop:
     def _hear(self, feed: TrackedFeed, block: AudioBlock, arrived_ns: int) -> None:
         if self._ordered and feed.needs_sights(block):
             self._look_back()
+        deaf = feed.deaf
         try:
             changed, happened = feed.hear(block)
         except Exception as failure:  # noqa: BLE001 - the other feeds go on
@@ -327,6 +338,9 @@ class Loop:
         if changed:
             reason = "muted: digital silence" if feed.muted else "sound again"
             self._health.tell(feed, "audio", "degraded" if feed.muted else "up", reason, block.end)
+        if feed.deaf != deaf:
+            reason = "nobody is heard: speech cannot be detected" if feed.deaf else "speech is detected again"
+            self._health.tell(feed, "audio", "degraded" if feed.deaf else "up", reason, block.end)
         self._follow(happened, arrived_ns)
         self._hear_again(feed, block, arrived_ns)
         speaking = feed.utterance
@@ -394,6 +408,8 @@ class Loop:
         motionless = feed.faces_motionless
         if change.medium == "audio" and change.state == "down":
             self._hear_out(feed, arrived_ns)
+        if change.medium == "audio":
+            self._stalls.change(feed.index, sounds=change.state != "down")
         self._follow(feed.change(change.medium, change.time, up=change.state != "down"), arrived_ns)
         self._notice(feed, "faces_motionless", motionless, change.time)
         self._health.tell(feed, change.medium, change.state, change.reason, change.time)
@@ -406,6 +422,7 @@ class Loop:
             self._look_back()
         self._failures.append(failure)
         self._given_up.add(feed.index)
+        self._stalls.change(feed.index, sounds=False)
         feed.sightings.video_up = False
         feed.summary.failure = reason = (
             str(failure) if isinstance(failure, UserError) else f"{type(failure).__name__}: {failure}"
@@ -424,6 +441,7 @@ class Loop:
         """A source has come to its end: what is open of its feed does not wait for those of others that go
         on."""
         self._given_up.add(feed.index)
+        self._stalls.change(feed.index, sounds=False)
         if len(self._given_up) == len(self._feeds):
             return  # as the session has
         if self._ordered:
@@ -447,6 +465,10 @@ class Loop:
     def _look_after(self) -> None:
         """Live: take in what was seen, label what is complete, answer at pauses, and watch the load."""
         self._see()
+        for index, stalled in self._stalls.look(time.monotonic()):
+            self._tell_stall(self._feeds[index], stalled=stalled)
+        if self._conversations.recogniser_hangs:
+            self._troubles.failed("words", None, TimeoutError("the recogniser hangs"), self._now)
         self._conversations.settle(wait=False)
         if not self._ladder.sheds("speculation"):
             for feed in self._feeds:
@@ -454,6 +476,14 @@ class Loop:
                     self._conversations.of(feed.index).speculate(feed.utterance)
         self._lag = max(self._lag, self._conversations.owed)
         self._health.watch(time.monotonic(), self._lag, self._now)
+
+    def _tell_stall(self, feed: TrackedFeed, *, stalled: bool) -> None:
+        """Nothing comes of a feed, which ends what is open of it as other gaps do; or it goes on."""
+        if stalled:
+            self._hear_out(feed, time.monotonic_ns())
+            self._follow(feed.break_off(self._now), time.monotonic_ns())
+        reason = f"nothing has come for {QUIET:g} s" if stalled else "it goes on"
+        self._health.tell(feed, "audio", "degraded" if stalled else "up", reason, self._now)
 
     def _see(self) -> None:
         if self._vision.stalled:

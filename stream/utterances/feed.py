@@ -26,7 +26,8 @@ from emotrack.stream.utterances.utterance import Utterance
 BODY_MEMORY = 1.5
 """Seconds for which a body counts as still there: bodies are looked for in few frames."""
 UNDETECTED = 30
-"""Blocks in a row in which the speech detector may fail: a second, after which the feed is given up."""
+"""Blocks in a row in which the speech detector may fail: a second, after which the feed is deaf until it
+works."""
 SOUND_PATIENCE = 1.5
 """Seconds without sound after which what is seen is labelled by itself."""
 
@@ -122,6 +123,11 @@ class TrackedFeed:
         return self._mute.muted
 
     @property
+    def deaf(self) -> bool:
+        """Whether speech cannot be detected, so that nobody counts as speaking."""
+        return self._undetected > UNDETECTED
+
+    @property
     def open_from(self) -> int | None:
         """The first block of the utterance that is open, if one is."""
         return None if self.utterance is None else self.utterance.blocks[0].index
@@ -193,19 +199,17 @@ class TrackedFeed:
         return changed, happened
 
     def _detect(self, block: AudioBlock) -> float:
-        """Probability that somebody speaks in a block; as in the one before where the detector fails, for a
-        while."""
+        """Probability that somebody speaks in a block; where the detector fails as in the one before, for a
+        while, then none."""
         try:
             speech = self._vad.probability(block.samples_16k)
             if not 0 <= speech <= 1:
                 raise ValueError("the speech detector gave what is no probability")
-        except Exception as failure:  # told by the loop; what lasts is raised
+        except Exception as failure:  # noqa: BLE001 - told by the loop; what is seen is labelled still
             self._vad.reset()
             self._undetected += 1
             self.failure = failure
-            if self._undetected > UNDETECTED:
-                raise
-            return self.speech
+            return 0.0 if self.deaf else self.speech
         self._undetected, self.failure = 0, None
         return speech
 
@@ -366,7 +370,7 @@ class TrackedFeed:
         """Why what is seen is labelled by itself."""
         if self.muted:
             return "muted"
-        return "no audio" if self._watched_without_sound else "no speech"
+        return "no audio" if self._watched_without_sound or self.deaf else "no speech"
 
     def _ended(self, utterance: Utterance) -> Ended:
         utterance.end = utterance.heard_until

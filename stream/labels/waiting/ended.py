@@ -11,7 +11,8 @@ from emotrack.stream.labels.fusing import EarlyFusions, FusedUtterance
 from emotrack.stream.labels.waiting.patience import Patience
 from emotrack.stream.seeing.vision import Vision
 from emotrack.stream.settings import LabelSettings
-from emotrack.stream.transcription.transcript import Transcriber, TranscriptionError
+from emotrack.stream.transcription.guarded import GuardedTranscriber
+from emotrack.stream.transcription.transcript import TranscriptionError
 from emotrack.stream.utterances.utterance import Utterance
 
 IN_TIME_SECONDS = 5.0
@@ -29,7 +30,7 @@ class RecogniserWatch:
     soon as it is done with anything, whoever asked for that.
     """
 
-    def __init__(self, text_deadline: float, recogniser: Transcriber | None) -> None:
+    def __init__(self, text_deadline: float, recogniser: GuardedTranscriber | None) -> None:
         """`text_deadline`: seconds after an endpoint for which its label would wait for the words."""
         self.deadline = max(text_deadline, IN_TIME_SECONDS)
         """Seconds after an endpoint within which an answer is in time."""
@@ -46,6 +47,8 @@ class RecogniserWatch:
     @property
     def hangs(self) -> bool:
         """Whether it is no use to wait for it."""
+        if self._recogniser is not None and self._recogniser.hangs:
+            return True
         return self._missed >= MISSES and not self._is_back
 
     def is_done_since(self, moment: float) -> bool:

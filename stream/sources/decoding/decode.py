@@ -2,7 +2,7 @@
 counted and told."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Literal
 
 import av
@@ -15,7 +15,7 @@ from av.video.stream import VideoStream
 from emotrack.stream.settings import SourceSettings
 from emotrack.stream.sources.decoding.audio_track import AudioTrack
 from emotrack.stream.sources.decoding.container import medium_of, reason_of
-from emotrack.stream.sources.media import MediaItem, Medium, MediumChange, VideoFrame
+from emotrack.stream.sources.media import AudioChunk, MediaItem, Medium, MediumChange, VideoFrame
 
 LONGEST_RUN = 1.0
 """Seconds of stream time without one good frame after which a damaged medium counts as down."""
@@ -165,9 +165,7 @@ class MediumDecoder:
 
     def flush(self) -> Iterator[MediaItem]:
         """What the resampler still holds."""
-        for chunk in self._audio.flush():
-            self.reached = max(self.reached, chunk.end)
-            yield chunk
+        yield from self._heard(self._audio.flush())
 
     def end(self, reason: str) -> Iterator[MediaItem]:
         """The rest of the audio, and that the medium is down."""
@@ -186,9 +184,14 @@ class MediumDecoder:
             return
         self.reached = max(self.reached, time + length)
         if isinstance(frame, av.AudioFrame):
-            yield from self._audio.push(frame, time)
+            yield from self._heard(self._audio.push(frame, time))
         elif picture := self._video.push(frame, time):
             yield picture
+
+    def _heard(self, chunks: Iterable[AudioChunk]) -> Iterator[AudioChunk]:
+        for chunk in chunks:
+            self.reached = max(self.reached, chunk.end)
+            yield chunk
 
     def _bad(self, length: float, reason: str) -> Iterator[MediaItem]:
         yield from self.flush()

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from emotrack.stream.sources.decoding.decode import Damage
-from emotrack.stream.sources.media import AudioChunk
+from emotrack.stream.sources.media import AudioChunk, VideoFrame
 from emotrack.stream.sources.open import open_source, open_sources
 from faults.bench import Bench
 from faults.matrix import HELD, NEW, Observation, fault
@@ -107,11 +107,25 @@ for _kind in KINDS:
         told=_kind not in ("avi", "flac"),  # whose holes the session tells as gaps
         short=_kind == "ts",
     )
-_file(
-    "the sound ends long before the picture",
-    lambda folder: without_sound_after(2.0, clip(folder, "mkv"), folder / "short.mkv"),
-    until=1.9,
-)
+
+
+@fault("decoding", "the sound ends long before the picture", HELD)
+def sound_ends(bench: Bench) -> Observation:
+    """It is told as any end is: what counts is that it is told when it happens, not with the picture's."""
+    path = without_sound_after(2.0, clip(bench.folder, "mkv"), bench.folder / "short.mkv")
+    reading = read(open_source(str(path)))
+    seen = decoded(reading, 0.0, until=1.9, told=True)
+    ended = next((c for c in reading.changes if c.medium == "audio" and c.state == "down"), None)
+    if ended is None:
+        return seen
+    shown = [
+        item.time for item in reading.items[reading.items.index(ended) :] if isinstance(item, VideoFrame)
+    ]
+    complaints = (
+        seen.complaints if len(shown) > 10 else (*seen.complaints, "it is told with the picture's end")
+    )
+    after = ended.time - reading.chunks[-1].end
+    return Observation(f"audio down: {ended.reason}", after, complaints=complaints)
 
 
 def _stamped(name: str, shift: Callable[[float], float], *, until: float = 11.5, origin: str = HELD) -> None:

@@ -47,16 +47,28 @@ def _follows(
     fault("dialogue", name, short=short, told=told)(inject)
 
 
-_follows("its network fails once", "step", lambda _: raising, times=1, told=False, short=True)
-_follows("its network fails each time", "step", lambda _: raising)
-_follows("its network hangs", "step", hanging)
-_follows("revising fails once", "revise", lambda _: raising, times=1)
-_follows("revising fails each time", "revise", lambda _: raising)
-_follows("revising gives no numbers", "revise", lambda _: _numberless)
+def _senseless(bench: Bench) -> Callable[..., Any]:
+    step = bench.workbench.heads.context.step
+
+    def nonsense(row: np.ndarray, memory: Any) -> Any:
+        label, after = step(row, memory)
+        return replace(label, logits=np.full_like(label.logits, np.nan)), after
+
+    return nonsense
 
 
 def _numberless(state: Any) -> np.ndarray:
     return np.full((4, 7), np.nan, np.float32)
+
+
+# What fails once is answered at the second attempt: nothing is lost of it, and there is nothing to tell.
+_follows("its network fails once", "step", lambda _: raising, times=1, told=False)
+_follows("its network fails each time", "step", lambda _: raising, short=True)
+_follows("its network hangs", "step", hanging)
+_follows("its network gives no numbers", "step", _senseless)
+_follows("revising fails once", "revise", lambda _: raising, times=1, told=False)
+_follows("revising fails each time", "revise", lambda _: raising)
+_follows("revising gives no numbers", "revise", lambda _: _numberless)
 
 
 class Assigner:

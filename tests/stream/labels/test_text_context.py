@@ -206,7 +206,8 @@ def test_what_was_said_while_the_user_wanted_no_text_is_never_read(
 def describer(workbench: Workbench, listener: Listener) -> Describer:
     """Answers to what one feed without pictures says."""
     encoders = replace(workbench.encoders, text=listener)  # type: ignore[arg-type]  # stands in
-    labeller, vision = Labeller(workbench.bundle, workbench.heads), SimpleNamespace(sheds_bodies=False)
+    labeller = Labeller(workbench.bundle, workbench.heads, lambda _: None)
+    vision = SimpleNamespace(sheds_bodies=False)
     watch = RecogniserWatch(5.0, None)
     return Describer(
         {0: Sightings()},

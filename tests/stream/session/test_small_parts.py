@@ -1,8 +1,9 @@
-"""The loop's small parts: sampling grid, muted microphone, load ladder."""
+"""The loop's small parts: sampling grid, muted microphone, load ladder, sources that stall."""
 
 import os
 import sys
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from emotrack.engines.running.priority import GIVEN_WAY, give_way
 from emotrack.stream.hearing.audio import BLOCKS_UNTIL_MUTED, MutedDetector
 from emotrack.stream.session.health import STEPS, LoadLadder
+from emotrack.stream.session.intake import QUIET, Stalls
 from emotrack.stream.sources.timing.clock import RateGrid
 
 
@@ -100,3 +102,66 @@ def test_a_lag_that_wavers_costs_nothing(lags: list[float]) -> None:
         ladder.step(turn * 0.4, lag)
         ladder.step(turn * 0.4 + 0.2, 0.3)
     assert ladder.level == 0
+
+
+STEP = 0.25
+"""Seconds between two looks."""
+
+
+class Clock:
+    """When each feed gave something last."""
+
+    def __init__(self) -> None:
+        self.came = {0: 0.0, 1: 0.0}
+
+    def looks(
+        self, stalls: Stalls, begin: float, end: float, *alive: int
+    ) -> Iterator[tuple[float, int, bool]]:
+        """What is found from `begin` to `end` while the feeds `alive` give something all the time."""
+        for step in range(round((end - begin) / STEP)):
+            now = begin + step * STEP
+            self.came.update(dict.fromkeys(alive, now))
+            yield from ((now, feed, stalled) for feed, stalled in stalls.look(now))
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def stalls(clock: Clock) -> Stalls:
+    """Two feeds that sound."""
+    made = Stalls(lambda feed: clock.came[feed])
+    for feed in (0, 1):
+        made.change(feed, sounds=True)
+    return made
+
+
+def test_a_feed_that_stalls_is_told_within_five_seconds_and_so_is_that_it_goes_on(
+    stalls: Stalls, clock: Clock
+) -> None:
+    assert not [*clock.looks(stalls, 0.0, 10.0, 0, 1)]
+    ((moment, feed, stalled),) = clock.looks(stalls, 10.0, 30.0, 0)
+    assert (feed, stalled) == (1, True) and QUIET <= moment - 10.0 + STEP <= 5.0
+    assert [*clock.looks(stalls, 30.0, 40.0, 0, 1)] == [(30.0, 1, False)]
+
+
+def test_a_feed_whose_sound_is_down_cannot_stall(stalls: Stalls, clock: Clock) -> None:
+    stalls.change(1, sounds=False)
+    assert not [*clock.looks(stalls, 0.0, 30.0, 0)]
+    stalls.change(1, sounds=True)
+    assert [found[1:] for found in clock.looks(stalls, 30.0, 40.0, 0)] == [(1, True)]
+
+
+def test_a_feed_that_is_told_to_be_down_while_it_stalls_begins_anew(stalls: Stalls, clock: Clock) -> None:
+    assert [found[1:] for found in clock.looks(stalls, 0.0, 10.0, 0)] == [(1, True)]
+    stalls.change(1, sounds=False)
+    stalls.change(1, sounds=True)
+    assert not [*clock.looks(stalls, 10.0, 20.0, 0, 1)]
+
+
+def test_while_the_process_stood_still_nothing_can_have_come(stalls: Stalls, clock: Clock) -> None:
+    assert not [*clock.looks(stalls, 0.0, 10.0, 0, 1)]
+    assert not [*stalls.look(70.0)]  # a minute later, before any source was read again
+    assert not [*clock.looks(stalls, 70.25, 80.0, 0, 1)]

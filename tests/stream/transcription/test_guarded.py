@@ -1,6 +1,8 @@
 """Whatever a recogniser raises or answers is an utterance without words, and nothing worse."""
 
 import math
+import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import replace
@@ -9,7 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from emotrack.stream.transcription.guarded import GuardedTranscriber
+from emotrack.stream.transcription import guarded
+from emotrack.stream.transcription.guarded import GuardedStream, GuardedTranscriber
 from emotrack.stream.transcription.transcript import Transcript, TranscriptionError
 
 WORDS = Transcript("how are you", "en", "stand-in", 0.9)
@@ -59,18 +62,28 @@ class Recogniser:
 
 def use(stream: Stream | None) -> Future[Transcript]:
     """All that a session does with an utterance."""
-    guarded = GuardedTranscriber(Recogniser(stream)).open()
-    guarded.feed(np.zeros(512, np.float32))
-    guarded.partial(0.0)
-    guarded.keep(256)
-    answer = guarded.pause()
-    guarded.conclude()
-    guarded.close()
+    guard = GuardedTranscriber(Recogniser(stream), patient=False)
+    answer = say(guard.open())
+    guard.leave()
+    return answer
+
+
+def say(stream: GuardedStream) -> Future[Transcript]:
+    stream.feed(np.zeros(512, np.float32))
+    stream.partial(0.0)
+    stream.keep(256)
+    answer = stream.pause()
+    stream.conclude()
+    stream.close()
     return answer
 
 
 def raising(*_: object) -> Any:
     raise RuntimeError("out of memory")
+
+
+def leaving(*_: object) -> Any:
+    raise SystemExit(1)
 
 
 def test_what_a_recogniser_answers_is_passed_on() -> None:
@@ -83,6 +96,14 @@ def test_whatever_raises_the_utterance_has_no_words_and_the_reason_is_told(funct
     with pytest.raises(TranscriptionError, match="RuntimeError: out of memory"):
         answer.result(0)
     assert not answer.running() and not answer.cancel()
+
+
+def test_a_recogniser_that_would_end_the_process_does_not() -> None:
+    answered: Future[Any] = Future()
+    answered.set_exception(SystemExit(1))
+    for stream in (Stream(feed=leaving), Stream(pause=lambda: answered)):
+        with pytest.raises(TranscriptionError, match="SystemExit: 1"):
+            use(stream).result(0)
 
 
 @pytest.mark.parametrize("function", ["conclude", "close"])
@@ -124,3 +145,43 @@ def test_nobody_wants_it_any_more() -> None:
     stream.answer = Future()
     answer = use(stream)
     assert answer.cancel() and answer.cancelled() and stream.answer.cancelled()
+
+
+def until(holds: Callable[[], bool]) -> None:
+    end = time.monotonic() + 10
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize("function", ["feed", "pause", "partial", "keep", "conclude"])
+def test_one_that_hangs_keeps_nobody_and_is_used_again_when_it_is_back(
+    function: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(guarded, "SECONDS", 0.2)
+    monkeypatch.setattr(guarded, "PROMPT_SECONDS", 0.05)
+    entered, back = threading.Event(), threading.Event()
+
+    def hang(*_: object) -> None:
+        entered.set()
+        back.wait(60)
+
+    stream = Stream(**{function: hang})
+    guard = GuardedTranscriber(Recogniser(stream), patient=False)
+    first = say(guard.open())
+    assert entered.wait(10)
+    until(lambda: guard.hangs)
+    for _ in range(3):
+        with pytest.raises(TranscriptionError, match="TimeoutError"):
+            say(guard.open()).result(0)
+    assert guard._calls.qsize() <= 6 + 3  # nothing is kept of what it will never hear but that it is over
+    vars(stream).pop(function)
+    back.set()
+    if function == "pause":
+        with pytest.raises(TranscriptionError, match="no answer to wait for"):
+            first.result(10)
+    else:
+        assert first.result(10) == WORDS
+    until(lambda: not guard.hangs)
+    assert say(guard.open()).result(10) == WORDS
+    guard.leave()

@@ -28,6 +28,7 @@ from faults.watching import Trial, is_final
 from helpers.media.scripted import Scripted
 from helpers.sessions import sample_messages as sample
 from helpers.sessions.hostile import hostile, published_over_and_over
+from helpers.sessions.processors import Time, times, waited
 from helpers.sessions.wire import LOCAL, publishing, wait_for_problem
 
 COUNT = 4
@@ -46,7 +47,7 @@ def published(
     publisher = Publisher(LOCAL, **options)
     bench.undo.callback(publisher.close)
     trial = Trial()
-    arrived: list[tuple[float, Message]] = []
+    arrived: list[tuple[float, Message, dict[int, Time]]] = []
     over = threading.Event()
     problems: list[str] = []
 
@@ -54,7 +55,8 @@ def published(
         with subscribe(publisher.endpoint, since=0, on_problem=problems.append) as subscription:
             while not over.is_set():
                 with suppress(TimeoutError):
-                    arrived.append((time.monotonic(), subscription.receive(0.2)))
+                    message = subscription.receive(0.2)
+                    arrived.append((time.monotonic(), message, times(os.getpid())))
 
     reader = threading.Thread(target=read, daemon=True)
     if not options.get("keys"):
@@ -75,10 +77,10 @@ def published(
     if reader.is_alive() or arrived:
         reader.join(5.0)
         sent = {stamped.message.seq: stamped.at for stamped in trial.told}
-        missing = set(sent) - {message.seq for _, message in arrived}
+        missing = set(sent) - {message.seq for _, message, _ in arrived}
         if missing:
             complaints.append(f"the honest subscriber misses {len(missing)} of {len(sent)} messages")
-        gaps = [at - sent[m.seq] for at, m in arrived if m.seq in sent and sent[m.seq] > (trial.struck or 0)]
+        gaps = _lags(arrived, {seq: at for seq, at in sent.items() if at > (trial.struck or 0)})
         if gaps and max(gaps) > lags:
             complaints.append(f"a message arrives {max(gaps):.1f} s late")
         effect = f"an honest subscriber has all within {max(gaps, default=0.0) * 1e3:.0f} ms"
@@ -86,6 +88,18 @@ def published(
         effect = ""
     seen = trial.observe(COUNT, more=tuple(complaints))
     return seen if told else replace(seen, effect=effect or seen.effect)
+
+
+def _lags(arrived: list[tuple[float, Message, dict[int, Time]]], sent: dict[int, float]) -> list[float]:
+    """How late messages came that were sent at these moments, by their numbers, but for what this process
+    waited for a processor that others have."""
+    lags = []
+    for at, message, after in arrived:
+        if message.seq in sent:
+            before = [then for earlier, _, then in arrived if earlier <= sent[message.seq]]
+            queue = max(0.0, waited(before[-1], after)) if before else 0.0
+            lags.append(at - sent[message.seq] - queue)
+    return lags
 
 
 def _memory() -> float:

@@ -8,6 +8,7 @@ describer      the answer to an utterance: early where it can be had, anew where
 evidence       what is known of an utterance, by modality, or why it is not
 conversation   the lines before it, with which its words are read
 fusing         the network: evidence to one vector, and that to a label in the dialogue
+standby        the same network as it is written, for when its engine fails
 kept           all of that at rest, for whoever goes on with it
 troubles       what fails at the moment, told once
 record         labels as they are published, and as they stand

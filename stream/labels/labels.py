@@ -40,6 +40,8 @@ from emotrack.stream.wire.protocol.messages import Emotion, Error
 from emotrack.stream.wire.protocol.parts import SpeakerRef, Timing
 from emotrack.stream.wire.publish.outbox import Outbox
 
+DUE_SECONDS, SPARE_SECONDS = 1.5, 0.25
+"""From an endpoint to its label, at most, and what more it may take until it is late."""
 LABEL_SECONDS = 0.25
 """From an endpoint to its label: for so long its work may wait for that of others that is wanted sooner."""
 
@@ -86,6 +88,9 @@ class ConversationLabels:
         self._bundle = networks.bundle.identifier
         self._deaf = networks.encoders.unusable.get("audio") == POLICY  # then nobody is shown the sound
         self._labeller = Labeller(networks.bundle, networks.heads, self._tell_network)
+        self._due = math.inf if patient else max(settings.labels.text_deadline, DUE_SECONDS) + SPARE_SECONDS
+        self._late_before = False
+        """Whether the last final label was later than that."""
         self._moment = 0.0
         """Session time of what is labelled at the moment."""
         self._describer = Describer(
@@ -334,6 +339,7 @@ class ConversationLabels:
         self._attribution.commit(utterance, fused, place)
         self._feeds[utterance.feed].summary.labels += 1
         self._ended.labelled(utterance)
+        self._tell_pace(utterance)
         if reason in (LATE, SHED):
             self._late.add(PendingTranscript(utterance, fused, place))
         else:
@@ -459,6 +465,16 @@ class ConversationLabels:
             self._troubles.worked(modality, name)
         for modality, failure in fused.evidence.failures.items():
             self._troubles.failed(modality, name, failure, now)
+
+    def _tell_pace(self, utterance: Utterance) -> None:
+        """Two labels in a row that are late are told of, one is not worth a word."""
+        late = utterance.waited > self._due
+        if not late:
+            self._troubles.worked("pace", None)
+        elif self._late_before:
+            slow = TimeoutError(f"the last one took {utterance.waited:.1f} s")
+            self._troubles.failed("pace", None, slow, utterance.heard_until)
+        self._late_before = late
 
     def _tell_network(self, failure: Exception | None) -> None:
         """What labels has failed at the second attempt, or (None) has answered."""

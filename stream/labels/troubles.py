@@ -16,6 +16,7 @@ WITHOUT = {
     "turns": "Nobody can tell where somebody else begins to speak",
     "speech": "Speech cannot be detected, and is taken to go on as it was",
     "network": "What labels fails, and the same network is run as it is written instead",
+    "pace": "The machine is too busy for labels to come in time",
     "partial": "Labels come at the end of an utterance only",
     "revision": "Labels are not revised",
     "late words": "Words that labels did not wait for are given up where they come too late",

@@ -16,6 +16,9 @@ QUIET_FOR = 3.0
 """Seconds without a first message after which that is said (heartbeats come every second)."""
 LOST_FOR = 5.0
 """Seconds without another message, in the middle of a session, after which that is said."""
+AGAIN_AFTER = 1.0
+"""Seconds after the end of a connection until it is asked for anew. ZeroMQ tries by itself, but not where the
+other side broke a rule, with a message that is too large."""
 DROPPED_HANDSHAKES = 10
 """Handshakes in a row, ten a second, that end without a reason before they count as refused.
 
@@ -52,6 +55,7 @@ class ConnectionWatch:
         self.connected = False
         """Whether a handshake has succeeded since the last interruption."""
         self._heard = False
+        self._again_at: float | None = None
         self._dropped = 0
         self._told = False
 
@@ -64,9 +68,17 @@ class ConnectionWatch:
         """The session ended in order: silence is no wonder now."""
         self._quiet_at = None
 
-    def until_quiet(self) -> float | None:
-        """Seconds until the silence is worth a word; None when it is not going to be."""
-        return None if self._quiet_at is None else max(0.0, self._quiet_at - time.monotonic())
+    def until_due(self) -> float | None:
+        """Seconds until `tell_silence` or `wants_anew` is to be asked; None where neither is going to be."""
+        due = [moment for moment in (self._quiet_at, self._again_at) if moment is not None]
+        return max(0.0, min(due) - time.monotonic()) if due else None
+
+    def wants_anew(self) -> bool:
+        """Whether the connection is to be asked for anew now."""
+        if self._again_at is None or time.monotonic() < self._again_at:
+            return False
+        self._again_at = time.monotonic() + AGAIN_AFTER
+        return True
 
     def tell_silence(self) -> None:
         """Say that nothing has come, if it is time to."""
@@ -89,8 +101,10 @@ class ConnectionWatch:
         event, value = _EVENT.unpack(self.socket.recv_multipart()[0])
         self.connected = event == zmq.EVENT_HANDSHAKE_SUCCEEDED
         if event == zmq.EVENT_DISCONNECTED:
+            self._again_at = time.monotonic() + AGAIN_AFTER
             return
         if self.connected:
+            self._again_at = None
             self._dropped, self._told = 0, False
         elif event == zmq.EVENT_HANDSHAKE_FAILED_AUTH:
             self._tell(

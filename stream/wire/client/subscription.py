@@ -10,6 +10,7 @@ import math
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterator
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -175,7 +176,7 @@ class Subscription:
 
     def _wait(self, left: float | None) -> None:
         """Wait at most `left` seconds for something to happen and deal with it."""
-        waits = [max(0.0, wait) for wait in (left, self._watch.until_quiet()) if wait is not None]
+        waits = [max(0.0, wait) for wait in (left, self._watch.until_due()) if wait is not None]
         joining = self._progress is None
         if joining:
             self._poller.register(self._snapshots.socket, zmq.POLLIN)
@@ -196,6 +197,10 @@ class Subscription:
             ):
                 self._watch.heard()
                 self._start(reply, self._since, joined_at=reply.seq)
+        if self._socket not in ready and self._watch.wants_anew():  # or what waits there would be lost
+            with suppress(zmq.ZMQError):  # where ZeroMQ has given it up
+                self._socket.disconnect(str(self._address))
+            self._socket.connect(str(self._address))
         if not ready:
             self._watch.tell_silence()
 

@@ -20,6 +20,7 @@ from faults.matrix import HELD, NEW, Observation, fault
 from faults.stages.record import QUICK, speech
 from helpers.media.clips import AudioSpec, write_clip
 from helpers.sessions.commands import start
+from helpers.sessions.processors import times, waited
 
 ENDING = 2.0
 """Seconds within which a signal ends a session in order."""
@@ -321,26 +322,30 @@ _limited(
 def _refused(
     name: str, arguments: Callable[[Path], list[str]], origin: str = HELD, *, short: bool = False
 ) -> None:
-    """A mistake in what is given is one sentence and exit 2; the time is that of a whole start."""
+    """A mistake in what is given is one sentence and exit 2; the time is that of a whole start, but for the
+    wait for a processor that others have."""
 
     def inject(bench: Bench) -> Observation:
-        began = time.monotonic()
-        done = subprocess.run(
-            [sys.executable, "-m", "emotrack.cli", *arguments(bench.folder)],
-            capture_output=True,
-            text=True,
-            timeout=40,
-            env=environment(),
-            stdin=subprocess.DEVNULL,
-        )
-        took = time.monotonic() - began
-        said = [line for line in done.stderr.splitlines() if line.startswith("emotrack: ")]
-        complaints = [] if done.returncode == 2 else [f"exit {done.returncode}"]
-        if "Traceback" in done.stderr:
+        began, queue = time.monotonic(), 0.0
+        command = [sys.executable, "-m", "emotrack.cli", *arguments(bench.folder)]
+        with (bench.folder / "said").open("w+", encoding="utf-8") as file:
+            process = subprocess.Popen(
+                command, env=environment(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=file
+            )
+            bench.undo.callback(process.kill)
+            while process.poll() is None:
+                queue = max(queue, waited({}, times(process.pid)))
+                time.sleep(0.02)
+            took = time.monotonic() - began - queue
+            file.seek(0)
+            text = file.read()
+        said = [line for line in text.splitlines() if line.startswith("emotrack: ")]
+        complaints = [] if process.returncode == 2 else [f"exit {process.returncode}"]
+        if "Traceback" in text:
             complaints.append("a traceback")
-        if re.search(r"[\x00-\x08\x0b-\x1f\x7f]", done.stderr):
+        if re.search(r"[\x00-\x08\x0b-\x1f\x7f]", text):
             complaints.append("what is said can steer a terminal")
-        return Observation(said[-1] if said else done.stderr[-200:], took, complaints=tuple(complaints))
+        return Observation(said[-1] if said else text[-200:], took, complaints=tuple(complaints))
 
     fault("interface", name, origin, short=short, limit=5.0)(inject)
 

@@ -7,6 +7,7 @@ saw of it. What ZeroMQ's own sockets would not send is written by hand (ZMTP 3.0
 
 import contextlib
 import itertools
+import os
 import resource
 import socket
 import struct
@@ -23,6 +24,7 @@ import zmq
 from emotrack.stream.wire.protocol.endpoints import parse_endpoint
 from emotrack.stream.wire.protocol.keys import ClientKeys, ServerKeys, load_public_key
 from helpers.sessions import sample_messages as sample
+from helpers.sessions.processors import Time, times, waited
 from helpers.sessions.wire import publishing
 
 RATE = 50
@@ -42,7 +44,8 @@ class Target:
 @dataclass(frozen=True, slots=True)
 class Siege:
     """What one attack did: growth of resident memory in bytes, the longest silence in seconds that an honest
-    subscriber heard, messages it missed, and whether a new one was served meanwhile."""
+    subscriber heard (less what publisher and subscriber waited in it for a processor that others had: the
+    attack is on the same machine), messages it missed, and whether a new one was served meanwhile."""
 
     growth: int
     gap: float
@@ -318,9 +321,13 @@ def resident(pid: int, what: str = "VmRSS") -> int:
 class Honest(threading.Thread):
     """A subscriber that notes when it heard what."""
 
-    def __init__(self, target: Target, keys: Path | None) -> None:
+    def __init__(self, target: Target, publisher: int, keys: Path | None) -> None:
+        """`publisher`: its process."""
         super().__init__(daemon=True)
         self.heard: list[float] = []
+        self.silences: list[float] = []
+        """Before each message, and until it left."""
+        self._pids = publisher, os.getpid()
         self.left = threading.Event()
         self._target, self._keys = target, keys
 
@@ -334,10 +341,22 @@ class Honest(threading.Thread):
                 listening.curve_serverkey = load_public_key(self._keys / "server.key")
             listening.subscribe(b"emotrack/1/")
             listening.connect(self._target.messages)
+            before = [times(pid) for pid in self._pids]
             while not self.left.is_set():
                 if listening.poll(50):
                     listening.recv_multipart()
+                    before = self._note(before)
                     self.heard.append(time.monotonic())
+            self._note(before)
+
+    def _note(self, before: list[dict[int, Time]]) -> list[dict[int, Time]]:
+        """A silence ends now; gives how long threads have waited so far, `before` being that at its begin."""
+        after = [times(pid) for pid in self._pids]
+        silence = time.monotonic() - self.heard[-1] if self.heard else 0.0
+        self.silences.append(
+            silence - sum(max(0.0, waited(*pair)) for pair in zip(before, after, strict=True))
+        )
+        return after
 
     def wait_for(self, count: int, seconds: float) -> bool:
         """Whether so many messages have come in time."""
@@ -350,7 +369,7 @@ class Honest(threading.Thread):
 def besieged(attack: str, *, keys: Path | None = None, seconds: float = 4.0, earlier: int = 0) -> Siege:
     """Let `attack` loose for `seconds` on a publisher with one honest subscriber; another joins meanwhile."""
     with publisher_process(keys, earlier) as (target, pid):
-        honest, newcomer = Honest(target, keys), Honest(target, keys)
+        honest, newcomer = Honest(target, pid, keys), Honest(target, pid, keys)
         honest.start()
         assert honest.wait_for(RATE, 20)
         before = resident(pid)
@@ -366,9 +385,9 @@ def besieged(attack: str, *, keys: Path | None = None, seconds: float = 4.0, ear
         for each in (honest, newcomer):
             each.left.set()
             each.join()
-        times = honest.heard[first - 1 :]
-        gap = max(later - sooner for sooner, later in itertools.pairwise([*times, time.monotonic()]))
-        missed = max(0, round((times[-1] - began) * RATE) - len(times))
+        moments = honest.heard[first - 1 :]
+        gap = max(honest.silences[first:])
+        missed = max(0, round((moments[-1] - began) * RATE) - len(moments))
         return Siege(resident(pid, "VmHWM") - before, gap, missed, served)
 
 

@@ -20,7 +20,7 @@ import zmq
 
 from emotrack.errors import UserError
 from emotrack.stream.wire.client.progress import Selection, SessionProgress
-from emotrack.stream.wire.client.subscription import Subscription, subscribe
+from emotrack.stream.wire.client.subscription import LARGEST_MESSAGE, Subscription, subscribe
 from emotrack.stream.wire.protocol.encoding import encode, topic
 from emotrack.stream.wire.protocol.messages import KINDS, Emotion, Message
 from emotrack.stream.wire.protocol.snapshots import RING, SnapshotReply
@@ -453,6 +453,26 @@ def test_a_refusal_cannot_steer_the_terminal() -> None:
         pass
     assert problems and all(problem.isprintable() and len(problem) <= 500 for problem in problems)
     assert "refused to answer" in problems[0]
+
+
+def test_a_message_that_is_too_large_costs_the_connection_which_is_made_anew() -> None:
+    """ZeroMQ ends it, and would not try again."""
+    outbox = Outbox("s1")
+    with (
+        hostile(lambda request: b'{"reply": "error", "message": "no"}') as (endpoint, snapshots, pub),
+        subscribe(endpoint, snapshot_endpoint=snapshots, on_problem=lambda _: None) as subscription,
+    ):
+        sending = published_over_and_over(pub, outbox.emit(sample.emotion()))
+        subscription.receive(5)
+        sending.join()
+        pub.send_multipart([b"emotrack/1/s1/emotion/spk1/", bytes(LARGEST_MESSAGE + 1)])
+        honest, until = outbox.emit(sample.emotion()), time.monotonic() + 20
+        heard = None
+        while heard is None and time.monotonic() < until:
+            pub.send_multipart([topic(honest).encode(), encode(honest)])
+            with suppress(TimeoutError):
+                heard = subscription.receive(0.1)
+    assert heard is not None and heard.seq == honest.seq
 
 
 @pytest.mark.parametrize(

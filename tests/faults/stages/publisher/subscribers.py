@@ -17,7 +17,7 @@ import zmq
 
 from emotrack.errors import UserError
 from emotrack.stream.wire.client.subscription import subscribe
-from emotrack.stream.wire.protocol.encoding import encode
+from emotrack.stream.wire.protocol.encoding import encode, topic
 from emotrack.stream.wire.protocol.keys import ServerKeys, create_keys
 from emotrack.stream.wire.protocol.messages import Error, Message
 from emotrack.stream.wire.publish.outbox import Outbox
@@ -28,6 +28,7 @@ from faults.watching import Trial, is_final
 from helpers.media.scripted import Scripted
 from helpers.sessions import sample_messages as sample
 from helpers.sessions.hostile import hostile, published_over_and_over
+from helpers.sessions.processors import Time, times, waited
 from helpers.sessions.wire import LOCAL, publishing, wait_for_problem
 
 COUNT = 4
@@ -46,7 +47,7 @@ def published(
     publisher = Publisher(LOCAL, **options)
     bench.undo.callback(publisher.close)
     trial = Trial()
-    arrived: list[tuple[float, Message]] = []
+    arrived: list[tuple[float, Message, dict[int, Time]]] = []
     over = threading.Event()
     problems: list[str] = []
 
@@ -54,7 +55,8 @@ def published(
         with subscribe(publisher.endpoint, since=0, on_problem=problems.append) as subscription:
             while not over.is_set():
                 with suppress(TimeoutError):
-                    arrived.append((time.monotonic(), subscription.receive(0.2)))
+                    message = subscription.receive(0.2)
+                    arrived.append((time.monotonic(), message, times(os.getpid())))
 
     reader = threading.Thread(target=read, daemon=True)
     if not options.get("keys"):
@@ -75,10 +77,10 @@ def published(
     if reader.is_alive() or arrived:
         reader.join(5.0)
         sent = {stamped.message.seq: stamped.at for stamped in trial.told}
-        missing = set(sent) - {message.seq for _, message in arrived}
+        missing = set(sent) - {message.seq for _, message, _ in arrived}
         if missing:
             complaints.append(f"the honest subscriber misses {len(missing)} of {len(sent)} messages")
-        gaps = [at - sent[m.seq] for at, m in arrived if m.seq in sent and sent[m.seq] > (trial.struck or 0)]
+        gaps = _lags(arrived, {seq: at for seq, at in sent.items() if at > (trial.struck or 0)})
         if gaps and max(gaps) > lags:
             complaints.append(f"a message arrives {max(gaps):.1f} s late")
         effect = f"an honest subscriber has all within {max(gaps, default=0.0) * 1e3:.0f} ms"
@@ -86,6 +88,18 @@ def published(
         effect = ""
     seen = trial.observe(COUNT, more=tuple(complaints))
     return seen if told else replace(seen, effect=effect or seen.effect)
+
+
+def _lags(arrived: list[tuple[float, Message, dict[int, Time]]], sent: dict[int, float]) -> list[float]:
+    """How late messages came that were sent at these moments, by their numbers, but for what this process
+    waited for a processor that others have."""
+    lags = []
+    for at, message, after in arrived:
+        if message.seq in sent:
+            before = [then for earlier, _, then in arrived if earlier <= sent[message.seq]]
+            queue = max(0.0, waited(before[-1], after)) if before else 0.0
+            lags.append(at - sent[message.seq] - queue)
+    return lags
 
 
 def _memory() -> float:
@@ -371,6 +385,40 @@ def _hostile(name: str, frames: Callable[[], list[bytes]]) -> None:
     fault("publisher", f"hostile: {name}", "9")(inject)
 
 
+@fault("publisher", "hostile: 5 MB of words", "9", told=False)
+def too_large(bench: Bench) -> Observation:
+    """More than a message may have: ZeroMQ ends the connection unread, and does not say why. It is made anew,
+    and what is honest behind it comes."""
+    outbox, memory = Outbox("s1"), _memory()
+    with (
+        hostile(lambda _: b'{"reply": "error", "message": "no"}') as (endpoint, snapshots, pub),
+        subscribe(endpoint, snapshot_endpoint=snapshots, on_problem=lambda _: None) as subscription,
+    ):
+        sending = published_over_and_over(pub, outbox.emit(sample.emotion()))
+        subscription.receive(5)
+        sending.join()
+        pub.send_multipart(_wordy(5_000_000))
+        began = time.monotonic()
+        again = outbox.emit(sample.emotion())
+        back = None
+        while back is None and time.monotonic() - began < 5.0:
+            pub.send_multipart([topic(again).encode(), encode(again)])
+            with suppress(TimeoutError):
+                if subscription.receive(0.1).seq == again.seq:
+                    back = time.monotonic() - began
+    grown = _memory() - memory
+    complaints = [f"memory grows by {grown:.0f} MB"] if grown > 200 else []
+    if back is None:
+        complaints.append("nothing comes any more")
+    return Observation("the connection is made anew", recovered=back, complaints=tuple(complaints))
+
+
+def _wordy(letters: int) -> list[bytes]:
+    """A message with so many letters of words."""
+    words = {"text": "x" * letters, "language": "en", "asr": "w", "confidence": None}
+    return _text(Outbox("s1").emit(sample.emotion()), transcript=words)
+
+
 def _text(message: Message, **changes: Any) -> list[bytes]:
     """Its frames, with these fields as they are given here."""
     plain = msgspec.json.decode(encode(message))
@@ -382,13 +430,7 @@ def _text(message: Message, **changes: Any) -> list[bytes]:
 
 _hostile("a time of 1.7e308", lambda: _text(Outbox("s1").emit(sample.emotion()), start=1.7e308, end=1.7e308))
 _hostile("a time that is no number", lambda: _text(Outbox("s1").emit(sample.emotion()), start=float("nan")))
-_hostile(
-    "5 MB of words",
-    lambda: _text(
-        Outbox("s1").emit(sample.emotion()),
-        transcript={"text": "x" * 5_000_000, "language": "en", "asr": "w", "confidence": None},
-    ),
-)
+_hostile("a megabyte of words", lambda: _wordy(1_000_000))
 _hostile(
     "20,000 labels",
     lambda: _text(Outbox("s1").emit(sample.emotion()), scores={f"label{n}": 0.1 for n in range(20_000)}),

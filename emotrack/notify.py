@@ -24,17 +24,10 @@ def notify(sentence: str, *, serious: bool = False) -> None:
     fails."""
     if _hearers:
         _hearers[-1](sentence, serious)
-    else:
-        write(sentence)
-
-
-def write(sentence: str) -> None:
-    """One sentence on stderr, whoever hears the others."""
-    if sys.stderr is None:  # closed before Python began
-        return
-    with contextlib.suppress(OSError, ValueError):  # gone, or closed since
-        sys.stderr.write(f"emotrack: {plain(sentence)}\n")
-        sys.stderr.flush()
+    elif sys.stderr is not None:  # closed before Python began
+        with contextlib.suppress(OSError, ValueError):  # gone, or closed since
+            sys.stderr.write(f"emotrack: {plain(sentence)}\n")
+            sys.stderr.flush()
 
 
 def plain(text: str) -> str:

@@ -4,7 +4,8 @@
 __main__   the program `emotrack`: all commands by name
 options    options that several commands take
 terminal   standard streams that are always there, and able to show any letter
-logs       what is said as JSON Lines, and never waited for
+aside      what is said to people is written by a thread, and never waited for
+logs       what is said as JSON Lines, likewise
 doctor     what works here, or of a tracker that runs
 tracking/  run, monitor, demo, explain, devices, keys, schema
 engines/   what is compiled, built, packed, timed and tried

@@ -100,8 +100,15 @@ def main() -> None:
 def _main(exit_at_once: Callable[[int], NoReturn] | None) -> NoReturn:
     with standard_streams() as (output, talk):
         with logging_to_stderr():
-            code = _run(output)
-        if exit_at_once is not None and (output.stuck or talk.stuck or _left_behind()):
+            try:
+                code = _run(output)
+            except Exception:  # Python's own words on it would be waited for
+                if exit_at_once is None:
+                    raise
+                sys.excepthook(*sys.exc_info())
+                code = 1
+        talk.finish()
+        if exit_at_once is not None and (output.stuck or _left_behind()):
             exit_at_once(code if isinstance(code, int) and code else int(output.stuck))
     sys.exit(code)
 

@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterator
 from datetime import datetime, timezone
 
-from emotrack.notify import heard_by, shorten, write
+from emotrack.notify import heard_by, shorten
 
 WAITING = 2_000
 """Lines that wait for a reader who is slow; more are dropped, and counted."""
@@ -24,8 +24,6 @@ LONGEST = 2_000
 """Letters of one value."""
 CLOSING = 1.0
 """Seconds in which the last lines must be taken when the command ends."""
-HEARD = 0.3
-"""The same for sentences, which are said at once wherever somebody listens."""
 _LOOK = 0.1
 _KNOWN = {*vars(logging.makeLogRecord({})), "message", "asctime"}
 """What every record has; anything else is about this one."""
@@ -113,36 +111,6 @@ class JsonLines(logging.Handler):
         return True
 
 
-class Aside(logging.Handler):
-    """Says each record's sentence on stderr, from a thread; whoever talks never waits for who listens."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.WARNING)
-        self._sentences: queue.Queue[str | None] = queue.Queue(WAITING)
-        self._thread = threading.Thread(target=self._run, name="talk", daemon=True)
-        self._thread.start()
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Hand one record over."""
-        self.say(self.format(record), serious=False)
-
-    def say(self, sentence: str, serious: bool) -> None:
-        """Hand one sentence over; one too many is lost."""
-        with contextlib.suppress(queue.Full):
-            self._sentences.put_nowait(sentence)
-
-    def close(self) -> None:
-        """Say what waits, as far as it is heard within `HEARD` seconds."""
-        with contextlib.suppress(queue.Full):
-            self._sentences.put_nowait(None)
-        self._thread.join(HEARD)
-        super().close()
-
-    def _run(self) -> None:
-        while (sentence := self._sentences.get()) is not None:
-            write(sentence)
-
-
 class _Logs:
     """How this command logs: undone when it ends."""
 
@@ -168,20 +136,6 @@ def logging_to_stderr() -> Iterator[None]:
     finally:
         _logs.undo.close()
         _logs.as_json = False
-
-
-def talk_aside() -> None:
-    """Let all that is said from now on be said from a thread, until `logging_to_stderr` ends."""
-    root, handler = logging.getLogger(), Aside()
-    kept = root.handlers[:]
-
-    def restore() -> None:
-        handler.close()
-        root.handlers[:] = kept
-
-    _logs.undo.callback(restore)
-    root.handlers[:] = [handler]
-    _logs.undo.enter_context(heard_by(handler.say))
 
 
 def log_as_json(session: str) -> None:

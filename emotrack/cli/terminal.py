@@ -14,11 +14,15 @@ import threading
 from collections.abc import Iterator
 from typing import IO, Any, TypeVar
 
+from emotrack.cli.aside import Aside
+
 Stream = TypeVar("Stream", bound=io.TextIOWrapper)
 
 
-class _Attended(io.TextIOWrapper):
-    """A stream that knows who is writing to it."""
+class StandardOutput(io.TextIOWrapper):
+    """Standard output; remembers the last error that it raised, and knows who is writing to it."""
+
+    failure: OSError | None = None
 
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
@@ -28,20 +32,6 @@ class _Attended(io.TextIOWrapper):
     def stuck(self) -> bool:
         """Whether another thread has not come back from writing: nobody reads, and nobody else can write."""
         return bool(self._writing - {threading.get_ident()})
-
-    @contextlib.contextmanager
-    def _attending(self) -> Iterator[None]:
-        self._writing.add(threading.get_ident())
-        try:
-            yield
-        finally:
-            self._writing.discard(threading.get_ident())
-
-
-class StandardOutput(_Attended):
-    """Standard output; remembers the last error that it raised."""
-
-    failure: OSError | None = None
 
     def write(self, text: str, /) -> int:
         """As a text stream does."""
@@ -55,28 +45,40 @@ class StandardOutput(_Attended):
 
     @contextlib.contextmanager
     def _remembering(self) -> Iterator[None]:
+        self._writing.add(threading.get_ident())
         try:
-            with self._attending():
-                yield
+            yield
         except OSError as error:
             self.failure = error
             raise
+        finally:
+            self._writing.discard(threading.get_ident())
 
 
-class StandardError(_Attended):
-    """Standard error; what it cannot take is lost, and nothing fails for it, even when the command is
-    over."""
+class StandardError(io.TextIOWrapper):
+    """Standard error; what it cannot take is lost, nobody waits for it, and nothing fails for it, even when
+    the command is over."""
+
+    def __init__(self, buffer: Any, **named: Any) -> None:
+        with contextlib.suppress(OSError):
+            buffer.flush()
+        self._aside = Aside(getattr(buffer, "raw", buffer))
+        super().__init__(self._aside, **{**named, "write_through": True})
 
     def write(self, text: str, /) -> int:
-        """As a text stream does, but that it never fails."""
-        with contextlib.suppress(OSError, ValueError), self._attending():
+        """As a text stream does, but that it never waits nor fails."""
+        with contextlib.suppress(ValueError):
             return super().write(text)
         return len(text)
 
     def flush(self) -> None:
-        """As a text stream does, but that it never fails."""
-        with contextlib.suppress(OSError, ValueError), self._attending():
+        """As a text stream does, but that it never waits nor fails."""
+        with contextlib.suppress(ValueError):
             super().flush()
+
+    def finish(self) -> None:
+        """Nothing more is said: let the last words be heard where somebody listens."""
+        self._aside.finish()
 
 
 @contextlib.contextmanager
@@ -89,9 +91,10 @@ def standard_streams() -> Iterator[tuple[StandardOutput, StandardError]]:
     try:
         yield output, talk
     finally:
+        _empty(output)
+        talk.finish()
         for stream in (output, talk):
-            _empty(stream)
-            stream.detach()  # the stream that we found goes on using the buffer
+            stream.detach()  # the streams that we found go on using their buffers
         sys.stdout, sys.stderr = kept
 
 

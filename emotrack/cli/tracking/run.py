@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional, TextIO
 
 import typer
 
-from emotrack.cli.logs import log_as_json, talk_aside
+from emotrack.cli.logs import log_as_json
 from emotrack.cli.options import ConfigOption, PolicyOption, ProfileOption, SetOption
 from emotrack.errors import UserError
 from emotrack.modalities import MODALITIES, Modality
@@ -172,8 +172,6 @@ def run(
     session = resume or new_session_name()
     if log_format is LogFormat.json:
         log_as_json(session)
-    else:
-        talk_aside()
     given = {
         "engines.pack": engines,
         "stream.modalities": parse_modalities(modalities),

@@ -1,9 +1,11 @@
 """The command line as users meet it: in this process where that is enough, as a process of its own where
 signals matter."""
 
+import contextlib
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,3 +50,19 @@ def start(*arguments: str, **options: Any) -> "subprocess.Popen[str]":
         **options,
     )
     return process
+
+
+@contextlib.contextmanager
+def full_pipe() -> Iterator[tuple[int, int]]:
+    """Both ends of a pipe that takes no more."""
+    reading, writing = os.pipe()
+    try:
+        os.set_blocking(writing, False)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                os.write(writing, b"x" * 512)
+        os.set_blocking(writing, True)
+        yield reading, writing
+    finally:
+        os.close(reading)
+        os.close(writing)

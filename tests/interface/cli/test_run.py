@@ -9,7 +9,6 @@ import sys
 import threading
 import time
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ from emotrack.cli.logs import WAITING, JsonLines
 from emotrack.demo import clip_path
 from emotrack.errors import UserError
 from helpers.learning.corpora import write_wav
-from helpers.sessions.commands import emotrack
+from helpers.sessions.commands import emotrack, full_pipe
 
 FAST = ("run", "--fast", "--publish", "none", "--set", "stream.transcription.recogniser=none")
 
@@ -100,22 +99,6 @@ def test_what_python_itself_says_is_lines_of_json_too(
     assert [line["level"] for line in lines] == ["warning", "critical", "error"]
     assert "this will change" in lines[0]["message"] and "IndexError" in lines[1]["exception"]
     assert threading.excepthook is hook
-
-
-@contextlib.contextmanager
-def full_pipe() -> Iterator[tuple[int, int]]:
-    """Both ends of a pipe that takes no more."""
-    reading, writing = os.pipe()
-    try:
-        os.set_blocking(writing, False)
-        with contextlib.suppress(BlockingIOError):
-            while True:
-                os.write(writing, b"x" * 512)
-        os.set_blocking(writing, True)
-        yield reading, writing
-    finally:
-        os.close(reading)
-        os.close(writing)
 
 
 @pytest.mark.parametrize("log_format", ["json", "text"])

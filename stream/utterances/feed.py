@@ -248,7 +248,7 @@ class TrackedFeed:
         without_sound = not self.audible(sighting.time)
         happened: list[FeedEvent] = []
         if without_sound and not self._watched_without_sound:
-            happened = self._leave_sound()
+            happened = self._leave_sound(sighting.time)
         self._watched_without_sound = without_sound
         self._unheard.append((sighting.time, occupied, since))
         return happened + self._watch(math.inf if without_sound else self._sure_until)
@@ -259,14 +259,17 @@ class TrackedFeed:
         undecided = max(self._segmenter.undecided * BLOCK_SECONDS, self._reconsidered)
         return max(self._sound_until - undecided, self._broken_off_at)
 
-    def _leave_sound(self) -> list[FeedEvent]:
-        """There is no sound any more: what may yet turn out to have been speech belongs to no window, neither
-        the open one nor the next."""
-        unfilled = BLOCK_SECONDS  # the last block may lack its end
-        end = self._muted_since if self.muted else self._sound_until + unfilled
+    def _leave_sound(self, time: float) -> list[FeedEvent]:
+        """There is no sound any more, as is known since session time `time`: what may yet turn out to have
+        been speech belongs to no window, neither the open one nor the next."""
+        if self.muted:
+            end = self._muted_since + self._settings.post_roll
+        else:
+            end = self._sound_until + BLOCK_SECONDS  # the last block may lack its end
         if self._sure_until >= end:
             self._unheard.clear()
             return []
+        self._time = max(self._time, time)
         happened = self.close_window(self._sure_until)
         self._watched_since = end
         return happened

@@ -28,6 +28,7 @@ FOUND = {
     62: "what was open of a feed that had ended was finished with the session only",
     113: "at the end a conversation waited for what another lacked, beyond its own deadline",
     50081: "a window over what was seen reached back into sound in which speech was found later",
+    391: "a window that the end of sound closed was known earlier than what showed that",
     102459: "the end waited for words and then as long again for a look that hung",
     577: "a dialogue that failed while two speakers were merged left labels with the former name",
 }

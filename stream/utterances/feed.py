@@ -186,7 +186,9 @@ class TrackedFeed:
         changed = self._mute.step(block.samples_32k)
         if changed:
             self._muted_since = block.end
-        if not self.muted and (changed or (self._windows.is_open and self._watched_without_sound)):
+        if changed and not self.muted:
+            happened += self.close_window(block.time - self._settings.pre_roll)
+        elif not self.muted and self._windows.is_open and self._watched_without_sound:
             happened += self.close_window(block.time)
         if self.utterance is not None:
             self.utterance.take(block)
@@ -271,7 +273,7 @@ class TrackedFeed:
             return []
         self._time = max(self._time, time)
         happened = self.close_window(self._sure_until)
-        self._watched_since = end
+        self._watched_since = max(end, self._spoken_until)
         return happened
 
     def _watch(self, until: float) -> list[FeedEvent]:

@@ -135,7 +135,7 @@ def finals_of_a_feed_do_not_overlap(outcome: Outcome) -> Iterator[str]:
         last[kind] = label
     for source, labels in feeds.items():
         for before, label in pairwise(sorted(labels, key=lambda label: (label.start, label.end))):
-            silent = before.modalities["audio"].reason == "no audio"
+            silent = before.modalities["audio"].reason in ("no audio", "muted")
             if before.end > label.start + (piece[source] if silent else 0.002):
                 yield (
                     f"utterances {before.utterance} ({before.start}-{before.end} s) and {label.utterance} "
@@ -154,7 +154,8 @@ def finals_come_in_the_order_of_their_endpoints(outcome: Outcome) -> Iterator[st
         counts[label.source] += 1
         utterance = outcome.begun[label.utterance]
         whose = label.source if apart else ""
-        place = utterance.endpoint, utterance.start, utterance.feed
+        start = 0.0 if outcome.plan.realtime else utterance.start  # which may not be known yet
+        place = utterance.endpoint, start, utterance.feed
         if whose in last and last[whose] > place:
             yield f"utterance {label.utterance}, which ended at {place[0]} s, is labelled too late"
         last[whose] = place

@@ -248,8 +248,10 @@ class TrackedFeed:
         if sighting.faces and not occupied:
             self.faces_motionless |= all(face.observation.motionless for face in sighting.faces)
         without_sound = not self.audible(sighting.time)
+        if self.muted and self._sure_until < self._muted_since:
+            without_sound = False  # until it is known who spoke before
         happened: list[FeedEvent] = []
-        if without_sound and not self._watched_without_sound:
+        if without_sound and not self._watched_without_sound and not self.muted:
             happened = self._leave_sound(sighting.time)
         self._watched_without_sound = without_sound
         self._unheard.append((sighting.time, occupied, since))
@@ -262,17 +264,15 @@ class TrackedFeed:
         return max(self._sound_until - undecided, self._broken_off_at)
 
     def _leave_sound(self, time: float) -> list[FeedEvent]:
-        """There is no sound any more, as is known since session time `time`: what may yet turn out to have
-        been speech belongs to no window, neither the open one nor the next."""
-        if self.muted:
-            end = self._muted_since + self._settings.post_roll
-        else:
-            end = self._sound_until + BLOCK_SECONDS  # the last block may lack its end
-        if self._sure_until >= end:
+        """No sound comes any more, as is known since session time `time`: what may yet turn out to have been
+        speech belongs to no window, neither the open one nor the next."""
+        margin = self._settings.pre_roll + BLOCK_SECONDS  # which is undecided always
+        if self._sure_until >= self._sound_until - margin:
             self._unheard.clear()
             return []
         self._time = max(self._time, time)
         happened = self.close_window(self._sure_until)
+        end = self._sound_until + BLOCK_SECONDS  # the last block may lack its end
         self._watched_since = max(end, self._spoken_until)
         return happened
 

@@ -3,6 +3,7 @@ signals matter."""
 
 import contextlib
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -66,3 +67,10 @@ def full_pipe() -> Iterator[tuple[int, int]]:
     finally:
         os.close(reading)
         os.close(writing)
+
+
+def as_a_terminal_starts_it() -> None:
+    """For a child, before it runs: tests that were started in the background, or to outlive their terminal,
+    hand down that signals are ignored, and the command line respects it."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)

@@ -21,6 +21,7 @@ import pytest
 from emotrack.stream.sources.media import AUDIO_RATE
 from helpers.learning.corpora import write_wav
 from helpers.media.speech import demo_speech
+from helpers.sessions.commands import as_a_terminal_starts_it
 
 pytestmark = [
     pytest.mark.xdist_group("processes"),
@@ -78,7 +79,7 @@ def redirected(
         encoding="latin-1",
         env=os.environ | environment,
         start_new_session=new_session,
-        preexec_fn=_as_a_terminal_starts_it,
+        preexec_fn=as_a_terminal_starts_it,
     )
     STARTED.append(process)
     return process
@@ -95,11 +96,6 @@ def ended_with_their_pipes() -> Iterator[None]:
     while STARTED:
         with STARTED.pop() as process:
             process.kill()
-
-
-def _as_a_terminal_starts_it() -> None:
-    """Tests that were started to outlive their terminal hand that down, and the command line respects it."""
-    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def recorded(path: Path, kind: str) -> list[dict[str, Any]]:

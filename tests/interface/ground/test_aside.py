@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from emotrack.cli.aside import BYTES, Aside
 from emotrack.cli.terminal import StandardError
 from emotrack.demo import clip_path
-from helpers.sessions.commands import full_pipe
+from helpers.sessions.commands import as_a_terminal_starts_it, full_pipe
 
 QUICK = (
     *("--publish", "none", "--modalities", "audio", "--set=engines.text=none", "--set=engines.face=none"),
@@ -104,6 +104,7 @@ def said_to_nobody(*command: str) -> "subprocess.Popen[bytes]":
             command,
             stdout=subprocess.DEVNULL,
             stderr=writing,
+            preexec_fn=as_a_terminal_starts_it,
             pass_fds=(reading,),  # so that the pipe has a reader for as long as the process lives
         )
 

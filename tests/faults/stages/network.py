@@ -281,7 +281,9 @@ def _pulse(name: str, strike: Callable[[int, dict[str, str]], object], limit: fl
         names = ("HOME", "XDG_RUNTIME_DIR", "PULSE_RUNTIME_PATH", "PULSE_SERVER")
         for name in names:
             bench.patch.setenv(name, environment[name])
-        process = start("run", "mic", "--publish", "none", "--jsonl", "-", "--modalities", "audio")
+        # a home of its own has no compiled networks, which voices need
+        quick = ("--modalities", "audio", "--set=stream.speakers.mode=feed")
+        process = start("run", "mic", "--publish", "none", "--jsonl", "-", *quick)
         with bench.process(process=process) as trial:
             if trial.wait_for(lambda m: isinstance(m, Feed) and m.state == "up", 10.0) is None:
                 process.kill()

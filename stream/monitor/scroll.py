@@ -1,10 +1,11 @@
 """What the terminal that tracks shows: labels below each other, wrapped by words, and under them what is
 heard right now."""
 
+import io
 import sys
 import threading
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, redirect_stderr, suppress
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -27,8 +28,10 @@ FLOOR = -60.0
 """dBFS at which the meter is empty."""
 FALL = 4.0
 """Decibels by which the meter falls in a frame: blocks of 32 ms come and go faster than anybody can see."""
-WARNINGS = 1_000
-"""Warnings that may wait for a terminal that takes none."""
+SENTENCES = 1_000
+"""Lines of standard error and warnings that may wait for a terminal that takes none."""
+LONGEST_LINE = 10_000
+"""Letters of a line of standard error that has no end yet; what was before is lost."""
 MOST_ROWS = 8
 """Feeds with a row of their own."""
 
@@ -46,15 +49,15 @@ class LiveLines:
         self._console = console
         self._state = state
         self._held: dict[str, float] = {}
-        self._warnings: BoundedQueue[str] = BoundedQueue(WARNINGS, WAITING_BYTES)
-        """For a thread, as whoever warns is not to wait for the terminal; an empty one ends it."""
+        self._said: BoundedQueue[Text] = BoundedQueue(SENTENCES, WAITING_BYTES)
+        """For a thread, as whoever talks is not to wait for the terminal; an empty one ends it."""
         self._running = ExitStack()
         self._live = Live(
             get_renderable=self._rows,
             console=console,
             refresh_per_second=FRAMES_PER_SECOND,
             transient=True,
-            redirect_stderr=sys.stderr.isatty(),
+            redirect_stderr=False,  # whoever talks would wait for a terminal that is stopped
         )
 
     def write(self, outgoing: Outgoing) -> None:
@@ -63,11 +66,13 @@ class LiveLines:
         try:
             if isinstance(outgoing.message, Session) and outgoing.message.state == "started":
                 self._running.enter_context(self._live)
-                warning = threading.Thread(target=self._warn, name="warnings", daemon=True)
-                warning.start()
-                self._running.callback(warning.join)
-                self._running.callback(self._warnings.put, "", 0, None)
-                self._running.enter_context(warnings_shown(self._hold))
+                saying = threading.Thread(target=self._say, name="talk above", daemon=True)
+                saying.start()
+                self._running.callback(saying.join)
+                self._running.callback(self._said.put, Text(), 0, None)
+                self._running.enter_context(warnings_shown(lambda text: self._hold(text, "yellow")))
+                if sys.stderr.isatty():
+                    self._running.enter_context(redirect_stderr(_Lines(self._hold)))
             if (line := self._line(before, outgoing.message)) is not None:
                 self._console.print(line)
         except OSError as error:
@@ -77,13 +82,13 @@ class LiveLines:
         """The rows below go, what was said stays."""
         self._running.close()
 
-    def _hold(self, sentence: str) -> None:
-        self._warnings.put(sentence, len(sentence))  # one too many is lost
+    def _hold(self, sentence: str, style: str = "") -> None:
+        self._said.put(Text(plain(sentence), style), len(sentence))  # one too many is lost
 
-    def _warn(self) -> None:
-        while sentence := self._warnings.get(None):
-            with suppress(OSError):  # the terminal is gone, which whoever logs cannot mend
-                self._console.print(Text(plain(sentence), style="yellow"))
+    def _say(self) -> None:
+        while sentence := self._said.get(None):
+            with suppress(OSError):  # the terminal is gone, which whoever talks cannot mend
+                self._console.print(sentence)
 
     def _line(self, before: MonitorState, message: Message) -> RenderableType | None:
         match message:
@@ -121,6 +126,24 @@ class LiveLines:
         for row in rows:
             row.truncate(self._console.width - 1, overflow="ellipsis")
         return Group(*rows)
+
+
+class _Lines(io.TextIOBase):
+    """Standard error while there are rows below: each line that is written goes above them."""
+
+    def __init__(self, take: Callable[[str], None]) -> None:
+        self._take = take
+        self._begun = ""
+
+    def write(self, text: str, /) -> int:
+        *lines, begun = (self._begun + text).split("\n")
+        self._begun = begun[-LONGEST_LINE:]
+        for line in filter(None, lines):
+            self._take(line)
+        return len(text)
+
+    def isatty(self) -> bool:
+        return True
 
 
 def label_line(emotion: Emotion, name_width: int = 0) -> RenderableType:

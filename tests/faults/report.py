@@ -92,6 +92,7 @@ def page(rows: Sequence[tuple[int, Fault, Result]]) -> str:
 
 
 def _timeless(text: str) -> str:
-    """Without names that differ from run to run: temporary folders and ports."""
+    """Without names that differ from run to run (temporary folders and ports), as plain text."""
     text = re.sub(r"/tmp/[\w./-]*/", "…/", text)
+    text = re.sub(r"/tmp/[\w.-]+", "…", text).replace("`", "'")  # of which one may be cut off
     return re.sub(r"127\.0\.0\.1:\d+", "127.0.0.1:PORT", text)

@@ -153,7 +153,7 @@ def _stopped_terminal(bench: Bench) -> tuple[dict[str, Any], Callable[[], object
 
 
 _unread("SIGTERM while nobody reads standard output", _full_pipe, short=True)
-_unread("SIGTERM while the terminal is stopped", _stopped_terminal)
+_unread("SIGTERM while the terminal is stopped", _stopped_terminal, short=True)
 
 
 @fault("interface", "SIGUSR1, SIGPIPE and SIGWINCH", told=False)

@@ -122,7 +122,7 @@ class Publisher:
 
     def go_on(self, known: Published) -> None:
         """Before the first message of a session that is gone on with: what can be asked for of it."""
-        self._queue.put(known, 0)
+        self._queue.put(known, 0, None)
         self._ring_the_bell()
 
     def close(self) -> None:

@@ -89,7 +89,7 @@ class BlockCutter(StreamingAttributes):
         self._position = 0  # samples taken since then
         self._trimming = False  # samples are being dropped that were given before
         self._time = 0.0  # of the block being filled
-        self._filling = np.empty(BLOCK_SAMPLES, np.float32)
+        self._filling = np.zeros(BLOCK_SAMPLES, np.float32)
         self._history = np.zeros(len(HALF_BAND) - 1, np.float32)
 
     def push(self, chunk: AudioChunk) -> list[AudioBlock | Discontinuity]:
@@ -132,7 +132,7 @@ class BlockCutter(StreamingAttributes):
         while taken < len(samples):
             offset = self._position % BLOCK_SAMPLES
             if offset == 0:
-                self._filling = np.empty(BLOCK_SAMPLES, np.float32)
+                self._filling = np.zeros(BLOCK_SAMPLES, np.float32)
                 self._time = round(self._expected(), 6)
             count = min(BLOCK_SAMPLES - offset, len(samples) - taken)
             self._filling[offset : offset + count] = samples[taken : taken + count]

@@ -135,6 +135,17 @@ def test_what_is_restored_goes_on_identically(kind: Kind, before: int, after: in
     assert [again(at) for at in range(before, before + after)] == expected
 
 
+def test_a_block_that_is_being_filled_holds_nothing_but_sound() -> None:
+    """What lies beyond the samples taken is written to disk with the rest: never what memory held before."""
+    cutter = BlockCutter()
+    for _ in range(2):
+        left = [np.full(1024, np.nan, np.float32) for _ in range(64)]  # what the allocator hands out again
+        del left
+        cutter.push(AudioChunk(0.0, np.ones(1500, np.float32)))
+        assert not cutter.snapshot()["filling"][500:].any()
+        cutter.reset()
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_snapshot_is_a_copy(kind: Kind) -> None:
     one, step = kind()

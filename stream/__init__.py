@@ -10,6 +10,6 @@ speakers/       who says it
 people/         who is there, and how they are
 labels/         what all of that is evidence of
 wire/           the labels on their way to others
-monitor/        a session in a terminal
+views/          what people look at: a terminal, a browser, a page
 settings        of all of these
 """

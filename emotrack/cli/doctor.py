@@ -97,8 +97,8 @@ def _report(findings: Iterable[Finding]) -> bool:
 
 def _examine_live(endpoint: str | None, server_key: str | None, keys: Path | None) -> None:
     """The report of a tracker that runs; exit code 1 where something is wrong, 2 where it is not reached."""
-    from emotrack.stream.monitor.diagnosis import diagnose
-    from emotrack.stream.monitor.observation import observe
+    from emotrack.stream.views.monitor.diagnosis import diagnose
+    from emotrack.stream.views.monitor.observation import observe
     from emotrack.stream.wire.protocol.endpoints import DEFAULT_ENDPOINT
 
     check_pair(server_key, keys)

@@ -12,8 +12,8 @@ from pathlib import Path
 from rich.console import Console
 
 from emotrack.demo import clip_path
-from emotrack.stream.monitor.state import MonitorState, fold
-from emotrack.stream.monitor.view import render
+from emotrack.stream.views.monitor.state import MonitorState, fold
+from emotrack.stream.views.monitor.view import render
 from emotrack.stream.wire.protocol.messages import Message
 
 WIDTH, HEIGHT = 80, 19

@@ -25,7 +25,7 @@ from emotrack.explaining.panels import (
 from emotrack.explaining.report import signed
 from emotrack.files import owner_only
 from emotrack.notify import clock
-from emotrack.stream.monitor.view import colour
+from emotrack.stream.views.monitor.view import colour
 
 WIDTH = 12.0
 """Inches; the height follows from how much was said."""

@@ -12,7 +12,7 @@ from emotrack.explaining.deletion import Deletion, DeletionSummary
 from emotrack.explaining.explanation import Explanation
 from emotrack.modalities import MODALITIES
 from emotrack.notify import clock, plain
-from emotrack.stream.monitor.view import bar, colour
+from emotrack.stream.views.monitor.view import bar, colour
 
 FOR, AGAINST = "#3f8fd2", "#e07b29"
 """Blue and orange: told apart by every kind of colour vision, and on dark and light grounds."""

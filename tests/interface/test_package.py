@@ -97,7 +97,7 @@ def _with_site_packages(script: str) -> str:
     [
         "emotrack",
         "emotrack.stream.wire.client.subscription",
-        "emotrack.stream.monitor.terminal",
+        "emotrack.stream.views.monitor.terminal",
         "emotrack.cli",
     ],
 )

@@ -26,7 +26,7 @@ def demo(
 
     notify("loading the networks …")
     from emotrack.settings import load_settings
-    from emotrack.stream.monitor.terminal import run_monitor
+    from emotrack.stream.views.monitor.terminal import run_monitor
     from emotrack.tracker import Tracker
 
     notify(

@@ -22,7 +22,7 @@ def monitor(
     """Watch a running tracker, speaker by speaker, in the terminal."""
     from rich.console import Console
 
-    from emotrack.stream.monitor.terminal import run_monitor
+    from emotrack.stream.views.monitor.terminal import run_monitor
     from emotrack.stream.wire.client.subscription import subscribe
 
     check_pair(server_key, keys)

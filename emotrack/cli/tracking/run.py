@@ -23,8 +23,8 @@ from emotrack.modalities import MODALITIES, Modality
 from emotrack.notify import notify
 
 if TYPE_CHECKING:
-    from emotrack.stream.monitor.scroll import LiveLines
-    from emotrack.stream.monitor.state import MonitorState
+    from emotrack.stream.views.monitor.scroll import LiveLines
+    from emotrack.stream.views.monitor.state import MonitorState
     from emotrack.stream.wire.publish.sinks import Outgoing, Sink
 
 
@@ -262,7 +262,7 @@ def run(
 
 def beginning(modalities: Sequence[Modality]) -> MonitorState:
     """What is shown before the first message: news of the pictures are none where nothing of them is used."""
-    from emotrack.stream.monitor.state import MonitorState
+    from emotrack.stream.views.monitor.state import MonitorState
 
     return MonitorState() if {"face", "body"} & set(modalities) else MonitorState(media=("audio",))
 
@@ -271,7 +271,7 @@ def live_lines(state: MonitorState) -> LiveLines | None:
     """What shows the labels where somebody looks at a terminal that can redraw its last lines; else None."""
     from rich.console import Console
 
-    from emotrack.stream.monitor.scroll import LiveLines
+    from emotrack.stream.views.monitor.scroll import LiveLines
 
     console = Console(highlight=False)
     able = console.is_terminal and not console.is_dumb_terminal and console.encoding == "utf-8"
@@ -351,7 +351,7 @@ class LineSink:
 
     def __init__(self, stream: TextIO, state: MonitorState) -> None:
         """`state`: what is known before the first message."""
-        from emotrack.stream.monitor.terminal import Lines
+        from emotrack.stream.views.monitor.terminal import Lines
 
         self._stream = stream
         self._lines = Lines(state)

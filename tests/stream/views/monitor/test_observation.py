@@ -17,8 +17,8 @@ import pytest
 import zmq
 
 from emotrack.errors import UserError
-from emotrack.stream.monitor.diagnosis import Check, diagnose
-from emotrack.stream.monitor.observation import Observation, observe
+from emotrack.stream.views.monitor.diagnosis import Check, diagnose
+from emotrack.stream.views.monitor.observation import Observation, observe
 from emotrack.stream.wire.protocol.keys import ServerKeys, create_keys
 from emotrack.stream.wire.protocol.messages import Message
 from emotrack.stream.wire.protocol.parts import (

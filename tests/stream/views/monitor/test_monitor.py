@@ -13,10 +13,10 @@ from rich.console import Console
 
 from emotrack.cli.tracking.run import LineSink
 from emotrack.notify import clock
-from emotrack.stream.monitor.state import KEPT_NOTICES, KEPT_SPEAKERS, TREND, MonitorState, fold
-from emotrack.stream.monitor.terminal import Lines, describe, run_monitor
-from emotrack.stream.monitor.view import KEYS, NOTICES, WIDEST, bar, render
 from emotrack.stream.sources.media import MEDIA
+from emotrack.stream.views.monitor.state import KEPT_NOTICES, KEPT_SPEAKERS, TREND, MonitorState, fold
+from emotrack.stream.views.monitor.terminal import Lines, describe, run_monitor
+from emotrack.stream.views.monitor.view import KEYS, NOTICES, WIDEST, bar, render
 from emotrack.stream.wire.protocol.messages import Emotion, Feed, Message
 from emotrack.stream.wire.protocol.parts import ModalityState
 from emotrack.stream.wire.publish.outbox import Outbox

@@ -8,9 +8,9 @@ from datetime import datetime, timedelta, timezone
 from itertools import pairwise
 
 from emotrack.notify import clock
-from emotrack.stream.monitor.header import LATE_AFTER, STALE_AFTER
-from emotrack.stream.monitor.observation import Observation
-from emotrack.stream.monitor.state import LASTING
+from emotrack.stream.views.monitor.header import LATE_AFTER, STALE_AFTER
+from emotrack.stream.views.monitor.observation import Observation
+from emotrack.stream.views.monitor.state import LASTING
 from emotrack.stream.wire.protocol.messages import SCHEMA, Feed
 from emotrack.stream.wire.protocol.parts import EngineInfo
 

@@ -11,8 +11,8 @@ from rich.live import Live
 
 from emotrack.notify import clock, shorten
 from emotrack.notify import plain as printable
-from emotrack.stream.monitor.state import LASTING, MonitorState, fold, is_news, tell
-from emotrack.stream.monitor.view import render
+from emotrack.stream.views.monitor.state import LASTING, MonitorState, fold, is_news, tell
+from emotrack.stream.views.monitor.view import render
 from emotrack.stream.wire.protocol.messages import Emotion, Error, Feed, Message, Person, Session, Speaker
 from emotrack.stream.wire.protocol.parts import ModalityState
 from emotrack.stream.wire.protocol.vocabulary import RESTING

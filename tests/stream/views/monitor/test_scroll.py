@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import pytest
 from rich.console import Console
 
-from emotrack.stream.monitor.scroll import FALL, LiveLines, feed_row, label_line
-from emotrack.stream.monitor.state import MonitorState, fold
+from emotrack.stream.views.monitor.scroll import FALL, LiveLines, feed_row, label_line
+from emotrack.stream.views.monitor.state import MonitorState, fold
 from emotrack.stream.wire.protocol.messages import Emotion, Feed, Message
 from emotrack.stream.wire.protocol.parts import FeedInfo
 from emotrack.stream.wire.publish.outbox import Outbox

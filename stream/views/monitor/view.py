@@ -11,8 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from emotrack.notify import clock, plain, shorten
-from emotrack.stream.monitor.header import header
-from emotrack.stream.monitor.state import LASTING, MonitorState, Notice, SpeakerState
+from emotrack.stream.views.monitor.header import header
+from emotrack.stream.views.monitor.state import LASTING, MonitorState, Notice, SpeakerState
 from emotrack.stream.wire.protocol.messages import Emotion, Person
 from emotrack.stream.wire.protocol.parts import ModalityState
 from emotrack.stream.wire.protocol.vocabulary import LABELS

@@ -15,7 +15,7 @@ import msgspec
 import zmq
 
 from emotrack.errors import UserError
-from emotrack.stream.monitor.state import MonitorState, fold
+from emotrack.stream.views.monitor.state import MonitorState, fold
 from emotrack.stream.wire.client.greeting import NoGreeting, greet
 from emotrack.stream.wire.client.snapshots import SnapshotClient
 from emotrack.stream.wire.client.subscription import Subscription, subscribe

@@ -13,10 +13,10 @@ from rich.table import Table
 from rich.text import Text
 
 from emotrack.notify import clock, plain, shorten
-from emotrack.stream.monitor.header import FEED_MARKS, feed_state
-from emotrack.stream.monitor.state import MonitorState, fold, is_news, tell
-from emotrack.stream.monitor.terminal import FRAMES_PER_SECOND, describe_masked, warnings_shown
-from emotrack.stream.monitor.view import bar, colour
+from emotrack.stream.views.monitor.header import FEED_MARKS, feed_state
+from emotrack.stream.views.monitor.state import MonitorState, fold, is_news, tell
+from emotrack.stream.views.monitor.terminal import FRAMES_PER_SECOND, describe_masked, warnings_shown
+from emotrack.stream.views.monitor.view import bar, colour
 from emotrack.stream.wire.protocol.messages import Emotion, Error, Feed, Message, Session, Speaker
 from emotrack.stream.wire.publish.bounded import WAITING_BYTES, BoundedQueue
 from emotrack.stream.wire.publish.sinks import Outgoing, SinkFailed

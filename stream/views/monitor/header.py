@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from emotrack.notify import clock, plain, shorten
-from emotrack.stream.monitor.state import MonitorState
+from emotrack.stream.views.monitor.state import MonitorState
 
 STALE_AFTER = 3.0
 """Seconds without any message after which the picture says so (heartbeats come every second)."""

@@ -1,0 +1,4 @@
+"""What people look at, made of messages alone: nothing here tracks.
+
+monitor/  the picture of a session in a terminal
+"""

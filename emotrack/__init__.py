@@ -21,10 +21,10 @@ progress     how far along long work is
 section      what every group of settings is
 streaming    the state of what listens: reset, snapshot, restore
 settings     all settings of the tracker as one whole
-tracker      sources in, labels out
 cli/         the command line
 demo/        the bundled clip
 explaining/  why a label was given
+tracking/    the tracker as a program uses it
 """
 
 import os
@@ -61,7 +61,7 @@ if TYPE_CHECKING:
     from emotrack.stream.wire.publish.sinks import Sink as Sink
     from emotrack.stream.wire.publish.sinks import SinkDelayed as SinkDelayed
     from emotrack.stream.wire.publish.sinks import SinkFailed as SinkFailed
-    from emotrack.tracker import Tracker as Tracker
+    from emotrack.tracking.tracker import Tracker as Tracker
 
 __version__ = "0.1.0"
 __all__ = [
@@ -127,7 +127,7 @@ _HOMES = {
     "SinkDelayed": _SINKS,
     "SinkFailed": _SINKS,
     "Source": _MEDIA,
-    "Tracker": "emotrack.tracker",
+    "Tracker": "emotrack.tracking.tracker",
     "UserError": "emotrack.errors",
     "VideoFrame": _MEDIA,
     "subscribe": "emotrack.stream.wire.client.subscription",

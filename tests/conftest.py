@@ -61,7 +61,7 @@ def nothing_ships(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 _OPENERS = (
     *(
         "emotrack.cli",
-        "emotrack.tracker",
+        "emotrack.tracking.tracker",
         "emotrack.model.bundle",
         "emotrack.stream.hearing.vad",
         "emotrack.stream.transcription",

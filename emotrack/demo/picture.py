@@ -47,7 +47,7 @@ def picture(messages: Iterable[Message]) -> str:
 
 if __name__ == "__main__":
     from emotrack.settings import load_settings
-    from emotrack.tracker import Tracker
+    from emotrack.tracking.tracker import Tracker
 
     # As the README's installation shows it, which has no networks for voices.
     asked = ["stream.publish.endpoint=none", "stream.speakers.mode=feed"]

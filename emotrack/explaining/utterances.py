@@ -23,7 +23,7 @@ from emotrack.stream.sources.open import open_source
 from emotrack.stream.sources.timing.timeline import END_OF_FILE
 from emotrack.stream.wire.protocol.messages import Feed
 from emotrack.stream.wire.publish.sinks import Outgoing
-from emotrack.tracker import Tracker
+from emotrack.tracking.tracker import Tracker
 
 SEEN = tuple(REGIONS)
 TOLERANCE = 0.02

@@ -75,7 +75,7 @@ def test_sixteen_sessions_together(benchmark: BenchmarkFixture, specs: dict[str,
 START = """
 import sys, time
 from emotrack.settings import load_settings
-from emotrack.tracker import Tracker
+from emotrack.tracking.tracker import Tracker
 settings = load_settings(overrides=["stream.publish.endpoint=none"])
 Tracker([sys.argv[1]], settings, realtime=False, notify=lambda _: None)
 print("torch" in sys.modules)

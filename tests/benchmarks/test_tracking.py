@@ -128,7 +128,7 @@ def test_faces_beside_speech(
 MEMORY = """
 import json, os, sys, psutil
 from emotrack.settings import load_settings
-from emotrack.tracker import Tracker
+from emotrack.tracking.tracker import Tracker
 overrides = ["stream.publish.endpoint=none", f"stream.speakers.mode={sys.argv[2]}"]
 Tracker([sys.argv[1]], load_settings(overrides=overrides), realtime=False).run()
 print(json.dumps(psutil.Process().memory_info().rss))

@@ -155,7 +155,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "training.run": {"model", "training.bundles", "training.loop", "training.tasks"},
     "emotrack.settings": {"engines.running", "engines.settings", "model", "stream.settings"},
-    "emotrack.tracker": {
+    "emotrack.tracking": {
         *(
             "engines.backends",
             "engines.catalogue",
@@ -172,13 +172,13 @@ MAY_IMPORT: dict[str, set[str]] = {
     "emotrack": {
         "emotrack.settings",
         *("engines.contract", "engines.running", "stream.sources", "stream.transcription"),
-        *("stream.wire.client", "stream.wire.protocol", "stream.wire.publish", "emotrack.tracker"),
+        *("stream.wire.client", "stream.wire.protocol", "stream.wire.publish", "emotrack.tracking"),
     },
     "emotrack.demo": {
         "emotrack.settings",
         "stream.views.monitor",
         "stream.wire.protocol",
-        "emotrack.tracker",
+        "emotrack.tracking",
     },
     "emotrack.explaining": {
         *(
@@ -196,7 +196,7 @@ MAY_IMPORT: dict[str, set[str]] = {
             "stream.transcription",
             "stream.wire.protocol",
         ),
-        *("stream.wire.publish", "emotrack.tracker", "training.evaluation", "training.features"),
+        *("stream.wire.publish", "emotrack.tracking", "training.evaluation", "training.features"),
     },
 }
 """What a room imports beside itself and the ground. The command line may import everything, and nothing
@@ -303,7 +303,7 @@ def test_training_never_imports_the_session() -> None:
     used = {
         room(other) for name in modules() if name.startswith("emotrack.training") for other in imports(name)
     }
-    assert not used & {"stream.labels", "stream.session", "stream.wire.publish", "emotrack.tracker"}
+    assert not used & {"stream.labels", "stream.session", "stream.wire.publish", "emotrack.tracking"}
 
 
 def test_no_folder_has_more_than_twelve_entries() -> None:

@@ -37,7 +37,7 @@ class Absent:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
 from emotrack.settings import load_settings
-from emotrack.tracker import Tracker
+from emotrack.tracking.tracker import Tracker
 
 clip, *packed = sys.argv[1:]
 if packed:

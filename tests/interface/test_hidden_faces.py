@@ -11,7 +11,7 @@ from emotrack.engines.encoders.body.bodies import BodyEncoder
 from emotrack.engines.encoders.face.detection import open_face_detector
 from emotrack.settings import load_settings
 from emotrack.stream.wire.protocol.messages import Emotion, Face, Message, Person, Session
-from emotrack.tracker import Tracker
+from emotrack.tracking.tracker import Tracker
 from helpers.networks.engines import pool
 from helpers.stand_ins.persons import write_persons
 

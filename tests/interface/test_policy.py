@@ -16,7 +16,7 @@ from emotrack.settings import Policy, Settings, allowed, load_policy, load_setti
 from emotrack.stream.labels.evidence import LabelledUtterance
 from emotrack.stream.wire.protocol.messages import Emotion, Face, Message, Person, Session
 from emotrack.stream.wire.publish.recording import Recorder
-from emotrack.tracker import Tracker
+from emotrack.tracking.tracker import Tracker
 from helpers.sessions.commands import Outcome, emotrack
 
 NETWORKS: dict[str, set[str]] = {

@@ -21,7 +21,7 @@ from emotrack.errors import UserError
 from emotrack.stream.wire.protocol.messages import Heartbeat, Session
 from emotrack.stream.wire.publish.recording import Recorder
 from emotrack.stream.wire.publish.sinks import Listener, Outgoing
-from emotrack.tracker import Tracker
+from emotrack.tracking.tracker import Tracker
 from helpers.media.clips import AudioSpec, write_clip
 from helpers.media.scripted import Scripted, sound, up
 from helpers.media.senders import TcpSender

@@ -24,7 +24,7 @@ from emotrack.stream.wire.publish.journal import Journal
 from emotrack.stream.wire.publish.outbox import Outbox
 from emotrack.stream.wire.publish.recording import Recorder
 from emotrack.stream.wire.publish.sinks import Outgoing
-from emotrack.tracker import opening
+from emotrack.tracking.tracker import opening
 from simulation.installing import installed
 from simulation.machine import Machine, Stuck
 from simulation.parts.networks import SimulatedSpeech, Spells, networks

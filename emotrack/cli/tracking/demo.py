@@ -27,7 +27,7 @@ def demo(
     notify("loading the networks …")
     from emotrack.settings import load_settings
     from emotrack.stream.views.monitor.terminal import run_monitor
-    from emotrack.tracker import Tracker
+    from emotrack.tracking.tracker import Tracker
 
     notify(
         "two voices share one microphone, which the extra `voices` tells apart; for a while the camera is "

@@ -224,7 +224,9 @@ def run(
         from emotrack.engines.backends.machine import summary
         from emotrack.engines.contract.engine import reasons
         from emotrack.explaining.evidence import SUFFIX, EvidenceRecorder
-        from emotrack.tracker import Tracker  # seconds to import: mistakes in the arguments are told before
+        from emotrack.tracking.tracker import (
+            Tracker,  # seconds to import: mistakes in the arguments are told before
+        )
 
         recorder = (
             EvidenceRecorder(record / f"{session}{SUFFIX}") if keep_evidence and record is not None else None

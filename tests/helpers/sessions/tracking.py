@@ -23,7 +23,7 @@ from emotrack.stream.wire.protocol.messages import Emotion, Message
 from emotrack.stream.wire.publish.journal import Journal
 from emotrack.stream.wire.publish.outbox import Outbox
 from emotrack.stream.wire.publish.sinks import Outgoing, Sink
-from emotrack.tracker import opening
+from emotrack.tracking.tracker import opening
 
 TIMING_FIELDS = ("published_unix_ns", "start_unix_ns", "timing_ms", "lag", "queues", "snapshot_endpoint")
 

@@ -87,6 +87,6 @@ def test_the_demonstration_ends_with_exit_code_1_where_something_is_missing(
             yield session()
             yield label(**reasons)
 
-    monkeypatch.setattr("emotrack.tracker.Tracker", Session)
+    monkeypatch.setattr("emotrack.tracking.tracker.Tracker", Session)
     done = emotrack(capfd, monkeypatch, "demo", "--plain")
     assert done.code == code and sentence in done.err and "Traceback" not in done.err

@@ -9,7 +9,7 @@ import pytest
 from emotrack.engines.contract.definition import Definition
 from emotrack.engines.encoders.sound.voice import voice_spec
 from emotrack.errors import UserError, extras
-from emotrack.tracker import Tracker
+from emotrack.tracking.tracker import Tracker
 from helpers.media.scripted import Scripted, sound, up
 from helpers.sessions import sample_messages as sample
 from helpers.sessions.commands import emotrack

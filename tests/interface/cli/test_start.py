@@ -13,7 +13,7 @@ from helpers.sessions.tracking import Workbench
 PROGRAM = """
 import sys
 from emotrack.settings import load_settings
-from emotrack.tracker import Tracker
+from emotrack.tracking.tracker import Tracker
 
 told = []
 overrides = ["stream.publish.endpoint=none", "stream.transcription.recogniser=none", "engines.device=cpu"]

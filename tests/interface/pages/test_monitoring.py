@@ -15,7 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from emotrack.stream.wire.protocol.messages import Heartbeat
 from emotrack.stream.wire.publish.sinks import Outgoing
-from emotrack.tracker import Tracker
+from emotrack.tracking.tracker import Tracker
 from helpers.media.scripted import Scripted, sound, up
 from helpers.sessions import sample_messages as sample
 from helpers.sessions.pages import ROOT

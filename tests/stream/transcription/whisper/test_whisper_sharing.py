@@ -19,7 +19,7 @@ from emotrack.stream.transcription.transcript import Transcript
 from emotrack.stream.transcription.whisper import model as whisper_model
 from emotrack.stream.transcription.whisper import recogniser
 from emotrack.stream.transcription.whisper.decoding import Decoded
-from emotrack.tracker import Tracker
+from emotrack.tracking.tracker import Tracker
 from helpers.media.scripted import LoudnessVad, Scripted, cheap, sound, up
 from helpers.media.speech import blocks_of, demo_speech
 from helpers.networks.whisper import ask, build_tiny_whisper, whisper_session

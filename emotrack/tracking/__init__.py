@@ -1,0 +1,4 @@
+"""The tracker as a program uses it.
+
+tracker  sources in, labels out
+"""

@@ -26,6 +26,7 @@ from emotrack.stream.labels.conversation import TextContext
 from emotrack.stream.labels.evidence import Evidence, LabelledUtterance
 from emotrack.stream.transcription.transcript import Transcript
 from emotrack.stream.wire.publish.sinks import SinkFailed
+from emotrack.stream.wire.recordings.reading import SUFFIXES
 
 LIMIT = 1 << 30
 """Bytes a session: over two hours of speech. The oldest utterances give way."""
@@ -148,11 +149,11 @@ def unpacked(path: Path) -> LabelledUtterance:
 
 def evidence_of(recording: Path) -> dict[int, Path]:
     """The kept utterances of a recording, by number: `recording` is what `emotrack run --record` was given, a
-    `.jsonl` file of a session in it, or a session's folder of evidence. Raises `UserError` where there is no
+    recording in it, or a session's folder of evidence. Raises `UserError` where there is no
     evidence, or of several sessions."""
     if recording.suffix == SUFFIX and recording.is_dir():
         folders = [recording]
-    elif recording.suffix == ".jsonl":
+    elif recording.suffix in SUFFIXES:
         folders = [recording.with_suffix(SUFFIX)]
     else:
         folders = sorted(path for path in recording.iterdir() if path.suffix == SUFFIX and path.is_dir())

@@ -11,8 +11,9 @@ from emotrack.settings import Policy, Settings
 from emotrack.stream.session import packed
 from emotrack.stream.session.kept import VERSION, KeptState
 from emotrack.stream.wire.protocol.encoding import encode, topic
+from emotrack.stream.wire.publish.forms import LINE_BEGINS
 from emotrack.stream.wire.publish.journal import NAME, read_journal
-from emotrack.stream.wire.publish.recording import LINE_BEGINS, Recorder
+from emotrack.stream.wire.publish.recording import Recorder
 from emotrack.stream.wire.publish.sinks import Outgoing
 from fuzzing.target import MIB, file_of, folder, target
 from helpers.sessions import sample_messages as sample

@@ -196,7 +196,8 @@ MAY_IMPORT: dict[str, set[str]] = {
             "stream.transcription",
             "stream.wire.protocol",
         ),
-        *("stream.wire.publish", "emotrack.tracking", "training.evaluation", "training.features"),
+        *("stream.wire.publish", "stream.wire.recordings", "emotrack.tracking"),
+        *("training.evaluation", "training.features"),
     },
 }
 """What a room imports beside itself and the ground. The command line may import everything, and nothing

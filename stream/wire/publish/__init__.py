@@ -9,5 +9,7 @@ sinks        what an output is, and one for this process
 lanes        a thread and a bounded queue for each sink that may hang
 bounded      a queue that is bounded by bytes
 zeromq/      the publisher on the network
-recording    JSON lines into a file or onto standard output
+recording    into a file or onto standard output
+forms        what a recording may be made of; JSON lines
+mcap         the same as MCAP
 """

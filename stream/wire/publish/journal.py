@@ -17,7 +17,7 @@ from emotrack.stream.wire.protocol.encoding import BadMessage, decode, encode, t
 from emotrack.stream.wire.protocol.messages import Message
 from emotrack.stream.wire.protocol.parts import Encoding, TopicPosition
 from emotrack.stream.wire.protocol.snapshots import RING, SnapshotReply, SnapshotState
-from emotrack.stream.wire.publish.recording import whole_lines
+from emotrack.stream.wire.publish.forms import whole_lines
 from emotrack.stream.wire.publish.sinks import Outgoing, SinkFailed
 
 NAME, BEFORE = "messages.jsonl", "messages.jsonl.before"

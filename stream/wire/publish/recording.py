@@ -1,7 +1,8 @@
-"""Recording: every message as it was published, one JSON line each, into a file or onto standard output.
+"""Recording: every message as it was published, into a file or onto standard output.
 
 A file is touched when the first message comes, not before. One that holds a recording already is added to:
-every line names its session. What is written is personal data, so a new file is readable by its owner only.
+every message names its session. What is written is personal data, so a new file is readable by its owner
+only.
 """
 
 import contextlib
@@ -11,12 +12,13 @@ import select
 import stat
 import sys
 from collections.abc import Sequence
+from itertools import accumulate
 from pathlib import Path
 
 from emotrack.errors import UserError
 from emotrack.notify import plain
-from emotrack.stream.wire.protocol.encoding import BadMessage, decode
-from emotrack.stream.wire.protocol.messages import Message
+from emotrack.stream.wire.publish.forms import Form, Lines
+from emotrack.stream.wire.publish.mcap import SUFFIX, Mcap
 from emotrack.stream.wire.publish.sinks import Outgoing, SinkDelayed, SinkFailed
 
 log = logging.getLogger(__name__)
@@ -24,16 +26,12 @@ log = logging.getLogger(__name__)
 STANDARD_OUTPUT = "-"
 HELD = 32 << 20
 """Bytes that wait for a full disk to have room again (hours of messages) before the recording is given up."""
-LINE_BEGINS = b'{"type":"'
-"""Every message in JSON begins so."""
 _FLAGS = os.O_WRONLY | os.O_APPEND | getattr(os, "O_BINARY", 0)
-_BLOCK = 1 << 16
-LARGEST_LINE = 1 << 20
-"""Bytes of one message."""
 
 
 class Recorder:
-    """A sink that writes JSON Lines, each at once; `target` is a path or `-`.
+    """A sink that writes each message at once: as MCAP where `target` is a path that ends with `.mcap`, else
+    as a JSON line; `-` is standard output.
 
     Raises `UserError` where the path cannot be written, or holds something else than a recording.
     """
@@ -45,11 +43,14 @@ class Recorder:
         self._name = "standard output" if self._on_stdout else plain(str(target))
         self.name = f"Recording to {self._name}"
         self._path = Path(target)
+        self._form: Form = Mcap() if self._path.suffix == SUFFIX else Lines()
         self._made = False
         self._begun = False
         self._held = bytearray()
-        self._missing = b""
-        """Lines that go before the first."""
+        self._missing: list[Outgoing] = []
+        """Messages that go before the first."""
+        self._lengths: list[int] = []
+        """Bytes of each message among what is held."""
         self._waits = False
         try:
             self._file = self._open()
@@ -60,31 +61,24 @@ class Recorder:
     def go_on(self, published: Sequence[Outgoing]) -> None:
         """Before the first message of a session that is gone on with, whose last messages were these: where
         the file ends with that session, what it lacks of them is written, too."""
-        if (last := self._last()) is not None:
-            self._missing = b"".join(
-                outgoing.json + b"\n"
+        if self._on_stdout or not self._regular:
+            return
+        if (last := self._form.last(self._path)) is not None:
+            self._missing = [
+                outgoing
                 for outgoing in published
                 if outgoing.message.session == last.session and outgoing.message.seq > last.seq
-            )
-
-    def _last(self) -> Message | None:
-        """The last message of the file that is whole, if there is one."""
-        if self._on_stdout or not self._regular:
-            return None
-        with self._path.open("rb") as file:
-            end = whole_lines(self._path)
-            file.seek(max(0, end - LARGEST_LINE))
-            lines = file.read(min(end, LARGEST_LINE)).splitlines()
-        with contextlib.suppress(BadMessage):
-            return decode(lines[-1]) if lines else None
-        return None
+            ]
 
     def write(self, outgoing: Outgoing) -> None:
-        """Write one line; a full disk is waited for, anything else ends the recording, which is no fault
+        """Write one message; a full disk is waited for, anything else ends the recording, which is no fault
         where a reader left."""
-        self._held += outgoing.json + b"\n"
         try:
             self._begin()
+        except OSError as error:
+            raise SinkFailed(f"Recording to {self._name} has stopped: {error.strerror}.") from error
+        self._hold(outgoing)
+        try:
             self._write_held()
         except BrokenPipeError as error:
             raise SinkFailed(f"Nobody reads {self._name} any more.", unread=self._on_stdout) from error
@@ -100,17 +94,20 @@ class Recorder:
                 log.warning("Recording to %s goes on; nothing is missing.", self._name)
 
     def close(self) -> None:
-        """Close the file behind its last whole line; one that was made for a session that never began is
+        """Close the file behind its last whole message; one that was made for a session that never began is
         removed.
 
         Raises `SinkFailed` when messages that waited for room have found none.
         """
         try:
             self._write_held()
+            if self._begun:
+                self._held += self._form.tail()
+                with contextlib.suppress(OSError):  # it is whole without
+                    self._write_held()
         except OSError as error:
-            lines = self._held.count(b"\n")
             raise SinkFailed(
-                f"Recording to {self._name} lacks the last {lines} messages: {error.strerror}."
+                f"Recording to {self._name} lacks the last {self._unwritten} messages: {error.strerror}."
             ) from error
         finally:
             if not self._on_stdout:
@@ -128,18 +125,33 @@ class Recorder:
             self._made = True
         except FileExistsError:
             opened = os.open(self._path, _FLAGS)
-            if not is_recording(self._path):
+            if not self._form.recognises(self._path):
                 os.close(opened)
                 raise UserError(f"{self._path} exists and is no recording: name another file.") from None
         return opened
 
     def _begin(self) -> None:
-        """Before the first line: what an earlier session left unfinished at the end is cut off."""
-        if not self._begun:
-            self._begun = True
-            if self._regular and not self._on_stdout:
-                os.ftruncate(self._file, whole_lines(self._path))
-            self._held[:0] = self._missing
+        """Before the first message: what an earlier session left unfinished at the end is cut off."""
+        if self._begun:
+            return
+        whole = 0
+        if self._regular and not self._on_stdout:
+            os.ftruncate(self._file, whole := self._form.whole(self._path))
+        self._begun = True
+        self._held += self._form.head(fresh=whole == 0)
+        for outgoing in self._missing:
+            self._hold(outgoing)
+
+    def _hold(self, outgoing: Outgoing) -> None:
+        record = self._form.record(outgoing)
+        self._held += record
+        self._lengths.append(len(record))
+
+    @property
+    def _unwritten(self) -> int:
+        """How many messages are not written to their ends."""
+        behind = accumulate(reversed(self._lengths), initial=0)
+        return sum(1 for _, after in zip(self._lengths, behind, strict=False) if after < len(self._held))
 
     def _write_held(self) -> None:
         while self._held:
@@ -149,35 +161,12 @@ class Recorder:
                 select.select((), (self._file,), ())
                 continue
             del self._held[:written]
+        self._lengths.clear()
 
     def _close_file(self) -> None:
         with contextlib.suppress(OSError):
             if self._held and self._regular:
-                os.ftruncate(self._file, whole_lines(self._path))
+                os.ftruncate(self._file, self._form.whole(self._path))
             os.close(self._file)
             if self._made and not self._begun:
                 self._path.unlink()
-
-
-def is_recording(path: Path) -> bool:
-    """Whether a file is empty or begins as a recording does; what is no regular file (a pipe, a device) holds
-    nothing."""
-    if not path.is_file():
-        return True
-    with path.open("rb") as file:
-        head = file.read(len(LINE_BEGINS))
-    return LINE_BEGINS.startswith(head)
-
-
-def whole_lines(path: Path) -> int:
-    """Length in bytes of a file without the unfinished line at its end."""
-    with path.open("rb") as file:
-        end = file.seek(0, os.SEEK_END)
-        while end > 0:
-            begin = max(0, end - _BLOCK)
-            file.seek(begin)
-            newline = file.read(end - begin).rfind(b"\n")
-            if newline >= 0:
-                return begin + newline + 1
-            end = begin
-    return 0

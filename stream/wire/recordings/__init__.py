@@ -1,5 +1,6 @@
 """Recordings read again: what a session published, from files.
 
+mcap          messages out of an MCAP file
 reading       the messages of a recording, whatever its form
 conversation  all of a session at once: what was said, who it was, how they were, what was missing
 """

@@ -1,20 +1,23 @@
 """The messages of a recording, one after the other, as they were published.
 
-A recording is a file of JSON lines (`emotrack run --jsonl`), or a folder that holds recordings (`--record`).
-A file may hold several sessions, one after the other.
+A recording is an MCAP file, a file of JSON lines, or a folder that holds such (`emotrack run --record`). A
+file may hold several sessions, one after the other. One that breaks off is read up to there.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import chain
 from pathlib import Path
+from typing import IO
 
 from emotrack.errors import UserError
 from emotrack.notify import plain
 from emotrack.stream.wire.protocol.encoding import BadMessage, decode
 from emotrack.stream.wire.protocol.messages import Message
-from emotrack.stream.wire.publish.recording import LARGEST_LINE, LINE_BEGINS
+from emotrack.stream.wire.publish.forms import LARGEST_LINE, LINE_BEGINS
+from emotrack.stream.wire.publish.mcap import MAGIC, SUFFIX
+from emotrack.stream.wire.recordings.mcap import DamagedMcap, payloads
 
-SUFFIXES = (".jsonl",)
+SUFFIXES = (SUFFIX, ".jsonl")
 NAMED = 5
 """Sessions that are listed where one has to be named."""
 
@@ -28,7 +31,7 @@ def read_messages(path: Path, session: str | None = None) -> Iterator[Message]:
     """
     files = _files(path)
     if session is None:
-        found = list(dict.fromkeys(message.session for message in chain.from_iterable(map(_read, files))))
+        found = list(dict.fromkeys(message.session for message in chain.from_iterable(map(read_file, files))))
         if not found:
             raise UserError(f"{_named(path)} is a recording without any message.")
         if len(found) > 1:
@@ -40,7 +43,7 @@ def read_messages(path: Path, session: str | None = None) -> Iterator[Message]:
 
 def _of_session(files: list[Path], session: str, path: Path) -> Iterator[Message]:
     seq = 0
-    for message in chain.from_iterable(map(_read, files)):
+    for message in chain.from_iterable(map(read_file, files)):
         if (
             message.session == session and message.seq > seq
         ):  # what was written twice after a crash comes once
@@ -60,26 +63,42 @@ def _files(path: Path) -> list[Path]:
     raise UserError(f"{_named(path)} holds no recording: `emotrack run SOURCE --record DIR` makes one.")
 
 
-def _read(path: Path) -> Iterator[Message]:
+def read_file(path: Path) -> Iterator[Message]:
+    """Every message of one file, as it stands there, of whatever session; raises `UserError` where it is
+    damaged or no recording."""
+    number = 0
     try:
         with path.open("rb") as file:
-            if not LINE_BEGINS.startswith(file.read(len(LINE_BEGINS))):
-                raise UserError(f"{_named(path)} is no recording of emotrack.")
-            file.seek(0)
-            for number in range(1, 1 << 62):
-                line = file.readline(LARGEST_LINE + 1)
-                if not line.endswith(b"\n"):
-                    if len(line) > LARGEST_LINE:
-                        raise UserError(f"{_named(path)} is damaged at line {number}: it is too long.")
-                    return
-                try:
-                    yield decode(line)
-                except BadMessage as error:
-                    raise UserError(
-                        f"{_named(path)} is damaged at line {number}: {plain(str(error))}"
-                    ) from error
+            for payload in _payloads(path, file):
+                message = decode(payload)
+                number += 1
+                yield message
+    except (BadMessage, DamagedMcap) as error:
+        where = f"behind its first {number} messages" if number else "from the beginning"
+        raise UserError(f"{_named(path)} is damaged {where}: {plain(str(error))}") from error
     except OSError as error:
         raise UserError(f"{_named(path)} cannot be read: {error.strerror or error}.") from error
+
+
+def _payloads(path: Path, file: IO[bytes]) -> Iterator[bytes]:
+    """The JSON of each message, whatever the file's form."""
+    head = file.read(max(map(len, _FORMS)))
+    file.seek(0)
+    for beginning, payloads_of in _FORMS.items():
+        if beginning.startswith(head[: len(beginning)]):
+            return payloads_of(file)
+    raise UserError(f"{_named(path)} is no recording of emotrack.")
+
+
+def _lines(file: IO[bytes]) -> Iterator[bytes]:
+    while (line := file.readline(LARGEST_LINE + 1)).endswith(b"\n"):
+        yield line
+    if len(line) > LARGEST_LINE:
+        raise BadMessage("its next line is too long.")
+
+
+_FORMS: dict[bytes, Callable[[IO[bytes]], Iterator[bytes]]] = {LINE_BEGINS: _lines, MAGIC: payloads}
+"""By what each begins with."""
 
 
 def _named(path: Path) -> str:

@@ -363,7 +363,7 @@ _restarted("a second session behind zeros, as after a loss of power", b"\0" * 4_
 
 @fault("record", "others may not read what was said", "7", told=False)
 def private(bench: Bench) -> Observation:
-    path = bench.folder / "kept" / "s1.jsonl"
+    path = bench.folder / "kept" / "s1.mcap"
     outbox = Outbox("s1", [open_recorder(path.parent, "s1")])
     outbox.emit(sample.emotion())
     outbox.close()

@@ -22,10 +22,11 @@ from emotrack.explaining.evidence import SUFFIX, EvidenceRecorder, evidence_of, 
 from emotrack.explaining.explanation import explain
 from emotrack.explaining.utterances import Troubles, read_utterances
 from emotrack.stream.labels.evidence import Evidence, LabelledUtterance, shown_aside
-from emotrack.stream.wire.protocol.messages import Error
+from emotrack.stream.wire.protocol.messages import Emotion, Error
 from emotrack.stream.wire.publish import lanes
 from emotrack.stream.wire.publish.outbox import Outbox
 from emotrack.stream.wire.publish.sinks import SinkFailed
+from emotrack.stream.wire.recordings.reading import read_messages
 from helpers.sessions import sample_messages as sample
 from helpers.sessions.commands import Outcome, emotrack
 from helpers.sessions.disks import disk_with_room_for
@@ -52,7 +53,7 @@ def told() -> dict[int, LabelledUtterance]:
 def recording(told: dict[int, LabelledUtterance], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What `emotrack run --record --keep-evidence` leaves of the demonstration clip."""
     folder = tmp_path_factory.mktemp("recording")
-    (folder / "s1.jsonl").write_text("")
+    (folder / "s1.mcap").touch()
     recorder = EvidenceRecorder(folder / f"s1{SUFFIX}")
     for labelled in told.values():
         recorder(labelled)
@@ -95,7 +96,7 @@ def test_a_recorded_utterance_is_explained_as_text_json_and_picture(
 
 
 def test_json_on_stdout_is_nothing_but_json(run: Run, recording: Path) -> None:
-    outcome = run("explain", str(recording / "s1.jsonl"), "--utterance", "5", "--json", "-")
+    outcome = run("explain", str(recording / "s1.mcap"), "--utterance", "5", "--json", "-")
     found = json.loads(outcome.out)
     assert (
         outcome.code == 0
@@ -122,16 +123,16 @@ def test_a_session_keeps_evidence_when_told_and_all_of_it_is_explained(run: Run,
     folder = next(record.glob(f"*{SUFFIX}"))
     files = sorted(folder.iterdir())
     finals = [
-        m
-        for line in next(record.glob("*.jsonl")).read_text().splitlines()
-        if (m := json.loads(line)).get("state") == "final"
+        message
+        for message in read_messages(record)
+        if isinstance(message, Emotion) and message.state == "final"
     ]
-    assert len(files) == len(finals) >= 5 and folder.with_suffix(".jsonl").exists()
+    assert len(files) == len(finals) >= 5 and folder.with_suffix(".mcap").exists()
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700 and stat.S_IMODE(files[0].stat().st_mode) == 0o600
     outcome = run("explain", str(folder), "--all", "--json", "-")
     assert outcome.code == 0, outcome.err
     explained = json.loads(outcome.out)
-    labels = {final["utterance"]: final["label"] for final in finals}
+    labels = {final.utterance: final.label for final in finals}
     assert {found["utterance"]: found["label"] for found in explained["utterances"]} == labels
     assert explained["deletion"]["difference"] > 0
     whole = run("explain", str(folder), "--all")
@@ -307,8 +308,8 @@ def test_a_live_source(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_recording_without_evidence(run: Run, recording: Path, tmp_path: Path) -> None:
-    (tmp_path / "s1.jsonl").write_text("")
-    for source in (tmp_path, tmp_path / "s1.jsonl"):
+    (tmp_path / "s1.mcap").touch()
+    for source in (tmp_path, tmp_path / "s1.mcap"):
         refused(run("explain", str(source), "--utterance", "1"), "--keep-evidence")
     for name in ("s1", "s2"):
         (tmp_path / f"{name}{SUFFIX}").mkdir()

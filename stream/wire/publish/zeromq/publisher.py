@@ -24,6 +24,7 @@ from emotrack.stream.wire.protocol.parts import Encoding
 from emotrack.stream.wire.protocol.snapshots import RING, SnapshotState
 from emotrack.stream.wire.publish.bounded import WAITING_BYTES, BoundedQueue
 from emotrack.stream.wire.publish.journal import Published, take
+from emotrack.stream.wire.publish.mcap import SUFFIX
 from emotrack.stream.wire.publish.recording import Recorder
 from emotrack.stream.wire.publish.sinks import Outgoing, SinkDelayed, SinkFailed
 from emotrack.stream.wire.publish.zeromq.admission import RECHECK, Admission, AllowList
@@ -242,4 +243,4 @@ def open_recorder(folder: Path, session: str) -> Recorder:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"Nothing can be recorded in {folder}: {error.strerror}.") from error
-    return Recorder(folder / f"{session}.jsonl")
+    return Recorder(folder / f"{session}{SUFFIX}")

@@ -1,4 +1,4 @@
-"""The recording: one line a message as published, and what happens when it can no longer be written."""
+"""The recording: each message as published, and what happens when it can no longer be written."""
 
 import os
 import subprocess
@@ -11,21 +11,39 @@ import pytest
 from emotrack.errors import UserError
 from emotrack.stream.wire.protocol.encoding import decode
 from emotrack.stream.wire.protocol.messages import Error
+from emotrack.stream.wire.publish.mcap import MAGIC
 from emotrack.stream.wire.publish.outbox import Outbox
 from emotrack.stream.wire.publish.recording import Recorder
 from emotrack.stream.wire.publish.sinks import Listener
 from emotrack.stream.wire.publish.zeromq.publisher import open_recorder
+from emotrack.stream.wire.recordings.reading import read_file
 from helpers.sessions import sample_messages as sample
 from helpers.sessions.disks import disk_with_room_for
 from helpers.sessions.wire import emit_all
 
+FORMS = ("jsonl", "mcap")
 
-def test_every_message_is_one_line_at_once(tmp_path: Path) -> None:
+
+@pytest.fixture(params=FORMS)
+def path(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """A recording of each form."""
+    return tmp_path / f"messages.{request.param}"
+
+
+def test_every_message_is_there_at_once(path: Path) -> None:
+    outbox = Outbox("s1", [Recorder(path)])
+    sent = emit_all(outbox, sample.conversation())
+    assert list(read_file(path)) == sent  # before it is closed
+    outbox.close()
+    assert list(read_file(path)) == sent
+
+
+def test_messages_are_lines(tmp_path: Path) -> None:
     path = tmp_path / "messages.jsonl"
     outbox = Outbox("s1", [Recorder(path)])
     sent = emit_all(outbox, sample.conversation())
-    assert [decode(line) for line in path.read_bytes().splitlines()] == sent  # before it is closed
     outbox.close()
+    assert [decode(line) for line in path.read_bytes().splitlines()] == sent
     assert path.read_bytes().endswith(b"}\n")
 
 
@@ -52,9 +70,10 @@ def test_nothing_is_touched_before_the_first_message(tmp_path: Path) -> None:
     assert not fresh.exists()
 
 
-@pytest.mark.parametrize("torn", [b"", b'{"type":"emotion","la', b'{"type":"' + b"x" * 200_000])
-def test_a_recording_is_added_to_behind_its_last_whole_line(tmp_path: Path, torn: bytes) -> None:
-    path = tmp_path / "messages.jsonl"
+@pytest.mark.parametrize(
+    "torn", [b"", b'{"type":"emotion","la', b'{"type":"' + b"x" * 200_000, b"\0" * 4_096]
+)
+def test_a_recording_is_added_to_behind_its_last_whole_message(path: Path, torn: bytes) -> None:
     outbox = Outbox("s1", [Recorder(path)])
     first = emit_all(outbox, sample.conversation()[:3])
     outbox.close()
@@ -63,38 +82,38 @@ def test_a_recording_is_added_to_behind_its_last_whole_line(tmp_path: Path, torn
     outbox = Outbox("s2", [Recorder(path)])
     second = emit_all(outbox, sample.conversation()[:3])
     outbox.close()
-    assert [decode(line) for line in path.read_bytes().splitlines()] == first + second
+    assert list(read_file(path)) == first + second
 
 
-def test_what_holds_no_whole_line_is_begun_anew(tmp_path: Path) -> None:
-    path = tmp_path / "messages.jsonl"
-    path.write_bytes(b'{"ty')
+@pytest.mark.parametrize(("form", "torn"), [("jsonl", b'{"ty'), ("mcap", MAGIC[:5]), ("mcap", MAGIC + b"\1")])
+def test_what_holds_no_whole_message_is_begun_anew(tmp_path: Path, form: str, torn: bytes) -> None:
+    path = tmp_path / f"messages.{form}"
+    path.write_bytes(torn)
     outbox = Outbox("s1", [Recorder(path)])
     sent = outbox.emit(sample.session())
     outbox.close()
-    assert [decode(line) for line in path.read_bytes().splitlines()] == [sent]
+    assert list(read_file(path)) == [sent]
 
 
-def test_a_file_that_is_no_recording_is_refused_and_stays(tmp_path: Path) -> None:
-    film = tmp_path / "interview.mp4"
+@pytest.mark.parametrize("name", ["interview.mp4", "interview.mcap"])
+def test_a_file_that_is_no_recording_is_refused_and_stays(tmp_path: Path, name: str) -> None:
+    film = tmp_path / name
     film.write_bytes(b"\x00\x00\x00\x18ftypmp42")
-    with pytest.raises(UserError, match=r"interview.mp4 exists and is no recording: name another file\.$"):
+    with pytest.raises(UserError, match=r"interview\.\w+ exists and is no recording: name another file\.$"):
         Recorder(film)
     assert film.read_bytes() == b"\x00\x00\x00\x18ftypmp42"
 
 
 def test_only_the_owner_may_read_what_was_said(tmp_path: Path) -> None:
-    path = tmp_path / "folder" / "s1.jsonl"
+    path = tmp_path / "folder" / "s1.mcap"
     outbox = Outbox("s1", [open_recorder(path.parent, "s1")])
     outbox.emit(sample.emotion())
     outbox.close()
     assert [each.stat().st_mode & 0o777 for each in (path.parent, path)] == [0o700, 0o600]
 
 
-def test_a_disk_that_is_full_for_a_while_costs_nothing(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    path, listener = tmp_path / "messages.jsonl", Listener()
+def test_a_disk_that_is_full_for_a_while_costs_nothing(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    listener = Listener()
     outbox = Outbox("s1", [Recorder(path), listener])
     outbox.emit(sample.session())
     whole = path.stat().st_size
@@ -104,38 +123,36 @@ def test_a_disk_that_is_full_for_a_while_costs_nothing(
     outbox.emit(sample.emotion())
     outbox.close()
     sent = list(listener)
-    assert [decode(line) for line in path.read_bytes().splitlines()] == sent
+    assert list(read_file(path)) == sent
     (told,) = (message for message in sent if isinstance(message, Error))
     assert told.message == f"Recording to {path} waits: File too large."
     assert caplog.messages == [told.message, f"Recording to {path} goes on; nothing is missing."]
     assert outbox.incomplete == ()
 
 
-def test_a_disk_that_stays_full_leaves_whole_lines_and_is_told(tmp_path: Path) -> None:
-    path = tmp_path / "messages.jsonl"
+def test_a_disk_that_stays_full_leaves_whole_messages_and_is_told(path: Path) -> None:
     outbox = Outbox("s1", [Recorder(path), Listener()])
     first = outbox.emit(sample.session())
     with disk_with_room_for(path.stat().st_size + 100):
         emit_all(outbox, [sample.emotion()] * 3)
         outbox.close()
-    assert [decode(line) for line in path.read_bytes().splitlines()] == [first]
+    assert list(read_file(path)) == [first]
     assert outbox.incomplete == (
         f"Recording to {path} lacks the last 4 messages: File too large.",
     )  # three, and that it waits
 
 
 def test_a_disk_that_is_full_for_too_long_ends_the_recording(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("emotrack.stream.wire.publish.recording.HELD", 5_000)
-    path = tmp_path / "messages.jsonl"
     outbox = Outbox("s1", [Recorder(path), Listener()])
     first = outbox.emit(sample.session())
     with disk_with_room_for(path.stat().st_size + 100):
         emit_all(outbox, [sample.emotion()] * 10)
     outbox.emit(sample.emotion())
     outbox.close()
-    assert [decode(line) for line in path.read_bytes().splitlines()] == [first]
+    assert list(read_file(path)) == [first]
     assert outbox.incomplete == (f"Recording to {path} has stopped: File too large.",)
 
 

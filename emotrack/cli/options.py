@@ -59,6 +59,17 @@ OnlyOption = Annotated[
 ]
 
 
+SessionOption = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option("--session", metavar="NAME", help="Which session, where the recording holds several."),
+]
+
+
+def recording(given: str) -> Path | None:
+    """The recording that is meant, or None where an endpoint is (`tcp://…`, `ipc://…`)."""
+    return None if "://" in given else Path(given)
+
+
 def check_pair(server_key: str | None, keys: Path | None) -> None:
     """Raises `UserError` where only one of the two keys that encryption takes is given."""
     if (server_key is None) != (keys is None):

@@ -3,4 +3,5 @@
 mcap          messages out of an MCAP file
 reading       the messages of a recording, whatever its form
 conversation  all of a session at once: what was said, who it was, how they were, what was missing
+replay        published again, in its own time or faster
 """

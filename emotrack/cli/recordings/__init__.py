@@ -1,0 +1,4 @@
+"""Commands on what was recorded.
+
+replay  publishes it again
+"""

@@ -24,6 +24,7 @@ from emotrack.stream.people.enrolment.known import known_people
 from emotrack.stream.people.enrolment.store import EnrolledPerson, enrolled_people, read_people
 from emotrack.stream.session.kept import KeptSession
 from emotrack.stream.session.loop import Loop
+from emotrack.stream.sources.files.recorded.writing import MediaRecorder
 from emotrack.stream.sources.media import Source, release
 from emotrack.stream.sources.names import participant
 from emotrack.stream.sources.open import exists, open_sources
@@ -50,7 +51,8 @@ class Tracker:
     nothing shed and repeatable results (live sources are always followed in real time). `session` names the
     session in topics and messages (a random name unless given). Messages go to `publisher` (opened as the
     settings say unless given) and to `sinks`; the tracker closes all of them, and the sources. `observe` is
-    shown what each final label was made from (words, voice, face), on a thread of its own. `backends` are
+    shown what each final label was made from (words, voice, face), on a thread of its own; `media` keeps the
+    sound and pictures of all sources. `backends` are
     tried for each network before emotrack's own, and held to the same gate. `policies` are files that say
     what is allowed, beside the machine's own; what any of them refuses is switched off. `kept` (of
     `open_kept`, which stays open as long as the tracker) is where the session is kept, under whose name it
@@ -73,6 +75,7 @@ class Tracker:
         publisher: Publisher | None = None,
         sinks: Sequence[Sink] = (),
         observe: Observer | None = None,
+        media: MediaRecorder | None = None,
         backends: Sequence[Backend] = (),
         policies: Sequence[Path] = (),
         kept: KeptSession | None = None,
@@ -100,6 +103,8 @@ class Tracker:
                     rules.refuse("evidence", "leave out what is shown of it")
                 if any(isinstance(sink, Recorder) and sink.keeps for sink in sinks):
                     rules.refuse("records", "leave out the recorder")
+                if media is not None:
+                    rules.refuse("records", "leave out the recorder of media")
                 if kept is not None:
                     rules.refuse("records", "leave out the session that is kept")
             if settings.stream.speakers.mode == "auto" and _named(sources, settings):
@@ -163,6 +168,7 @@ class Tracker:
                 chosen.stream,
                 realtime=realtime,
                 observe=observe,
+                media=media,
                 people=known_people(people, networks.encoders.identity, notify),
                 kept=kept,
             )

@@ -1,12 +1,14 @@
 """One reader thread a source: cuts its audio into blocks, samples its pictures, and delivers both to the
 loop, with word of what befalls a feed or one of its media."""
 
+import itertools
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from emotrack.stream.hearing.audio import BLOCK_SECONDS, AudioBlock, BlockCutter, Discontinuity
+from emotrack.stream.sources.files.recorded.writing import Given, MediaRecorder
 from emotrack.stream.sources.media import (
     AudioChunk,
     MediaItem,
@@ -19,6 +21,7 @@ from emotrack.stream.sources.media import (
 )
 from emotrack.stream.sources.timing.clock import SessionClock
 from emotrack.stream.sources.timing.delivery import WORD_BYTES, Delivery, Traits, size_of
+from emotrack.stream.wire.publish.outbox import Outbox
 
 QUIET = 4.0
 """Seconds without anything from a source that has sound, which never pauses of itself; told within five."""
@@ -83,12 +86,27 @@ TRAITS: Traits[Item] = Traits(
 )
 
 
+Keep = Callable[[str, MediaItem], None]
+
+
+def kept_aside(recorder: MediaRecorder, outbox: Outbox) -> Keep:
+    """What gives media to a recorder, on a thread of its own as every output is."""
+    give = outbox.beside(recorder)
+    numbers = itertools.count(1)
+
+    def keep(source: str, item: MediaItem) -> None:
+        given = Given(source, item)
+        give(given, next(numbers), given.size)
+
+    return keep
+
+
 class Intake:
     """Reads every source on its own thread. What a source fails with is the last that is delivered of its
     feed, and of no other.
 
     `wants` tells of a feed's frame at a time (seconds) whether it is one of those to look at; the others go
-    no further.
+    no further. `keep` is given what does, with the source's name.
     """
 
     def __init__(
@@ -98,8 +116,10 @@ class Intake:
         wants: Callable[[int, float], bool],
         *,
         realtime: bool,
+        keep: Keep | None = None,
     ) -> None:
         self._sources = sources
+        self._keep = keep
         self._delivery = delivery
         self._wants = wants
         self._realtime = realtime
@@ -143,6 +163,8 @@ class Intake:
                 self._came[index] = time.monotonic()
                 if isinstance(item, VideoFrame) and not self._wants(index, item.time):
                     continue
+                if self._keep is not None:
+                    self._keep(source.name, item)
                 for part in _cut(item, cutter):
                     reached = max(reached, time_of(part))
                     self._delivery.put(index, part)

@@ -36,12 +36,14 @@ from emotrack.stream.session.intake import (
     SourceEnded,
     SourceFailed,
     Stalls,
+    kept_aside,
     time_of,
 )
 from emotrack.stream.session.keeping import Keeping
 from emotrack.stream.session.kept import KeptSession, kind_of
 from emotrack.stream.session.watchdog import ENDING, Watchdog
 from emotrack.stream.settings import StreamSettings
+from emotrack.stream.sources.files.recorded.writing import MediaRecorder
 from emotrack.stream.sources.media import MediumChange, Source, VideoFrame
 from emotrack.stream.sources.timing.clock import RateGrid, SessionClock
 from emotrack.stream.sources.timing.delivery import LIVE, ORDERED, Arrival, Delivery
@@ -83,16 +85,17 @@ class Loop:
         *,
         realtime: bool,
         observe: Observer | None = None,
+        media: MediaRecorder | None = None,
         people: Known = NOBODY,
         kept: KeptSession | None = None,
     ) -> None:
         """Everything is opened by whoever starts the session, and closed by them too.
 
         `opening` is the message that starts it, but for the moment of that; `observe` is shown what each
-        final label was made from, on a thread of its own; without it nothing of that is kept. `people` are
-        those who are known by name. `realtime`: whether sources set the pace, or the tracker does. `kept`:
-        where the session is kept, and gone on with where it was begun before; raises `UserError` where that
-        was another one."""
+        final label was made from, on a thread of its own; without it nothing of that is kept. `media` is
+        given what the sources give, likewise. `people` are those who are known by name. `realtime`: whether
+        sources set the pace, or the tracker does. `kept`: where the session is kept, and gone on with where
+        it was begun before; raises `UserError` where that was another one."""
         ordered = not realtime
         count = len(sources)
         self._deadlines = Deadlines()
@@ -107,7 +110,13 @@ class Loop:
         self._modalities: tuple[Modality, ...] = settings.modalities
         self._vision = Vision(count, networks.encoders, settings.vision, ordered=ordered)
         self._delivery = Delivery(ORDERED if ordered else LIVE, TRAITS, count)
-        self._intake = Intake(sources, self._delivery, self._vision.wants, realtime=realtime)
+        self._intake = Intake(
+            sources,
+            self._delivery,
+            self._vision.wants,
+            realtime=realtime,
+            keep=None if media is None else kept_aside(media, outbox),
+        )
         self._stalls = Stalls(self._intake.came)
         self._ladder = LoadLadder()
         self._watchdog = Watchdog(outbox)

@@ -4,8 +4,7 @@
 media      what a source gives, and what it is
 open       from what the user writes to sources that are known to open
 names      of feeds, and what people are shown of an address
-file       what has an end: read as fast as is asked for
-pipe       what can be read once
+files/     what has an end: files, pipes, media of an earlier session
 live       what devices and addresses share: a bounded buffer, and coming back when lost
 network    streams behind an address
 devices/   cameras and microphones

@@ -6,13 +6,14 @@ from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack, closing
 
 from emotrack.errors import UserError
-from emotrack.stream.sources.file import FileSource
+from emotrack.stream.sources.files.file import FileSource
+from emotrack.stream.sources.files.pipe import PipeSource
+from emotrack.stream.sources.files.recorded.reading import RecordedSource
 from emotrack.stream.sources.live import Capture, Captured, LiveSource, captured
 from emotrack.stream.sources.media import AudioChunk, MediaItem, Medium, VideoFrame, due, release
-from emotrack.stream.sources.pipe import PipeSource
 from emotrack.stream.sources.timing.clock import SessionClock
 
-FiniteSource = FileSource | PipeSource
+FiniteSource = FileSource | PipeSource | RecordedSource
 
 
 class CombinedSource:

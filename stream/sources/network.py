@@ -33,7 +33,7 @@ from emotrack.stream.sources.decoding.container import (
 )
 from emotrack.stream.sources.decoding.decode import MediumDecoder
 from emotrack.stream.sources.decoding.probe import SoundingTrack
-from emotrack.stream.sources.file import FileSource, probe_file
+from emotrack.stream.sources.files.file import FileSource, probe_file
 from emotrack.stream.sources.live import Captured, Lost, captured, kept_up
 from emotrack.stream.sources.media import MEDIA, Absent, MediaItem, Medium, MediumChange, begin, due
 from emotrack.stream.sources.names import split_url

@@ -20,7 +20,10 @@ from emotrack.stream.sources.combined import CombinedSource, FiniteSource
 from emotrack.stream.sources.decoding.riff import wav_options
 from emotrack.stream.sources.devices.camera import open_camera
 from emotrack.stream.sources.devices.microphone import open_microphone
-from emotrack.stream.sources.file import FileSource, probe_file
+from emotrack.stream.sources.files.file import FileSource, probe_file
+from emotrack.stream.sources.files.pipe import PipeSource, open_pipe
+from emotrack.stream.sources.files.recorded.reading import RecordedSource, open_recorded
+from emotrack.stream.sources.files.recorded.stamps import SUFFIX, recorded_in
 from emotrack.stream.sources.live import LiveSource
 from emotrack.stream.sources.media import Absent, Source, release
 from emotrack.stream.sources.names import (
@@ -32,14 +35,15 @@ from emotrack.stream.sources.names import (
     without_credentials,
 )
 from emotrack.stream.sources.network import HOSTED, PORTED, SCHEMES, NetworkSource, open_url
-from emotrack.stream.sources.pipe import PipeSource, open_pipe
 
 STANDARD_INPUT = "-"
 DESCRIPTOR = re.compile(r"-|/dev/stdin|/(?:dev|proc/self)/fd/(?P<number>\d{1,9})")
 """Names of what the shell has opened already; a pipe among them must not be opened once more."""
 
 
-def open_path(text: str, *, name: str, settings: SourceSettings, notify: Notify) -> FileSource | PipeSource:
+def open_path(
+    text: str, *, name: str, settings: SourceSettings, notify: Notify
+) -> FileSource | PipeSource | RecordedSource:
     """The media at a path, or on stdin where it is `-`; raises `UserError`. `notify` is told what is waited
     for."""
     description = "standard input" if text == STANDARD_INPUT else shown(text)
@@ -52,6 +56,8 @@ def open_path(text: str, *, name: str, settings: SourceSettings, notify: Notify)
     path = Path(text).expanduser() if number is None else Path(f"/dev/fd/{number}")
     try:
         mode = os.stat(path if number is None else number).st_mode
+        if path.suffix == SUFFIX and stat.S_ISREG(mode):
+            return open_recorded(path, name=name, description=description)
         if stat.S_ISDIR(mode):
             raise UserError(f"{description} is a directory; give a media file in it.")
         if stat.S_ISREG(mode) or stat.S_ISBLK(mode):
@@ -137,11 +143,13 @@ def open_sources(
 ) -> list[Source]:
     """The same for several feeds of one session, whose names differ; live ones need not be there yet.
 
-    `alice=FILE` names one (but a file that is called so). Where any is there the session can begin: the
+    `alice=FILE` names one (but a file that is called so). A folder of media that a session kept is all of its
+    sources. Where any is there the session can begin: the
     others are told down, and tried again, once it runs. Where none is, this waits for one as long as
     `settings.start_seconds`. `notify` is told what is waited for. Raises `UserError`.
     """
     notify = notify or _silent
+    texts = [one for text in texts for one in _kept(text)]
     named = [(None, text) if exists(text) else participant(text) for text in texts]
     given = [name for name, _ in named if name is not None]
     if twice := [name for name in given if given.count(name) > 1]:
@@ -160,6 +168,13 @@ def open_sources(
         sources = [_joined(feed) for feed in feeds]
         undo.pop_all()
     return sources
+
+
+def _kept(text: str) -> list[str]:
+    """The sources that are meant: one, but for a folder of media that a session kept."""
+    if not exists(text) or not (folder := Path(text).expanduser()).is_dir():
+        return [text]
+    return [str(path) for path in recorded_in(folder)] or [text]
 
 
 def _wait_for(parts: "Sequence[_SourcePart]", settings: SourceSettings, notify: Notify) -> None:

@@ -4,7 +4,7 @@ import threading
 
 from emotrack.stream.settings import SourceSettings
 from emotrack.stream.sources.decoding.riff import WavReader, is_wav, wav_options
-from emotrack.stream.sources.file import probe_file
+from emotrack.stream.sources.files.file import probe_file
 from emotrack.stream.sources.names import feed_name, participant, without_credentials
 from emotrack.stream.sources.timing.clock import SessionClock
 from fuzzing.target import MIB, file_of, target

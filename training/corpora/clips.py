@@ -18,7 +18,7 @@ from emotrack.errors import UserError
 from emotrack.modalities import Modality
 from emotrack.model.configuration import MELD_CLASSES
 from emotrack.stream.settings import SourceSettings
-from emotrack.stream.sources.file import probe_file
+from emotrack.stream.sources.files.file import probe_file
 from emotrack.stream.sources.media import Medium
 from emotrack.training.corpora.records import LONGEST, Corpus, CorpusRow, CorpusUtterance, Picture
 from emotrack.training.corpora.tables import CsvRow, read_table_rows

@@ -15,7 +15,7 @@ from emotrack.errors import UserError
 from emotrack.model.formats import VOICE_HOP, VOICE_RATE, VOICE_WINDOW
 from emotrack.stream.hearing.audio import AudioBlock, BlockCutter
 from emotrack.stream.settings import SourceSettings
-from emotrack.stream.sources.file import FileSource, probe_file
+from emotrack.stream.sources.files.file import FileSource, probe_file
 from emotrack.stream.sources.media import AUDIO_RATE, AudioChunk, Medium, MediumChange
 from emotrack.stream.sources.timing.clock import SessionClock
 from emotrack.training.corpora.ravdess import read_samples

@@ -119,6 +119,14 @@ def run(
             "This is personal data of everybody who is heard or seen; nothing of it is kept otherwise.",
         ),
     ] = False,
+    keep_media: Annotated[
+        bool,
+        typer.Option(
+            "--keep-media",
+            help="With --record: also keep the sound, and the pictures that are looked at, without loss, so "
+            "that they can be tracked again. They show everybody who is heard or seen.",
+        ),
+    ] = False,
     metrics: Annotated[
         Optional[str],  # noqa: UP045
         typer.Option(
@@ -186,6 +194,8 @@ def run(
         options["stream.speakers.conversations"] = "apart"
     if keep_evidence and record is None:
         raise UserError("--keep-evidence needs --record DIR: evidence is kept beside the messages.")
+    if keep_media and record is None:
+        raise UserError("--keep-media needs --record DIR: media are kept beside the messages.")
     settings = load_settings(profile, config, overrides or (), **options)
     if (rules := load_policy(*policy or ())) is not None:
         for modality in parse_modalities(modalities) or ():
@@ -224,12 +234,16 @@ def run(
         from emotrack.engines.backends.machine import summary
         from emotrack.engines.contract.engine import reasons
         from emotrack.explaining.evidence import SUFFIX, EvidenceRecorder
+        from emotrack.stream.sources.files.recorded.writing import FOLDER_SUFFIX, MediaRecorder
         from emotrack.tracking.tracker import (
             Tracker,  # seconds to import: mistakes in the arguments are told before
         )
 
         recorder = (
             EvidenceRecorder(record / f"{session}{SUFFIX}") if keep_evidence and record is not None else None
+        )
+        media = (
+            MediaRecorder(record / f"{session}{FOLDER_SUFFIX}") if keep_media and record is not None else None
         )
         undo.pop_all()  # the tracker's from here on
         with Tracker(
@@ -240,6 +254,7 @@ def run(
             publisher=publisher,
             sinks=sinks,
             observe=recorder,
+            media=media,
             policies=policy or (),
             kept=kept,
         ) as tracker:

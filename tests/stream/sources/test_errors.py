@@ -15,7 +15,7 @@ import pytest
 from emotrack.errors import UserError
 from emotrack.stream.settings import SourceSettings
 from emotrack.stream.sources.devices import listing
-from emotrack.stream.sources.file import FileSource
+from emotrack.stream.sources.files.file import FileSource
 from emotrack.stream.sources.names import feed_name, unique_names, without_credentials
 from emotrack.stream.sources.open import open_source, open_sources
 from helpers.media.clips import AudioSpec, VideoSpec, cut_off, write_clip

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from emotrack.stream.settings import SourceSettings
-from emotrack.stream.sources.file import FileSource
+from emotrack.stream.sources.files.file import FileSource
 from emotrack.stream.sources.media import AUDIO_RATE, AudioChunk, MediumChange, due
 from emotrack.stream.sources.open import open_source
 from emotrack.stream.sources.timing.clock import SessionClock

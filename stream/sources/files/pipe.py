@@ -25,7 +25,7 @@ from emotrack.stream.sources.decoding.container import open_container, read_pack
 from emotrack.stream.sources.decoding.decode import MediumDecoder
 from emotrack.stream.sources.decoding.probe import ContainerContents, probe
 from emotrack.stream.sources.decoding.riff import IGNORE_LENGTH, WavReader, is_wav
-from emotrack.stream.sources.file import STAMP_ROUNDING, start_changes
+from emotrack.stream.sources.files.file import STAMP_ROUNDING, start_changes
 from emotrack.stream.sources.media import MediaItem, Medium, due
 from emotrack.stream.sources.timing.clock import SessionClock
 from emotrack.stream.sources.timing.timeline import Extent, ending, timeline_of

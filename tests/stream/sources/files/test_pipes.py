@@ -17,7 +17,7 @@ import pytest
 
 from emotrack.errors import UserError
 from emotrack.stream.settings import SourceSettings
-from emotrack.stream.sources import pipe
+from emotrack.stream.sources.files import pipe
 from emotrack.stream.sources.media import MediumChange, due
 from emotrack.stream.sources.open import open_source, open_sources
 from emotrack.stream.sources.timing.clock import SessionClock

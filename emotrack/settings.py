@@ -140,10 +140,13 @@ class Policy(Section):
     records: bool = True
     """Whether messages may be written to files (`--record`, `--jsonl FILE`; what reads `--jsonl -` may)."""
 
+    pictures: bool = True
+    """Whether pictures may be shown to subscribers (`--pictures`)."""
+
     @property
     def refused(self) -> tuple[str, ...]:
         """Everything that it refuses, by name."""
-        flags = ("identities", "transcripts", "evidence", "records")
+        flags = ("identities", "transcripts", "evidence", "records", "pictures")
         return (
             *(modality for modality in MODALITIES if modality not in self.modalities),
             *(name for name in flags if not getattr(self, name)),
@@ -181,6 +184,7 @@ def load_policy(*paths: Path) -> Policy | None:
         transcripts=all(policy.transcripts for policy in read),
         evidence=all(policy.evidence for policy in read),
         records=all(policy.records for policy in read),
+        pictures=all(policy.pictures for policy in read),
     )
 
 

@@ -188,6 +188,9 @@ class PublishSettings(Section):
     whether it lives (`/healthz`) and labels (`/readyz`); none unless set."""
     keys: Path | None = None
     """Folder made by `emotrack keys`: turns encryption and the allow-list of clients on."""
+    pictures: bool = False
+    """Whether subscribers may ask for the newest picture of each feed, made smaller, as `emotrack dashboard`
+    does where somebody wants to see it."""
     insecure: bool = False
     """Allow other addresses than loopback without keys."""
 

@@ -115,6 +115,8 @@ class Tracker:
                 self._outbox.snapshot_endpoint = publisher.snapshot_endpoint
                 if kept is not None:
                     publisher.go_on(kept.published)
+                if rules is not None and publisher.pictures is not None:
+                    rules.refuse("pictures", "leave out --pictures, or stream.publish.pictures")
             if kept is not None:
                 for sink in sinks:
                     if isinstance(sink, Recorder):
@@ -169,6 +171,7 @@ class Tracker:
                 realtime=realtime,
                 observe=observe,
                 media=media,
+                pictures=None if publisher is None else publisher.pictures,
                 people=known_people(people, networks.encoders.identity, notify),
                 kept=kept,
             )

@@ -22,6 +22,7 @@ from emotrack.stream.sources.media import (
 from emotrack.stream.sources.timing.clock import SessionClock
 from emotrack.stream.sources.timing.delivery import WORD_BYTES, Delivery, Traits, size_of
 from emotrack.stream.wire.publish.outbox import Outbox
+from emotrack.stream.wire.publish.pictures import Pictures
 
 QUIET = 4.0
 """Seconds without anything from a source that has sound, which never pauses of itself; told within five."""
@@ -86,10 +87,11 @@ TRAITS: Traits[Item] = Traits(
 )
 
 
-Keep = Callable[[str, MediaItem], None]
+Taker = Callable[[str, MediaItem], None]
+"""What is given each item, with the name of its source, on the source's own thread."""
 
 
-def kept_aside(recorder: MediaRecorder, outbox: Outbox) -> Keep:
+def kept_aside(recorder: MediaRecorder, outbox: Outbox) -> Taker:
     """What gives media to a recorder, on a thread of its own as every output is."""
     give = outbox.beside(recorder)
     numbers = itertools.count(1)
@@ -101,12 +103,22 @@ def kept_aside(recorder: MediaRecorder, outbox: Outbox) -> Keep:
     return keep
 
 
+def shown_in(pictures: Pictures) -> Taker:
+    """What gives pictures to whoever may show them."""
+
+    def show(source: str, item: MediaItem) -> None:
+        if isinstance(item, VideoFrame):
+            pictures.show(source, item.time, item.image)
+
+    return show
+
+
 class Intake:
     """Reads every source on its own thread. What a source fails with is the last that is delivered of its
     feed, and of no other.
 
     `wants` tells of a feed's frame at a time (seconds) whether it is one of those to look at; the others go
-    no further. `keep` is given what does, with the source's name.
+    no further. `takers` are given what does.
     """
 
     def __init__(
@@ -116,10 +128,10 @@ class Intake:
         wants: Callable[[int, float], bool],
         *,
         realtime: bool,
-        keep: Keep | None = None,
+        takers: Sequence[Taker] = (),
     ) -> None:
         self._sources = sources
-        self._keep = keep
+        self._takers = takers
         self._delivery = delivery
         self._wants = wants
         self._realtime = realtime
@@ -163,8 +175,8 @@ class Intake:
                 self._came[index] = time.monotonic()
                 if isinstance(item, VideoFrame) and not self._wants(index, item.time):
                     continue
-                if self._keep is not None:
-                    self._keep(source.name, item)
+                for take in self._takers:
+                    take(source.name, item)
                 for part in _cut(item, cutter):
                     reached = max(reached, time_of(part))
                     self._delivery.put(index, part)

@@ -37,6 +37,7 @@ from emotrack.stream.session.intake import (
     SourceFailed,
     Stalls,
     kept_aside,
+    shown_in,
     time_of,
 )
 from emotrack.stream.session.keeping import Keeping
@@ -54,6 +55,7 @@ from emotrack.stream.utterances.summary import Summary, summarise
 from emotrack.stream.utterances.utterance import Utterance
 from emotrack.stream.wire.protocol.messages import Error, Session
 from emotrack.stream.wire.publish.outbox import Outbox
+from emotrack.stream.wire.publish.pictures import Pictures
 
 PICTURE = {
     "dark": ("no picture: camera covered or dark", "picture again"),
@@ -86,6 +88,7 @@ class Loop:
         realtime: bool,
         observe: Observer | None = None,
         media: MediaRecorder | None = None,
+        pictures: Pictures | None = None,
         people: Known = NOBODY,
         kept: KeptSession | None = None,
     ) -> None:
@@ -93,9 +96,9 @@ class Loop:
 
         `opening` is the message that starts it, but for the moment of that; `observe` is shown what each
         final label was made from, on a thread of its own; without it nothing of that is kept. `media` is
-        given what the sources give, likewise. `people` are those who are known by name. `realtime`: whether
-        sources set the pace, or the tracker does. `kept`: where the session is kept, and gone on with where
-        it was begun before; raises `UserError` where that was another one."""
+        given what the sources give, likewise, and `pictures` what is seen. `people` are those who are known
+        by name. `realtime`: whether sources set the pace, or the tracker does. `kept`: where the session is
+        kept, and gone on with where it was begun before; raises `UserError` where that was another one."""
         ordered = not realtime
         count = len(sources)
         self._deadlines = Deadlines()
@@ -110,13 +113,11 @@ class Loop:
         self._modalities: tuple[Modality, ...] = settings.modalities
         self._vision = Vision(count, networks.encoders, settings.vision, ordered=ordered)
         self._delivery = Delivery(ORDERED if ordered else LIVE, TRAITS, count)
-        self._intake = Intake(
-            sources,
-            self._delivery,
-            self._vision.wants,
-            realtime=realtime,
-            keep=None if media is None else kept_aside(media, outbox),
-        )
+        takers = [
+            *(() if media is None else (kept_aside(media, outbox),)),
+            *(() if pictures is None else (shown_in(pictures),)),
+        ]
+        self._intake = Intake(sources, self._delivery, self._vision.wants, realtime=realtime, takers=takers)
         self._stalls = Stalls(self._intake.came)
         self._ladder = LoadLadder()
         self._watchdog = Watchdog(outbox)

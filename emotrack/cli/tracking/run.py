@@ -94,6 +94,14 @@ def run(
     insecure: Annotated[
         bool, typer.Option("--insecure", help="Publish beyond this machine without encryption.")
     ] = False,
+    pictures: Annotated[
+        bool,
+        typer.Option(
+            "--pictures",
+            help="Show the newest picture of each feed to whoever may subscribe and asks for it, as "
+            "`emotrack dashboard` can.",
+        ),
+    ] = False,
     jsonl: Annotated[
         Optional[str],  # noqa: UP045
         typer.Option(
@@ -190,6 +198,8 @@ def run(
     options: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
     if insecure:
         options["stream.publish.insecure"] = True
+    if pictures:
+        options["stream.publish.pictures"] = True
     if apart:
         options["stream.speakers.conversations"] = "apart"
     if keep_evidence and record is None:
@@ -202,6 +212,8 @@ def run(
             rules.refuse(modality, "leave it out of --modalities")
         if keep_evidence:
             rules.refuse("evidence", "leave out --keep-evidence")
+        if pictures:
+            rules.refuse("pictures", "leave out --pictures")
         if record is not None or jsonl not in (None, STANDARD_OUTPUT):
             rules.refuse("records", "leave out --record and --jsonl FILE")
         if resume is not None:

@@ -3,6 +3,7 @@
 subscription  typed messages, with losses healed
 progress      which messages are new, and which are missing
 snapshots     asking for what holds and for what was missed
+pictures      asking for the newest picture of a feed
 connection    why nothing comes
 greeting      who answers at an address
 """

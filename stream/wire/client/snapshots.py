@@ -54,7 +54,7 @@ class SnapshotClient:
     def send(self, session: str | None, since: int | None) -> None:
         """Ask without waiting; earlier questions are forgotten."""
         self._id = next(self._ids)
-        request = SnapshotRequest(request="snapshot", id=self._id, session=session, since=since)
+        request = SnapshotRequest(id=self._id, session=session, since=since)
         try:
             self.socket.send(msgspec.json.encode(request), flags=zmq.NOBLOCK)
         except zmq.Again:  # as many questions wait as the socket holds: nobody is there to take them

@@ -88,7 +88,8 @@ class PolicyInfo(Part, frozen=True, kw_only=True):
     hash: Name
     """SHA-256 of what is refused: the same for the same policy."""
     refused: Several[Name]
-    """text, audio, face, body (never loaded), identities, transcripts, evidence, records."""
+    """text, audio, face, body (never loaded), identities, transcripts, evidence, records,
+    pictures."""
 
 
 class SpeakerRef(Part, frozen=True, kw_only=True):

@@ -6,9 +6,9 @@ a page at a time.
 """
 
 from collections import OrderedDict, deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from itertools import islice
-from typing import Annotated, Any, Literal, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
@@ -24,6 +24,7 @@ from emotrack.stream.wire.protocol.messages import (
     Speaker,
 )
 from emotrack.stream.wire.protocol.parts import Count, Encoding, Identifier, TopicPosition
+from emotrack.stream.wire.protocol.pictures import Integer, PictureReply, PictureRequest
 
 RING = 10_000
 """Events that can be asked for again."""
@@ -39,19 +40,15 @@ KEPT_CURRENT = 256
 """Speakers, people, faces and media, so many of each, of which is kept what holds; the one unheard for
 longest goes first."""
 KEPT_TOPICS = 10_000
-
-
-Integer = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
-"""What both encodings can carry."""
+NO_PICTURES = "This tracker shows no pictures: `emotrack run --pictures` does."
 
 
 Key = TypeVar("Key")
 
 
-class SnapshotRequest(msgspec.Struct, frozen=True, kw_only=True):
+class SnapshotRequest(msgspec.Struct, frozen=True, kw_only=True, tag_field="request", tag="snapshot"):
     """What a client asks."""
 
-    request: Literal["snapshot"]
     id: Integer = 0
     """Repeated in the reply."""
     session: str | None = None
@@ -108,9 +105,16 @@ class Held(NamedTuple):
 
 
 class SnapshotState:
-    """Remembers what was published and answers requests; knows nothing of sockets."""
+    """Remembers what was published and answers requests; knows nothing of sockets. `show` answers requests
+    for pictures, where any may be shown."""
 
-    def __init__(self, encoding: Encoding, ring: int = RING) -> None:
+    def __init__(
+        self,
+        encoding: Encoding,
+        ring: int = RING,
+        show: Callable[[PictureRequest], PictureReply] | None = None,
+    ) -> None:
+        self._show = show
         self._encode = msgspec.json.encode if encoding == "json" else msgspec.msgpack.encode
         self._ring: deque[bytes] = deque()
         self._ring_most, self._ring_bytes = ring, 0
@@ -175,10 +179,14 @@ class SnapshotState:
         if len(request) > LARGEST_REQUEST:
             return self.refuse(f"A request is at most {LARGEST_REQUEST} bytes, this one has {len(request)}.")
         try:
-            asked = msgspec.json.decode(request, type=SnapshotRequest)
+            asked = msgspec.json.decode(request, type=SnapshotRequest | PictureRequest)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             return self.refuse(f'Not a request such as {{"request": "snapshot", "since": 0}}: {error}.')
-        return self._encode(self._reply(asked))
+        if isinstance(asked, SnapshotRequest):
+            return self._encode(self._reply(asked))
+        if self._show is None:
+            return self.refuse(NO_PICTURES)
+        return self._encode(self._show(asked))
 
     def refuse(self, sentence: str, *, busy: bool = False) -> bytes:
         """The reply that a request is not answered."""

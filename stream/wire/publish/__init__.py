@@ -8,6 +8,7 @@ outbox       every message numbered, stamped and handed to the sinks
 sinks        what an output is, and one for this process
 lanes        a thread and a bounded queue for each sink that may hang
 bounded      a queue that is bounded by bytes
+pictures     the newest picture of each feed, for those who ask
 zeromq/      the publisher on the network
 recording    into a file or onto standard output
 forms        what a recording may be made of; JSON lines

@@ -118,6 +118,7 @@ def test_a_program_cannot_switch_on_what_is_refused(policy: Callable[[str], Path
             "refuses records: leave out --record and --jsonl FILE.",
         ),
         ("records: false", ("--record", "kept"), "refuses records: leave out --record and --jsonl FILE."),
+        ("pictures: false", ("--pictures",), "refuses pictures: leave out --pictures."),
         (
             "evidence: false",
             ("--record", "kept", "--keep-evidence"),

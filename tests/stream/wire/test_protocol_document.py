@@ -18,8 +18,16 @@ import pytest
 from emotrack.stream.wire.protocol.encoding import decode, kind
 from emotrack.stream.wire.protocol.keys import ServerKeys, create_keys
 from emotrack.stream.wire.protocol.messages import KINDS, Emotion, Message
+from emotrack.stream.wire.protocol.pictures import PictureReply, PictureRequest
 from emotrack.stream.wire.protocol.schema import json_schema
-from emotrack.stream.wire.protocol.snapshots import PAGE, RING, Reply, SnapshotReply, SnapshotRequest
+from emotrack.stream.wire.protocol.snapshots import (
+    PAGE,
+    RING,
+    Reply,
+    SnapshotRefusal,
+    SnapshotReply,
+    SnapshotRequest,
+)
 from emotrack.stream.wire.publish.outbox import Outbox
 from emotrack.stream.wire.publish.zeromq.publisher import Publisher
 from helpers.sessions import sample_messages as sample
@@ -48,11 +56,12 @@ def test_one_message_of_each_kind_is_shown_and_is_one() -> None:
 
 
 def test_requests_and_replies_are_what_is_shown() -> None:
-    (request,) = shown("request")
+    request, for_picture = shown("request")
     asked = msgspec.json.decode(request, type=SnapshotRequest)
+    msgspec.json.decode(for_picture, type=PictureRequest)
     assert f"this frame is the {len(request.strip())} bytes" in DOCUMENT.replace("\n", " ")
-    replies = [msgspec.json.decode(block, type=Reply) for block in shown("reply")]
-    assert [isinstance(reply, SnapshotReply) for reply in replies] == [True, False]
+    replies = [msgspec.json.decode(block, type=Reply | PictureReply) for block in shown("reply")]
+    assert [type(reply) for reply in replies] == [SnapshotReply, SnapshotRefusal, PictureReply]
     assert replies[0].id == asked.id
     for block, reply in zip(shown("reply"), replies, strict=True):
         assert set(json.loads(block)) == {"reply", *reply.__struct_fields__}

@@ -12,6 +12,7 @@ import threading
 import time
 from concurrent.futures import Future
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import zmq
 
@@ -31,6 +32,9 @@ from emotrack.stream.wire.publish.zeromq.admission import RECHECK, Admission, Al
 from emotrack.stream.wire.publish.zeromq.connections import Connections
 from emotrack.stream.wire.publish.zeromq.sockets import bind_pair, find_descriptors, open_pair, refused
 from emotrack.stream.wire.publish.zeromq.strangers import Requests, Subscriptions
+
+if TYPE_CHECKING:
+    from emotrack.stream.wire.publish.pictures import Pictures
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +68,10 @@ class Publisher:
         keys: ServerKeys | None = None,
         insecure: bool = False,
         high_water_mark: int = HIGH_WATER_MARK,
+        pictures: "Pictures | None" = None,
     ) -> None:
+        self.pictures = pictures
+        """What is asked for pictures; None where none may be shown."""
         self.encoding: Encoding = encoding
         address = parse_endpoint(endpoint)
         snapshot_address = parse_endpoint(snapshot_endpoint) if snapshot_endpoint else None
@@ -77,7 +84,7 @@ class Publisher:
         self._keys = keys
         self._admitted = AllowList(keys.allow_list) if keys else None
         self._high_water_mark = high_water_mark
-        self._state = SnapshotState(encoding)
+        self._state = SnapshotState(encoding, show=None if pictures is None else pictures.answer)
         self._queue: BoundedQueue[Outgoing | Published] = BoundedQueue(WAITING, WAITING_BYTES)
         self._stepped = time.monotonic()
         """When the thread last began something, or was last given something to begin."""
@@ -215,6 +222,12 @@ class Publisher:
             self._state.add(outgoing.message, payload)
 
 
+def _pictures() -> "Pictures":
+    from emotrack.stream.wire.publish.pictures import Pictures  # needs what the core install lacks
+
+    return Pictures()
+
+
 def new_session_name() -> str:
     """A name for a session, for topics, messages and files."""
     return f"s{secrets.token_hex(4)}"
@@ -231,6 +244,7 @@ def open_publisher(settings: PublishSettings) -> Publisher | None:
         encoding=settings.encoding,
         keys=ServerKeys.load(settings.keys) if settings.keys else None,
         insecure=settings.insecure,
+        pictures=_pictures() if settings.pictures else None,
     )
 
 

@@ -24,9 +24,9 @@ from emotrack.cli.tracking.keys import keys
 from emotrack.cli.tracking.monitor import monitor
 from emotrack.cli.tracking.run import run
 from emotrack.cli.tracking.schema import schema
+from emotrack.cli.training.bundle import bundle
 from emotrack.cli.training.calibrate import calibrate
 from emotrack.cli.training.evaluate import evaluate
-from emotrack.cli.training.export import export
 from emotrack.cli.training.features import features
 from emotrack.cli.training.train import train
 from emotrack.errors import UserError, import_problem
@@ -76,7 +76,7 @@ for _command in (
     enroll,
     features,
     train,
-    export,
+    bundle,
     calibrate,
     evaluate,
 ):

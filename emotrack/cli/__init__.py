@@ -9,6 +9,7 @@ logs       what is said as JSON Lines, likewise
 doctor     what works here, or of a tracker that runs
 tracking/  run, monitor, demo, explain, devices, keys, schema
 engines/   what is compiled, built, packed, timed and tried
+recordings/  what is done with a recording: export
 people/    people who are known by their voices or faces
 training/  features, train, evaluate, bundle, calibrate
 """

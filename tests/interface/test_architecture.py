@@ -64,6 +64,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "stream.settings": {"stream.wire.protocol"},
     "stream.wire.publish": {"stream.settings", "stream.wire.protocol"},
     "stream.wire.recordings": {"stream.wire.protocol", "stream.wire.publish"},
+    "stream.wire.exports": {"stream.wire.protocol", "stream.wire.recordings"},
     "stream.views.monitor": {"stream.wire.client", "stream.wire.protocol", "stream.wire.publish"},
     "stream.sources": {"stream.settings"},
     "stream.hearing": {"engines.encoders", "stream.settings", "stream.sources"},

@@ -35,7 +35,7 @@ class Conversation:
     start_unix_ns: int
     """Session time 0 in Unix nanoseconds."""
     labels: tuple[str, ...]
-    """The vocabulary."""
+    """The vocabulary, and behind it every label that occurs beside it."""
     utterances: tuple[Emotion, ...]
     """The label that holds of each utterance that was finished, in order of time: its newest revision."""
     people: tuple[Person, ...] = ()
@@ -114,7 +114,9 @@ def gathered(messages: Iterable[Message]) -> Conversation:
         opened=opened,
         ended=ended,
         start_unix_ns=start_unix_ns,
-        labels=opened.vocabulary.labels if opened is not None else LABELS,
+        labels=tuple(
+            dict.fromkeys((*_vocabulary(opened), *_occurring((*utterances.values(), *people, *faces))))
+        ),
         utterances=tuple(sorted(_renamed(utterances.values(), names), key=lambda one: (one.start, one.end))),
         people=tuple(
             msgspec.structs.replace(one, person=names.get(one.person, one.person)) for one in people
@@ -125,6 +127,17 @@ def gathered(messages: Iterable[Message]) -> Conversation:
         heartbeats=tuple(heartbeats),
         aliases=names,
     )
+
+
+def _vocabulary(opened: Session | None) -> tuple[str, ...]:
+    return opened.vocabulary.labels if opened is not None else LABELS
+
+
+def _occurring(labelled: Iterable[Emotion | Person | Face]) -> Iterator[str]:
+    for one in labelled:
+        yield from one.scores or ()
+        if one.label is not None:
+            yield one.label
 
 
 def _followed(name: str, aliases: dict[str, str]) -> str:

@@ -1,0 +1,4 @@
+"""Commands for recordings.
+
+export  a recording in a format of the trade
+"""

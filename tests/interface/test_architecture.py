@@ -212,6 +212,8 @@ SMALL = {
     "engines/networks/yolo.py": "needs no torch, as those that run the network must not",
     "model/tokens.py": "needs no torch, as batch.py beside it does",
     "stream/transcription/open.py": "chooses among recognisers, which do not know each other",
+    "stream/wire/exports/rttm.py": "a format by itself",
+    "stream/wire/exports/spreadsheet.py": "a format by itself, and the one that guards against formulas",
     "stream/wire/protocol/vocabulary.py": "what labels are called elsewhere: a table",
 }
 """Files under 40 lines, and why they are files; commands (one file each) and the docstrings of folders need

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated, Optional
@@ -59,9 +60,9 @@ def export(
     if out is None:
         target = (recording if recording.is_dir() else recording.parent) / name
     else:
-        target = out / name if out.is_dir() else out
+        target = out / name if os.path.isdir(out) else out
     written = chosen.write(conversation, target)
-    notify(f"wrote {' and '.join(map(str, written))}.")
+    notify(f"wrote {', '.join(map(str, written))}.")
 
 
 def _name(recording: Path, session: str, *, named: bool) -> str:

@@ -1,6 +1,7 @@
 """What a format makes, written where nothing is yet: personal data, for its owner only."""
 
 import contextlib
+import os
 from pathlib import Path
 
 from emotrack.errors import UserError
@@ -19,7 +20,7 @@ def write_files(files: Files, base: Path) -> list[Path]:
     """
     paths = [base.with_name(base.name + ending) for ending in files]
     for path in paths:
-        if path.exists():
+        if os.path.lexists(path):
             raise UserError(f"{_named(path)} is there already: remove it, or give another path by --out.")
     written: list[Path] = []
     try:

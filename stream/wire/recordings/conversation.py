@@ -114,9 +114,7 @@ def gathered(messages: Iterable[Message]) -> Conversation:
         opened=opened,
         ended=ended,
         start_unix_ns=start_unix_ns,
-        labels=tuple(
-            dict.fromkeys((*_vocabulary(opened), *_occurring((*utterances.values(), *people, *faces))))
-        ),
+        labels=_labels(opened, (*utterances.values(), *people, *faces)),
         utterances=tuple(sorted(_renamed(utterances.values(), names), key=lambda one: (one.start, one.end))),
         people=tuple(
             msgspec.structs.replace(one, person=names.get(one.person, one.person)) for one in people
@@ -129,15 +127,14 @@ def gathered(messages: Iterable[Message]) -> Conversation:
     )
 
 
-def _vocabulary(opened: Session | None) -> tuple[str, ...]:
-    return opened.vocabulary.labels if opened is not None else LABELS
-
-
-def _occurring(labelled: Iterable[Emotion | Person | Face]) -> Iterator[str]:
+def _labels(opened: Session | None, labelled: Iterable[Emotion | Person | Face]) -> tuple[str, ...]:
+    """The vocabulary, and what occurs without being in it."""
+    labels = dict.fromkeys(opened.vocabulary.labels if opened is not None else LABELS)
     for one in labelled:
-        yield from one.scores or ()
+        labels |= dict.fromkeys(one.scores or ())
         if one.label is not None:
-            yield one.label
+            labels[one.label] = None
+    return tuple(labels)
 
 
 def _followed(name: str, aliases: dict[str, str]) -> str:

@@ -42,6 +42,7 @@ class Format:
 
 _TIMES = "times to 1 ms"
 _NO_PEOPLE = "how people were while they were silent, faces"
+_OTHERS = "who spoke over others"
 
 FORMATS: dict[str, Format] = {
     "vtt": Format(
@@ -57,7 +58,7 @@ FORMATS: dict[str, Format] = {
         srt_file,
         "any video player",
         f"speaker, label and words as people read them, {_TIMES}",
-        "scores, valence, arousal; `<` and `>`, for which `‹` and `›` stand",
+        f"scores, valence, arousal, {_OTHERS}, {_NO_PEOPLE}; `<` and `>`, for which `‹` and `›` stand",
         one_text=True,
     ),
     "eaf": Format(
@@ -66,7 +67,7 @@ FORMATS: dict[str, Format] = {
         "ELAN",
         "a tier for each speaker of words, label, confidence, scores, valence, arousal, what is missing, "
         f"steady states; {_TIMES}",
-        "faces, control characters",
+        f"faces, {_OTHERS}, control characters",
         one_text=True,
     ),
     "annotation": Format(
@@ -74,7 +75,8 @@ FORMATS: dict[str, Format] = {
         nova_files,
         "NOVA and DISCOVER",
         f"for each speaker labels, confidence and words, {_TIMES}; valence and arousal every 0.1 s",
-        f"scores of other labels, {_NO_PEOPLE}; `;` and `\"` in words, for which `,` and `'` stand",
+        f"scores of other labels, {_OTHERS}, {_NO_PEOPLE}; `;` and `\"` in words, for which `,` and `'` "
+        "stand",
     ),
     "emotionml": Format(
         ".emotionml",
@@ -82,7 +84,7 @@ FORMATS: dict[str, Format] = {
         "whatever speaks the W3C's language for emotions",
         "label, every score, valence and arousal as (v + 1) / 2, speaker, words, modalities, absolute times "
         "to 1 ms",
-        f"{_NO_PEOPLE}, control characters",
+        f"{_OTHERS}, {_NO_PEOPLE}, control characters",
         one_text=True,
     ),
     "csv": Format(
@@ -113,7 +115,7 @@ FORMATS: dict[str, Format] = {
         ".rttm",
         rttm_file,
         "pyannote and others that measure who spoke when",
-        f"speakers, those who spoke over others too, {_TIMES}",
+        f"speakers, and who spoke over others, {_TIMES}",
         "everything else",
         one_text=True,
     ),

@@ -32,8 +32,7 @@ def eaf_file(conversation: Conversation) -> Files:
     document.add_property("session", conversation.session)
     document.add_property("start_unix_ns", str(conversation.start_unix_ns))
     _link(document, conversation)
-    for speaker in conversation.speakers:
-        own = [one for one in conversation.utterances if one.speaker.id == speaker]
+    for speaker, own in conversation.by_speaker().items():
         for lane, utterance in lanes(own):
             for kind, text in KINDS.items():
                 if (value := text(utterance)) is not None:

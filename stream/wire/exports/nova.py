@@ -15,8 +15,8 @@ from emotrack.stream.wire.recordings.conversation import Conversation
 
 RATE = 10
 """Values of valence and arousal a second."""
-LONGEST = 7 * 24 * 3600
-"""Seconds of a session beyond which a value every tenth of a second is no use to anybody."""
+MOST_VALUES = 5_000_000
+"""Of valence and arousal in all: a day and a half of two people who talk."""
 COLOURS = ("#FF9E9E9E", "#FFF0C419", "#FF3B7DD8", "#FFD7403B", "#FF8E5BB5", "#FF3F8F5A", "#FF8A6D3B")
 _NO_FIELD = str.maketrans({";": ",", '"': "'"})
 """NOVA's lines have no way to write what they are taken apart by."""
@@ -25,20 +25,20 @@ _NO_FIELD = str.maketrans({";": ",", '"': "'"})
 def nova_files(conversation: Conversation) -> Files:
     """The annotations of everybody who spoke.
 
-    Raises `UserError` where nobody did, and where the session is too long.
+    Raises `UserError` where nobody did, and where they did for too long.
     """
     if not conversation.utterances:
         raise UserError(
             f"Nobody said anything in the session {conversation.session}: NOVA has no file for that."
         )
-    if (last := max(one.end for one in conversation.utterances)) > LONGEST:
+    said = conversation.by_speaker()
+    if 2 * RATE * sum(max(one.end for one in own) for own in said.values()) > MOST_VALUES:
         raise UserError(
-            f"The session {conversation.session} has speech {last:.0f} s after its beginning: NOVA is given "
-            "a week at most."
+            f"The session {conversation.session} is too long for NOVA, which has ten values a second of each "
+            "speaker: export it to csv or parquet."
         )
     files: Files = {}
-    for speaker in conversation.speakers:
-        own = [one for one in conversation.utterances if one.speaker.id == speaker]
+    for speaker, own in said.items():
         apart: list[list[Emotion]] = []
         for lane, utterance in lanes(own):
             apart += [[]] if lane == len(apart) else []

@@ -62,8 +62,9 @@ def _metadata(conversation: Conversation) -> Iterator[tuple[int, int, str]]:
     for utterance in conversation.utterances:
         yield *span(utterance.start, utterance.end), _json(utterance)
     until: dict[str, float] = {}
+    last = conversation.end
     for person in reversed(conversation.people):
-        yield *span(person.time, until.get(person.person, conversation.end)), _json(person)
+        yield *span(person.time, until.get(person.person, last)), _json(person)
         until[person.person] = person.time
 
 

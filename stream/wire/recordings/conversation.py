@@ -56,6 +56,13 @@ class Conversation:
         """Everybody who said something, in order of first appearance."""
         return tuple(dict.fromkeys(one.speaker.id for one in self.utterances))
 
+    def by_speaker(self) -> dict[str, list[Emotion]]:
+        """What each of them said, in order."""
+        said: dict[str, list[Emotion]] = {}
+        for one in self.utterances:
+            said.setdefault(one.speaker.id, []).append(one)
+        return said
+
     @property
     def end(self) -> float:
         """The latest session time that anything was told of, in seconds."""

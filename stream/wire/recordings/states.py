@@ -40,6 +40,7 @@ def steady_states(conversation: Conversation) -> tuple[SteadyState, ...]:
         elif open_state[0] != told.label:
             leave(told.person, max(open_state[1], min(told.since, told.time)))
             current[told.person] = told.label, left[told.person]
+    last = conversation.end
     for person in list(current):
-        leave(person, conversation.end)
+        leave(person, last)
     return tuple(sorted(found, key=lambda one: (one.start, one.end)))

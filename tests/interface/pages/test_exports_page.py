@@ -20,7 +20,7 @@ PRINTED = (
     "spk1 words 0 1500 He said",
     "00:00:00.000 emotion joy",
     "anger",
-    "kitchen-1 [('spk1', 4.25)",
+    "kitchen-1 [('spk1', 3.75), ('spk2', 2.0)]",
 )
 """Part of what each program prints; the one that draws prints nothing."""
 

@@ -3,8 +3,10 @@
 import html
 import json
 import re
+from pathlib import Path
 from typing import Any
 
+import av
 import pytest
 import webvtt
 from hypothesis import given, settings
@@ -96,10 +98,20 @@ def test_subrip_keeps_words_speaker_label_and_times_as_people_read_them(conversa
     ]
 
 
-def test_a_player_that_reads_subrip_finds_each_utterance_once(tmp_path: Any) -> None:
+def test_webvtt_py_finds_each_utterance_of_subrip_once(tmp_path: Path) -> None:
     (path := tmp_path / "talk.srt").write_bytes(srt_file(awkward())[".srt"])
-    read = webvtt.from_srt(path)
+    read = webvtt.from_srt(str(path))
     assert [one.text.partition(" ")[0] for one in read.captions] == ["spk1", "spk1", "spk2", "spk1"]
+
+
+@pytest.mark.parametrize(("files", "ending"), [(srt_file, ".srt"), (vtt_files, ".vtt")])
+def test_the_library_of_video_players_reads_them(files: Any, ending: str, tmp_path: Path) -> None:
+    (path := tmp_path / f"talk{ending}").write_bytes(files(awkward())[ending])
+    with av.open(str(path)) as container:
+        (stream,) = container.streams
+        packets = [one for one in container.demux(stream) if one.size]
+        found = [round(1000 * float(one.pts * one.time_base)) for one in packets]
+    assert found == [0, 1000, 2000, 3000]
 
 
 def test_what_was_before_the_beginning_is_at_the_beginning() -> None:

@@ -21,7 +21,8 @@ def test_the_newest_revision_of_each_finished_utterance_holds_in_order_of_time()
 def test_who_turned_out_to_be_somebody_else_is_somebody_else_everywhere() -> None:
     talk = awkward()
     assert talk.aliases == {"spk3": "spk1"}
-    assert talk.speakers == ("spk1", "spk2")
+    assert talk.speakers == ("spk1", "spk2") == tuple(talk.by_speaker())
+    assert [one.utterance for one in talk.by_speaker()["spk1"]] == [1, 2, 4]
 
 
 def test_aliases_of_aliases_and_circles_come_to_an_end() -> None:

@@ -377,7 +377,16 @@ def vocabulary(_: str) -> str:
     return table(("label", "EmotionML big six", "`hri_msgs/Expression` (REP-155)"), rows)
 
 
+def exports(_: str) -> str:
+    """The formats of `emotrack export`."""
+    from emotrack.stream.wire.exports.formats import FORMATS
+
+    rows = [[f"`{name}`", one.purpose, one.keeps, one.lacks] for name, one in FORMATS.items()]
+    return table(("`--to`", "for", "what comes back from it", "what it cannot carry"), rows)
+
+
 PARTS = {
+    "exports": exports,
     "rooms": rooms,
     "imports": imports,
     "small files": small_files,

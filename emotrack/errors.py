@@ -37,7 +37,9 @@ _OURS = ("emotrack", "__main__")
 _IMPORTED_AS = {
     "PIL": "pillow",
     "minisign": "py-minisign",
+    "pympi": "pympi-ling",
     "sklearn": "scikit-learn",
+    "webvtt": "webvtt-py",
     "yaml": "pyyaml",
     "zmq": "pyzmq",
 }

@@ -13,7 +13,7 @@ import torch
 from emotrack.errors import UserError
 from emotrack.files import alone_in
 from emotrack.model.bundle import NewPart, load_manifest, save_bundle
-from emotrack.training.bundles.export import FACES, LICENCES, of_texts, of_voices
+from emotrack.training.bundles.bundle import FACES, LICENCES, of_texts, of_voices
 from emotrack.training.bundles.network import check_encoders, save_network
 from emotrack.training.loop.loop import RunProgress, TrainingWatcher, finished, train
 from emotrack.training.loop.task import CHECKPOINT, EncoderTask, Task

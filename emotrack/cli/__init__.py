@@ -10,6 +10,6 @@ doctor     what works here, or of a tracker that runs
 tracking/    run, monitor, demo, explain, devices, keys, schema
 engines/     what is compiled, built, packed, timed and tried
 people/      people who are known by their voices or faces
-recordings/  replay
-training/    features, train, evaluate, export, calibrate
+recordings/  export, replay
+training/    features, train, evaluate, bundle, calibrate
 """

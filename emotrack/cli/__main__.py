@@ -16,6 +16,7 @@ from emotrack.cli.engines.app import app as engines_app
 from emotrack.cli.logs import logging_to_stderr
 from emotrack.cli.people.app import app as people_app
 from emotrack.cli.people.enroll import enroll
+from emotrack.cli.recordings.export import export
 from emotrack.cli.recordings.replay import replay
 from emotrack.cli.terminal import StandardOutput, standard_streams
 from emotrack.cli.tracking.demo import demo
@@ -25,9 +26,9 @@ from emotrack.cli.tracking.keys import keys
 from emotrack.cli.tracking.monitor import monitor
 from emotrack.cli.tracking.run import run
 from emotrack.cli.tracking.schema import schema
+from emotrack.cli.training.bundle import bundle
 from emotrack.cli.training.calibrate import calibrate
 from emotrack.cli.training.evaluate import evaluate
-from emotrack.cli.training.export import export
 from emotrack.cli.training.features import features
 from emotrack.cli.training.train import train
 from emotrack.errors import UserError, import_problem
@@ -73,12 +74,13 @@ for _command in (
     doctor,
     explain,
     replay,
+    export,
     schema,
     keys,
     enroll,
     features,
     train,
-    export,
+    bundle,
     calibrate,
     evaluate,
 ):

@@ -4,4 +4,5 @@ protocol/    messages, topics, endpoints, keys, snapshots: what both sides agree
 client/      subscribing; with protocol/ it needs nothing but the ground
 publish/     the outbox that every message leaves by, the publisher, recordings
 recordings/  what was recorded, read again
+exports/     what was recorded, in the formats of the trade
 """

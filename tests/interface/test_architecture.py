@@ -64,6 +64,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "stream.settings": {"stream.wire.protocol"},
     "stream.wire.publish": {"stream.settings", "stream.wire.protocol"},
     "stream.wire.recordings": {"stream.wire.protocol", "stream.wire.publish"},
+    "stream.wire.exports": {"stream.wire.protocol", "stream.wire.publish", "stream.wire.recordings"},
     "stream.views.monitor": {"stream.wire.client", "stream.wire.protocol", "stream.wire.publish"},
     "stream.sources": {"stream.settings"},
     "stream.hearing": {"engines.encoders", "stream.settings", "stream.sources"},
@@ -212,6 +213,8 @@ SMALL = {
     "engines/networks/yolo.py": "needs no torch, as those that run the network must not",
     "model/tokens.py": "needs no torch, as batch.py beside it does",
     "stream/transcription/open.py": "chooses among recognisers, which do not know each other",
+    "stream/wire/exports/rttm.py": "a format by itself",
+    "stream/wire/exports/mcap.py": "a format by itself",
     "stream/wire/protocol/vocabulary.py": "what labels are called elsewhere: a table",
 }
 """Files under 40 lines, and why they are files; commands (one file each) and the docstrings of folders need

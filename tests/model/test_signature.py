@@ -224,7 +224,7 @@ def test_no_more_of_a_signature_is_read_than_one_can_have(signed: Signed) -> Non
 
 
 @pytest.mark.parametrize("password", [None, "open sesame"])
-def test_export_signs_with_a_makers_key(
+def test_bundle_signs_with_a_makers_key(
     capfd: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
     signed: Signed,
@@ -237,7 +237,7 @@ def test_export_signs_with_a_makers_key(
         secret.encrypt(password, opslimit=32_768, memlimit=1 << 24)
         monkeypatch.setattr("typer.prompt", lambda *_, **__: password)
     key.write_bytes(bytes(secret))
-    done = emotrack(capfd, monkeypatch, "export", str(signed.bundle), "--out", str(out), "--sign", str(key))
+    done = emotrack(capfd, monkeypatch, "bundle", str(signed.bundle), "--out", str(out), "--sign", str(key))
     assert done.code == 0 and done.sentences[-1].endswith(f"to {out}, signed."), done
     told: list[str] = []
     assert load_bundle(out, Makers(signed.keys), told.append).maker == "acme" and told == []

@@ -319,7 +319,7 @@ WRONG: dict[str, tuple[Callable[[Content, Path], Content | str], tuple[str, ...]
     "voices alone": (lambda recipe, folder: {**recipe, "faces": None}, ("set both, or neither",)),
     "missing bundle": (
         lambda recipe, folder: {**recipe, "encoders": str(folder / "nowhere")},
-        ("nowhere", "emotrack export"),
+        ("nowhere", "emotrack bundle"),
     ),
     "other encoders": (
         lambda recipe, folder: {

@@ -28,7 +28,7 @@ def render(metrics: Mapping[str, Any], trained_on: Mapping[PartName, str]) -> st
     """
     kept = metrics_of(metrics, "given")
     if kept is None:
-        raise UserError("The bundle keeps no figures to write a card from: export it with --figures.")
+        raise UserError("The bundle keeps no figures to write a card from: make it with --figures.")
     evaluated = Evaluated(now=(), kept=kept, mosi=kept.mosi, encoders=kept.encoders)
     sections = [
         introduction(kept),
@@ -222,7 +222,7 @@ ALWAYS = (
 
 
 def reproduce(kept: Metrics) -> str:
-    """The commands, with the seed that was exported."""
+    """The commands, with the seed that was bundled."""
     seed = kept.training["network"].seed if "network" in kept.training else kept.seeds[0].seed
     return REPRODUCE.format(seed=seed)
 
@@ -235,7 +235,7 @@ With the reference data in DIR (`text_dialogues.csv`, `text/goemotions_ekman.csv
 ```
 make mpnet && emotrack train --config text-first && emotrack train --config teacher    # --set gives each its data
 emotrack train --config text --set start=runs/text-first/seed-1                        # then voice and face
-emotrack export runs/text/seed-2 runs/voice/seed-3 runs/face/seed-1 --out runs/encoders
+emotrack bundle runs/text/seed-2 runs/voice/seed-3 runs/face/seed-1 --out runs/encoders
 emotrack features meld DIR --out stores/meld --bundle runs/encoders --disturbed 2
 emotrack features emorynlp DIR --out stores/emorynlp --bundle runs/encoders --disturbed 1
 emotrack features goemotions DIR --out stores/goemotions --bundle runs/encoders --disturbed 1
@@ -247,7 +247,7 @@ emotrack train --config network
 for n in 1 2 3 4 5; do emotrack train --config voice --set out=runs/folds/$n --set fold=$n --set 'seeds=[1]' \
   --set optimisation.keep=last; done
 emotrack evaluate runs/network/seed-* --table all --data DIR --folds runs/folds --format json > figures.json
-emotrack export runs/network/seed-{seed} --out bundle --figures figures.json
+emotrack bundle runs/network/seed-{seed} --out bundle --figures figures.json
 emotrack evaluate bundle --table all --data DIR
 ```
 

@@ -11,7 +11,7 @@ from emotrack.modalities import Modality
 from emotrack.model.bundle import NewPart, load_manifest, network_part, save_bundle
 from emotrack.model.manifest import EncoderNote, PartName
 from emotrack.model.network import EmotionNetwork
-from emotrack.training.bundles.export import of_network
+from emotrack.training.bundles.bundle import of_network
 from emotrack.training.features.store import Store, foreign_modality
 from emotrack.training.tasks.network.evaluation import calibrated, score, shuffling_costs
 from emotrack.training.tasks.network.joint_fitting import choose_reliance
@@ -92,7 +92,7 @@ def check_encoders(settings: NetworkTraining) -> None:
     if settings.encoders is not None and not settings.encoders.exists():
         raise UserError(
             f"There is no bundle {settings.encoders} (`encoders`): make it of trained encoders with "
-            f"`emotrack export RUN … --out {settings.encoders}`, or give another."
+            f"`emotrack bundle RUN … --out {settings.encoders}`, or give another."
         )
     parts = load_manifest(settings.encoders)[1] if settings.encoders is not None else {}
     for store in stores_of(settings):

@@ -330,5 +330,6 @@ def metrics_of(metrics: Mapping[str, Any], bundle: str) -> Metrics | None:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
         raise UserError(
-            f"The figures in the bundle {bundle} are wrong at {place!r} ({first['msg']}): export it again."
+            f"The figures in the bundle {bundle} are wrong at {place!r} ({first['msg']}): make it again with "
+            "`emotrack bundle`."
         ) from None

@@ -2,7 +2,7 @@
 
 features   a corpus described
 train      a network trained
-export     trainings joined into a bundle
+bundle     trainings joined into a bundle
 evaluate   a bundle measured
 calibrate  how sure a bundle may be
 """

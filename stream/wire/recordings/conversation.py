@@ -35,7 +35,7 @@ class Conversation:
     start_unix_ns: int
     """Session time 0 in Unix nanoseconds."""
     labels: tuple[str, ...]
-    """The vocabulary."""
+    """The vocabulary, and behind it every label that occurs beside it."""
     utterances: tuple[Emotion, ...]
     """The label that holds of each utterance that was finished, in order of time: its newest revision."""
     people: tuple[Person, ...] = ()
@@ -48,6 +48,8 @@ class Conversation:
     """What failed, in order."""
     heartbeats: tuple[Heartbeat, ...] = ()
     """How the tracker did, each second."""
+    messages: tuple[Message, ...] = field(default=(), repr=False)
+    """Everything as it was published."""
     aliases: dict[str, str] = field(default_factory=dict)
     """Speakers who turned out to be somebody else, and who that is."""
 
@@ -55,6 +57,13 @@ class Conversation:
     def speakers(self) -> tuple[str, ...]:
         """Everybody who said something, in order of first appearance."""
         return tuple(dict.fromkeys(one.speaker.id for one in self.utterances))
+
+    def by_speaker(self) -> dict[str, list[Emotion]]:
+        """What each of them said, in order."""
+        said: dict[str, list[Emotion]] = {}
+        for one in self.utterances:
+            said.setdefault(one.speaker.id, []).append(one)
+        return said
 
     @property
     def end(self) -> float:
@@ -82,7 +91,8 @@ def gathered(messages: Iterable[Message]) -> Conversation:
     name, start_unix_ns = "", 0
     opened: Session | None = None
     ended: Session | None = None
-    for message in messages:
+    everything = tuple(messages)
+    for message in everything:
         name = message.session
         start_unix_ns = getattr(message, "start_unix_ns", start_unix_ns)
         match message:
@@ -103,7 +113,7 @@ def gathered(messages: Iterable[Message]) -> Conversation:
             case Speaker(event="alias", alias_of=str(other)):
                 aliases[message.speaker] = other
             case Heartbeat():
-                heartbeats.append(msgspec.structs.replace(message, topics={}))
+                heartbeats.append(message)
             case Error():
                 errors.append(message)
     if not name:
@@ -114,7 +124,7 @@ def gathered(messages: Iterable[Message]) -> Conversation:
         opened=opened,
         ended=ended,
         start_unix_ns=start_unix_ns,
-        labels=opened.vocabulary.labels if opened is not None else LABELS,
+        labels=_labels(opened, (*utterances.values(), *people, *faces)),
         utterances=tuple(sorted(_renamed(utterances.values(), names), key=lambda one: (one.start, one.end))),
         people=tuple(
             msgspec.structs.replace(one, person=names.get(one.person, one.person)) for one in people
@@ -123,8 +133,19 @@ def gathered(messages: Iterable[Message]) -> Conversation:
         feeds=tuple(feeds),
         errors=tuple(errors),
         heartbeats=tuple(heartbeats),
+        messages=everything,
         aliases=names,
     )
+
+
+def _labels(opened: Session | None, labelled: Iterable[Emotion | Person | Face]) -> tuple[str, ...]:
+    """The vocabulary, and what occurs without being in it."""
+    labels = dict.fromkeys(opened.vocabulary.labels if opened is not None else LABELS)
+    for one in labelled:
+        labels |= dict.fromkeys(one.scores or ())
+        if one.label is not None:
+            labels[one.label] = None
+    return tuple(labels)
 
 
 def _followed(name: str, aliases: dict[str, str]) -> str:

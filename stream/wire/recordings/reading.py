@@ -4,6 +4,7 @@ A recording is an MCAP file, a file of JSON lines, or a folder that holds such (
 file may hold several sessions, one after the other. One that breaks off is read up to there.
 """
 
+import os
 from collections.abc import Callable, Iterator
 from itertools import chain
 from pathlib import Path
@@ -54,7 +55,7 @@ def _of_session(files: list[Path], session: str, path: Path) -> Iterator[Message
 
 
 def _files(path: Path) -> list[Path]:
-    if not path.exists():
+    if not os.path.exists(path):  # a name that is too long is none
         raise UserError(f"There is no recording {_named(path)}.")
     if not path.is_dir():
         return [path]

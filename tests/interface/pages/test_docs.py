@@ -55,7 +55,7 @@ def architecture() -> ModuleType:
 
 def test_what_pages_restate_is_as_the_code_has_it() -> None:
     pages = generate().pages()
-    assert {page.stem for page in pages} == {"architecture", "protocol", "settings"}
+    assert {page.stem for page in pages} == {"architecture", "exports", "protocol", "settings"}
     stale = [name_of(page) for page, text in pages.items() if page.read_text("utf-8") != text]
     assert not stale, f"the code says something else than {', '.join(stale)}: `{generate().RENEW}` renews it"
 

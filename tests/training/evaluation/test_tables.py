@@ -268,7 +268,7 @@ def test_every_table_is_drawn(shipped: Evaluated, name: str, tmp_path: Path) -> 
 
 def test_bundles_without_figures_and_with_wrong_ones() -> None:
     assert metrics_of({}, "x") is None
-    with pytest.raises(UserError, match=r"figures in the bundle x are wrong at 'seeds'.*export it again"):
+    with pytest.raises(UserError, match=r"figures in the bundle x are wrong at 'seeds'.*make it again"):
         metrics_of(metrics() | {"seeds": []}, "x")
 
 

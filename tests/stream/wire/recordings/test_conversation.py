@@ -1,73 +1,58 @@
-"""A session as a whole: the newest label of each utterance, by the name that its speaker ended up with."""
+"""A whole session from its messages: what holds in the end, under the names that people ended up with."""
 
-from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from emotrack.errors import UserError
-from emotrack.stream.wire.protocol.encoding import kind
 from emotrack.stream.wire.protocol.messages import Message
-from emotrack.stream.wire.publish.outbox import Outbox
-from emotrack.stream.wire.publish.sinks import Listener
-from emotrack.stream.wire.recordings.conversation import gathered
+from emotrack.stream.wire.protocol.vocabulary import LABELS
+from emotrack.stream.wire.recordings.conversation import gathered, read_conversation
 from helpers.sessions import sample_messages as sample
-from helpers.sessions.wire import emit_all
+from helpers.sessions.conversations import awkward, awkward_messages, published, recorded, silent
 
 
-def published(bodies: Sequence[Message]) -> list[Message]:
-    outbox = Outbox("s1", [Listener()])
-    sent = emit_all(outbox, bodies)
-    outbox.close()
-    return sent
+def test_the_newest_revision_of_each_finished_utterance_holds_in_order_of_time() -> None:
+    said = awkward().utterances
+    assert [(one.utterance, one.revision) for one in said] == [(1, 0), (2, 0), (3, 1), (4, 0)]
+    assert said[2].label == "fear"
 
 
-def test_the_newest_revision_holds() -> None:
+def test_who_turned_out_to_be_somebody_else_is_somebody_else_everywhere() -> None:
+    talk = awkward()
+    assert talk.aliases == {"spk3": "spk1"}
+    assert talk.speakers == ("spk1", "spk2") == tuple(talk.by_speaker())
+    assert [one.utterance for one in talk.by_speaker()["spk1"]] == [1, 2, 4]
+
+
+def test_aliases_of_aliases_and_circles_come_to_an_end() -> None:
     bodies: list[Message] = [
-        sample.emotion(1, state="partial", label="fear"),
-        sample.emotion(1, state="final", label="joy", revision=1),
-        sample.emotion(2, state="final", label="anger", start=9.0, end=10.0),
-        sample.emotion(1, state="revised", label="sadness", revision=2),
-        sample.emotion(3, state="partial", start=11.0, end=12.0),
+        sample.emotion(1, "a"),
+        sample.alias("a", "b"),
+        sample.alias("b", "c"),
+        sample.alias("c", "b"),
     ]
-    found = gathered(published(bodies))
-    assert [(one.utterance, one.label) for one in found.utterances] == [(1, "sadness"), (2, "anger")]
-    assert found.end == 10.0
+    assert gathered(published(bodies)).speakers == ("c",)
 
 
-def test_speakers_have_the_names_that_they_ended_up_with() -> None:
-    bodies: list[Message] = [
-        sample.emotion(1, "spk1", state="final"),
-        sample.alias("spk1", "spk2"),
-        sample.emotion(2, "spk2", state="final", start=9.0, end=10.0),
-        sample.alias("spk2", "anna"),
-    ]
-    found = gathered(published(bodies))
-    assert found.speakers == ("anna",)
-    assert found.aliases == {"spk1": "anna", "spk2": "anna"}
+def test_a_label_beside_the_vocabulary_is_one_of_the_labels() -> None:
+    strange = sample.emotion(1, label="boredom", scores={"boredom": 0.6, "neutral": 0.4})
+    assert gathered(published([strange])).labels == (*LABELS, "boredom")
+    assert silent().labels == LABELS
 
 
-@given(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from("abc")), max_size=6))
-def test_whatever_turns_out_to_be_whom_comes_to_an_end(pairs: list[tuple[str, str]]) -> None:
-    bodies: list[Message] = [
-        sample.emotion(1, "a", state="final"),
-        *(sample.alias(one, other) for one, other in pairs),
-    ]
-    assert gathered(published(bodies)).speakers[0] in "abc"
+def test_what_was_broken_off_has_no_end_and_still_lasts_as_long_as_it_was_told_of() -> None:
+    talk = silent()
+    assert talk.opened is not None and talk.ended is None
+    assert talk.end == 3.0 and talk.utterances == ()
 
 
-def test_a_whole_session_is_told_as_it_was() -> None:
-    sent = published([*sample.conversation(), sample.session("ended")])
-    found = gathered(sent)
-    assert found.opened == next(one for one in sent if isinstance(one, type(found.opened)))
-    assert found.ended == sent[-1]
-    kept = [*found.people, *found.faces, *found.feeds, *found.errors]
-    assert {one.seq for one in kept} == {
-        one.seq for one in sent if kind(one) in ("person", "face", "feed", "error")
-    }
+def test_a_recording_and_its_messages_come_to_the_same(tmp_path: Path) -> None:
+    messages = awkward_messages()
+    (path := tmp_path / "talk.jsonl").write_bytes(recorded(messages))
+    assert read_conversation(path) == gathered(messages)
 
 
-def test_nothing_is_no_session() -> None:
-    with pytest.raises(UserError):
+def test_a_session_without_messages_is_one_sentence() -> None:
+    with pytest.raises(UserError, match=r"without any message"):
         gathered([])

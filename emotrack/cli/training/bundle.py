@@ -1,4 +1,4 @@
-"""`emotrack export`: what several runs trained, as one bundle."""
+"""`emotrack bundle`: what several runs trained, as one bundle."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from emotrack.errors import UserError
 from emotrack.notify import notify
 
 
-def export(
+def bundle(
     runs: Annotated[
         list[Path], typer.Argument(metavar="RUN", help="Folders of bundles, each with other parts.")
     ],
@@ -38,14 +38,14 @@ def export(
     from emotrack.model.bundle import MANIFEST
     from emotrack.model.signature import open_secret_key
     from emotrack.model.signature import sign as sign_manifest
-    from emotrack.training.bundles.export import export  # seconds to import
+    from emotrack.training.bundles.bundle import write_bundle  # seconds to import
 
     def password() -> str:
         return str(typer.prompt(f"Password of {sign}", hide_input=True, err=True))
 
     content = None if figures is None else read_figures(figures)
     key = None if sign is None else open_secret_key(sign, password)
-    identifier = export(runs, out, content)
+    identifier = write_bundle(runs, out, content)
     if key is not None:
         sign_manifest(out / MANIFEST, key)
     notify(f"wrote bundle {identifier} to {out}{'' if key is None else ', signed'}.")

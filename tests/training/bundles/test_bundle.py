@@ -1,4 +1,4 @@
-"""`emotrack export`: parts of several runs as one bundle, which tracks if it has a network."""
+"""`emotrack bundle`: parts of several runs as one bundle, which tracks if it has a network."""
 
 import importlib.util
 import json
@@ -15,7 +15,7 @@ from emotrack.engines.encoders.sound.voice import open_voice
 from emotrack.errors import UserError
 from emotrack.model.bundle import NewPart, default_directory, load_bundle, load_manifest, save_bundle
 from emotrack.model.manifest import PartName
-from emotrack.training.bundles.export import export
+from emotrack.training.bundles.bundle import write_bundle
 from helpers.learning.figures import metrics
 from helpers.networks.engines import pool
 from helpers.networks.small import random_batch, save_small_bundle
@@ -66,7 +66,7 @@ def refused(outcome: Outcome, *words: str) -> None:
 def test_the_parts_of_all_runs_become_one_bundle(
     encoders: tuple[Path, Path], network: Path, tmp_path: Path
 ) -> None:
-    identifier = export([network, *encoders], tmp_path / "all", None)
+    identifier = write_bundle([network, *encoders], tmp_path / "all", None)
     bundle = load_bundle(tmp_path / "all")
     assert bundle.identifier == identifier
     assert bundle.parts.keys() == {"network", "voice", "text"}
@@ -90,31 +90,31 @@ def test_the_parts_of_all_runs_become_one_bundle(
 def test_the_order_of_the_runs_does_not_matter(
     encoders: tuple[Path, Path], network: Path, tmp_path: Path
 ) -> None:
-    one = export([network, *encoders], tmp_path / "one", None)
-    assert export([encoders[1], network, encoders[0]], tmp_path / "other", None) == one
+    one = write_bundle([network, *encoders], tmp_path / "one", None)
+    assert write_bundle([encoders[1], network, encoders[0]], tmp_path / "other", None) == one
 
 
-def test_an_exported_network_answers_as_before(
+def test_a_bundled_network_answers_as_before(
     encoders: tuple[Path, Path], network: Path, tmp_path: Path
 ) -> None:
-    export([*encoders, network], tmp_path / "all", None)
+    write_bundle([*encoders, network], tmp_path / "all", None)
     before, after = load_bundle(network).network, load_bundle(tmp_path / "all").network
     batch = random_batch(before.configuration)
     assert torch.equal(before.fuse(batch).vector, after.fuse(batch).vector)
 
 
-def test_exporting_twice_gives_the_same_bundle(encoders: tuple[Path, Path], tmp_path: Path) -> None:
-    first = export(encoders, tmp_path / "all", None)
+def test_bundling_twice_gives_the_same_bundle(encoders: tuple[Path, Path], tmp_path: Path) -> None:
+    first = write_bundle(encoders, tmp_path / "all", None)
     content = {path.name: path.read_bytes() for path in (tmp_path / "all").iterdir()}
-    assert export(encoders, tmp_path / "all", None) == first
-    assert export([tmp_path / "all"], tmp_path / "again", None) == first
+    assert write_bundle(encoders, tmp_path / "all", None) == first
+    assert write_bundle([tmp_path / "all"], tmp_path / "again", None) == first
     assert {path.name: path.read_bytes() for path in (tmp_path / "all").iterdir()} == content
 
 
 def test_a_part_that_is_given_twice_is_refused(encoders: tuple[Path, Path], tmp_path: Path) -> None:
     other = encoder_run(tmp_path / "other", "voice", 3.0)
     with pytest.raises(UserError, match="the part voice a second time"):
-        export([*encoders, other], tmp_path / "all", None)
+        write_bundle([*encoders, other], tmp_path / "all", None)
     assert not (tmp_path / "all").exists()
 
 
@@ -122,7 +122,7 @@ def test_figures_become_metrics_and_a_card(
     network: Path, tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "emotrack.training.bundles.export.render",
+        "emotrack.training.bundles.bundle.render",
         lambda metrics, trained_on: f"{len(metrics['seeds'])} {trained_on}",
     )
     figures = tmp_path / "figures.json"
@@ -131,21 +131,21 @@ def test_figures_become_metrics_and_a_card(
         for name in (load_bundle(network).identifier, "another seed")
     ]
     figures.write_text(json.dumps({"tables": [], "metrics": {"seeds": seeds}}))
-    outcome = run("export", network, "--out", tmp_path / "all", "--figures", figures)
+    outcome = run("bundle", network, "--out", tmp_path / "all", "--figures", figures)
     assert outcome.code == 0, outcome.err
     assert load_bundle(tmp_path / "all").metrics == {"weighted_f1": 0.1, "training": {}, "seeds": seeds}
     assert (tmp_path / "all" / "MODEL_CARD.md").read_text() == "2 {'network': 'nothing'}"
     figures.write_text(json.dumps({"metrics": {"seeds": seeds[1:]}}))
     refused(
-        run("export", network, "--out", tmp_path / "other", "--figures", figures),
+        run("bundle", network, "--out", tmp_path / "other", "--figures", figures),
         "another seed",
-        "evaluate what you export",
+        "evaluate what you bundle",
     )
     assert not (tmp_path / "other").exists()
 
 
 def test_the_command_says_what_it_wrote(encoders: tuple[Path, Path], tmp_path: Path, run: Run) -> None:
-    outcome = run("export", *encoders, "--out", tmp_path / "all")
+    outcome = run("bundle", *encoders, "--out", tmp_path / "all")
     assert outcome.code == 0
     (sentence,) = outcome.sentences
     assert load_manifest(tmp_path / "all")[0].seal[:12] in sentence and str(tmp_path / "all") in sentence
@@ -154,7 +154,7 @@ def test_the_command_says_what_it_wrote(encoders: tuple[Path, Path], tmp_path: P
 def test_a_bundle_without_a_network_does_not_track(
     encoders: tuple[Path, Path], tmp_path: Path, run: Run
 ) -> None:
-    export(encoders, tmp_path / "all", None)
+    write_bundle(encoders, tmp_path / "all", None)
     with pytest.raises(UserError, match="has no network") as refusal:
         load_bundle(tmp_path / "all")
     assert str(refusal.value).endswith(".") and "\n" not in str(refusal.value)
@@ -189,7 +189,7 @@ def test_runs_that_cannot_be_believed_are_one_sentence(
 ) -> None:
     harm, sentence = DAMAGE[damage]
     harm(encoders[0])
-    refused(run("export", *encoders, "--out", tmp_path / "all"), sentence)
+    refused(run("bundle", *encoders, "--out", tmp_path / "all"), sentence)
     assert not (tmp_path / "all").exists()
 
 
@@ -201,7 +201,7 @@ def test_figures_that_are_none_are_one_sentence(
     if content is not None:
         figures.write_text(content)
     refused(
-        run("export", network, "--out", tmp_path / "all", "--figures", figures),
+        run("bundle", network, "--out", tmp_path / "all", "--figures", figures),
         "figures.json",
         "emotrack evaluate",
     )
@@ -210,7 +210,7 @@ def test_figures_that_are_none_are_one_sentence(
 
 def test_a_folder_that_cannot_be_made_is_one_sentence(network: Path, tmp_path: Path, run: Run) -> None:
     (tmp_path / "file").write_text("")
-    refused(run("export", network, "--out", tmp_path / "file"), "file")
+    refused(run("bundle", network, "--out", tmp_path / "file"), "file")
 
 
 def test_the_bundle_that_ships_is_small_whole_and_licensed() -> None:

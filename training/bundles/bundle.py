@@ -104,7 +104,7 @@ def of_network(corpora: Sequence[str]) -> tuple[str, str]:
     return licence, "; ".join(learnt)
 
 
-def export(runs: Sequence[Path], out: Path, figures: Mapping[str, Any] | None) -> str:
+def write_bundle(runs: Sequence[Path], out: Path, figures: Mapping[str, Any] | None) -> str:
     """Write the parts of all bundles `runs` as one bundle to `out`, with the licence of each; gives its
     identifier.
 
@@ -153,5 +153,5 @@ def check_figures(figures: Mapping[str, Any], identifiers: Sequence[str]) -> Non
     if not set(measured) & set(identifiers):
         raise UserError(
             f"The figures are of {', '.join(measured) or 'no bundle'}, not of {', '.join(identifiers)}: "
-            "evaluate what you export."
+            "evaluate what you bundle."
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from pathlib import Path
@@ -52,7 +53,7 @@ def export(
     conversation = read_conversation(recording, session)
     if on_stdout:
         (content,) = chosen.files(conversation).values()
-        sys.stdout.write(content.decode())
+        _print(content)
         return
     name = _name(recording, conversation.session, named=session is not None)
     if out is None:
@@ -61,6 +62,13 @@ def export(
         target = out / name if os.path.isdir(out) else out
     written = chosen.write(conversation, target)
     notify(f"wrote {', '.join(map(str, written))}.")
+
+
+def _print(content: bytes) -> None:
+    """Write a file's content to standard output as it would stand in the file, whatever the locale is."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8", newline="")
+    sys.stdout.write(content.decode())
 
 
 def _name(recording: Path, session: str, *, named: bool) -> str:

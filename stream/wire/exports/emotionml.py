@@ -51,10 +51,12 @@ def emotionml_file(conversation: Conversation) -> Files:
 def _names(labels: Sequence[str]) -> dict[str, str]:
     """What each label is called here: EmotionML wants names without spaces, each once."""
     names: dict[str, str] = {}
+    taken: set[str] = set()
     for label in labels:
         name = plain = _NO_NAME.sub("_", label) or "_"
-        while name in names.values():
-            name = f"{plain}-{len(names)}"
+        while name in taken:
+            name = f"{plain}-{len(taken)}"
+        taken.add(name)
         names[label] = name
     return names
 

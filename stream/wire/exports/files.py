@@ -12,13 +12,13 @@ Files = dict[str, bytes]
 """The content of each file by how its name ends; what stands before that is where it goes."""
 
 
-def write_files(files: Files, base: Path) -> list[Path]:
+def write_files(files: Files, base: str) -> list[Path]:
     """Write each file to a path that begins with `base` and ends as it says; gives the paths.
 
     All of them are written or none. Raises `UserError` where one of them is there already, and where it
     cannot be written.
     """
-    paths = [base.with_name(base.name + ending) for ending in files]
+    paths = [Path(f"{base}{ending}") for ending in files]
     for path in paths:
         if os.path.lexists(path):
             raise UserError(f"{_named(path)} is there already: remove it, or give another path by --out.")

@@ -37,7 +37,7 @@ class Format:
         Gives their paths. Raises `UserError` where one is there already or cannot be written, and
         `ModuleNotFoundError` where a package is missing.
         """
-        return write_files(self.files(conversation), target.with_name(target.name.removesuffix(self.suffix)))
+        return write_files(self.files(conversation), str(target).removesuffix(self.suffix))
 
 
 _TIMES = "times to 1 ms"

@@ -1,5 +1,8 @@
 """`emotrack export` as users meet it."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,6 +10,7 @@ import pytest
 
 from emotrack.cli.recordings.export import NAMES
 from emotrack.stream.wire.exports.formats import FORMATS
+from emotrack.stream.wire.recordings.conversation import read_conversation
 from helpers.sessions import sample_messages as sample
 from helpers.sessions.commands import Outcome, emotrack
 from helpers.sessions.conversations import awkward_messages, published, recorded
@@ -64,6 +68,8 @@ def test_a_path_a_folder_or_standard_output_may_be_named(run: Run, recording: Pa
     (tmp_path / "there").mkdir()
     assert run(recording, "--to", "srt", "--out", tmp_path / "there").code == 0
     assert run(recording, "--to", "srt", "--out", tmp_path / "own.srt").code == 0
+    assert run(recording, "--to", "srt", "--out", tmp_path / "there/.srt").code == 0
+    assert (tmp_path / "there/.srt").is_file()
     shown = run(recording, "--to", "srt", "--out", "-")
     assert (shown.code, shown.err) == (0, "")
     assert (
@@ -71,6 +77,15 @@ def test_a_path_a_folder_or_standard_output_may_be_named(run: Run, recording: Pa
         == (tmp_path / "there/talk.srt").read_text("utf-8")
         == (tmp_path / "own.srt").read_text("utf-8")
     )
+
+
+@pytest.mark.parametrize("name", [name for name, form in FORMATS.items() if form.one_text])
+def test_standard_output_has_what_the_file_has_whatever_the_locale_is(name: str, recording: Path) -> None:
+    (path,) = FORMATS[name].write(read_conversation(recording), recording.with_name("file"))
+    old = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    command = [sys.executable, "-m", "emotrack.cli", "export", str(recording), "--to", name, "--out", "-"]
+    done = subprocess.run(command, env={**os.environ, **old}, capture_output=True, check=True)
+    assert done.stdout == path.read_bytes()
 
 
 @pytest.mark.parametrize("name", [name for name, form in FORMATS.items() if not form.one_text])

@@ -1,7 +1,6 @@
 """NOVA's annotations, read by hcai-discover-utils as DISCOVER reads them."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -25,7 +24,7 @@ from helpers.sessions.conversations import awkward, conversations, published, si
 def read(conversation: Conversation) -> dict[str, Any]:
     """Every annotation by its name without the suffix."""
     with TemporaryDirectory() as folder:
-        paths = write_files(nova_files(conversation), Path(folder) / "x")
+        paths = write_files(nova_files(conversation), f"{folder}/x")
         return {
             path.name.removeprefix("x.").removesuffix(".annotation"): FileHandler().load(path)
             for path in paths

@@ -16,6 +16,8 @@ from emotrack.cli.engines.app import app as engines_app
 from emotrack.cli.logs import logging_to_stderr
 from emotrack.cli.people.app import app as people_app
 from emotrack.cli.people.enroll import enroll
+from emotrack.cli.recordings.compare import compare
+from emotrack.cli.recordings.report import report
 from emotrack.cli.terminal import StandardOutput, standard_streams
 from emotrack.cli.tracking.demo import demo
 from emotrack.cli.tracking.devices import devices
@@ -71,6 +73,8 @@ for _command in (
     devices,
     doctor,
     explain,
+    report,
+    compare,
     schema,
     keys,
     enroll,

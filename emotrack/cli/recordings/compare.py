@@ -61,7 +61,7 @@ def compare(
     from rich.console import Console
 
     from emotrack.stream.views.report.compared import as_data, as_page, as_text
-    from emotrack.stream.views.report.comparison import compared
+    from emotrack.stream.views.report.facts.comparison import compared
     from emotrack.stream.wire.recordings.conversation import read_conversation
 
     found = compared(

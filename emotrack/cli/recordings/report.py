@@ -12,7 +12,7 @@ from emotrack.errors import UserError
 from emotrack.notify import notify, plain
 
 if TYPE_CHECKING:
-    from emotrack.stream.views.report.worth import Worth
+    from emotrack.stream.views.report.facts.worth import Worth
     from emotrack.stream.wire.recordings.conversation import Conversation
 
 SUFFIXES = (".html", ".htm", ".pdf")
@@ -75,7 +75,7 @@ def worth(conversation: Conversation) -> Worth | None:
     is the one that is installed here."""
     from emotrack.model.bundle import default_directory
     from emotrack.model.manifest import parse_manifest
-    from emotrack.stream.views.report.worth import worth_of
+    from emotrack.stream.views.report.facts.worth import worth_of
 
     path = default_directory() / "bundle.json"
     if conversation.opened is None or not path.is_file():

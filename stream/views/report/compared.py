@@ -10,7 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from emotrack.stream.views.monitor.view import colour
-from emotrack.stream.views.report.comparison import Beside, Comparison, Mean
+from emotrack.stream.views.report.facts.comparison import Beside, Comparison
+from emotrack.stream.views.report.facts.intervals import Mean
 from emotrack.stream.views.report.page import began, rendered
 from emotrack.stream.views.report.wording import counted, lasting, moment, percent, said, signed
 from emotrack.stream.wire.protocol.messages import Emotion
@@ -90,8 +91,8 @@ def summary(comparison: Comparison) -> list[str]:
             else f"Cohen’s kappa {signed(agreed.kappa)}"
         )
         found.append(
-            f"The labels agree for {percent(agreed.accuracy)} of the {lasting(agreed.seconds)} that both have one "
-            f"for ({kappa})."
+            f"The labels agree for {percent(agreed.accuracy)} of the {lasting(agreed.seconds)} that both "
+            f"label ({kappa})."
         )
     both = [pair for pair in comparison.pairs if pair[0] is not None and pair[1] is not None]
     differ = sum(one.label != other.label for one, other in both if one is not None and other is not None)
@@ -127,10 +128,10 @@ def _table(comparison: Comparison, beside: Beside) -> RenderableType:
     names = dict.fromkeys([beside.first_name, beside.second_name])
     table = Table.grid(padding=(0, 3, 0, 0))
     for justify in ("left", "right", "right", "right"):
-        table.add_column(justify=justify)  # type: ignore[arg-type]
+        table.add_column(justify=justify)
     first, second = beside.first, beside.second
-    table.add_row(Text(" / ".join(names), style="bold"), Text("first", style="dim"), Text("second", style="dim"),
-                  Text("second − first", style="dim"))  # fmt: skip
+    heads = [Text(head, style="dim") for head in ("first", "second", "second − first")]
+    table.add_row(Text(" / ".join(names), style="bold"), *heads)
     table.add_row("speaking time", lasting(first.seconds), lasting(second.seconds), "")
     table.add_row("utterances", str(first.utterances), str(second.utterances), "")
     for label in labels_of(comparison):
@@ -139,9 +140,8 @@ def _table(comparison: Comparison, beside: Beside) -> RenderableType:
             points = f"{signed(100 * (then - share), 0)} points"
             name = Text.assemble(("● ", colour(label)), said(label, 30))
             table.add_row(name, percent(share), percent(then), points)
-    for name in ("valence", "arousal"):
-        table.add_row(name, interval(getattr(first, name)), interval(getattr(second, name)),
-                      interval(getattr(beside, name)))  # fmt: skip
+    for which in ("valence", "arousal"):
+        table.add_row(which, *(interval(getattr(one, which)) for one in (first, second, beside)))
     return table
 
 

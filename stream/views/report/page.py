@@ -1,6 +1,5 @@
 """The report of a session as one page of HTML that needs nothing else: no script, no request, no font."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -12,10 +11,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from emotrack.stream.views.monitor.view import colour
-from emotrack.stream.views.report import panels, wording
-from emotrack.stream.views.report.certainty import Certainty, certainty, in_words, usual
-from emotrack.stream.views.report.charts import Chart
-from emotrack.stream.views.report.missing import (
+from emotrack.stream.views.report import wording
+from emotrack.stream.views.report.facts.certainty import Certainty, certainty, in_words, sureness, usual
+from emotrack.stream.views.report.facts.missing import (
     left_out,
     meaning,
     missing,
@@ -23,21 +21,21 @@ from emotrack.stream.views.report.missing import (
     outages,
     shedding,
 )
-from emotrack.stream.views.report.panels import sureness
-from emotrack.stream.views.report.speaking import Speaking, overlap, speaking
-from emotrack.stream.views.report.states import (
+from emotrack.stream.views.report.facts.speaking import Speaking, overlap, speaking
+from emotrack.stream.views.report.facts.states import labelled, people, shares, steady
+from emotrack.stream.views.report.facts.turning import (
     BESIDE,
     LEAST,
     NOISE,
     STAYED,
     TurningPoint,
-    labelled,
-    people,
-    steady,
     turning_points,
 )
-from emotrack.stream.views.report.worth import Worth
-from emotrack.stream.wire.protocol.messages import Emotion
+from emotrack.stream.views.report.facts.worth import Worth
+from emotrack.stream.views.report.pictures import panels
+from emotrack.stream.views.report.pictures.charts import Chart
+from emotrack.stream.views.report.pictures.persons import how_they_were
+from emotrack.stream.views.report.transcript import skipped_last, transcript
 from emotrack.stream.wire.recordings.conversation import Conversation
 
 PAGES = Path(__file__).parent / "pages"
@@ -47,12 +45,7 @@ LISTED = 40
 """Rows of a table at most; how many more there are is said."""
 POINTS = 20
 """Turning points that are told at most, those that lasted longest or went furthest."""
-LINES = 1_000
-"""Lines of the transcript at most."""
-LETTERS = 600
-"""Letters of a line at most."""
 SEEN = ("face", "body")
-_LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,20 +63,6 @@ class Personal:
     usual: int
     """Earlier utterances against which their last labels weigh what is usual for them."""
     chart: Chart | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Line:
-    """A line of the transcript; `skipped` lines before it are left out."""
-
-    said: Emotion
-    text: str
-    language: str | None
-    why_not: str
-    """Why there are no words."""
-    sure: str
-    points: Sequence[int]
-    skipped: int
 
 
 def report(conversation: Conversation, worth: Worth | None, *, themed: bool = True) -> str:
@@ -137,7 +116,7 @@ def report(conversation: Conversation, worth: Worth | None, *, themed: bool = Tr
         shedding=shedding(conversation),
         worth=worth,
         lines=transcript(conversation, points),
-        skipped_last=_skipped_last(conversation, points),
+        skipped_last=skipped_last(conversation, points),
         delay=_delay(conversation),
         in_short=in_short(conversation, speakers, points, sure),
         rule={"stayed": STAYED, "beside": BESIDE, "least": LEAST, "noise": NOISE},
@@ -147,14 +126,15 @@ def report(conversation: Conversation, worth: Worth | None, *, themed: bool = Tr
 def rendered(template: str, **values: Any) -> str:
     """A template of `pages/`, in which whatever comes from elsewhere is text and never markup."""
     environment = Environment(
-        loader=FileSystemLoader(PAGES), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+        loader=FileSystemLoader(PAGES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
         lstrip_blocks=True,
-    )  # fmt: skip
-    for filter_ in (
-        wording.said, wording.lasting, wording.moment, wording.percent, wording.signed, wording.listed, meaning,
-        colour, sureness,
-    ):  # fmt: skip
-        environment.filters[filter_.__name__] = filter_
+    )
+    own = (wording.said, wording.lasting, wording.moment, wording.percent, wording.signed, wording.listed)
+    for function in (*own, meaning, colour, sureness):
+        environment.filters[function.__name__] = function
     environment.globals |= {
         "counted": wording.counted,
         "picture": _picture,
@@ -205,12 +185,12 @@ def _personal(
     return Personal(
         name=name,
         speaking=next((one for one in speakers if one.person == name), None),
-        shares=panels.shares(labelled(conversation, name)),
+        shares=shares(labelled(conversation, name)),
         steadily=sorted(held.items(), key=lambda one: -one[1]),
         valence=_mean([one.valence for one in own]),
         arousal=_mean([one.arousal for one in own]),
         usual=max([usual(own), *(one.baseline for one in states)]),
-        chart=panels.how_they_were(conversation, name, f"person-{number + 1}", points, themed=themed)
+        chart=how_they_were(conversation, name, f"person-{number + 1}", points, themed=themed)
         if pictured
         else None,
     )
@@ -219,54 +199,6 @@ def _personal(
 def _mean(values: Sequence[float | None]) -> float | None:
     known = [value for value in values if value is not None]
     return sum(known) / len(known) if known else None
-
-
-def kept_lines(
-    utterances: Sequence[Emotion], points: Sequence[TurningPoint], most: int = LINES
-) -> Sequence[Emotion]:
-    """The lines of a transcript: all, or of many the turning points, then those that are not neutral, then
-    the surest; in order of time."""
-    if len(utterances) <= most:
-        return utterances
-    turning = {point.utterance.utterance for point in points if point.utterance is not None}
-
-    def weight(one: Emotion) -> tuple[bool, bool, float]:
-        return one.utterance in turning, one.label != "neutral", one.confidence
-
-    chosen = {one.utterance for one in sorted(utterances, key=weight, reverse=True)[:most]}
-    return [one for one in utterances if one.utterance in chosen]
-
-
-def transcript(conversation: Conversation, points: Sequence[TurningPoint]) -> Sequence[Line]:
-    """What was said, line by line."""
-    places = {one.utterance: place for place, one in enumerate(conversation.utterances)}
-    lines, before = [], -1
-    for one in kept_lines(conversation.utterances, points):
-        words, text = one.transcript, one.modalities.get("text")
-        language = words.language if words is not None else None
-        lines.append(
-            Line(
-                said=one,
-                text=wording.said(words.text, LETTERS).strip() if words is not None else "",
-                language=language if language and _LANGUAGE.fullmatch(language) else None,
-                why_not=meaning(text.reason or "no words") if text is not None else "no words",
-                sure=sureness(one.confidence),
-                points=[
-                    number
-                    for number, point in enumerate(points, 1)
-                    if point.utterance is not None and point.utterance.utterance == one.utterance
-                ],
-                skipped=places[one.utterance] - before - 1,
-            )
-        )
-        before = places[one.utterance]
-    return lines
-
-
-def _skipped_last(conversation: Conversation, points: Sequence[TurningPoint]) -> int:
-    """Lines that are left out at the end."""
-    kept = kept_lines(conversation.utterances, points)
-    return len(conversation.utterances) - 1 - conversation.utterances.index(kept[-1]) if kept else 0
 
 
 def _delay(conversation: Conversation) -> float | None:
@@ -303,9 +235,9 @@ def in_short(
                 f"{number} people spoke, {longest[0].person} longest: {wording.lasting(longest[0].seconds)}, "
                 f"{wording.percent(longest[0].share)} of what was said."
             )
-    shares = panels.shares([band for name in people(conversation) for band in labelled(conversation, name)])
-    if shares:
-        told = [f"{wording.said(label, 40)} ({wording.percent(share)})" for label, share in shares[:3]]
+    by_time = shares([band for name in people(conversation) for band in labelled(conversation, name)])
+    if by_time:
+        told = [f"{wording.said(label, 40)} ({wording.percent(share)})" for label, share in by_time[:3]]
         found.append(f"By time, utterances were mostly labelled {wording.listed(told)}.")
     if sure is not None:
         found.append(in_words(sure))
@@ -319,7 +251,8 @@ def in_short(
         most = max(gone, key=lambda one: one.utterances)
         found.append(
             f"Most often missing: {wording.said(most.modality, 40)}, in {most.utterances:,} of "
-            f"{wording.counted(len(conversation.utterances), 'utterance')} ({wording.said(meaning(most.reason), 80)})."
+            f"{wording.counted(len(conversation.utterances), 'utterance')} "
+            f"({wording.said(meaning(most.reason), 80)})."
         )
     if conversation.ended is None:
         found.append("The recording was broken off: what came after is not in it.")

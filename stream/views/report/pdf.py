@@ -1,5 +1,6 @@
 """A page as PDF: by WeasyPrint where it is installed, else by Chromium or Chrome."""
 
+import logging
 import os
 import shutil
 import subprocess
@@ -35,8 +36,10 @@ def as_pdf(page: str, by: str) -> bytes:
 
 
 def _by_weasyprint(page: str) -> bytes:
+    for name in ("weasyprint", "fontTools"):  # which tell of each property of SVG that is none of a page
+        logging.getLogger(name).setLevel(logging.ERROR)
     try:
-        from weasyprint import HTML
+        from weasyprint import HTML  # type: ignore[import-untyped, unused-ignore]
     except OSError as error:  # Pango is not there
         raise UserError(f"WeasyPrint does not load ({first_line(error)}): {ADVICE}.") from None
     made = HTML(string=page, url_fetcher=_nothing_is_fetched).write_pdf()
@@ -53,10 +56,11 @@ def _by_browser(page: str, browser: str) -> bytes:
         source, made = Path(folder) / "report.html", Path(folder) / "report.pdf"
         source.write_text(page, "utf-8")
         command = [
-            browser, "--headless", "--disable-gpu", "--disable-extensions", "--no-first-run",
-            "--disable-background-networking", "--host-resolver-rules=MAP * ~NOTFOUND", "--no-pdf-header-footer",
-            f"--user-data-dir={folder}/profile", f"--print-to-pdf={made}", source.as_uri(),
-        ]  # fmt: skip
+            *(browser, "--headless", "--disable-gpu", "--disable-extensions", "--no-first-run"),
+            *("--disable-background-networking", "--host-resolver-rules=MAP * ~NOTFOUND"),
+            *("--no-pdf-header-footer", f"--user-data-dir={folder}/profile", f"--print-to-pdf={made}"),
+            source.as_uri(),
+        ]
         if os.geteuid() == 0:  # its sandbox refuses root; the page is ours and has no script
             command.insert(1, "--no-sandbox")
         try:

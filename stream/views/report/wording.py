@@ -17,16 +17,16 @@ def said(text: str, longest: int = 2_000) -> str:
 
 
 def lasting(seconds: float) -> str:
-    """How long: `4 s`, `3 min 20 s`, `1 h 05 min`; under ten seconds with a tenth."""
-    if round(seconds, 1) < 10:
-        return f"{max(0.0, seconds):.1f} s"
+    """How long, to a second: `0 s`, `< 1 s`, `4 s`, `3 min 20 s`, `1 h 05 min`."""
     whole = round(seconds)
+    if whole <= 0:
+        return "< 1 s" if seconds > 0 else "0 s"
     if whole < 60:
         return f"{whole} s"
     if whole < 3600:
         return f"{whole // 60} min {whole % 60:02d} s"
     minutes = round(seconds / 60)
-    return f"{minutes // 60} h {minutes % 60:02d} min"
+    return f"{minutes // 60:,} h {minutes % 60:02d} min"
 
 
 def moment(seconds: float) -> str:

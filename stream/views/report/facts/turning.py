@@ -1,16 +1,18 @@
-"""How people were over time: their steady states, what each utterance was labelled, and turning points.
+"""Turning points of a conversation.
 
-A turning point is where a person's steady state changed and stayed so for `STAYED` seconds (shorter ones are
-passed over), or where the valence of what they said moved most: the mean of the `BESIDE` utterances from there
-on lies off that of the `BESIDE` before by `LEAST` or more, and by more than `NOISE` times what chance alone would
-do, as told by how far neighbouring utterances lie apart.
+One is where a person's steady state changed and stayed so for `STAYED` seconds (shorter ones are passed
+over), or where the valence of what they said moved most: the mean of the `BESIDE` utterances from there on
+lies off that of the `BESIDE` before by `LEAST` or more, and by more than `NOISE` times what chance alone
+would do, as told by how far neighbouring utterances lie apart.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from itertools import pairwise
 from statistics import fmean, median
 from typing import Literal
 
+from emotrack.stream.views.report.facts.states import Band, people, steady
 from emotrack.stream.wire.protocol.messages import Emotion
 from emotrack.stream.wire.recordings.conversation import Conversation
 
@@ -28,21 +30,6 @@ DEVIATION = 1.4826
 """Standard deviation of normal noise over its median absolute deviation."""
 
 
-@dataclass(frozen=True, slots=True)
-class Band:
-    """A time in which one label held."""
-
-    start: float
-    end: float
-    label: str
-    confidence: float = 1.0
-
-    @property
-    def seconds(self) -> float:
-        """How long it lasted."""
-        return self.end - self.start
-
-
 @dataclass(frozen=True, kw_only=True)
 class TurningPoint:
     """Where somebody's expression turned."""
@@ -58,39 +45,6 @@ class TurningPoint:
     """Seconds for which the new state held; None of a step of valence."""
     utterance: Emotion | None
     """What they had said last, or were saying; None where they had said nothing."""
-
-
-def people(conversation: Conversation) -> tuple[str, ...]:
-    """Everybody who spoke, then everybody who was only seen."""
-    return tuple(dict.fromkeys([*conversation.speakers, *(one.person for one in conversation.people)]))
-
-
-def steady(conversation: Conversation, person: str) -> tuple[Band, ...]:
-    """The steady states of somebody while they were there, in order, without overlaps."""
-    found: list[Band] = []
-    current: Band | None = None  # its end is not known yet
-    until = 0.0
-    for one in conversation.people:
-        if one.person != person:
-            continue
-        if one.state == "away" or current is None or one.label != current.label:
-            start = one.time if one.state == "away" else min(max(one.since, until), one.time)
-            if current is not None:
-                found.append(replace(current, end=max(start, current.start)))
-                until = found[-1].end
-            current = None if one.state == "away" else Band(start, start, one.label, one.confidence)
-    if current is not None:
-        found.append(replace(current, end=max(conversation.end, current.start)))
-    return tuple(band for band in found if band.seconds > 0)
-
-
-def labelled(conversation: Conversation, person: str) -> tuple[Band, ...]:
-    """What each utterance of somebody was labelled."""
-    return tuple(
-        Band(one.start, one.end, one.label, one.confidence)
-        for one in conversation.utterances
-        if one.speaker.id == person
-    )
 
 
 def turning_points(conversation: Conversation) -> tuple[TurningPoint, ...]:
@@ -126,7 +80,7 @@ def _steps(person: str, own: Sequence[Emotion]) -> list[TurningPoint]:
     valences = [one.valence for one in told if one.valence is not None]
     if len(valences) < 2 * BESIDE:
         return []
-    apart = [second - first for first, second in zip(valences, valences[1:], strict=False)]
+    apart = [second - first for first, second in pairwise(valences)]
     deviation = DEVIATION * median([abs(step) for step in apart]) / 2**0.5
     least = max(LEAST, NOISE * deviation * (2 / BESIDE) ** 0.5)
     steps = []
@@ -154,24 +108,3 @@ def _steps(person: str, own: Sequence[Emotion]) -> list[TurningPoint]:
 
 def _latest(own: Sequence[Emotion], time: float) -> Emotion | None:
     return next((one for one in reversed(own) if one.start <= time), None)
-
-
-def resampled(bands: Sequence[Band], end: float, columns: int) -> Sequence[Band]:
-    """The bands themselves while they are few; else at most `columns`, each with the label that took most of
-    it and that label's mean confidence."""
-    if len(bands) <= columns or end <= 0:
-        return bands
-    width = end / columns
-    shares: list[dict[str, tuple[float, float]]] = [{} for _ in range(columns)]
-    for band in bands:
-        for column in range(max(0, int(band.start / width)), min(columns, int(band.end / width) + 1)):
-            seconds = min(band.end, (column + 1) * width) - max(band.start, column * width)
-            if seconds > 0:
-                so_far, weighed = shares[column].get(band.label, (0.0, 0.0))
-                shares[column][band.label] = (so_far + seconds, weighed + seconds * band.confidence)
-    found: list[Band] = []
-    for column, held in enumerate(shares):
-        if held:
-            label, (seconds, weighed) = max(held.items(), key=lambda one: one[1][0])
-            found.append(Band(column * width, (column + 1) * width, label, weighed / seconds))
-    return found

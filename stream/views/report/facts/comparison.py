@@ -4,39 +4,20 @@ They are of the same media where their sources are the same and at least half of
 one was said at the same time in the other: of files by session time, else by the clock.
 """
 
-import heapq
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 
-import numpy as np
-
-from emotrack.stream.views.report.panels import shares
-from emotrack.stream.views.report.speaking import Span, common, length, spans_of, united
-from emotrack.stream.views.report.states import Band
+from emotrack.stream.views.report.facts.agreement import SAME, Agreement, Pair, agreement, paired
+from emotrack.stream.views.report.facts.intervals import Mean, difference, mean
+from emotrack.stream.views.report.facts.speaking import Span, common, length, spans_of, united
+from emotrack.stream.views.report.facts.states import Band, shares
 from emotrack.stream.wire.protocol.messages import Emotion
 from emotrack.stream.wire.recordings.conversation import Conversation
 
-DRAWS = 2_000
-"""Bootstrap samples of an interval."""
-COVERED = 95
-"""Percent of them that an interval holds."""
-SAME = 0.5
-"""Share of the shorter one that must coincide: of two sessions' speech, and of two utterances."""
 NUMBERED = re.compile(r"spk\d+|.+-face\d+")
 """Names that are given anew in each session."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Mean:
-    """A mean over utterances, with the interval that holds most bootstrap samples of them."""
-
-    mean: float
-    low: float | None
-    """None where one utterance alone tells nothing of how much they vary."""
-    high: float | None
-    utterances: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,18 +47,6 @@ class Beside:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Agreement:
-    """How far the labels of two accounts agree, by time."""
-
-    seconds: float
-    """Time in which both have a label."""
-    accuracy: float
-    """Share of it in which that is the same."""
-    kappa: float | None
-    """Cohen's kappa: the same beyond chance; None where only one label occurs."""
-
-
-@dataclass(frozen=True, kw_only=True)
 class Comparison:
     """Two sessions beside each other."""
 
@@ -88,11 +57,11 @@ class Comparison:
     everybody: Beside
     people: tuple[Beside, ...]
     agreement: Agreement | None
-    pairs: tuple[tuple[Emotion | None, Emotion | None], ...]
+    pairs: tuple[Pair, ...]
     """Utterances of the same media, in order of time; None where one session lacks it."""
 
     @property
-    def changed(self) -> tuple[tuple[Emotion | None, Emotion | None], ...]:
+    def changed(self) -> tuple[Pair, ...]:
         """The pairs whose label differs, and the utterances that one session lacks."""
         return tuple(
             (one, other)
@@ -140,92 +109,6 @@ def _sources(conversation: Conversation) -> list[str]:
     return sorted(one if "://" in one else PurePath(one).name for one in told)
 
 
-def agreement(first: Conversation, second: Conversation, offset: float = 0.0) -> Agreement:
-    """How far the labels agree while both sessions have one; where several speak, the label is that of who
-    began last."""
-    names: dict[str, int] = {}
-    met: dict[tuple[int, int], float] = {}
-    bands, others = over_time(first.utterances), over_time(second.utterances, offset)
-    at = other = 0
-    while at < len(bands) and other < len(others):
-        one, another = bands[at], others[other]
-        if (seconds := min(one.end, another.end) - max(one.start, another.start)) > 0:
-            key = (names.setdefault(one.label, len(names)), names.setdefault(another.label, len(names)))
-            met[key] = met.get(key, 0.0) + seconds
-        if one.end <= another.end:
-            at += 1
-        else:
-            other += 1
-    table = np.zeros((len(names), len(names)))
-    for key, seconds in met.items():
-        table[key] = seconds
-    whole = float(table.sum())
-    if not whole:
-        return Agreement(seconds=0.0, accuracy=0.0, kappa=None)
-    same = float(np.trace(table)) / whole
-    chance = float(table.sum(0) @ table.sum(1)) / whole**2
-    return Agreement(
-        seconds=whole, accuracy=same, kappa=(same - chance) / (1 - chance) if len(names) > 1 else None
-    )
-
-
-def over_time(utterances: Sequence[Emotion], offset: float = 0.0) -> list[Band]:
-    """The label at each time, without overlaps: that of the utterance that began last and still lasts."""
-    moments = sorted({time for one in utterances for time in (one.start, one.end)})
-    waiting = sorted(utterances, key=lambda one: one.start, reverse=True)
-    lasting: list[tuple[float, int, Emotion]] = []
-    found = []
-    for start, end in zip(moments, moments[1:], strict=False):
-        while waiting and waiting[-1].start <= start:
-            one = waiting.pop()
-            heapq.heappush(lasting, (-one.start, one.utterance, one))
-        while lasting and lasting[0][2].end <= start:
-            heapq.heappop(lasting)
-        if lasting:
-            found.append(Band(start + offset, end + offset, lasting[0][2].label))
-    return found
-
-
-def paired(
-    first: Conversation, second: Conversation, offset: float
-) -> tuple[tuple[Emotion | None, Emotion | None], ...]:
-    """Utterances of both sessions that are the same: that coincide for at least half of the shorter one, those
-    that coincide best first, each once."""
-    near = []
-    later = list(second.utterances)
-    begin = 0
-    for one in first.utterances:
-        while begin < len(later) and later[begin].end + offset <= one.start:
-            begin += 1
-        for other in later[begin:]:
-            start, end = other.start + offset, other.end + offset
-            if start >= one.end:
-                break
-            shared = min(one.end, end) - max(one.start, start)
-            if shared > 0 and shared >= SAME * min(one.end - one.start, end - start):
-                near.append((-shared / (max(one.end, end) - min(one.start, start)), one.start, one, other))
-    near.sort(key=lambda found: found[:2])
-    taken: dict[int, Emotion] = {}
-    used: set[int] = set()
-    for _, _, one, other in near:
-        if one.utterance not in taken and other.utterance not in used:
-            taken[one.utterance] = other
-            used.add(other.utterance)
-    pairs: list[tuple[Emotion | None, Emotion | None]] = [
-        (one, taken.get(one.utterance)) for one in first.utterances
-    ]
-    pairs += [(None, other) for other in later if other.utterance not in used]
-    return tuple(sorted(pairs, key=lambda pair: _began(pair, offset)))
-
-
-def _began(pair: tuple[Emotion | None, Emotion | None], offset: float) -> float:
-    one, other = pair
-    if one is not None:
-        return one.start
-    assert other is not None
-    return other.start + offset
-
-
 def _same_people(first: Conversation, second: Conversation, offset: float | None) -> list[tuple[str, str]]:
     """Who is who: of the same media those who spoke at the same times, else those of the same name."""
     if offset is None:
@@ -254,7 +137,7 @@ def _beside(
     first: Conversation,
     second: Conversation,
     names: tuple[str, str] | None,
-    pairs: Sequence[tuple[Emotion | None, Emotion | None]],
+    pairs: Sequence[Pair],
     offset: float | None,
 ) -> Beside:
     one, other = names or (None, None)
@@ -301,32 +184,3 @@ def _side(conversation: Conversation, utterances: Sequence[Emotion], name: str |
         valence=mean(_known(utterances, "valence")),
         arousal=mean(_known(utterances, "arousal")),
     )
-
-
-def mean(values: Sequence[float]) -> Mean | None:
-    """Their mean with its bootstrap interval; None where there is none. The same values give the same."""
-    if not values:
-        return None
-    return _told(float(np.mean(values)), _samples(values) if len(values) > 1 else None, len(values))
-
-
-def difference(values: Sequence[float], others: Sequence[float]) -> Mean | None:
-    """The mean of the others less that of the values, each drawn for itself; None where one has none."""
-    if not values or not others:
-        return None
-    apart = float(np.mean(others)) - float(np.mean(values))
-    few = min(len(values), len(others))
-    return _told(apart, _samples(others, seed=1) - _samples(values) if few > 1 else None, few)
-
-
-def _told(value: float, samples: np.ndarray | None, utterances: int) -> Mean:
-    if samples is None:
-        return Mean(mean=value, low=None, high=None, utterances=utterances)
-    low, high = np.percentile(samples, [(100 - COVERED) / 2, (100 + COVERED) / 2])
-    return Mean(mean=value, low=float(low), high=float(high), utterances=utterances)
-
-
-def _samples(values: Sequence[float], seed: int = 0) -> np.ndarray:
-    """Means of samples drawn with replacement, (DRAWS,)."""
-    known, random = np.asarray(values, dtype=float), np.random.default_rng(seed)
-    return np.array([known[random.integers(len(known), size=len(known))].mean() for _ in range(DRAWS)])

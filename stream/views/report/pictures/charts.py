@@ -1,5 +1,5 @@
-"""Pictures as SVG that is part of the page: text stays text, colours follow the page's, the same session gives
-the same bytes, and nothing of it is fetched."""
+"""Pictures as SVG that is part of the page: text stays text, colours follow the page's, the same session
+gives the same bytes, and nothing of it is fetched."""
 
 import io
 import re
@@ -9,7 +9,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import matplotlib as mpl
-from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
@@ -89,22 +88,3 @@ def _attribute(key: str, value: str, name: str, themed: bool) -> str:
     if themed and key in ("style", "fill", "stroke"):
         return _COLOUR.sub(lambda found: f"var({THEMED[found.group().lower()]})", value)
     return value
-
-
-def place(figure: Figure, left: float, top: float, width: float, height: float) -> Axes:
-    """Axes at a place in inches from the upper left corner, without frame or ticks."""
-    whole_width, whole_height = figure.get_size_inches()
-    axes = figure.add_axes(
-        (
-            left / whole_width,
-            1 - (top + height) / whole_height,
-            width / whole_width,
-            height / whole_height,
-        )
-    )
-    axes.patch.set_visible(False)
-    for spine in axes.spines.values():
-        spine.set_visible(False)
-    axes.tick_params(length=0, labelsize=SMALL, colors=FAINT)
-    axes.set(xticks=[], yticks=[])
-    return axes

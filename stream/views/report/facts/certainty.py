@@ -9,6 +9,8 @@ from emotrack.stream.wire.recordings.conversation import Conversation
 
 GUESS = 0.5
 """A label below this is held less likely than all others together."""
+SURE = 0.75
+"""A label from here on is held three times as likely as all others together."""
 BINS = 10
 
 
@@ -69,7 +71,8 @@ def in_words(found: Certainty) -> str:
         return (
             "The only label is hardly more than a guess: it holds less than half of the probability."
             if labels == 1
-            else f"All {labels:,} labels are hardly more than guesses: none holds even half of the probability."
+            else f"All {labels:,} labels are hardly more than guesses: none holds even half of the "
+            "probability."
         )
     if guesses > labels / 2:
         return (
@@ -84,6 +87,11 @@ def in_words(found: Certainty) -> str:
         f"{guesses:,} of {labels:,} labels are hardly more than guesses: they hold less than half of the "
         "probability."
     )
+
+
+def sureness(confidence: float) -> str:
+    """`guess`, `likely` or `sure`."""
+    return "guess" if confidence < GUESS else "likely" if confidence < SURE else "sure"
 
 
 def usual(utterances: Sequence[Emotion]) -> int:

@@ -114,7 +114,7 @@ def interval(found: Mean | None) -> str:
 
 
 def labels_of(comparison: Comparison) -> Sequence[str]:
-    """Every label that either session knows or gave."""
+    """The labels that either session knows or gave, as many as a table has room for."""
     sides = (comparison.everybody.first, comparison.everybody.second)
     told = [
         *comparison.first.labels,

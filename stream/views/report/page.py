@@ -43,6 +43,8 @@ PICTURED = 8
 """People who get a picture of their own, those who spoke longest."""
 LISTED = 40
 """Rows of a table at most; how many more there are is said."""
+LABELS = 12
+"""Labels that are told of one person at most, those that took longest."""
 POINTS = 20
 """Turning points that are told at most, those that lasted longest or went furthest."""
 SEEN = ("face", "body")
@@ -108,7 +110,7 @@ def report(conversation: Conversation, worth: Worth | None, *, themed: bool = Tr
             if name in SEEN
         ),
         made_of=panels.what_labels_were_made_of(conversation, themed=themed)
-        if conversation.utterances
+        if modalities(conversation)
         else None,
         outages=outages(conversation)[:LISTED],
         all_outages=len(outages(conversation)),
@@ -185,8 +187,8 @@ def _personal(
     return Personal(
         name=name,
         speaking=next((one for one in speakers if one.person == name), None),
-        shares=shares(labelled(conversation, name)),
-        steadily=sorted(held.items(), key=lambda one: -one[1]),
+        shares=shares(labelled(conversation, name))[:LABELS],
+        steadily=sorted(held.items(), key=lambda one: -one[1])[:LABELS],
         valence=_mean([one.valence for one in own]),
         arousal=_mean([one.arousal for one in own]),
         usual=max([usual(own), *(one.baseline for one in states)]),

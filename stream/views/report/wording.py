@@ -8,6 +8,8 @@ from emotrack.notify import shorten
 JOINERS = "\u200c\u200d"
 """Letters that show nothing and that Persian, Hindi and joined emoji are not written without."""
 MINUS = "−"
+KEPT = "\u00a0"
+"""The space between a number and its unit, at which no line ends."""
 
 
 def said(text: str, longest: int = 2_000) -> str:
@@ -20,13 +22,13 @@ def lasting(seconds: float) -> str:
     """How long, to a second: `0 s`, `< 1 s`, `4 s`, `3 min 20 s`, `1 h 05 min`."""
     whole = round(seconds)
     if whole <= 0:
-        return "< 1 s" if seconds > 0 else "0 s"
+        return f"<{KEPT}1{KEPT}s" if seconds > 0 else f"0{KEPT}s"
     if whole < 60:
-        return f"{whole} s"
+        return f"{whole}{KEPT}s"
     if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02d} s"
+        return f"{whole // 60}{KEPT}min {whole % 60:02d}{KEPT}s"
     minutes = round(seconds / 60)
-    return f"{minutes // 60:,} h {minutes % 60:02d} min"
+    return f"{minutes // 60:,}{KEPT}h {minutes % 60:02d}{KEPT}min"
 
 
 def moment(seconds: float) -> str:
@@ -39,10 +41,10 @@ def moment(seconds: float) -> str:
 def percent(share: float) -> str:
     """A share in whole percent; what is more than nothing is never 0 %, what is less than all never 100 %."""
     if 0 < share < 0.005:
-        return "< 1 %"
+        return f"<{KEPT}1{KEPT}%"
     if 0.995 <= share < 1:
-        return "> 99 %"
-    return f"{100 * share:.0f} %"
+        return f">{KEPT}99{KEPT}%"
+    return f"{100 * share:.0f}{KEPT}%"
 
 
 def signed(value: float | None, digits: int = 2) -> str:

@@ -7,6 +7,8 @@ from emotrack.modalities import MODALITIES
 from emotrack.stream.wire.protocol.messages import Feed
 from emotrack.stream.wire.recordings.conversation import Conversation
 
+MOST = 12
+"""Modalities that are told of; the tracker has four."""
 ENDING = ("end of file",)
 """Why a feed goes down when nothing is amiss."""
 MEANINGS = {
@@ -56,19 +58,19 @@ class Outage:
 
 
 def modalities(conversation: Conversation) -> tuple[str, ...]:
-    """Those that labels tell of, the usual ones first."""
+    """Those that labels tell of, the usual ones first; not more than a picture has room for."""
     told = {name for one in conversation.utterances for name in one.modalities}
-    return (*(name for name in MODALITIES if name in told), *sorted(told - set(MODALITIES)))
+    return (*(name for name in MODALITIES if name in told), *sorted(told - set(MODALITIES)))[:MOST]
 
 
 def missing(conversation: Conversation) -> tuple[Missing, ...]:
     """What labels were made without, by modality and reason, the most frequent first."""
     found: dict[tuple[str, str, bool], list[tuple[float, float]]] = {}
+    order = modalities(conversation)
     for one in conversation.utterances:
         for name, state in one.modalities.items():
-            if not state.present:
+            if not state.present and name in order:
                 found.setdefault((name, state.reason or "", state.imputed), []).append((one.start, one.end))
-    order = modalities(conversation)
     told = [
         Missing(
             modality=name,

@@ -64,9 +64,9 @@ def shares(bands: Sequence[Band]) -> list[tuple[str, float]]:
 
 
 def resampled(bands: Sequence[Band], end: float, columns: int) -> Sequence[Band]:
-    """The bands themselves while they are few; else at most `columns`, each with the label that took most of
-    it and that label's mean confidence."""
-    if len(bands) <= columns or end <= 0:
+    """The bands themselves while they are few; else at most `columns` until `end`, which is later than 0,
+    each with the label that took most of it and that label's mean confidence."""
+    if len(bands) <= columns:
         return bands
     width = end / columns
     shares: list[dict[str, tuple[float, float]]] = [{} for _ in range(columns)]

@@ -192,7 +192,9 @@ def _personal(
         valence=_mean([one.valence for one in own]),
         arousal=_mean([one.arousal for one in own]),
         usual=max([usual(own), *(one.baseline for one in states)]),
-        chart=how_they_were(conversation, name, f"person-{number + 1}", points, themed=themed)
+        chart=how_they_were(
+            conversation, name, f"person-{number + 1}", points, explained=number == 0, themed=themed
+        )
         if pictured
         else None,
     )

@@ -27,6 +27,11 @@ from emotrack.stream.wire.recordings.conversation import Conversation
 
 TOP, ROW, GAP, LOW, BELOW = 0.22, 0.185, 0.16, 0.72, 0.28
 """Inches: for numbers above, a row, between rows and lines, the lines, and for marks of time."""
+HOW_TO_READ = (
+    "Bars: what each utterance was labelled, high where the label is sure, thin where it is hardly more than "
+    "a guess. Pale ground: the steady state, which changes only when it is clear. Below: how pleasant (line) "
+    "and how excited (dashes) they came across."
+)
 HEIGHTS = {"guess": 0.3, "likely": 0.58, "sure": 0.86}
 """Height of a bar in its row by how sure the label is."""
 ROWS = 12
@@ -41,10 +46,17 @@ Line = tuple[str, np.ndarray, np.ndarray]
 
 
 def how_they_were(
-    conversation: Conversation, person: str, name: str, points: Sequence[TurningPoint], *, themed: bool
+    conversation: Conversation,
+    person: str,
+    name: str,
+    points: Sequence[TurningPoint],
+    *,
+    explained: bool,
+    themed: bool,
 ) -> Chart:
     """What somebody's utterances were labelled as bars, their steady state behind them, and below what is
-    known of valence and arousal; turning points are numbered as in `points`, from 1."""
+    known of valence and arousal; turning points are numbered as in `points`, from 1. `explained`: with how it
+    is to be read."""
     end, labels = until(conversation), _rows(conversation, person)
     bands, bars = steady(conversation, person), labelled(conversation, person)
     lines = _affect(conversation, person)
@@ -78,9 +90,7 @@ def how_they_were(
         TOP + high + (GAP + LOW if lines else 0) + BELOW,
         draw,
         told=f"{person} over time. Utterances labelled: {by_label or 'none'}",
-        caption="Bars: what each utterance was labelled, high where the label is sure, thin where it is "
-        "hardly more than a guess. Pale ground: the steady state, which changes only when it is clear."
-        + (" Below: how pleasant (line) and how excited (dashes) they came across." if lines else "")
+        caption=(HOW_TO_READ if explained else "To be read as the first one.")
         + (" Numbers: the turning points told above." if numbered else "")
         + coarse(end, {person: bars}),
         themed=themed,

@@ -5,12 +5,13 @@ import errno
 import fcntl
 import hashlib
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
 from emotrack.errors import UserError
+from emotrack.notify import plain
 
 
 def write_whole(path: Path, data: bytes) -> None:
@@ -29,6 +30,38 @@ def write_whole(path: Path, data: bytes) -> None:
         raise UserError(
             f"{path} cannot be written ({error.strerror}): make room there, or choose another folder."
         ) from None
+
+
+def write_new(contents: Mapping[Path, bytes], option: str = "--out") -> None:
+    """Write files that are not there yet, all of them or none, for their owner only.
+
+    Raises `UserError` where one is there already or cannot be written; `option`: by which another name is
+    given.
+    """
+    check_new(contents, option)
+    written: list[Path] = []
+    try:
+        for path, content in contents.items():
+            with open(path, "xb", opener=owner_only) as file:
+                written.append(path)
+                file.write(content)
+    except OSError as error:
+        for one in written:
+            with suppress(OSError):
+                one.unlink()
+        why = error.strerror or str(error)
+        raise UserError(
+            f"{plain(str(path))} cannot be written ({why}): give another path by {option}."
+        ) from error
+
+
+def check_new(paths: Iterable[Path], option: str = "--out") -> None:
+    """Raise `UserError` where one of the files is there already, before anything is computed for it."""
+    for path in paths:
+        if os.path.lexists(path):
+            raise UserError(
+                f"{plain(str(path))} is there already: remove it, or give another path by {option}."
+            )
 
 
 def owner_only(path: str, flags: int) -> int:

@@ -16,8 +16,10 @@ from emotrack.cli.engines.app import app as engines_app
 from emotrack.cli.logs import logging_to_stderr
 from emotrack.cli.people.app import app as people_app
 from emotrack.cli.people.enroll import enroll
+from emotrack.cli.recordings.compare import compare
 from emotrack.cli.recordings.export import export
 from emotrack.cli.recordings.replay import replay
+from emotrack.cli.recordings.report import report
 from emotrack.cli.terminal import StandardOutput, standard_streams
 from emotrack.cli.tracking.demo import demo
 from emotrack.cli.tracking.devices import devices
@@ -75,6 +77,8 @@ for _command in (
     explain,
     replay,
     export,
+    report,
+    compare,
     schema,
     keys,
     enroll,

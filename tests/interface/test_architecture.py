@@ -66,6 +66,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "stream.wire.recordings": {"stream.wire.protocol", "stream.wire.publish"},
     "stream.wire.exports": {"stream.wire.protocol", "stream.wire.publish", "stream.wire.recordings"},
     "stream.views.monitor": {"stream.wire.client", "stream.wire.protocol", "stream.wire.publish"},
+    "stream.views.report": {"stream.views.monitor", "stream.wire.protocol", "stream.wire.recordings"},
     "stream.sources": {"stream.settings"},
     "stream.hearing": {"engines.encoders", "stream.settings", "stream.sources"},
     "stream.seeing": {

@@ -1,5 +1,7 @@
 """Commands on what was recorded.
 
-export  a recording in a format of the trade
-replay  publishes it again
+replay   publishes it again
+export   a recording in a format of the trade
+report   a page to read
+compare  two recordings beside each other
 """

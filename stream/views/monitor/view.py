@@ -152,7 +152,7 @@ def _shown(person: Person | None, speaker: SpeakerState | None) -> Person | Emot
 
 
 def _subtitle(person: Person | None, speaker: SpeakerState | None) -> Text:
-    """Where they are, and their last utterance."""
+    """Where they are, their last utterance, and how many tell what is usual for them."""
     parts = [_shown(person, speaker).source]
     if person is not None and person.state == "away":
         parts.append("away")
@@ -163,6 +163,8 @@ def _subtitle(person: Person | None, speaker: SpeakerState | None) -> Text:
         parts.append(f"{clock(emotion.start)}–{clock(emotion.end)} · {said}")
     elif person is not None and person.face is not None:
         parts.append(f"face {person.face}")
+    if person is not None and person.baseline:
+        parts.append(f"usual known from {person.baseline}")
     return Text(f" {' · '.join(parts)} ", style="not dim default")
 
 

@@ -1,7 +1,6 @@
 """Recordings in the formats of the trade: each file one of them, or a pair that belongs together.
 
 formats      what there is: what each is for, what it keeps and what it cannot carry
-files        what a format makes, written where nothing is yet
 fitting      text, times and media, so that they fit into what can hold less
 columns      what is known of an utterance, a person, a face, as columns of a table
 subtitles    WebVTT with its metadata, SubRip

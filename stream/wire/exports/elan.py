@@ -6,8 +6,7 @@ from collections.abc import Callable
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
-from emotrack.stream.wire.exports.files import Files
-from emotrack.stream.wire.exports.fitting import lanes, media_files, printable, span
+from emotrack.stream.wire.exports.fitting import Files, lanes, media_files, printable, span
 from emotrack.stream.wire.protocol.messages import Emotion
 from emotrack.stream.wire.recordings.conversation import Conversation
 from emotrack.stream.wire.recordings.states import steady_states

@@ -6,8 +6,7 @@ import xml.etree.ElementTree as ElementTree
 from collections.abc import Mapping, Sequence
 from urllib.parse import quote
 
-from emotrack.stream.wire.exports.files import Files
-from emotrack.stream.wire.exports.fitting import media_files, printable
+from emotrack.stream.wire.exports.fitting import Files, media_files, printable
 from emotrack.stream.wire.protocol.messages import Emotion
 from emotrack.stream.wire.protocol.vocabulary import EMOTIONML_BIG6
 from emotrack.stream.wire.recordings.conversation import Conversation

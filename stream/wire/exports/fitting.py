@@ -8,6 +8,9 @@ from pathlib import PurePosixPath, PureWindowsPath
 from emotrack.stream.wire.protocol.messages import Emotion
 from emotrack.stream.wire.protocol.parts import FeedInfo
 
+Files = dict[str, bytes]
+"""What a format makes: the content of each file by how its name ends."""
+
 _NO_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffe\uffff\ud800-\udfff]")
 """What is no letter of any text, and what no XML may hold."""
 _BREAKS = re.compile("\r\n?")

@@ -4,9 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from emotrack.files import write_new
 from emotrack.stream.wire.exports.elan import eaf_file
 from emotrack.stream.wire.exports.emotionml import emotionml_file
-from emotrack.stream.wire.exports.files import Files, write_files
+from emotrack.stream.wire.exports.fitting import Files
 from emotrack.stream.wire.exports.mcap import mcap_file
 from emotrack.stream.wire.exports.nova import nova_files
 from emotrack.stream.wire.exports.parquet import parquet_files
@@ -37,7 +38,10 @@ class Format:
         Gives their paths. Raises `UserError` where one is there already or cannot be written, and
         `ModuleNotFoundError` where a package is missing.
         """
-        return write_files(self.files(conversation), str(target).removesuffix(self.suffix))
+        base = str(target).removesuffix(self.suffix)
+        files = {Path(base + ending): content for ending, content in self.files(conversation).items()}
+        write_new(files)
+        return list(files)
 
 
 _TIMES = "times to 1 ms"

@@ -2,7 +2,7 @@
 
 import io
 
-from emotrack.stream.wire.exports.files import Files
+from emotrack.stream.wire.exports.fitting import Files
 from emotrack.stream.wire.protocol.encoding import encode
 from emotrack.stream.wire.publish.mcap import SUFFIX, Channels, opened
 from emotrack.stream.wire.recordings.conversation import Conversation

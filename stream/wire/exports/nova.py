@@ -8,8 +8,7 @@ import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator, Sequence
 
 from emotrack.errors import UserError
-from emotrack.stream.wire.exports.files import Files
-from emotrack.stream.wire.exports.fitting import lanes, one_line, span
+from emotrack.stream.wire.exports.fitting import Files, lanes, one_line, span
 from emotrack.stream.wire.protocol.messages import Emotion
 from emotrack.stream.wire.recordings.conversation import Conversation
 

@@ -5,7 +5,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from emotrack.stream.wire.exports.columns import Column, face_columns, person_columns, rows, utterance_columns
-from emotrack.stream.wire.exports.files import Files
+from emotrack.stream.wire.exports.fitting import Files
 from emotrack.stream.wire.protocol.messages import SCHEMA
 from emotrack.stream.wire.recordings.conversation import Conversation
 

@@ -1,7 +1,6 @@
 """RTTM: who spoke when, a line a turn, as programs that tell speakers apart are measured by."""
 
-from emotrack.stream.wire.exports.files import Files
-from emotrack.stream.wire.exports.fitting import span
+from emotrack.stream.wire.exports.fitting import Files, span
 from emotrack.stream.wire.recordings.conversation import Conversation
 
 

@@ -5,8 +5,7 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from emotrack.stream.wire.exports.files import Files
-from emotrack.stream.wire.exports.fitting import one_line, span
+from emotrack.stream.wire.exports.fitting import Files, one_line, span
 from emotrack.stream.wire.protocol.encoding import encode
 from emotrack.stream.wire.protocol.messages import Emotion, Person
 from emotrack.stream.wire.recordings.conversation import Conversation

@@ -7,8 +7,7 @@ import json
 from typing import Any
 
 from emotrack.stream.wire.exports.columns import rows, utterance_columns
-from emotrack.stream.wire.exports.files import Files
-from emotrack.stream.wire.exports.fitting import one_line, printable
+from emotrack.stream.wire.exports.fitting import Files, one_line, printable
 from emotrack.stream.wire.recordings.conversation import Conversation
 
 BYTE_ORDER_MARK = "\ufeff"

@@ -73,6 +73,12 @@ def test_words_are_those_of_the_utterance_shown_or_marked_as_earlier() -> None:
     assert words(sample.emotion(1, **speaking), spoken) == "“All right.”"
 
 
+def test_what_is_usual_for_somebody_is_told_once_it_is_known() -> None:
+    spoken = sample.emotion(1)
+    assert "usual" not in "\n".join(picture(state_after([spoken, sample.person(baseline=0)])))
+    assert "usual known from 7 " in picture(state_after([spoken, sample.person(baseline=7)]))[-2]
+
+
 def test_the_delay_counts_from_the_last_word() -> None:
     assert "after the last word: 0.35 s" in "\n".join(picture(state_after([sample.emotion()])))
     assert "after the last word" not in "\n".join(picture(state_after([sample.emotion(state="partial")])))

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 
 from emotrack.errors import UserError, import_problem
-from emotrack.stream.wire.exports.files import write_files
+from emotrack.files import write_new
 from emotrack.stream.wire.exports.formats import FORMATS
 from emotrack.stream.wire.recordings.conversation import Conversation
 from helpers.sessions.conversations import awkward, conversations
@@ -89,12 +89,12 @@ def test_what_cannot_be_written_leaves_nothing_behind(tmp_path: Path) -> None:
     with pytest.raises(
         UserError, match=r"cannot be written \(File name too long\): give another path by --out"
     ):
-        write_files({".a": b"a", f".{too_long}": b"b"}, f"{tmp_path}/talk")
+        write_new({tmp_path / "talk.a": b"a", tmp_path / f"talk.{too_long}": b"b"})
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_link_that_leads_nowhere_is_not_written_through(tmp_path: Path) -> None:
     (tmp_path / "talk.a").symlink_to(tmp_path / "elsewhere")
     with pytest.raises(UserError, match="is there already"):
-        write_files({".a": b"a"}, f"{tmp_path}/talk")
+        write_new({tmp_path / "talk.a": b"a"})
     assert not (tmp_path / "elsewhere").exists()

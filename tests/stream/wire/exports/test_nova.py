@@ -1,6 +1,7 @@
 """NOVA's annotations, read by hcai-discover-utils as DISCOVER reads them."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -11,8 +12,8 @@ from discover_utils.data.handler.file_handler import FileHandler
 from hypothesis import given, settings
 
 from emotrack.errors import UserError
-from emotrack.stream.wire.exports.files import write_files
 from emotrack.stream.wire.exports.fitting import one_line, span
+from emotrack.stream.wire.exports.formats import FORMATS
 from emotrack.stream.wire.exports.nova import RATE, nova_files
 from emotrack.stream.wire.protocol.messages import Emotion
 from emotrack.stream.wire.protocol.vocabulary import LABELS
@@ -24,7 +25,7 @@ from helpers.sessions.conversations import awkward, conversations, published, si
 def read(conversation: Conversation) -> dict[str, Any]:
     """Every annotation by its name without the suffix."""
     with TemporaryDirectory() as folder:
-        paths = write_files(nova_files(conversation), f"{folder}/x")
+        paths = FORMATS["annotation"].write(conversation, Path(folder) / "x")
         return {
             path.name.removeprefix("x.").removesuffix(".annotation"): FileHandler().load(path)
             for path in paths

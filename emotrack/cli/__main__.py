@@ -17,6 +17,7 @@ from emotrack.cli.logs import logging_to_stderr
 from emotrack.cli.people.app import app as people_app
 from emotrack.cli.people.enroll import enroll
 from emotrack.cli.terminal import StandardOutput, standard_streams
+from emotrack.cli.tracking.bridge import bridge
 from emotrack.cli.tracking.demo import demo
 from emotrack.cli.tracking.devices import devices
 from emotrack.cli.tracking.explain import explain
@@ -24,6 +25,7 @@ from emotrack.cli.tracking.keys import keys
 from emotrack.cli.tracking.monitor import monitor
 from emotrack.cli.tracking.run import run
 from emotrack.cli.tracking.schema import schema
+from emotrack.cli.tracking.watch import watch
 from emotrack.cli.training.calibrate import calibrate
 from emotrack.cli.training.evaluate import evaluate
 from emotrack.cli.training.export import export
@@ -32,7 +34,7 @@ from emotrack.cli.training.train import train
 from emotrack.errors import UserError, import_problem
 from emotrack.notify import notify
 
-GIVEN_UP = ("network", "output ", "talk", "warnings")
+GIVEN_UP = ("alert ", "network", "output ", "talk", "warnings")
 """How threads are named that end by themselves unless they hang."""
 
 app = typer.Typer(
@@ -68,6 +70,8 @@ for _command in (
     run,
     demo,
     monitor,
+    watch,
+    bridge,
     devices,
     doctor,
     explain,

@@ -98,7 +98,7 @@ class Tracker:
                 settings = allowed(settings, rules)
                 if observe is not None:
                     rules.refuse("evidence", "leave out what is shown of it")
-                if any(isinstance(sink, Recorder) and sink.keeps for sink in sinks):
+                if any(getattr(sink, "keeps", False) for sink in sinks):
                     rules.refuse("records", "leave out the recorder")
                 if kept is not None:
                     rules.refuse("records", "leave out the session that is kept")

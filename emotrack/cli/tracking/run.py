@@ -92,7 +92,7 @@ def run(
         ),
     ] = None,
     insecure: Annotated[
-        bool, typer.Option("--insecure", help="Publish beyond this machine without encryption.")
+        bool, typer.Option("--insecure", help="Publish, and pass on, beyond this machine without encryption.")
     ] = False,
     jsonl: Annotated[
         Optional[str],  # noqa: UP045
@@ -119,6 +119,15 @@ def run(
             "This is personal data of everybody who is heard or seen; nothing of it is kept otherwise.",
         ),
     ] = False,
+    to: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option(
+            "--to",
+            metavar="URL",
+            help="Also pass every message on: lsl:, osc://HOST:PORT, mqtt://HOST/PREFIX, "
+            "mqtts://HOST/PREFIX, ros2:, rerun: or rerun:FILE.rrd; may be repeated.",
+        ),
+    ] = None,
     metrics: Annotated[
         Optional[str],  # noqa: UP045
         typer.Option(
@@ -165,6 +174,7 @@ def run(
     from emotrack.settings import allowed, load_policy, load_settings
     from emotrack.stream.session.kept import open_kept
     from emotrack.stream.sources.open import open_sources
+    from emotrack.stream.wire.bridges.open import open_bridge
     from emotrack.stream.wire.publish.events import EventLog
     from emotrack.stream.wire.publish.recording import STANDARD_OUTPUT, Recorder
     from emotrack.stream.wire.publish.zeromq.publisher import new_session_name, open_publisher, open_recorder
@@ -217,6 +227,8 @@ def run(
             sinks.append(undo.enter_context(contextlib.closing(Recorder(jsonl))))
         if record is not None:
             sinks.append(undo.enter_context(contextlib.closing(open_recorder(record, session))))
+        for url in to or ():
+            sinks.append(undo.enter_context(contextlib.closing(open_bridge(url, insecure=insecure))))
         publisher = open_publisher(settings.stream.publish)
         if publisher is not None:
             undo.callback(publisher.close)

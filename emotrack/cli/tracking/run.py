@@ -174,7 +174,7 @@ def run(
     from emotrack.settings import allowed, load_policy, load_settings
     from emotrack.stream.session.kept import open_kept
     from emotrack.stream.sources.open import open_sources
-    from emotrack.stream.wire.bridges.open import open_bridge
+    from emotrack.stream.wire.bridges.open import keeps_messages, open_bridge
     from emotrack.stream.wire.publish.events import EventLog
     from emotrack.stream.wire.publish.recording import STANDARD_OUTPUT, Recorder
     from emotrack.stream.wire.publish.zeromq.publisher import new_session_name, open_publisher, open_recorder
@@ -204,6 +204,8 @@ def run(
             rules.refuse("evidence", "leave out --keep-evidence")
         if record is not None or jsonl not in (None, STANDARD_OUTPUT):
             rules.refuse("records", "leave out --record and --jsonl FILE")
+        if any(map(keeps_messages, to or ())):
+            rules.refuse("records", "leave out --to rerun:FILE.rrd")
         if resume is not None:
             rules.refuse("records", "leave out --resume")
         settings = allowed(settings, rules)

@@ -46,7 +46,7 @@ def parse_destination(url: str, default_port: int | None = None) -> Destination:
         port = default_port if parts.port is None else parts.port
     except ValueError as error:
         raise UserError(f"{shown(url)} is no address ({first_line(error)}).") from None
-    if not parts.hostname or not port or parts.query or parts.fragment:
+    if not parts.hostname or not port or set("?#") & set(url):
         raise UserError(f"{shown(url)} is no address: write {parts.scheme}://HOST:PORT.")
     return Destination(
         scheme=parts.scheme,

@@ -25,6 +25,11 @@ def open_bridge(url: str, *, insecure: bool = False) -> Sink:
     return maker(url, insecure)
 
 
+def keeps_messages(url: str) -> bool:
+    """Whether this bridge writes to a file, as a policy may refuse."""
+    return url.lower().startswith("rerun:") and not url.endswith(":")
+
+
 def _lsl(url: str, insecure: bool) -> Sink:
     from emotrack.stream.wire.bridges.lsl import LslOutlets
 

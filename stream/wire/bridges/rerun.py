@@ -74,15 +74,19 @@ class RerunLog:
                 self._log("session", rerun.TextLog(message.message, level="ERROR"))
 
     def close(self) -> None:
-        """Pass on what waits in the library."""
+        """Pass on what waits in the library; a file that was made for a session that never began is
+        removed."""
         if self._recording is not None:
             self._recording.disconnect()
             self._recording = None
+        elif self._path is not None and not self._session:
+            self._path.unlink(missing_ok=True)
 
     def _begin(self, session: str) -> None:
         if self._path is not None and self._session:
             raise SinkFailed(f"{self.name} holds a session already, and another has begun.")
-        self.close()
+        if self._recording is not None:
+            self.close()
         self._session, self._labelled = session, set()
         self._recording = self._rerun.RecordingStream("emotrack", recording_id=session)
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Annotated
 
 import typer
@@ -34,8 +35,10 @@ def bridge(
     from emotrack.stream.wire.publish.sinks import name_of
 
     check_pair(server_key, keys)
-    with leaving():
-        opened = open_bridge(url, insecure=insecure)
-        with subscribe(endpoint, server_key=server_key, keys=keys, on_problem=notify) as subscription:
-            notify(f"{name_of(opened)} passes on what comes from {endpoint}; Ctrl-C ends.")
-            pass_on(subscription, opened, notify)
+    with leaving(), contextlib.ExitStack() as stack:
+        opened = stack.enter_context(contextlib.closing(open_bridge(url, insecure=insecure)))
+        subscription = stack.enter_context(
+            subscribe(endpoint, server_key=server_key, keys=keys, on_problem=notify)
+        )
+        notify(f"{name_of(opened)} passes on what comes from {endpoint}; Ctrl-C ends.")
+        pass_on(subscription, opened, notify)

@@ -110,7 +110,6 @@ def write(bridge: MqttPublisher, given: list[Outgoing]) -> list[str]:
     return told
 
 
-@pytest.mark.parametrize("sort", KINDS)
 def test_labels_wait_for_a_broker_that_comes_late_and_the_rest_is_counted(
     sort: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

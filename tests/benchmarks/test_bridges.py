@@ -13,6 +13,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from emotrack.stream.wire.bridges import ros2
 from emotrack.stream.wire.bridges.open import open_bridge
 from emotrack.stream.wire.protocol.encoding import encode
+from emotrack.stream.wire.protocol.messages import Message
 from emotrack.stream.wire.publish.sinks import Outgoing
 from helpers.bridges.broker import broker, listening, unused_port
 from helpers.bridges.scene import outgoing
@@ -27,7 +28,7 @@ GOAL_MS = 1.0
 @pytest.fixture
 def messages() -> list[Outgoing]:
     """A session of minutes: labels, states and faces of two people."""
-    bodies = [sample.session()]
+    bodies: list[Message] = [sample.session()]
     for number in range(ROUNDS):
         name, when = f"spk{number % 2}", 2.0 * number
         bodies += [

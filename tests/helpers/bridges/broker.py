@@ -18,6 +18,7 @@ from typing import Any
 
 import paho.mqtt.client as mqtt
 import pytest
+from paho.mqtt.enums import CallbackAPIVersion
 
 MOSQUITTO = shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
 AMQTT = """
@@ -79,10 +80,10 @@ def unused_port() -> int:
 def listening(port: int, **options: Any) -> Iterator[Heard]:
     """Everything that is published at a broker from now on."""
     heard, ready = Heard(), threading.Event()
-    client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2)
+    client = mqtt.Client(CallbackAPIVersion.VERSION2)
     client.on_subscribe = lambda *_: ready.set()
     client.on_message = lambda _client, _data, one: heard.topics.append(
-        (one.topic, one.payload, one.qos, one.retain)
+        (one.topic, bytes(one.payload), one.qos, one.retain)
     )
     client.connect("127.0.0.1", port)
     client.subscribe("#", qos=1)

@@ -107,7 +107,11 @@ def test_a_tracker_that_begins_again_ends_the_alerts_of_the_session_before() -> 
 
 
 def test_who_turns_out_to_be_somebody_else_is_no_second_alert() -> None:
-    bodies = [angry(10.0, 0.7, "spk3"), sample.alias("spk3", "ann", 12.0), angry(12.5, 0.7, "ann")]
+    bodies: list[Message] = [
+        angry(10.0, 0.7, "spk3"),
+        sample.alias("spk3", "ann", 12.0),
+        angry(12.5, 0.7, "ann"),
+    ]
     assert brief(alerts("anger > .6 for 1s", bodies)) == [("raised", "spk3", 11.0)]
     known = [angry(9.0, 0.1, "ann"), *bodies]
     found = alerts("anger > .6 for 1s", [*known, angry(14.0, 0.7, "ann")])

@@ -38,11 +38,11 @@ def find(session: str, kind: str, count: int = 1) -> list[Any]:
         f"type='{kind}' and starts-with(source_id,'emotrack/{session}/')", minimum=count, timeout=20
     )
     assert len(found) == count
-    return found
+    return list(found)
 
 
 def received(inlet: Any, count: int) -> tuple[list[list[Any]], list[float]]:
-    samples, stamps = [], []
+    samples, stamps = list[list[Any]](), list[float]()
     while len(samples) < count:
         one, stamp = inlet.pull_sample(timeout=20)
         assert one is not None

@@ -24,8 +24,10 @@ from helpers.sessions.wire import heartbeats, publishing, unused_endpoint
 
 pytestmark = pytest.mark.xdist_group("processes")
 
-QUICK = ("--publish", "none", "--modalities", "audio", "--set=stream.transcription.recogniser=none")
-QUICK += ("--set=engines.text=none", "--set=engines.face=none", "--set=stream.speakers.mode=feed")
+QUICK = (
+    *("--publish", "none", "--modalities", "audio", "--set=stream.transcription.recogniser=none"),
+    *("--set=engines.text=none", "--set=engines.face=none", "--set=stream.speakers.mode=feed"),
+)
 
 
 @pytest.fixture(scope="module")

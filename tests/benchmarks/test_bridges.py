@@ -96,6 +96,7 @@ def test_mqtt(benchmark: BenchmarkFixture, messages: list[Outgoing], tmp_path: P
 
 
 def test_rerun(benchmark: BenchmarkFixture, messages: list[Outgoing], tmp_path: Path) -> None:
+    pytest.importorskip("rerun", reason="rerun-sdk is not for this Python")
     measure(benchmark, f"rerun:{tmp_path / 'session.rrd'}", messages)
 
 

@@ -11,6 +11,7 @@ What is null in a message is not sent. The values of one message are one bundle,
 """
 
 import errno
+import socket
 from typing import Any
 
 from emotrack.errors import UserError, first_line
@@ -43,8 +44,11 @@ class OscSender:
         )
         self._messages = library("pythonosc.osc_message_builder", "osc", "OSC")
         self._bundles = library("pythonosc.osc_bundle_builder", "osc", "OSC")
-        try:
-            self._client = library("pythonosc.udp_client", "osc", "OSC").UDPClient(to.host, to.port)
+        sender = library("pythonosc.udp_client", "osc", "OSC").UDPClient
+        try:  # once, for a name would be asked for with every packet; most that speak OSC know IPv4 alone
+            found = socket.getaddrinfo(to.host, to.port, type=socket.SOCK_DGRAM)
+            family, *_, place = min(found, key=lambda one: one[0] != socket.AF_INET)
+            self._client = sender(place[0], to.port, family=family)
         except (OSError, UnicodeError) as error:
             raise UserError(f"{to} cannot be sent to: {first_line(error)}.") from error
         self._troubled = False

@@ -98,6 +98,7 @@ def listening(port: int, **options: Any) -> Iterator[Heard]:
 
 def certificate(folder: Path) -> tuple[Path, Path]:
     """A certificate for 127.0.0.1 that signs itself, and its key."""
+    pytest.importorskip("cryptography", reason="cryptography is not for this Python")
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.hazmat.primitives.asymmetric import ec

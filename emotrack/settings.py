@@ -138,7 +138,8 @@ class Policy(Section):
     """Whether what labels were made from, voice and pictures of faces above all, may be kept
     (`--keep-evidence`) or given away (`emotrack explain`, `Tracker(observe=…)`)."""
     records: bool = True
-    """Whether messages may be written to files (`--record`, `--jsonl FILE`; what reads `--jsonl -` may)."""
+    """Whether messages may be written to files (`--record`, `--jsonl FILE`, `--to rerun:FILE.rrd`; what reads
+    `--jsonl -` or is passed on to by another `--to` may)."""
 
     pictures: bool = True
     """Whether pictures may be shown to subscribers (`--pictures`)."""

@@ -21,6 +21,7 @@ from emotrack.cli.recordings.export import export
 from emotrack.cli.recordings.replay import replay
 from emotrack.cli.recordings.report import report
 from emotrack.cli.terminal import StandardOutput, standard_streams
+from emotrack.cli.tracking.bridge import bridge
 from emotrack.cli.tracking.demo import demo
 from emotrack.cli.tracking.devices import devices
 from emotrack.cli.tracking.explain import explain
@@ -28,6 +29,7 @@ from emotrack.cli.tracking.keys import keys
 from emotrack.cli.tracking.monitor import monitor
 from emotrack.cli.tracking.run import run
 from emotrack.cli.tracking.schema import schema
+from emotrack.cli.tracking.watch import watch
 from emotrack.cli.training.bundle import bundle
 from emotrack.cli.training.calibrate import calibrate
 from emotrack.cli.training.evaluate import evaluate
@@ -36,7 +38,7 @@ from emotrack.cli.training.train import train
 from emotrack.errors import UserError, import_problem
 from emotrack.notify import notify
 
-GIVEN_UP = ("network", "output ", "talk", "warnings")
+GIVEN_UP = ("alert ", "network", "output ", "talk", "warnings")
 """How threads are named that end by themselves unless they hang."""
 
 app = typer.Typer(
@@ -72,6 +74,8 @@ for _command in (
     run,
     demo,
     monitor,
+    watch,
+    bridge,
     devices,
     doctor,
     explain,

@@ -51,6 +51,9 @@ ClientKeysOption = Annotated[
     Optional[Path],  # noqa: UP045
     typer.Option("--keys", metavar="FILE", help="Your own .key_secret file, when the publisher encrypts."),
 ]
+InsecureOption = Annotated[
+    bool, typer.Option("--insecure", help="Let messages leave this machine without encryption.")
+]
 OnlyOption = Annotated[
     Optional[list[str]],  # noqa: UP045
     typer.Option(

@@ -101,7 +101,7 @@ class Tracker:
                 settings = allowed(settings, rules)
                 if observe is not None:
                     rules.refuse("evidence", "leave out what is shown of it")
-                if any(isinstance(sink, Recorder) and sink.keeps for sink in sinks):
+                if any(getattr(sink, "keeps", False) for sink in sinks):
                     rules.refuse("records", "leave out the recorder")
                 if media is not None:
                     rules.refuse("records", "leave out the recorder of media")

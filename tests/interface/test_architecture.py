@@ -63,10 +63,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     "stream.wire.client": {"stream.wire.protocol"},
     "stream.settings": {"stream.wire.protocol"},
     "stream.wire.publish": {"stream.settings", "stream.wire.protocol"},
+    "stream.wire.bridges": {"stream.wire.protocol", "stream.wire.publish"},
     "stream.wire.recordings": {"stream.wire.protocol", "stream.wire.publish"},
     "stream.wire.exports": {"stream.wire.protocol", "stream.wire.publish", "stream.wire.recordings"},
     "stream.views.monitor": {"stream.wire.client", "stream.wire.protocol", "stream.wire.publish"},
     "stream.views.report": {"stream.views.monitor", "stream.wire.protocol", "stream.wire.recordings"},
+    "stream.views.alerts": {"stream.wire.bridges", "stream.wire.protocol"},
     "stream.sources": {"stream.settings"},
     "stream.hearing": {"engines.encoders", "stream.settings", "stream.sources"},
     "stream.seeing": {
@@ -333,6 +335,7 @@ def test_a_small_file_has_a_reason() -> None:
 
 def test_ultralytics_and_other_extras_are_imported_only_when_used() -> None:
     optional = {"ultralytics", "hear21passt", "cryptography", "tensorrt", "torch_tensorrt", "piper"}
+    optional |= {"paho", "pylsl", "pythonosc", "rclpy", "rerun"}
     for path in modules().values():
         for node in ast.parse(path.read_text("utf-8")).body:
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []

@@ -3,6 +3,8 @@
 run         a session
 demo        the bundled clip
 monitor     a session in another process
+watch       conditions over how people are
+bridge      messages passed on into what others use
 explain     why a label was given
 devices     what can be tracked
 keys        keys for an encrypted publisher and its clients

@@ -92,7 +92,7 @@ def run(
         ),
     ] = None,
     insecure: Annotated[
-        bool, typer.Option("--insecure", help="Publish beyond this machine without encryption.")
+        bool, typer.Option("--insecure", help="Publish, and pass on, beyond this machine without encryption.")
     ] = False,
     pictures: Annotated[
         bool,
@@ -135,6 +135,15 @@ def run(
             "that they can be tracked again. They show everybody who is heard or seen.",
         ),
     ] = False,
+    to: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option(
+            "--to",
+            metavar="URL",
+            help="Also pass every message on: lsl:, osc://HOST:PORT, mqtt://HOST/PREFIX, "
+            "mqtts://HOST/PREFIX, ros2:, rerun: or rerun:FILE.rrd; may be repeated.",
+        ),
+    ] = None,
     metrics: Annotated[
         Optional[str],  # noqa: UP045
         typer.Option(
@@ -181,6 +190,7 @@ def run(
     from emotrack.settings import allowed, load_policy, load_settings
     from emotrack.stream.session.kept import open_kept
     from emotrack.stream.sources.open import open_sources
+    from emotrack.stream.wire.bridges.open import keeps_messages, open_bridge
     from emotrack.stream.wire.publish.events import EventLog
     from emotrack.stream.wire.publish.recording import STANDARD_OUTPUT, Recorder
     from emotrack.stream.wire.publish.zeromq.publisher import new_session_name, open_publisher, open_recorder
@@ -216,6 +226,8 @@ def run(
             rules.refuse("pictures", "leave out --pictures")
         if record is not None or jsonl not in (None, STANDARD_OUTPUT):
             rules.refuse("records", "leave out --record and --jsonl FILE")
+        if any(map(keeps_messages, to or ())):
+            rules.refuse("records", "leave out --to rerun:FILE.rrd")
         if resume is not None:
             rules.refuse("records", "leave out --resume")
         settings = allowed(settings, rules)
@@ -239,6 +251,8 @@ def run(
             sinks.append(undo.enter_context(contextlib.closing(Recorder(jsonl))))
         if record is not None:
             sinks.append(undo.enter_context(contextlib.closing(open_recorder(record, session))))
+        for url in to or ():
+            sinks.append(undo.enter_context(contextlib.closing(open_bridge(url, insecure=insecure))))
         publisher = open_publisher(settings.stream.publish)
         if publisher is not None:
             undo.callback(publisher.close)

@@ -62,7 +62,7 @@ class Lane(Generic[Given]):
         self._over = False
         self._behind = False
         self._allowance, self._counted = AT_ONCE, time.monotonic()
-        self._delays: deque[SinkDelayed] = deque()
+        self._told_by_it: deque[SinkDelayed | SinkIncomplete] = deque()
         self._told: float | None = None
         """When it was last told that messages wait."""
         self._late = False
@@ -112,8 +112,8 @@ class Lane(Generic[Given]):
         """What is to be told of it since this was last asked; `patient`: whether the session waits for
         it."""
         with self._news:
-            found: list[SinkFailed | SinkDelayed | SinkIncomplete] = [*self._delays]
-            self._delays.clear()
+            found: list[SinkFailed | SinkDelayed | SinkIncomplete] = [*self._told_by_it]
+            self._told_by_it.clear()
             if self.failed is not None:
                 return [*found, self.failed]
             now = time.monotonic()
@@ -190,8 +190,8 @@ class Lane(Generic[Given]):
                 _, given, size = waiting
                 try:
                     self.sink.write(given)
-                except SinkDelayed as delayed:
-                    self._delays.append(delayed)
+                except (SinkDelayed, SinkIncomplete) as told:
+                    self._told_by_it.append(told)
                 self._taken(size)
         except (Exception, SystemExit) as failure:  # noqa: BLE001 - whatever it is, the others go on
             self._close(as_failure(self.sink, failure))

@@ -204,8 +204,8 @@ class Outbox:
                 continue
             try:
                 sink.write(outgoing)
-            except SinkDelayed as delayed:
-                troubles.append(self._count(delayed))
+            except (SinkDelayed, SinkIncomplete) as told:
+                troubles.append(self._count(told))
             except (Exception, SystemExit) as failure:  # noqa: BLE001 - whatever it is, the others go on
                 self._sinks.remove(sink)
                 with contextlib.suppress(Exception, SystemExit):

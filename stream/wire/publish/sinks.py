@@ -35,7 +35,7 @@ class SinkDelayed(Exception):
 
 
 class SinkIncomplete(Exception):
-    """A sink goes on without what it did not take in time; the text is one sentence."""
+    """A sink goes on without what it did not take in time, or could not pass on; the text is one sentence."""
 
 
 class Output(Protocol[Given_contra]):
@@ -46,8 +46,8 @@ class Output(Protocol[Given_contra]):
     """
 
     def write(self, given: Given_contra, /) -> None:
-        """Take one; raise `SinkFailed` when no more can be taken, `SinkDelayed` once when it has to
-        wait."""
+        """Take one; raise `SinkFailed` when no more can be taken, `SinkDelayed` once when it has to wait,
+        `SinkIncomplete` once when it goes on without some."""
         ...
 
     def close(self) -> None:
@@ -59,7 +59,8 @@ class Sink(Output[Outgoing], Protocol):
     """Where messages go: the publisher, the recorder, a listener in this process.
 
     It may say still more of itself. `watches`: no session goes on for its sake. `prompt`: it never waits for
-    anything, so that it is called on the session's own thread.
+    anything, so that it is called on the session's own thread. `keeps`: it writes to something that stays,
+    which a policy may refuse.
     """
 
 

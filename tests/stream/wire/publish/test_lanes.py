@@ -12,7 +12,13 @@ from emotrack.stream.wire.protocol.messages import Error, Heartbeat, Message
 from emotrack.stream.wire.publish import lanes
 from emotrack.stream.wire.publish.outbox import Outbox
 from emotrack.stream.wire.publish.recording import Recorder
-from emotrack.stream.wire.publish.sinks import Listener, Outgoing, SinkDelayed, SinkFailed
+from emotrack.stream.wire.publish.sinks import (
+    Listener,
+    Outgoing,
+    SinkDelayed,
+    SinkFailed,
+    SinkIncomplete,
+)
 from helpers.sessions import sample_messages as sample
 from helpers.sessions.wire import Kept, emit_all
 
@@ -218,3 +224,21 @@ def test_a_program_that_never_reads_does_not_stop_a_live_session(monkeypatch: py
     assert len(kept.messages) == 40
     listener.leave()
     outbox.close()
+
+
+@pytest.mark.parametrize("prompt", [True, False])
+def test_a_sink_that_goes_on_without_some_says_so_and_is_given_the_rest(prompt: bool) -> None:
+    class Forgets(Gated):
+        def write(self, outgoing: Outgoing) -> None:
+            super().write(outgoing)
+            if len(self.messages) == 2:
+                raise SinkIncomplete("The gate lacks 3 messages.")
+
+    forgets, kept = Forgets(opened=True), Kept()
+    forgets.prompt = prompt  # type: ignore[attr-defined]  # what a sink may say of itself
+    outbox = live(forgets, kept)
+    emit_all(outbox, [sample.feed()] * 3)
+    beat_until(outbox, kept, "The gate lacks 3 messages.")
+    outbox.close()
+    assert kept.told == ["The gate lacks 3 messages."] == list(outbox.incomplete)
+    assert forgets.messages == kept.messages

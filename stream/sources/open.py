@@ -34,6 +34,7 @@ from emotrack.stream.sources.names import (
 )
 from emotrack.stream.sources.network import HOSTED, PORTED, SCHEMES, NetworkSource, open_url
 from emotrack.stream.sources.pipe import PipeSource, open_pipe
+from emotrack.stream.sources.pushed.whip import is_whip, open_whip, whip_address
 
 STANDARD_INPUT = "-"
 DESCRIPTOR = re.compile(r"-|/dev/stdin|/(?:dev|proc/self)/fd/(?P<number>\d{1,9})")
@@ -267,6 +268,8 @@ class _SourcePart:
             return open_microphone(
                 self.text.partition(":")[2], name=self.name, description=self.text, settings=self.settings
             )
+        if is_whip(self.text) and not exists(self.text):
+            return open_whip(self.text, name=self.name, settings=self.settings)
         return None
 
     def _opened(self, notify: Notify) -> FiniteSource | LiveSource:
@@ -366,6 +369,8 @@ def _name(text: str) -> str:
         return feed_name(unquote(Path(parts.path).stem) or parts.netloc.rpartition("@")[2].partition(":")[0])
     if _is_raw(text):
         return "stdin"
+    if is_whip(text) and not exists(text):
+        return whip_address(text).room
     if named := DESCRIPTOR.fullmatch(text):
         return "pipe" if named["number"] else "stdin"
     return feed_name(text if text.startswith("mic:") else Path(text).stem)

@@ -6,6 +6,7 @@ open       from what the user writes to sources that are known to open
 names      of feeds, and what people are shown of an address
 file       what has an end: read as fast as is asked for
 pipe       what can be read once
+pushed/    what others bring: a program, or participants who publish to us
 live       what devices and addresses share: a bounded buffer, and coming back when lost
 network    streams behind an address
 devices/   cameras and microphones

@@ -147,8 +147,8 @@ DEFAULTS = SourceSettings()
 
 
 def open_source(text: str, *, name: str | None = None, settings: SourceSettings = DEFAULTS) -> Source:
-    """The source that `text` means: a path, a URL, `camera:N`, `mic[:NAME]`, `-` for stdin, `pcm:RATE` for raw
-    samples on it, or several joined with `+`.
+    """The source that `text` means: a path, a URL, `camera:N`, `mic[:NAME]`, `-` for stdin, `pcm:RATE` for
+    raw samples on it, `whip:PORT/NAME`, or several joined with `+`.
 
     It was opened once when this returns. Raises `UserError` when it, or a part of it, cannot be.
     """

@@ -270,7 +270,8 @@ def open_pipe(
     `settings.start_seconds`.
 
     `named`: made by mkfifo and opened without blocking, so that at first nobody need hold its other end.
-    `raw`: what the samples are, where no container comes. `notify` is told in a sentence what is waited for. Raises `UserError`, and closes the pipe then.
+    `raw`: what the samples are, where no container comes. `notify` is told in a sentence what is waited for.
+    Raises `UserError`, and closes the pipe then.
     """
     reader = PipeReader(descriptor)
     with ExitStack() as undo:

@@ -44,7 +44,10 @@ def is_raw_sound(text: str) -> bool:
 
 
 def raw_sound(text: str) -> RawSound:
-    """What `pcm:RATE[,CHANNELS][,FORMAT]` says, one channel of s16le unless it says so; raises `UserError`."""
+    """What `pcm:RATE[,CHANNELS][,FORMAT]` says, one channel of s16le unless said otherwise.
+
+    Raises `UserError`.
+    """
     rate, *rest = text.removeprefix(PREFIX).split(",")
     channels = rest.pop(0) if rest and rest[0].isascii() and rest[0].isdigit() else "1"
     format = rest.pop(0) if rest else "s16le"

@@ -21,6 +21,7 @@ from aiortc import (
 from aiortc.mediastreams import MediaStreamError
 from aiortc.sdp import SessionDescription
 
+from emotrack.stream.sources.decoding.decode import frame_stamp
 from emotrack.stream.sources.media import MEDIA, Medium
 from emotrack.stream.sources.pushed.inbox import Inbox, Word
 from emotrack.stream.sources.pushed.stamping import Given
@@ -88,8 +89,7 @@ class Publisher:
             while True:
                 frame = await track.recv()
                 assert isinstance(frame, av.AudioFrame | av.VideoFrame)
-                stamp = None if frame.pts is None else float(frame.pts * frame.time_base)
-                self._inbox.put(Given(medium, frame, stamp, time.monotonic_ns()))
+                self._inbox.put(Given(medium, frame, frame_stamp(frame), time.monotonic_ns()))
 
     async def _changed(self) -> None:
         state = self._connection.connectionState

@@ -169,8 +169,8 @@ def _token(path: Path) -> str:
         raise UserError(f"the token in {path} cannot be read ({first_line(error)}).") from None
     if not SHORTEST_TOKEN <= len(token) <= LONGEST_TOKEN or not re.fullmatch(r"[!-~]+", token):
         raise UserError(
-            f"{path} holds no token; write {SHORTEST_TOKEN} to {LONGEST_TOKEN} letters and digits into it, as "
-            "`openssl rand -hex 24` makes them."
+            f"{path} holds no token; write {SHORTEST_TOKEN} to {LONGEST_TOKEN} letters and digits into it, "
+            "such as `openssl rand -hex 24` makes."
         )
     return token
 

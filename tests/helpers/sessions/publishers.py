@@ -25,7 +25,11 @@ def ask(
     try:
         connection.request(method, parts.path, body, headers or {})
         answer = connection.getresponse()
-        return answer.status, {name.lower(): value for name, value in answer.headers.items()}, answer.read().decode()
+        return (
+            answer.status,
+            {name.lower(): value for name, value in answer.headers.items()},
+            answer.read().decode(),
+        )
     finally:
         connection.close()
 

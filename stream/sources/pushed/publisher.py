@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import av
 from aiortc import (
@@ -38,11 +38,19 @@ class OfferRefused(Exception):
 class Publisher:
     """A connection from its offer to its end."""
 
-    def __init__(self, inbox: Inbox, over: "Callable[[Publisher], None]") -> None:
-        """`over` is called once, when it has ended, whoever ended it."""
+    def __init__(
+        self,
+        inbox: Inbox,
+        *,
+        came: "Callable[[Publisher], Awaitable[None]]",
+        over: "Callable[[Publisher], None]",
+    ) -> None:
+        """`came` is awaited when it has connected, before anything of it is taken; `over` is called once,
+        when it has ended, whoever ended it."""
         self.name = secrets.token_urlsafe(12)
         """What it is called in its address, which nobody else knows."""
         self._inbox = inbox
+        self._came = came
         self._over = over
         # No servers: aiortc would ask a public one for our address.
         self._connection = RTCPeerConnection(
@@ -76,7 +84,7 @@ class Publisher:
         for task in self._tasks:
             if task is not asyncio.current_task():
                 task.cancel()
-        for medium in MEDIA:
+        for medium in MEDIA if self._connected.is_set() else ():
             self._inbox.put(Word(medium, "down", reason, time.monotonic_ns()))
         self._over(self)
         await self._connection.close()
@@ -86,6 +94,7 @@ class Publisher:
 
     async def _take(self, track: MediaStreamTrack, medium: Medium) -> None:
         with contextlib.suppress(MediaStreamError):  # the track has ended
+            await self._connected.wait()
             while True:
                 frame = await track.recv()
                 assert isinstance(frame, av.AudioFrame | av.VideoFrame)
@@ -94,6 +103,7 @@ class Publisher:
     async def _changed(self) -> None:
         state = self._connection.connectionState
         if state == "connected":
+            await self._came(self)
             self._connected.set()
         elif state in ("failed", "closed"):
             reason = "the connection was lost" if self._connected.is_set() else "no connection came about"
@@ -118,3 +128,5 @@ def _look_at(offer: str) -> None:
         raise OfferRefused("an offer has one track of audio, one of video, or both, and nothing else")
     if any(one.direction not in ("sendonly", "sendrecv") for one in media):
         raise OfferRefused("an offer is for tracks that are sent (a=sendonly)")
+    if any(one.dtls is None or not one.dtls.fingerprints for one in media):
+        raise OfferRefused("an offer says whose encryption it is (a=fingerprint)")

@@ -30,6 +30,8 @@ READING = 5.0
 """Seconds in which an offer must have come."""
 OFFERS, WITHIN = 20, 10.0
 """Offers that are looked at within so many seconds."""
+AWAITED = 16
+"""Publishers who were answered and have not connected yet, at a time."""
 CONNECTIONS = 64
 """Connections of HTTP at a time."""
 CLOSING = 1.5
@@ -52,9 +54,11 @@ class WhipServer:
         self._socket = listening
         self._token = token
         self._inboxes: dict[str, Inbox] = {}
-        self._publishers: dict[str, Publisher] = {}
+        self._answered: dict[Publisher, str] = {}
+        """Those who were answered, and where; they may have come or not."""
+        self._present: dict[str, Publisher] = {}
+        """Those who have come, of whom each room has one."""
         self._offers: deque[float] = deque(maxlen=OFFERS)
-        self._answering = asyncio.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         app = Starlette(
             routes=[
@@ -88,7 +92,7 @@ class WhipServer:
     def dismiss(self, room: str) -> None:
         """Let nobody publish there any more; whoever does is told to leave."""
         self._inboxes.pop(room, None)
-        if (publisher := self._publishers.get(room)) is not None and self._loop is not None:
+        if (publisher := self._present.get(room)) is not None and self._loop is not None:
             asyncio.run_coroutine_threadsafe(publisher.end("nobody listens any more"), self._loop)
 
     def close(self) -> None:
@@ -98,9 +102,12 @@ class WhipServer:
 
     async def _run(self) -> None:
         self._loop = asyncio.get_running_loop()
+        self._loop.set_exception_handler(
+            lambda *_: None
+        )  # aiortc's tasks die of strangers' offers, at length
         with self._socket:
             await self._server.serve(sockets=[self._socket])
-            leaving = [publisher.end("the session has ended") for publisher in self._publishers.values()]
+            leaving = [publisher.end("the session has ended") for publisher in list(self._answered)]
             with contextlib.suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(asyncio.gather(*leaving), CLOSING)
 
@@ -119,15 +126,16 @@ class WhipServer:
             raise Refused(429, "Too many offers; try again later.", **{"Retry-After": f"{WITHIN:.0f}"})
         self._offers.append(now)
         offer = await _body(request)
-        async with self._answering:  # one at a time: whoever comes next takes the place of this one
-            publisher = Publisher(inbox, self._forget)
-            try:
-                answer = await publisher.answer(offer)
-            except OfferRefused as refused:
-                raise Refused(400, f"{str(refused).capitalize()}.") from None
-            before, self._publishers[room] = self._publishers.get(room), publisher
-            if before is not None:
-                await before.end("another publisher has taken its place")
+        if len(self._answered) - len(self._present) >= AWAITED:
+            raise Refused(503, "Others are connecting; try again later.", **{"Retry-After": "1"})
+        publisher = Publisher(inbox, came=self._welcome, over=self._forget)
+        self._answered[publisher] = room
+        try:
+            answer = await publisher.answer(offer)
+        except OfferRefused as refused:
+            self._forget(publisher)
+            why = str(refused)
+            raise Refused(400, f"{why[0].upper()}{why[1:]}.") from None
         headers = {"Location": f"/{room}/{publisher.name}", **self._shared("POST")}
         return Response(answer, 201, headers, media_type=SDP)
 
@@ -135,17 +143,26 @@ class WhipServer:
         if request.method == "OPTIONS":
             return Response(status_code=204, headers=self._shared("DELETE"))
         self._admitted(request)
-        publisher = self._publishers.get(request.path_params["room"])
-        if publisher is None or not secrets.compare_digest(
-            publisher.name.encode(), request.path_params["publisher"].encode()
-        ):
-            raise Refused(404, "Nobody publishes under this address.")
-        await publisher.end("left")
-        return Response(status_code=200, headers=self._shared("DELETE"))
+        wanted = (request.path_params["room"], request.path_params["publisher"])
+        for publisher, room in self._answered.items():
+            if (room, publisher.name) == wanted:
+                await publisher.end("left")
+                return Response(status_code=200, headers=self._shared("DELETE"))
+        raise Refused(404, "Nobody publishes under this address.")
+
+    async def _welcome(self, publisher: Publisher) -> None:
+        """Whoever comes takes the place of who is there: who has lost their network comes back before anybody
+        has noticed that they are gone."""
+        room = self._answered.get(publisher)
+        if room is not None:
+            before, self._present[room] = self._present.get(room), publisher
+            if before is not None:
+                await before.end("another publisher has taken its place")
 
     def _forget(self, publisher: Publisher) -> None:
-        for room in [room for room, one in self._publishers.items() if one is publisher]:
-            del self._publishers[room]
+        room = self._answered.pop(publisher, None)
+        if room is not None and self._present.get(room) is publisher:
+            del self._present[room]
 
     def _admitted(self, request: Request) -> None:
         """Raises `Refused` where the token is not shown or, without one, the page of a stranger asks: that a

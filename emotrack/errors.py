@@ -36,7 +36,9 @@ _DEVELOPING = ("dev", "speech-synthesis")
 _OURS = ("emotrack", "__main__")
 _IMPORTED_AS = {
     "PIL": "pillow",
+    "livekit": "livekit-agents",
     "minisign": "py-minisign",
+    "pipecat": "pipecat-ai",
     "sklearn": "scikit-learn",
     "yaml": "pyyaml",
     "zmq": "pyzmq",

@@ -1,6 +1,7 @@
 """A tracker beside an event loop, which it never keeps: it opens, tracks and closes on threads of its own."""
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -37,16 +38,26 @@ class BackgroundTracker:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="emotrack")
         self._tracker: Tracker | None = None
         self._messages: Generator[Message, None, None] | None = None
+        self._begun = False
+        self._closing: asyncio.Future[None] | None = None
+        self._last: deque[Message] = deque()
 
     async def open(self) -> None:
         """Load what tracks, which takes a second or a few; raises `UserError`."""
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._open)
+        if self._closing is None:
+            await asyncio.get_running_loop().run_in_executor(self._thread, self._open)
 
     async def messages(self) -> AsyncIterator[Message]:
-        """Track from now on; the messages until all sources have ended or `close`."""
+        """Track from now on; the messages until all sources have ended, or `close` has ended the session."""
         loop = asyncio.get_running_loop()
-        while (message := await loop.run_in_executor(self._thread, self._next)) is not None:
+        while self._closing is None:
+            message = await loop.run_in_executor(self._thread, self._next)
+            if message is None:
+                return
             yield message
+        await asyncio.shield(self._closing)
+        while self._last:
+            yield self._last.popleft()
 
     def end(self) -> None:
         """Nothing more is pushed; the session ends when all of it is labelled."""
@@ -58,13 +69,10 @@ class BackgroundTracker:
         self.end()
         if self._tracker is not None:
             self._tracker.stop()
-        thread, loop = self._thread, asyncio.get_running_loop()
-        try:
-            closing = loop.run_in_executor(thread, self._close)
-        except RuntimeError:  # closed already
-            return
-        thread.shutdown(wait=False)
-        await closing
+        if self._closing is None:
+            self._closing = asyncio.get_running_loop().run_in_executor(self._thread, self._close)
+            self._thread.shutdown(wait=False)
+        await asyncio.shield(self._closing)
 
     def _open(self) -> None:
         settings = self._settings or load_settings(overrides=[UNPUBLISHED])
@@ -72,10 +80,13 @@ class BackgroundTracker:
         self._messages = self._tracker.messages()
 
     def _next(self) -> Message | None:
+        self._begun = True
         return None if self._messages is None else next(self._messages, None)
 
     def _close(self) -> None:
-        if self._messages is not None:
-            self._messages.close()
-        if self._tracker is not None:
-            self._tracker.close()
+        try:
+            if self._messages is not None and self._begun:
+                self._last.extend(self._messages)  # of a session that was stopped: what ends it
+        finally:
+            if self._tracker is not None:
+                self._tracker.close()

@@ -122,12 +122,12 @@ class RoomEmotions:
         self._pictured[identity] = now
         return True
 
-    def _begin(self, track: Any, _: Any, participant: Any) -> None:
-        if participant.identity in self._sources and track.sid not in self._streams:
-            self._streams[track.sid] = asyncio.create_task(self._take(track, participant.identity))
+    def _begin(self, track: Any, publication: Any, participant: Any) -> None:
+        if participant.identity in self._sources and publication.sid not in self._streams:
+            self._streams[publication.sid] = asyncio.create_task(self._take(track, participant.identity))
 
-    def _end(self, track: Any, *_: Any) -> None:
-        if (task := self._streams.pop(track.sid, None)) is not None:
+    def _end(self, _: Any, publication: Any, __: Any) -> None:
+        if (task := self._streams.pop(publication.sid, None)) is not None:
             task.cancel()
 
     async def _take(self, track: Any, identity: str) -> None:

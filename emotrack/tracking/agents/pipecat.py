@@ -124,7 +124,10 @@ class EmotionProcessor(FrameProcessor):
 
     async def _leave(self) -> None:
         following, self._following = self._following, None
-        await self._tracker.close()
+        try:
+            await self._tracker.close()
+        except Exception as error:  # noqa: BLE001 - the agent ends without us, whatever it is
+            self._failure = self._failure or _sentence(error)
         if following is not None:
             await self.cancel_task(following)
 

@@ -5,6 +5,7 @@ import asyncio
 import threading
 import time
 from collections.abc import AsyncIterator
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,6 +13,7 @@ import av
 import numpy as np
 import pytest
 from livekit import rtc
+from livekit.agents import Agent, ModelSettings
 from livekit.rtc.event_emitter import EventEmitter
 
 from emotrack.demo import clip_path
@@ -19,7 +21,10 @@ from emotrack.demo.render import LINES
 from emotrack.errors import UserError
 from emotrack.stream.wire.protocol.messages import Emotion, Feed, Message, Session
 from emotrack.tracking.agents import RoomEmotions
+from helpers.sessions.pages import ROOT, blocks
 from helpers.sessions.tracking import settings
+
+PAGE = ROOT / "docs/agents.md"
 
 PATIENCE = 60.0
 RATE = 48_000
@@ -179,6 +184,81 @@ def test_what_cannot_be_read_is_told_of_once() -> None:
         emotions.push("alice", SimpleNamespace())  # type: ignore[arg-type]
     emotions.push("nobody we know", rtc.AudioFrame(b"\0" * 20, 5, 1, 10))
     assert len(said) == 1 and said[0].startswith("what alice sends cannot be read")
+
+
+class ContextStandIn:
+    """What a job of LiveKit's agents has: a room, who comes in first, and what is called at the end."""
+
+    def __init__(self, room: RoomStandIn, identity: str) -> None:
+        self.room, self._identity = room, identity
+        self.endings: list[Any] = []
+
+    async def connect(self) -> None:
+        pass
+
+    async def wait_for_participant(self) -> Any:
+        return SimpleNamespace(identity=self._identity)
+
+    def add_shutdown_callback(self, ending: Any) -> None:
+        self.endings.append(ending)
+
+
+def program_of_the_page(with_word: str) -> dict[str, Any]:
+    (program,) = [block for block in blocks(PAGE, "python") if with_word in block]
+    names: dict[str, Any] = {}
+    exec(compile(program, str(PAGE), "exec"), names)
+    return names
+
+
+def test_the_job_of_the_page_tells_how_a_participant_is(capsys: pytest.CaptureFixture[str]) -> None:
+    names = program_of_the_page("JobContext")
+    names["RoomEmotions"] = partial(RoomEmotions, settings=settings())  # which need no compiling
+
+    async def job() -> str:
+        room, alice = RoomStandIn(), Speaker()
+        context = ContextStandIn(room, "alice")
+        running = asyncio.create_task(names["entrypoint"](context))
+        while not context.endings:
+            await asyncio.sleep(0.05)
+        room.enter("alice", alice.microphone)
+        told, deadline = "", time.monotonic() + PATIENCE
+        while "alice is in" not in told and time.monotonic() < deadline:
+            await alice.speak(LINES[1].start)  # again, where the networks were not loaded yet
+            await asyncio.sleep(1.0)
+            told += capsys.readouterr().out
+        for ending in context.endings:
+            await ending()
+        await running
+        return told
+
+    assert "alice is in joy (" in asyncio.run(job())
+
+
+def test_the_agent_of_the_page_hears_what_goes_by(monkeypatch: pytest.MonkeyPatch) -> None:
+    frames = [frame for _, frame in clip_frames(0.5) if isinstance(frame, rtc.AudioFrame)]
+    listening = program_of_the_page("stt_node")["Listening"]
+
+    async def recognise(_: Any, audio: Any, __: Any) -> AsyncIterator[Any]:
+        async for frame in audio:
+            yield frame
+
+    async def hear() -> list[Any]:
+        emotions, pushed = RoomEmotions(["alice"], settings()), []
+        monkeypatch.setattr(emotions, "push", lambda identity, frame: pushed.append((identity, frame)))
+        monkeypatch.setattr(Agent.default, "stt_node", recognise)
+
+        async def microphone() -> AsyncIterator[rtc.AudioFrame]:
+            for frame in frames:
+                yield frame
+
+        heard = [
+            frame async for frame in listening(emotions, "alice").stt_node(microphone(), ModelSettings())
+        ]
+        assert pushed == [("alice", frame) for frame in heard]
+        await emotions.aclose()
+        return heard
+
+    assert asyncio.run(hear()) == frames
 
 
 @pytest.mark.parametrize("identities", [[], ["alice", "alice"]])

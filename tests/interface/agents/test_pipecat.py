@@ -5,6 +5,7 @@ import asyncio
 import importlib
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import av
@@ -28,7 +29,10 @@ from emotrack.demo.render import LINES
 from emotrack.errors import UserError
 from emotrack.stream.wire.protocol.messages import Emotion, Session
 from emotrack.tracking.agents import EmotionFrame, EmotionProcessor, background
+from helpers.sessions.pages import ROOT, blocks
 from helpers.sessions.tracking import settings
+
+PAGE = ROOT / "docs/agents.md"
 
 PART = 0.02
 RATE = 16_000
@@ -192,6 +196,28 @@ def test_frames_that_cannot_be_read_are_told_of_once_and_go_on() -> None:
     end, errors, _ = asyncio.run(run(EmotionProcessor(settings()), frames))
     assert given(end, frames) == [frame.id for _, frame in frames]
     assert len(errors) == 1 and "a frame cannot be read" in errors[0].error
+
+
+class TransportStandIn:
+    """Ends of a pipeline that a real transport would be."""
+
+    def __init__(self) -> None:
+        self.ends = (Collecting(), Collecting())
+
+    def input(self) -> FrameProcessor:
+        return self.ends[0]
+
+    def output(self) -> FrameProcessor:
+        return self.ends[1]
+
+
+def test_the_pipeline_of_the_page_tells_how_the_user_is(capsys: pytest.CaptureFixture[str]) -> None:
+    (program,) = [block for block in blocks(PAGE, "python") if "pipecat" in block]
+    names: dict[str, Any] = {}
+    exec(compile(program, str(PAGE), "exec"), names)
+    names["EmotionProcessor"] = partial(EmotionProcessor, settings())  # which need no compiling
+    asyncio.run(run(names["pipeline"](TransportStandIn()), clip_frames(LINES[1].start)))
+    assert "the user is in joy (" in capsys.readouterr().out
 
 
 def test_without_the_extra_one_sentence_says_what_brings_it(monkeypatch: pytest.MonkeyPatch) -> None:

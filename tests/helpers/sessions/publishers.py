@@ -54,7 +54,9 @@ async def connected(url: str, *tracks: Any, **headers: str) -> tuple[RTCPeerConn
 
 
 @contextmanager
-def publishing(url: str, path: Path, *, leave: bool = True, **headers: str) -> Iterator[None]:
+def publishing(
+    url: str, path: Path, *, leave: bool = True, headers: dict[str, str] | None = None
+) -> Iterator[None]:
     """Somebody who publishes a recording from now on, and at the end says so (or just goes)."""
     ending, begun = threading.Event(), threading.Event()
     failures: list[BaseException] = []
@@ -62,7 +64,7 @@ def publishing(url: str, path: Path, *, leave: bool = True, **headers: str) -> I
     async def publish() -> None:
         player = MediaPlayer(str(path))
         tracks = [track for track in (player.audio, player.video) if track is not None]
-        connection, resource = await connected(url, *tracks, **headers)
+        connection, resource = await connected(url, *tracks, **(headers or {}))
         begun.set()
         await asyncio.to_thread(ending.wait)
         if leave:

@@ -8,6 +8,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -148,11 +149,14 @@ def test_a_participant_is_labelled_leaves_and_comes_back() -> None:
     assert [change[2] for change in changes if change[:2] == ("bob", "audio")][:1] == ["down"]
 
 
-def test_who_goes_without_a_word_is_noticed_and_may_come_back(room: Listening, tmp_path: Path) -> None:
+def test_who_goes_without_a_word_is_noticed_and_may_come_back(room: Listening) -> None:
+    def times(medium: str, state: str) -> int:
+        return sum(one[:2] == (medium, state) for one in room.changes)
+
     for number in (1, 2):
         with publishing(room.source.url, clip_path(), leave=False):
-            room.wait_for(lambda n=number: room.changes.count(("audio", "up", "given")) == n)
-        room.wait_for(lambda n=number: sum(one[:2] == ("audio", "down") for one in room.changes) == n + 1)
+            room.wait_for(partial(lambda wanted: times("audio", "up") == wanted, number))
+        room.wait_for(partial(lambda wanted: times("audio", "down") == wanted, number + 1))
     assert room.count(AudioChunk) and room.count(VideoFrame)
 
 
@@ -273,7 +277,7 @@ def test_a_token_is_asked_for_and_lets_in_from_anywhere(token: SourceSettings) -
         assert ask("DELETE", url + "/x")[0] == 401
         assert ask("OPTIONS", url)[1]["access-control-allow-origin"] == "*"
         shown = {"Authorization": f"Bearer {TOKEN}", "Host": "tracker.example"}
-        with publishing(url, clip_path(), **shown):
+        with publishing(url, clip_path(), headers=shown):
             room.wait_for(lambda: room.count(AudioChunk))
     finally:
         room.end()
@@ -281,7 +285,7 @@ def test_a_token_is_asked_for_and_lets_in_from_anywhere(token: SourceSettings) -
 
 def test_a_slow_knock_holds_up_nobody(room: Listening) -> None:
     parts = urlsplit(room.source.url)
-    with socket.create_connection((parts.hostname, parts.port)) as slow:
+    with socket.create_connection((parts.hostname or "", parts.port or 0)) as slow:
         slow.sendall(b"POST /alice HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/sdp\r\n")
         slow.sendall(b"Content-Length: 100\r\n\r\nv=0")
         assert post_offer(room.source.url, an_offer(AudioStreamTrack()))[0] == 201

@@ -87,18 +87,12 @@ async def run(
 ) -> tuple[Collecting, list[ErrorFrame], float]:
     """A pipeline that is given these frames in time, and ended: what came out, errors, and how long it took
     to end."""
-    end, errors = Collecting(), []
+    end = Collecting()
+    errors: list[ErrorFrame] = []
     worker = PipelineWorker(Pipeline([processor, end]), params=PipelineParams(), cancel_on_idle_timeout=False)
     started = asyncio.Event()
-
-    @worker.event_handler("on_pipeline_started")
-    async def _(*_: Any) -> None:
-        started.set()
-
-    @worker.event_handler("on_pipeline_error")
-    async def _(_: Any, error: ErrorFrame) -> None:
-        errors.append(error)
-
+    worker.add_event_handler("on_pipeline_started", lambda *_: started.set())
+    worker.add_event_handler("on_pipeline_error", lambda _, error: errors.append(error))
     runner = WorkerRunner(handle_sigint=False)
     await runner.add_workers(worker)
     running = asyncio.create_task(runner.run())

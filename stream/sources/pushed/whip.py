@@ -4,6 +4,7 @@ http://127.0.0.1:8889/alice, from a browser, OBS or another WHIP client.
 Who leaves is down, and up again when they come back. The paths of one port share its listener.
 """
 
+import os
 import re
 import socket
 import threading
@@ -164,7 +165,10 @@ def _opened(address: WhipAddress, settings: SourceSettings) -> _Door:
 
 def _token(path: Path) -> str:
     try:
-        token = path.expanduser().read_text("ascii").strip()
+        path = path.expanduser()
+        if os.name != "nt" and path.stat().st_mode & 0o077:
+            raise UserError(f"others can read the token in {path}; `chmod 600 {path}` mends it.")
+        token = path.read_text("ascii").strip()
     except (OSError, UnicodeError) as error:
         raise UserError(f"the token in {path} cannot be read ({first_line(error)}).") from None
     if not SHORTEST_TOKEN <= len(token) <= LONGEST_TOKEN or not re.fullmatch(r"[!-~]+", token):

@@ -83,6 +83,7 @@ def test_a_browser_publishes_with_the_page(tmp_path: Path) -> None:
     (page,) = blocks(PAGE, "html")
     (tmp_path / "publish.html").write_text(page, "utf-8")
     (tmp_path / "whip.token").write_text(TOKEN, "ascii")
+    (tmp_path / "whip.token").chmod(0o600)
     source = open_source("whip:0/alice", settings=SourceSettings(whip_token=tmp_path / "whip.token"))
     assert isinstance(source, WhipSource)
     items: list[MediaItem] = []

@@ -45,6 +45,7 @@ def token(tmp_path: Path) -> SourceSettings:
     """Settings with a token that publishers must show."""
     path = tmp_path / "token"
     path.write_text(TOKEN + "\n")
+    path.chmod(0o600)
     return SourceSettings(whip_token=path)
 
 
@@ -330,7 +331,15 @@ def test_other_machines_are_not_let_in_without_a_token() -> None:
 @pytest.mark.parametrize("content", ["", "short", "two words in a token", "ü" * 20])
 def test_a_token_that_is_none_is_refused(tmp_path: Path, content: str) -> None:
     (tmp_path / "token").write_text(content)
+    (tmp_path / "token").chmod(0o600)
     with pytest.raises(UserError, match="token"):
+        open_source("whip:0/alice", settings=SourceSettings(whip_token=tmp_path / "token"))
+
+
+def test_a_token_that_others_can_read_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text(TOKEN)
+    (tmp_path / "token").chmod(0o644)
+    with pytest.raises(UserError, match=r"others can read the token .* `chmod 600 "):
         open_source("whip:0/alice", settings=SourceSettings(whip_token=tmp_path / "token"))
 
 

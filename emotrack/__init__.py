@@ -6,8 +6,9 @@ needs nothing more than the core install. Both yield messages: `Session`, `Emoti
 `BadMessage`. Settings are a `Settings`, composed by `load_settings`.
 
 What a tracker reads may be a `Source` of one's own, which gives `MediaItem`s (`AudioChunk`, `VideoFrame`,
-`MediumChange`) stamped on a `SessionClock`. Where its messages go may be a `Sink` of one's own, which is
-handed each as an `Outgoing`, and raises `SinkFailed` or `SinkDelayed`.
+`MediumChange`) stamped on a `SessionClock`, or a `PushedSource`, which a program feeds call by call. Where
+its messages go may be a `Sink` of one's own, which is handed each as an `Outgoing`, and raises `SinkFailed`
+or `SinkDelayed`.
 
 What a user can mend is a `UserError`; `Absent`, `EngineUnavailable`, `PackRefused` and
 `RecogniserUnavailable` are kinds of it, as `emotrack.errors` draws them. All names are imported when first
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from emotrack.stream.sources.media import MediumChange as MediumChange
     from emotrack.stream.sources.media import Source as Source
     from emotrack.stream.sources.media import VideoFrame as VideoFrame
+    from emotrack.stream.sources.pushed.program import PushedSource as PushedSource
     from emotrack.stream.sources.timing.clock import SessionClock as SessionClock
     from emotrack.stream.transcription.transcript import RecogniserUnavailable as RecogniserUnavailable
     from emotrack.stream.wire.client.subscription import subscribe as subscribe
@@ -80,6 +82,7 @@ __all__ = [
     "Outgoing",
     "PackRefused",
     "Person",
+    "PushedSource",
     "RecogniserUnavailable",
     "Session",
     "SessionClock",
@@ -118,6 +121,7 @@ _HOMES = {
     "MediumChange": _MEDIA,
     "Outgoing": _SINKS,
     "PackRefused": "emotrack.engines.running.pack",
+    "PushedSource": "emotrack.stream.sources.pushed.program",
     "RecogniserUnavailable": "emotrack.stream.transcription.transcript",
     "Settings": "emotrack.settings",
     "decode": _ENCODING,

@@ -36,7 +36,9 @@ _DEVELOPING = ("dev", "speech-synthesis")
 _OURS = ("emotrack", "__main__")
 _IMPORTED_AS = {
     "PIL": "pillow",
+    "livekit": "livekit-agents",
     "minisign": "py-minisign",
+    "pipecat": "pipecat-ai",
     "pympi": "pympi-ling",
     "sklearn": "scikit-learn",
     "webvtt": "webvtt-py",

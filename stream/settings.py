@@ -27,6 +27,9 @@ class SourceSettings(Section):
     """Seconds until a lost device or address is tried again; the wait doubles up to `retry_longest`."""
     retry_longest: float = Field(default=15.0, gt=0)
     """The longest wait between two tries, in seconds."""
+    whip_token: Path | None = None
+    """File with the token that publishers must show (`whip:`); needed where others than this machine reach
+    the port."""
 
 
 class SegmentationSettings(Section):

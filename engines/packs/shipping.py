@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import files
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -112,7 +113,11 @@ def _strip(model: onnx.ModelProto) -> None:
     """Remove what nothing needs that runs a graph: remarks, and shapes that follow from the rest."""
     del model.graph.value_info[:]
     del model.metadata_props[:], model.graph.metadata_props[:]
-    for part in (*model.graph.node, *model.graph.initializer, *model.graph.input, *model.graph.output):
+    parts: tuple[Any, ...] = (
+        *(*model.graph.node, *model.graph.initializer),
+        *(*model.graph.input, *model.graph.output),
+    )
+    for part in parts:
         part.ClearField("doc_string")
         del part.metadata_props[:]
 

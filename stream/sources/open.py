@@ -17,6 +17,7 @@ from emotrack.errors import UserError
 from emotrack.notify import Notify
 from emotrack.stream.settings import SourceSettings
 from emotrack.stream.sources.combined import CombinedSource, FiniteSource
+from emotrack.stream.sources.decoding.pcm import is_raw_sound, raw_sound
 from emotrack.stream.sources.decoding.riff import wav_options
 from emotrack.stream.sources.devices.camera import open_camera
 from emotrack.stream.sources.devices.microphone import open_microphone
@@ -35,6 +36,7 @@ from emotrack.stream.sources.names import (
     without_credentials,
 )
 from emotrack.stream.sources.network import HOSTED, PORTED, SCHEMES, NetworkSource, open_url
+from emotrack.stream.sources.pushed.whip import is_whip, open_whip, whip_address
 
 STANDARD_INPUT = "-"
 DESCRIPTOR = re.compile(r"-|/dev/stdin|/(?:dev|proc/self)/fd/(?P<number>\d{1,9})")
@@ -76,6 +78,29 @@ def open_path(
     )
 
 
+def open_raw(text: str, *, name: str, settings: SourceSettings, notify: Notify) -> PipeSource:
+    """Raw samples on stdin, which `text` describes; raises `UserError`."""
+    raw = raw_sound(text)
+    try:
+        descriptor = os.dup(0)
+    except OSError:
+        raise UserError(f"{raw.description} is closed; send raw samples into it.") from None
+    if os.isatty(descriptor):
+        os.close(descriptor)
+        raise UserError(
+            f"{raw.description} is a terminal; send raw samples into it: `… | emotrack run {text}`."
+        )
+    return open_pipe(
+        descriptor,
+        name=name,
+        description=raw.description,
+        settings=settings,
+        named=False,
+        notify=notify,
+        raw=raw,
+    )
+
+
 def shared_pipe(texts: Sequence[str]) -> str | None:
     """The first of these sources that is a pipe which one before it is too, under whatever name: each would
     get a part of it."""
@@ -86,7 +111,7 @@ def shared_pipe(texts: Sequence[str]) -> str | None:
             status = os.stat(Path(text).expanduser() if number is None else number)
         except (OSError, ValueError, RuntimeError):
             continue  # no path, or one that is refused elsewhere
-        if stat.S_ISFIFO(status.st_mode) or stat.S_ISSOCK(status.st_mode):
+        if stat.S_ISFIFO(status.st_mode) or stat.S_ISSOCK(status.st_mode) or _is_raw(text):
             if (status.st_dev, status.st_ino) in seen:
                 return text
             seen.add((status.st_dev, status.st_ino))
@@ -95,8 +120,15 @@ def shared_pipe(texts: Sequence[str]) -> str | None:
 
 def _descriptor(text: str) -> int | None:
     """The number of an open file that is meant by its name, or None."""
+    if _is_raw(text):
+        return 0
     named = DESCRIPTOR.fullmatch(text)
     return int(named["number"] or 0) if named else None
+
+
+def _is_raw(text: str) -> bool:
+    """Whether raw samples on stdin are meant."""
+    return is_raw_sound(text) and not exists(text)
 
 
 def _open_file(path: Path, description: str, name: str, settings: SourceSettings) -> FileSource:
@@ -121,8 +153,8 @@ DEFAULTS = SourceSettings()
 
 
 def open_source(text: str, *, name: str | None = None, settings: SourceSettings = DEFAULTS) -> Source:
-    """The source that `text` means: a path, a URL, `camera:N`, `mic[:NAME]`, `-` for stdin, or several joined
-    with `+`.
+    """The source that `text` means: a path, a URL, `camera:N`, `mic[:NAME]`, `-` for stdin, `pcm:RATE` for
+    raw samples on it, `whip:PORT/NAME`, or several joined with `+`.
 
     It was opened once when this returns. Raises `UserError` when it, or a part of it, cannot be.
     """
@@ -251,9 +283,13 @@ class _SourcePart:
             return open_microphone(
                 self.text.partition(":")[2], name=self.name, description=self.text, settings=self.settings
             )
+        if is_whip(self.text) and not exists(self.text):
+            return open_whip(self.text, name=self.name, settings=self.settings)
         return None
 
     def _opened(self, notify: Notify) -> FiniteSource | LiveSource:
+        if _is_raw(self.text):
+            return open_raw(self.text, name=self.name, settings=self.settings, notify=notify)
         if "://" not in self.text:
             return open_path(self.text, name=self.name, settings=self.settings, notify=notify)
         parts = split_url(self.text)
@@ -346,6 +382,10 @@ def _name(text: str) -> str:
     if "://" in text:
         parts = split_url(text)
         return feed_name(unquote(Path(parts.path).stem) or parts.netloc.rpartition("@")[2].partition(":")[0])
+    if _is_raw(text):
+        return "stdin"
+    if is_whip(text) and not exists(text):
+        return whip_address(text).room
     if named := DESCRIPTOR.fullmatch(text):
         return "pipe" if named["number"] else "stdin"
     return feed_name(text if text.startswith("mic:") else Path(text).stem)

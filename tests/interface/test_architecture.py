@@ -169,7 +169,7 @@ MAY_IMPORT: dict[str, set[str]] = {
             "model",
             "emotrack.settings",
         ),
-        *("stream.labels", "stream.people.enrolment", "stream.session", "stream.sources"),
+        *("stream.labels", "stream.people.enrolment", "stream.session", "stream.settings", "stream.sources"),
         *("stream.transcription", "stream.utterances"),
         *("stream.wire.protocol", "stream.wire.publish"),
     },
@@ -333,11 +333,33 @@ def test_a_small_file_has_a_reason() -> None:
     assert set(SMALL) <= set(small), "a reason outlives its file, or the file is small no longer"
 
 
+PLUGS = {
+    "emotrack.stream.sources.pushed.publisher": {"aiortc"},
+    "emotrack.stream.sources.pushed.whip_server": {"starlette", "uvicorn"},
+    "emotrack.tracking.agents.livekit": {"livekit"},
+    "emotrack.tracking.agents.pipecat": {"pipecat"},
+}
+"""Modules that are made of an optional package, such as a class of its own, which they import at once; they
+are imported only when used themselves."""
+OPTIONAL = {
+    *("ultralytics", "hear21passt", "cryptography", "tensorrt", "torch_tensorrt", "piper"),
+    *("paho", "pylsl", "pythonosc", "rclpy", "rerun"),
+    *(package for packages in PLUGS.values() for package in packages),
+}
+
+
+def imported_at_once(path: Path) -> Iterator[str]:
+    """The full names of what a file imports when it is imported itself."""
+    for node in ast.parse(path.read_text("utf-8")).body:
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from (node.module or "", *(f"{node.module}.{alias.name}" for alias in node.names))
+
+
 def test_ultralytics_and_other_extras_are_imported_only_when_used() -> None:
-    optional = {"ultralytics", "hear21passt", "cryptography", "tensorrt", "torch_tensorrt", "piper"}
-    optional |= {"paho", "pylsl", "pythonosc", "rclpy", "rerun"}
-    for path in modules().values():
-        for node in ast.parse(path.read_text("utf-8")).body:
-            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
-            assert not [name for name in names if name.split(".")[0] in optional], path
+    for name, path in modules().items():
+        names = set(imported_at_once(path))
+        packages = {one.split(".")[0] for one in names}
+        assert packages & OPTIONAL == PLUGS.get(name, set()), path
+        assert name in PLUGS or not names & PLUGS.keys(), path

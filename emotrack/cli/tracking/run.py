@@ -46,7 +46,8 @@ def run(
             metavar="SOURCE",
             help="A file, - (stdin), a URL (rtsp, http, udp, tcp, rtmp), camera:N or mic[:NAME], as "
             "`emotrack devices` lists "
-            "them; joined with + they are one feed: camera:0+mic. "
+            "them, pcm:RATE[,CHANNELS][,FORMAT] (raw samples on stdin) or whip:[HOST:]PORT[/NAME] (who "
+            "publishes there over WebRTC); joined with + they are one feed: camera:0+mic. "
             "NAME=SOURCE names who is in it (letters, digits, _ and -), as in alice=camera:0+mic; a file "
             "of that very name comes "
             "first. Several sources are one conversation: what one says changes how the next is "

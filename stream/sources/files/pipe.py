@@ -23,6 +23,7 @@ from emotrack.notify import Notify
 from emotrack.stream.settings import SourceSettings
 from emotrack.stream.sources.decoding.container import open_container, read_packets, reason_of
 from emotrack.stream.sources.decoding.decode import MediumDecoder
+from emotrack.stream.sources.decoding.pcm import RawSound
 from emotrack.stream.sources.decoding.probe import ContainerContents, probe
 from emotrack.stream.sources.decoding.riff import IGNORE_LENGTH, WavReader, is_wav
 from emotrack.stream.sources.files.file import STAMP_ROUNDING, start_changes
@@ -126,13 +127,16 @@ class PipeSource:
         reader: PipeReader,
         contents: ContainerContents,
         settings: SourceSettings,
+        raw: RawSound | None = None,
     ) -> None:
+        """`raw`: what the samples are where nothing else comes."""
         self.name = name
         self.description = description
         self.media: frozenset[Medium] = frozenset(contents.tracks)
         self._reader: PipeReader | None = reader
         self._contents = contents
         self._settings = settings
+        self._raw = raw
 
     def items(self, clock: SessionClock, stop: threading.Event) -> Iterator[MediaItem]:
         """See `Source.items`; unpaced."""
@@ -145,7 +149,7 @@ class PipeSource:
         reader.stop = stop
         with closing(reader):
             yield from start_changes(self.media, "pipe")
-            with _open(reader) as container:
+            with _open(reader, self._raw) as container:
                 demuxer = _Demuxer(reader, container, self._contents, self._settings)
                 for item in demuxer.items():
                     if stop.is_set():
@@ -159,8 +163,10 @@ class PipeSource:
             reader.close()
 
 
-def _open(reader: PipeReader) -> InputContainer:
+def _open(reader: PipeReader, raw: RawSound | None) -> InputContainer:
     """The container whose first byte is the next to be read; raises OSError, and FFmpeg's errors."""
+    if raw is not None:
+        return open_container(reader, format=raw.format, options=raw.options)
     if is_wav(reader.ahead(12)):
         return open_container(WavReader(reader), options=IGNORE_LENGTH)
     return open_container(reader)
@@ -251,13 +257,21 @@ class _Demuxer:
 
 
 def open_pipe(
-    descriptor: int, *, name: str, description: str, settings: SourceSettings, named: bool, notify: Notify
+    descriptor: int,
+    *,
+    name: str,
+    description: str,
+    settings: SourceSettings,
+    named: bool,
+    notify: Notify,
+    raw: RawSound | None = None,
 ) -> PipeSource:
     """Media that somebody writes to a pipe open for reading; waits for the first byte as long as
     `settings.start_seconds`.
 
     `named`: made by mkfifo and opened without blocking, so that at first nobody need hold its other end.
-    `notify` is told in a sentence what is waited for. Raises `UserError`, and closes the pipe then.
+    `raw`: what the samples are, where no container comes. `notify` is told in a sentence what is waited for.
+    Raises `UserError`, and closes the pipe then.
     """
     reader = PipeReader(descriptor)
     with ExitStack() as undo:
@@ -267,7 +281,7 @@ def open_pipe(
         reader.begin_again(keep=True)
         reader.patience = settings.start_seconds
         try:
-            with _open(reader) as container:
+            with _open(reader, raw) as container:
                 contents = probe(container, description, patience=LOOKING)
         except UserError:
             raise
@@ -279,7 +293,7 @@ def open_pipe(
         undo.pop_all()
     reader.begin_again(keep=False)
     reader.patience = math.inf
-    return PipeSource(name, description, reader, contents, settings)
+    return PipeSource(name, description, reader, contents, settings, raw)
 
 
 def _await_first(

@@ -18,8 +18,8 @@ from emotrack.stream.views.alerts.condition import parse_rule
 from emotrack.stream.wire.bridges.open import open_bridge
 from helpers.bridges.broker import broker, unused_port
 from helpers.bridges.scene import outgoing
+from helpers.pages import ROOT, blocks
 from helpers.sessions import sample_messages as sample
-from helpers.sessions.pages import ROOT, blocks
 
 pytestmark = pytest.mark.xdist_group("bridges")
 PAGE = ROOT / "docs/bridges.md"

@@ -14,7 +14,7 @@ from types import ModuleType
 import pytest
 
 from emotrack.stream.wire.protocol.encoding import decode
-from helpers.sessions.pages import (
+from helpers.pages import (
     BESIDE,
     PAGES,
     README,

@@ -19,8 +19,8 @@ import typer
 import yaml
 
 from emotrack.cli.__main__ import app
+from helpers.pages import BESIDE, PAGES, README, ROOT, blocks, code, name_of, prose
 from helpers.sessions import sample_messages as sample
-from helpers.sessions.pages import BESIDE, PAGES, README, ROOT, blocks, code, name_of, prose
 from helpers.sessions.wire import heartbeats, publishing
 
 MADE_UP = ("my.yaml", "late.py", "secret.py", "late.mjs", "F", "FILE")

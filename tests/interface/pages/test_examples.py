@@ -203,6 +203,13 @@ def test_a_source_of_ones_own_is_tracked_like_the_file_that_it_reads(told: Told,
         assert float(start) == pytest.approx(line.start, abs=0.2)
 
 
+def test_what_is_pushed_is_tracked_as_it_comes(clip: Path) -> None:
+    """Live, so that on a busy machine words may come late: when somebody spoke is all that is certain."""
+    labels = [line.split() for line in run("pushed_source.py", str(clip)).stdout.splitlines()]
+    for (start, *_), line in zip(labels, SPOKEN, strict=True):
+        assert float(start) == pytest.approx(line.start, abs=0.5)
+
+
 def test_a_sink_of_ones_own_gets_every_label(told: Told, clip: Path) -> None:
     done = run("own_sink.py", str(clip))
     rows = list(csv.DictReader(io.StringIO(done.stdout)))

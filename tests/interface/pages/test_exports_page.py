@@ -8,9 +8,9 @@ import matplotlib
 import pytest
 from matplotlib import pyplot
 
+from helpers.pages import ROOT, blocks
 from helpers.sessions.commands import emotrack
 from helpers.sessions.conversations import awkward_messages, recorded
-from helpers.sessions.pages import ROOT, blocks
 
 PAGE = ROOT / "docs/exports.md"
 PRINTED = (

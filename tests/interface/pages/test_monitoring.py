@@ -17,8 +17,8 @@ from emotrack.stream.wire.protocol.messages import Heartbeat
 from emotrack.stream.wire.publish.sinks import Outgoing
 from emotrack.tracking.tracker import Tracker
 from helpers.media.scripted import Scripted, sound, up
+from helpers.pages import ROOT
 from helpers.sessions import sample_messages as sample
-from helpers.sessions.pages import ROOT
 from helpers.sessions.tracking import settings
 
 FOLDER = ROOT / "deploy/monitoring"

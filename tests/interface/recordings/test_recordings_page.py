@@ -8,8 +8,8 @@ import pytest
 
 from emotrack.stream.wire.publish.outbox import Outbox
 from emotrack.stream.wire.publish.recording import Recorder
+from helpers.pages import ROOT, blocks
 from helpers.sessions import sample_messages as sample
-from helpers.sessions.pages import ROOT, blocks
 from helpers.sessions.wire import emit_all
 
 

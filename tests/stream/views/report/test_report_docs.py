@@ -13,8 +13,8 @@ import pytest
 from emotrack.stream.views.report import pdf
 from emotrack.stream.views.report.wording import KEPT
 from emotrack.stream.wire.protocol.messages import Emotion
+from helpers.pages import ROOT, blocks
 from helpers.sessions.commands import emotrack
-from helpers.sessions.pages import ROOT, blocks
 from helpers.sessions.recorded import evening, recording_of
 
 PAGE = ROOT / "docs/report.md"

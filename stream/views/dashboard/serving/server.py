@@ -95,9 +95,8 @@ async def _serve(
     ready: Callable[[], None],
 ) -> None:
     clients, explanations = Clients(), Explanations(lambda: view.evidence)
-    app = Access(
-        application(Api(view, clients, explanations)), token=place.token, port=place.port, host=place.host
-    )
+    app = application(Api(view, clients, explanations))
+    guarded = Access(app, token=place.token, port=place.port, host=place.host)
     server = _Server(
         uvicorn.Config(
             guarded,

@@ -1,5 +1,6 @@
 """What is answered at which address; the answers are described where they are made into OpenAPI."""
 
+from importlib.metadata import version
 from pathlib import Path
 
 import msgspec
@@ -11,7 +12,6 @@ from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 from starlette.websockets import WebSocket
 
-from emotrack import __version__
 from emotrack.errors import first_line
 from emotrack.notify import notify, plain
 from emotrack.stream.views.dashboard.clients import Clients
@@ -63,7 +63,7 @@ class Api:
 
     async def openapi(self, _: Request) -> Response:
         """What is served, for programs."""
-        return answer(msgspec.Raw(openapi(__version__)))
+        return answer(msgspec.Raw(openapi(version("emotrack"))))
 
     async def status(self, _: Request) -> Response:
         """What is shown, and whether its tracker is there."""

@@ -15,6 +15,7 @@ from emotrack.stream.views.dashboard.clients import (
     CROWDED,
     LEFT,
     PLAYED,
+    STOPPED,
     Client,
     Clients,
     Crowded,
@@ -26,8 +27,10 @@ from emotrack.stream.views.dashboard.serving.asked import asked_position, asked_
 from emotrack.stream.views.dashboard.state import Entry
 from emotrack.stream.views.dashboard.views import Recorded, View
 
-GOODBYE_SECONDS = 0.5
-"""That the last words to a client may take."""
+GOODBYE_SECONDS = 5.0
+"""That the last words may take to a client who is slow."""
+LAST_SECONDS = 0.5
+"""And those of a dashboard that stops."""
 
 Open = Callable[[Client], AsyncGenerator[list[Entry], None]]
 
@@ -68,7 +71,7 @@ class Events(Response):
         last = msgspec.json.encode({"code": reason.code, "reason": reason.sentence})
         with contextlib.suppress(asyncio.TimeoutError):
             event = _body(b"event: end\ndata: %b\n\n" % last, more=False)
-            await asyncio.wait_for(send(event), GOODBYE_SECONDS)
+            await asyncio.wait_for(send(event), _patience(reason))
 
     async def _sending(self, client: Client, send: Send) -> Reason:
         loop = asyncio.get_running_loop()
@@ -97,7 +100,7 @@ async def serve_socket(websocket: WebSocket, opened: Open, clients: Clients) -> 
         reason = CROWDED
     if reason is not LEFT:
         with contextlib.suppress(asyncio.TimeoutError, RuntimeError):
-            await asyncio.wait_for(websocket.close(reason.code, reason.sentence), GOODBYE_SECONDS)
+            await asyncio.wait_for(websocket.close(reason.code, reason.sentence), _patience(reason))
 
 
 async def _sending(client: Client, opened: Open, send: Send) -> Reason:
@@ -109,6 +112,10 @@ async def _sending(client: Client, opened: Open, send: Send) -> Reason:
                 await send({"type": "websocket.send", "text": entry.payload.decode()})
             client.sending_since = None
     return PLAYED
+
+
+def _patience(reason: Reason) -> float:
+    return LAST_SECONDS if reason is STOPPED else GOODBYE_SECONDS
 
 
 async def _until_left(receive: Callable[[], Any]) -> Reason:

@@ -61,7 +61,7 @@ def test_the_programs_in_python_tell_of_labels(number: int, tmp_path: Path) -> N
 @pytest.mark.skipif(shutil.which("node") is None, reason="there is no node")
 def test_the_program_in_javascript_tells_of_labels(tmp_path: Path) -> None:
     with followed() as (running, _):
-        (script := tmp_path / "program.mjs").write_text(here(*blocks(PAGE, "js"), running), "utf-8")
+        (script := tmp_path / "program.mjs").write_text(here("".join(blocks(PAGE, "js")), running), "utf-8")
         assert first_line(["node", str(script)]) == "spk1 is in joy"
 
 

@@ -9,7 +9,7 @@ import msgspec
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
-from starlette.websockets import WebSocket
+from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from emotrack.stream.views.dashboard.clients import (
     CROWDED,
@@ -66,6 +66,8 @@ class Events(Response):
                 reason = await client.attend(self._sending(client, send), _until_left(receive))
         except Crowded:
             reason = CROWDED
+        except OSError:  # who has left between two messages
+            return
         if reason is LEFT:
             return
         last = msgspec.json.encode({"code": reason.code, "reason": reason.sentence})
@@ -98,8 +100,10 @@ async def serve_socket(websocket: WebSocket, opened: Open, clients: Clients) -> 
             reason = await client.attend(sending, _until_left(websocket.receive))
     except Crowded:
         reason = CROWDED
+    except WebSocketDisconnect:  # who has left between two messages
+        reason = LEFT
     if reason is not LEFT:
-        with contextlib.suppress(asyncio.TimeoutError, RuntimeError):
+        with contextlib.suppress(asyncio.TimeoutError, RuntimeError, WebSocketDisconnect):
             await asyncio.wait_for(websocket.close(reason.code, reason.sentence), _patience(reason))
 
 

@@ -103,6 +103,18 @@ def test_a_head_without_end_is_refused(local: Dashboard) -> None:
     assert local.ask(STATUS).status == 200
 
 
+def test_a_request_that_is_never_whole_is_not_waited_for(local: Dashboard) -> None:
+    with socket.create_connection(("127.0.0.1", local.port), 60) as opened:
+        opened.sendall(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n")
+        assert opened.recv(1000) == b""
+    with socket.create_connection(("127.0.0.1", local.port), 60) as opened:  # nor is a second one
+        opened.sendall(b"GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\nGET /health HT")
+        answered = b""
+        while data := opened.recv(1000):
+            answered += data
+        assert answered.count(b'{"ok":true}') == 1
+
+
 def test_elsewhere_nothing_is_answered_without_the_token(everywhere: Dashboard) -> None:
     token = token_of(everywhere)
     assert len(token) >= 43

@@ -80,7 +80,7 @@ def test_what_is_being_explained_ends_with_the_dashboard(kept: Path) -> None:
     with dashboard(str(kept)) as running:
         told: list[Answer] = []
         asking = [
-            threading.Thread(target=lambda number=number: told.append(explained(running, number)))  # type: ignore[misc]
+            threading.Thread(target=lambda number=number: told.append(explained(running, number)))
             for number in range(1, WAITING + 2)
         ]
         for one in asking:

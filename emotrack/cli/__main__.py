@@ -22,6 +22,7 @@ from emotrack.cli.recordings.replay import replay
 from emotrack.cli.recordings.report import report
 from emotrack.cli.terminal import StandardOutput, standard_streams
 from emotrack.cli.tracking.bridge import bridge
+from emotrack.cli.tracking.dashboard import dashboard
 from emotrack.cli.tracking.demo import demo
 from emotrack.cli.tracking.devices import devices
 from emotrack.cli.tracking.explain import explain
@@ -76,6 +77,7 @@ for _command in (
     monitor,
     watch,
     bridge,
+    dashboard,
     devices,
     doctor,
     explain,

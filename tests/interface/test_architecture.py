@@ -69,6 +69,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "stream.views.monitor": {"stream.wire.client", "stream.wire.protocol", "stream.wire.publish"},
     "stream.views.report": {"stream.views.monitor", "stream.wire.protocol", "stream.wire.recordings"},
     "stream.views.alerts": {"stream.wire.bridges", "stream.wire.protocol"},
+    "stream.views.dashboard": {
+        *("stream.wire.client", "stream.wire.protocol", "stream.wire.publish", "stream.wire.recordings"),
+        "stream.views.monitor",
+    },
     "stream.sources": {"stream.settings"},
     "stream.hearing": {"engines.encoders", "stream.settings", "stream.sources"},
     "stream.seeing": {

@@ -5,6 +5,7 @@ demo        the bundled clip
 monitor     a session in another process
 watch       conditions over how people are
 bridge      messages passed on into what others use
+dashboard   a session in a browser
 explain     why a label was given
 devices     what can be tracked
 keys        keys for an encrypted publisher and its clients

@@ -5,7 +5,7 @@ import math
 from collections.abc import Iterator, Sequence
 
 from emotrack.stream.wire.protocol.messages import Emotion, Face, Message, Person
-from emotrack.stream.wire.protocol.parts import Box, SpeakerRef
+from emotrack.stream.wire.protocol.parts import Box
 from emotrack.stream.wire.protocol.vocabulary import LABELS
 from helpers.sessions import sample_messages as sample
 
@@ -91,7 +91,6 @@ def _emotion(number: int, speaker: str, time: float, *, revision: int, final: bo
         speaker,
         state="final" if final else "partial",
         revision=revision,
-        speaker=SpeakerRef(id=speaker, confidence=0.9, face=1),
         start=number * TURN,
         end=time,
         label=label,

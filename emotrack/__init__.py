@@ -1,9 +1,10 @@
 """emotrack: who feels what, while they are still talking.
 
-`Tracker` follows sources and makes labels (extra `track`); `subscribe` reads them from another process and
-needs nothing more than the core install. Both yield messages: `Session`, `Emotion`, `Face`, `Person`, `Feed`,
-`Speaker`, `Heartbeat` and `Error`, together `Message`; a recorded one is read by `decode`, which raises
-`BadMessage`. Settings are a `Settings`, composed by `load_settings`.
+`Tracker` follows sources and makes labels (extra `track`); `subscribe`, and `subscribe_async` on an event
+loop, read them from another process and need nothing more than the core install. All yield messages:
+`Session`, `Emotion`, `Face`, `Person`, `Feed`, `Speaker`, `Heartbeat` and `Error`, together `Message`; a
+recorded one is read by `decode`, which raises `BadMessage`. Settings are a `Settings`, composed by
+`load_settings`.
 
 What a tracker reads may be a `Source` of one's own, which gives `MediaItem`s (`AudioChunk`, `VideoFrame`,
 `MediumChange`) stamped on a `SessionClock`. Where its messages go may be a `Sink` of one's own, which is
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from emotrack.stream.sources.media import VideoFrame as VideoFrame
     from emotrack.stream.sources.timing.clock import SessionClock as SessionClock
     from emotrack.stream.transcription.transcript import RecogniserUnavailable as RecogniserUnavailable
+    from emotrack.stream.wire.client.asynchronous import subscribe_async as subscribe_async
     from emotrack.stream.wire.client.subscription import subscribe as subscribe
     from emotrack.stream.wire.protocol.encoding import BadMessage as BadMessage
     from emotrack.stream.wire.protocol.encoding import decode as decode
@@ -96,6 +98,7 @@ __all__ = [
     "decode",
     "load_settings",
     "subscribe",
+    "subscribe_async",
 ]
 
 # Read by libraries when they are imported, which is after this, in this process and in those that it starts.
@@ -131,6 +134,7 @@ _HOMES = {
     "UserError": "emotrack.errors",
     "VideoFrame": _MEDIA,
     "subscribe": "emotrack.stream.wire.client.subscription",
+    "subscribe_async": "emotrack.stream.wire.client.asynchronous",
 }
 """Where a name is; those that are not listed are messages."""
 _CORE = ("emotrack.errors", "emotrack.stream.wire.")

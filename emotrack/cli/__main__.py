@@ -17,6 +17,7 @@ from emotrack.cli.logs import logging_to_stderr
 from emotrack.cli.people.app import app as people_app
 from emotrack.cli.people.enroll import enroll
 from emotrack.cli.terminal import StandardOutput, standard_streams
+from emotrack.cli.tracking.dashboard import dashboard
 from emotrack.cli.tracking.demo import demo
 from emotrack.cli.tracking.devices import devices
 from emotrack.cli.tracking.explain import explain
@@ -68,6 +69,7 @@ for _command in (
     run,
     demo,
     monitor,
+    dashboard,
     devices,
     doctor,
     explain,

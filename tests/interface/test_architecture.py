@@ -65,6 +65,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "stream.wire.publish": {"stream.settings", "stream.wire.protocol"},
     "stream.wire.recordings": {"stream.wire.protocol", "stream.wire.publish"},
     "stream.views.monitor": {"stream.wire.client", "stream.wire.protocol", "stream.wire.publish"},
+    "stream.views.dashboard": {
+        *("stream.wire.client", "stream.wire.protocol", "stream.wire.publish", "stream.wire.recordings"),
+        "stream.views.monitor",
+    },
     "stream.sources": {"stream.settings"},
     "stream.hearing": {"engines.encoders", "stream.settings", "stream.sources"},
     "stream.seeing": {

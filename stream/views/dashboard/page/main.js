@@ -5,7 +5,7 @@ import { Refusal, Stream, ask } from "./connection.js";
 import { setAttribute, setText } from "./elements.js";
 import { Shortcuts, remember, remembered } from "./keyboard.js";
 import { readPalette } from "./labels.js";
-import { Recording } from "./recording.js";
+import { Recording, readOutline } from "./recording.js";
 import { Store } from "./store.js";
 import { strings } from "./strings.js";
 import { keysDialog, responsibleDialog } from "./views/dialogs.js";
@@ -81,7 +81,7 @@ async function begin() {
     link.source = status.source;
     link.sentence = null;
     if (status.kind === "recording") await beginRecording(status);
-    else beginLive();
+    else await beginLive();
   } catch (error) {
     link.sentence = error instanceof Refusal ? strings.connection.refused(error.message) : strings.connection.unreachable;
     setTimeout(begin, ASK_AGAIN);
@@ -89,15 +89,19 @@ async function begin() {
   schedule();
 }
 
-function beginLive() {
+async function beginLive() {
+  const { outline } = await readOutline(); // what was before the page was opened; what holds comes with the stream
+  for (const message of outline) store.apply(message);
+  let opened = false;
   new Stream({
-    query: () => (store.seq ? { after: store.seq } : {}),
+    query: () => (opened && store.sessionId ? { after: `${store.sessionId}:${store.seq}` } : {}),
     onMessage: (message) => {
       lastMessage = performance.now();
       store.apply(message);
       schedule();
     },
     onState: (state, reason, seconds) => {
+      opened ||= state === "open";
       link.state = state;
       lastMessage = performance.now();
       const words = strings.connection;

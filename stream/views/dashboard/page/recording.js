@@ -2,12 +2,35 @@
 
 import { Stream, ask } from "./connection.js";
 
-/** Messages of a recording that are kept here; a longer one is told as such. */
-const OUTLINE = 20000;
+/** Messages of an outline; a longer recording is told as such. */
+const LONGEST = 20000;
 const PAGE = 1000;
 const KINDS = ["emotion", "person", "speaker", "feed", "error"];
 /** Seconds between two messages about a person that are kept where nothing but numbers changed. */
 const PERSON_EVERY = 5;
+
+/** What the server has of the session, in outline: labels that are not partial, steady states, speakers, feeds
+ * and errors; whether that is the whole. */
+export async function readOutline() {
+  const outline = [];
+  let whole = true;
+  for (const kind of KINDS) {
+    const people = new Map();
+    let after = 0;
+    while (after !== null && whole) {
+      const page = await ask(`messages?after=${after}&limit=${PAGE}&kind=${kind}`);
+      for (const message of page.messages) {
+        if (message.type === "emotion" && message.state === "partial") continue;
+        if (message.type === "person" && !news(people, message)) continue;
+        if (outline.length < LONGEST) outline.push(message);
+        else whole = false;
+      }
+      after = page.next;
+    }
+  }
+  outline.sort((one, other) => one.seq - other.seq);
+  return { outline, whole };
+}
 
 export class Recording {
   /** Messages go into `store`; `changed` is called when there is something else to show, `ended` when playing
@@ -16,26 +39,9 @@ export class Recording {
     Object.assign(this, { store, start, end, changed, ended, failed, outline: [], whole: true, time: end, stream: null, wanted: null });
   }
 
-  /** Read the outline: labels that are not partial, steady states, speakers, feeds, errors. */
+  /** Read the outline. */
   async load() {
-    const read = [];
-    for (const kind of KINDS) await this.loadKind(kind, read);
-    this.outline = read.sort((one, other) => one.seq - other.seq);
-  }
-
-  async loadKind(kind, read) {
-    const people = new Map();
-    let after = 0;
-    while (after !== null) {
-      const page = await ask(`messages?after=${after}&limit=${PAGE}&kind=${kind}`);
-      for (const message of page.messages) {
-        if (message.type === "emotion" && message.state === "partial") continue;
-        if (message.type === "person" && !news(people, message)) continue;
-        if (read.length < OUTLINE) read.push(message);
-        else this.whole = false;
-      }
-      after = this.whole ? page.next : null;
-    }
+    Object.assign(this, await readOutline());
   }
 
   /** The newest label of each utterance. */

@@ -54,7 +54,7 @@ def dashboard(
     ] = False,
 ) -> None:
     """Watch a running tracker or a recording in a browser."""
-    from emotrack.stream.views.dashboard.serving import bound, serve
+    from emotrack.stream.views.dashboard.serving.server import bound, serve
     from emotrack.stream.views.dashboard.views import Live, Recorded, View
 
     check_pair(server_key, keys)

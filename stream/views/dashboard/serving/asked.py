@@ -64,12 +64,12 @@ def number(connection: HTTPConnection, name: str, least: float, most: float) -> 
 
 def whole_number(connection: HTTPConnection, name: str, default: int, least: int, most: int) -> int:
     """A parameter that is a whole number."""
-    return _whole(name, connection.query_params.get(name), default, least, most)
+    text = connection.query_params.get(name)
+    return default if text is None else whole(name, text, least, most)
 
 
-def _whole(name: str, text: str | None, default: int, least: int, most: int) -> int:
-    if text is None:
-        return default
+def whole(name: str, text: str, least: int, most: int) -> int:
+    """A whole number from what somebody wrote."""
     if not (text.isascii() and text.isdigit() and len(text) <= 19 and least <= int(text) <= most):
         raise Refused(400, f"{name} is a whole number from {least} to {most}, not {text[:50]!r}.")
     return int(text)
@@ -83,7 +83,7 @@ def asked_position(connection: HTTPConnection) -> Position | None:
     session, colon, seq = text.rpartition(":")
     if colon and not IDENTIFIER.fullmatch(session):
         raise Refused(400, f"after is SEQ or SESSION:SEQ, not {text[:50]!r}.")
-    return Position(session or None, _whole("after", seq, 0, 0, LARGEST_SEQ))
+    return Position(session or None, whole("after", seq, 0, LARGEST_SEQ))
 
 
 def asked_replay(connection: HTTPConnection, view: View) -> tuple[float, float] | None:

@@ -11,7 +11,6 @@ from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
-from emotrack.stream.views.dashboard.asked import asked_position, asked_replay, kinds_of
 from emotrack.stream.views.dashboard.clients import (
     CROWDED,
     LEFT,
@@ -23,6 +22,7 @@ from emotrack.stream.views.dashboard.clients import (
     follow,
     replay,
 )
+from emotrack.stream.views.dashboard.serving.asked import asked_position, asked_replay, kinds_of
 from emotrack.stream.views.dashboard.state import Entry
 from emotrack.stream.views.dashboard.views import Recorded, View
 

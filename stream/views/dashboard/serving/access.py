@@ -14,7 +14,7 @@ from starlette.requests import HTTPConnection
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from emotrack.stream.views.dashboard.asked import refusal
+from emotrack.stream.views.dashboard.serving.asked import refusal
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 PUBLIC = "/"

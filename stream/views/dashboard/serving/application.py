@@ -11,10 +11,14 @@ from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 from starlette.websockets import WebSocket
 
+from emotrack import __version__
 from emotrack.errors import first_line
 from emotrack.notify import notify, plain
-from emotrack.stream.views.dashboard.answers import Health, Messages, StateAt, Status
-from emotrack.stream.views.dashboard.asked import (
+from emotrack.stream.views.dashboard.clients import Clients
+from emotrack.stream.views.dashboard.explanations import Explanations, NoExplanation
+from emotrack.stream.views.dashboard.history import PAGE
+from emotrack.stream.views.dashboard.serving.answers import Health, Messages, StateAt, Status
+from emotrack.stream.views.dashboard.serving.asked import (
     LARGEST_SEQ,
     MOST_MESSAGES,
     Refused,
@@ -22,32 +26,33 @@ from emotrack.stream.views.dashboard.asked import (
     kinds_of,
     number,
     refusal,
+    whole,
     whole_number,
 )
-from emotrack.stream.views.dashboard.clients import Clients
-from emotrack.stream.views.dashboard.history import PAGE
+from emotrack.stream.views.dashboard.serving.description import API, openapi
+from emotrack.stream.views.dashboard.serving.streams import Events, opening, serve_socket
 from emotrack.stream.views.dashboard.state import Entry
-from emotrack.stream.views.dashboard.streams import Events, opening, serve_socket
 from emotrack.stream.views.dashboard.views import Recorded, View
 
-FILES = Path(__file__).with_name("page")
-API = "/api/v1"
+FILES = Path(__file__).parents[1] / "page"
 
 
 class Api:
     """The answers about one view."""
 
-    def __init__(self, view: View, clients: Clients) -> None:
-        self._view, self._clients = view, clients
+    def __init__(self, view: View, clients: Clients, explanations: Explanations) -> None:
+        self._view, self._clients, self._explanations = view, clients, explanations
 
     def routes(self) -> list[Route | WebSocketRoute]:
         """Where they are."""
         return [
             Route("/health", self.health),
+            Route("/openapi.json", self.openapi),
             Route(f"{API}/status", self.status),
             Route(f"{API}/state", self.state),
             Route(f"{API}/messages", self.messages),
             Route(f"{API}/events", self.events),
+            Route(f"{API}/explanation/{{utterance}}", self.explanation),
             Route(f"{API}/picture/{{source}}", self.picture),
             WebSocketRoute(f"{API}/stream", self.stream),
         ]
@@ -55,6 +60,10 @@ class Api:
     async def health(self, _: Request) -> Response:
         """Whether the server lives."""
         return answer(Health(ok=True))
+
+    async def openapi(self, _: Request) -> Response:
+        """What is served, for programs."""
+        return answer(msgspec.Raw(openapi(__version__)))
 
     async def status(self, _: Request) -> Response:
         """What is shown, and whether its tracker is there."""
@@ -101,6 +110,15 @@ class Api:
         else:
             await serve_socket(websocket, opened, self._clients)
 
+    async def explanation(self, request: Request) -> Response:
+        """Why an utterance has its label."""
+        utterance = whole("utterance", request.path_params["utterance"], 0, LARGEST_SEQ)
+        try:
+            explained = await self._explanations.of(utterance)
+        except NoExplanation as error:
+            raise Refused(error.status, str(error)) from error
+        return answer(msgspec.Raw(explained))
+
     async def picture(self, _: Request) -> Response:
         """What a camera sees."""
         raise Refused(404, "No picture is shown here.")
@@ -118,6 +136,8 @@ async def _refuse(_: Request, error: Exception) -> Response:
 
 async def _refuse_address(_: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
+    if error.status_code == 404:
+        return refusal(404, "There is nothing at this address: /openapi.json says what there is.")
     return refusal(error.status_code, f"{error.detail.rstrip('.')}.")
 
 

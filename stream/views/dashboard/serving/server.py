@@ -13,9 +13,10 @@ from ipaddress import ip_address
 import uvicorn
 
 from emotrack.errors import UserError, first_line
-from emotrack.stream.views.dashboard.access import Access, new_token
-from emotrack.stream.views.dashboard.application import Api, application
 from emotrack.stream.views.dashboard.clients import CLIENTS, Clients
+from emotrack.stream.views.dashboard.explanations import Explanations
+from emotrack.stream.views.dashboard.serving.access import Access, new_token
+from emotrack.stream.views.dashboard.serving.application import Api, application
 from emotrack.stream.views.dashboard.views import View
 
 CONNECTIONS = 2 * CLIENTS
@@ -93,11 +94,12 @@ async def _serve(
     following: AbstractAsyncContextManager[None],
     ready: Callable[[], None],
 ) -> None:
-    clients = Clients()
-    app = Access(application(Api(view, clients)), token=place.token, port=place.port, host=place.host)
+    clients, explanations = Clients(), Explanations(lambda: view.evidence)
+    app = application(Api(view, clients, explanations))
+    guarded = Access(app, token=place.token, port=place.port, host=place.host)
     server = _Server(
         uvicorn.Config(
-            app,
+            guarded,
             loop="asyncio",
             http="h11",
             ws="websockets-sansio",
@@ -117,6 +119,7 @@ async def _serve(
 
     def stop() -> None:
         clients.stop()
+        explanations.stop()
         server.should_exit = True
 
     loop = asyncio.get_running_loop()
@@ -129,6 +132,7 @@ async def _serve(
             await server.serve(sockets=[place.listener])
         finally:
             watching.cancel()
+            await explanations.close()
 
 
 class _Server(uvicorn.Server):

@@ -81,7 +81,7 @@ class Page:
     def wait(self, script: str, seconds: float = PATIENCE) -> Any:
         """The first value of an expression that is true."""
         deadline = time.monotonic() + seconds
-        while not (value := self.run(script)):
+        while (value := self.run(script)) in (None, False, 0, ""):  # an element comes as an empty object
             if time.monotonic() > deadline:
                 raise PageError(f"this never came: {script}; {self.problems}")
             time.sleep(0.02)

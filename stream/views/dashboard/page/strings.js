@@ -144,7 +144,7 @@ export const strings = {
   },
 
   explanation: {
-    loading: "Finding out …",
+    loading: "Finding out … The first time networks are loaded, which takes a while.",
     failed: (reason) => `No explanation: ${reason}`,
     words: "The words, by what they add to the label",
     supports: "speaks for the label",

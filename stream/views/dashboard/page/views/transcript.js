@@ -15,7 +15,7 @@ export class Transcript {
     this.empty = make("p", { class: "empty" }, strings.transcript.none);
     this.earlier = make("p", { class: "faint" });
     this.list = make("ol", { class: "lines" });
-    this.scroll = make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": strings.transcript.title }, this.earlier, this.list);
+    this.scroll = make("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": strings.transcript.title }, this.earlier, this.list);
     this.lines = new Map();
     this.news = new News(news);
     body.append(this.empty, this.scroll);

@@ -4,8 +4,6 @@ import json
 import time
 from pathlib import Path
 
-import pytest
-
 from emotrack.demo import clip_path
 from emotrack.stream.wire.protocol.messages import Emotion
 from emotrack.stream.wire.recordings.reading import read_messages
@@ -43,8 +41,8 @@ def test_a_real_session_comes_up_as_it_is_tracked(page: Page, tmp_path: Path) ->
         rows = page.wait("document.querySelectorAll('#timeline tbody tr').length")
     assert rows == len(newest)
     for message in newest.values():
-        assert message.transcript is not None and " ".join(message.transcript.text.split()) in lines
-        assert f"{message.label}" in lines and message.speaker.id in lines
+        said = "no words" if message.transcript is None else " ".join(message.transcript.text.split())
+        assert said in lines and message.label in lines and message.speaker.id in lines
         assert message.speaker.id in people
 
 
@@ -158,8 +156,7 @@ def test_a_picture_is_asked_for_only_when_the_user_wants_it(page: Page) -> None:
     page.problems = [said for said in page.problems if "/api/v1/picture/" not in said]
 
 
-@pytest.mark.parametrize("people", [("anna", "bert", "carla")])
-def test_new_labels_are_told_politely_and_not_all(page: Page, people: tuple[str, ...]) -> None:
+def test_new_labels_are_told_politely_and_not_all(page: Page) -> None:
     with publishing() as (publisher, outbox), dashboard(publisher.endpoint) as address:
         emit_all(outbox, [sample.session()])
         page.open(address)
@@ -168,7 +165,7 @@ def test_new_labels_are_told_politely_and_not_all(page: Page, people: tuple[str,
             "window.told = 0; new MutationObserver(() => window.told++)"
             ".observe(document.querySelector('#news'), {childList: true, characterData: true, subtree: true})"
         )
-        sent = emit_all(outbox, talk(120, people))
+        sent = emit_all(outbox, talk(120))
         page.wait(f"document.documentElement.dataset.shown >= {sent[-1].seq}")
         assert page.run("window.told") <= 2
         assert page.run("document.querySelector('#news').getAttribute('aria-live')") == "polite"

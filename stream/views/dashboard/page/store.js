@@ -13,6 +13,8 @@ export const LIMITS = {
 };
 /** Seconds of session time between two points of a trail. */
 const TRAIL_STEP = 1;
+/** And from its oldest to its newest. */
+const TRAIL_LASTS = 30;
 /** Seconds after which a face that nobody told of again is no longer in the picture. */
 export const FACE_HOLDS = 2;
 
@@ -199,7 +201,7 @@ function extendTrail(store, id, message) {
   const [before, last] = trail.slice(-2);
   if (last && last.time - before.time < TRAIL_STEP) trail.pop(); // the newest point moves until it is a step away
   trail.push({ time: message.time, valence: message.valence, arousal: message.arousal });
-  if (trail.length > LIMITS.trail) trail.shift();
+  while (trail.length > LIMITS.trail || message.time - trail[0].time > TRAIL_LASTS) trail.shift();
 }
 
 function notice(store, message) {

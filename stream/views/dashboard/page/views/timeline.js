@@ -9,6 +9,7 @@ import { AXIS, LANE, drawLanes } from "./lanes.js";
 const NARROWEST = 5; // seconds
 const WIDEST = 12 * 3600;
 const AT_FIRST = 60;
+const AT_FIRST_ON_A_PHONE = 30;
 /** Where "now" stands when the timeline follows, as a part of its width. */
 const NOW_AT = 0.94;
 const TABLE_ROWS = 100;
@@ -16,7 +17,7 @@ const TABLE_ROWS = 100;
 export class Timeline {
   /** `why` is called with the number of an utterance whose explanation is asked for. */
   constructor(body, { why, redraw }) {
-    Object.assign(this, { why, redraw, span: AT_FIRST, from: 0, follow: true, chosen: null, pointed: null, hits: [], now: 0 });
+    Object.assign(this, { why, redraw, span: innerWidth < 560 ? AT_FIRST_ON_A_PHONE : AT_FIRST, from: 0, follow: true, chosen: null, pointed: null, hits: [], now: 0 });
     const words = strings.timeline;
     const button = (text, name, action) => make("button", { type: "button", class: "tool", "aria-label": name, title: name, click: action }, text);
     this.followButton = make("button", { type: "button", class: "tool", "aria-pressed": "true", click: () => this.setFollow(!this.follow) }, words.follow);

@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 
 from emotrack.demo import clip_path
-from emotrack.stream.wire.protocol.messages import Emotion
+from emotrack.stream.wire.protocol.messages import Emotion, Person, Speaker
 from emotrack.stream.wire.recordings.reading import read_messages
 from helpers.browsing.browser import Page
 from helpers.browsing.serving import dashboard, free_port
@@ -28,22 +28,30 @@ def test_a_real_session_comes_up_as_it_is_tracked(page: Page, tmp_path: Path) ->
         assert tracking.returncode == 0, said
         page.wait("document.querySelector('#state').innerText.startsWith('ended')")
         (recording,) = (tmp_path / "kept").glob("*.jsonl")
-        newest = {
-            message.utterance: message
-            for message in read_messages(recording)
-            if isinstance(message, Emotion) and message.state != "partial"
-        }
-        assert newest
+        newest: dict[int, Emotion] = {}
+        people: dict[str, Person] = {}
+        for message in read_messages(recording):
+            match message:
+                case Emotion(state="final" | "revised"):
+                    newest[message.utterance] = message
+                case Person():
+                    people[message.person] = message
+                case Speaker(event="alias"):
+                    people.pop(message.speaker, None)
+        assert newest and people
         page.wait(f"document.querySelectorAll('#transcript li').length === {len(newest)}")
         lines = page.text("#transcript")
-        people = page.text("#people")
+        cards = page.text("#people")
         page.run("document.querySelector('details.table').open = true")
         rows = page.wait("document.querySelectorAll('#timeline tbody tr').length")
     assert rows == len(newest)
-    for message in newest.values():
-        said = "no words" if message.transcript is None else " ".join(message.transcript.text.split())
-        assert said in lines and message.label in lines and message.speaker.id in lines
-        assert message.speaker.id in people
+    for label in newest.values():
+        said = "no words" if label.transcript is None else " ".join(label.transcript.text.split())
+        assert said in lines and label.label in lines and label.speaker.id in lines
+    for person in people.values():
+        known_again = person.state == "present" or person.utterance is not None
+        assert (person.person in cards) is known_again
+        assert person.label in cards or not known_again
 
 
 def test_what_messages_say_is_text_and_never_html(page: Page) -> None:
@@ -154,6 +162,45 @@ def test_a_picture_is_asked_for_only_when_the_user_wants_it(page: Page) -> None:
         page.press("p")
         assert "only when you ask" in page.text("#picture")
     page.problems = [said for said in page.problems if "/api/v1/picture/" not in said]
+
+
+STAND_IN = """
+const canvas = Object.assign(document.createElement("canvas"), {width: 640, height: 480});
+const context = canvas.getContext("2d");
+context.fillRect(0, 0, 640, 480);
+const asked = window.fetch;
+window.pictures = 0;
+window.fetch = async (address, ...options) => {
+  if (!String(address).includes("/picture/kitchen")) return asked(address, ...options);
+  window.pictures += 1;
+  return new Response(await new Promise((done) => canvas.toBlob(done, "image/jpeg")));
+};
+"""
+"""A stand-in for a camera: pictures that are black."""
+
+
+def test_faces_have_boxes_and_pictures_stop_when_they_are_hidden(page: Page) -> None:
+    with publishing() as (publisher, outbox), dashboard(publisher.endpoint) as address:
+        face = sample.face(1, person="anna", label="joy", confidence=0.7, scores={"joy": 0.7}, reason=None, time=1.0)
+        sent = emit_all(outbox, [sample.session(), sample.heartbeat(1.0), face, sample.face(2, time=1.0)])
+        page.open(address)
+        page.wait(f"document.documentElement.dataset.shown >= {sent[-1].seq}")
+        page.run(f"(() => {{ {STAND_IN} }})()")
+        page.run("document.querySelector('#picture').scrollIntoView()")
+        page.press("p")
+        page.wait("window.pictures >= 2 && !document.querySelector('#picture canvas').hidden")
+        colour = (
+            "[...document.querySelector('#picture canvas').getContext('2d')"
+            ".getImageData(Math.round(0.4 * 640), 240, 1, 1).data].slice(0, 3)"
+        )
+        assert sum(page.run(colour)) > 60, "the left side of a box"
+        told = page.text("#picture ul")
+        assert "anna: joy, 70 %" in told and "kitchen-face2: no label (not yet)" in told
+        page.press("p")
+        page.wait("document.querySelector('#picture canvas').hidden")
+        until = page.run("window.pictures")
+        time.sleep(1.0)
+        assert page.run("window.pictures") <= until + 1
 
 
 def test_new_labels_are_told_politely_and_not_all(page: Page) -> None:

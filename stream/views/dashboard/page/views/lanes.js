@@ -120,7 +120,7 @@ function drawUtterance(context, { emotion, left, right, top, colours, chosen, fo
     context.setLineDash([]);
   }
   if (emotion.state === "revised" && width > 8) drawCorner(context, right, top, colours.ink);
-  if (width > 26) drawCode(context, { emotion, left, top, width, colours });
+  if (width > 12) drawCode(context, { emotion, left, top, width, colours });
   if (chosen) {
     context.strokeStyle = focused ? colours.focus : colours.ink;
     context.lineWidth = 2;
@@ -143,13 +143,16 @@ function drawCorner(context, right, top, colour) {
 /** Shape and letters on a plate of the ground's colour, so that they are read on any fill. */
 function drawCode(context, { emotion, left, top, width, colours }) {
   const wide = width > 46;
+  const plate = wide ? 36 : Math.min(18, width - 4);
+  const shape = Math.min(11, plate - 4);
+  const at = left + (wide ? 4 : Math.min(4, (width - plate) / 2));
   context.fillStyle = colours.panel;
   context.globalAlpha = 0.88;
   context.beginPath();
-  context.roundRect(left + 4, top + 5, wide ? 36 : 18, 20, 4);
+  context.roundRect(at, top + 5, plate, 20, 4);
   context.fill();
   context.globalAlpha = 1;
-  drawShape(context, emotion.label, left + 13, top + 15, 11, colours[look(emotion.label).tone]);
+  drawShape(context, emotion.label, at + (wide ? 9 : plate / 2), top + 15, shape, colours[look(emotion.label).tone]);
   if (!wide) return;
   context.fillStyle = colours.ink;
   context.font = `600 11px ${FONT}`;

@@ -89,7 +89,8 @@ class Card {
       .filter(([label, score]) => label !== person.label && score >= ALSO_FROM)
       .sort(([, one], [, other]) => other - one)
       .slice(0, ALSO);
-    setText(this.also, also.length ? `${words.alternatives} ${also.map(([label, score]) => strings.utterance.label(label, percent(score))).join("; ")}` : "");
+    const labels = also.map(([label, score]) => strings.utterance.label(label, percent(score))).join("; ");
+    setText(this.also, also.length && also[0][1] > person.confidence ? words.rather(labels) : words.also(labels));
     show(this.also, also.length > 0);
     this.valence.render(person.valence, person.valence_trend);
     this.arousal.render(person.arousal, person.arousal_trend);

@@ -59,20 +59,23 @@ def dashboard(
 
     check_pair(server_key, keys)
     place = bound(host, port)
-    following: contextlib.AbstractAsyncContextManager[None] = contextlib.nullcontext()
-    if "://" in source:
-        view: View = (live := Live(source, evidence))
-        following = live.following(source, session, server_key, keys)
-    else:
-        if evidence is not None:
-            raise UserError("--evidence is for a tracker that runs: a recording has its evidence beside it.")
-        view = Recorded(Path(source), session)
+    with place.listener:
+        following: contextlib.AbstractAsyncContextManager[None] = contextlib.nullcontext()
+        if "://" in source:
+            view: View = (live := Live(source, evidence))
+            following = live.following(source, session, server_key, keys)
+        else:
+            if evidence is not None:
+                raise UserError(
+                    "--evidence is for a tracker that runs: a recording has its evidence beside it."
+                )
+            view = Recorded(Path(source), session)
 
-    def ready() -> None:
-        sys.stdout.write(f"{place.url}\n")
-        sys.stdout.flush()
-        notify("the dashboard is served; Ctrl-C ends it.")
-        if open_browser:
-            threading.Thread(target=webbrowser.open, args=(place.url,), daemon=True).start()
+        def ready() -> None:
+            sys.stdout.write(f"{place.url}\n")
+            sys.stdout.flush()
+            notify("the dashboard is served; Ctrl-C ends it.")
+            if open_browser:
+                threading.Thread(target=webbrowser.open, args=(place.url,), daemon=True).start()
 
-    serve(view, place, following, ready)
+        serve(view, place, following, ready)

@@ -8,7 +8,7 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Literal
 
-from emotrack.errors import UserError
+from emotrack.errors import UserError, first_line
 from emotrack.notify import notify, plain
 from emotrack.stream.views.dashboard.history import History
 from emotrack.stream.views.dashboard.state import Entry, State
@@ -67,8 +67,14 @@ class Live:
                 await asyncio.wait([task])
 
     async def _follow(self, subscription: AsyncSubscription) -> None:
-        async for message in subscription:
-            self.history.add(message)
+        try:
+            async for message in subscription:
+                self.history.add(message)
+        except Exception as error:
+            notify(
+                f"{self.source} is followed no more ({plain(first_line(error))}): start the dashboard again."
+            )
+            raise
 
 
 class Recorded:

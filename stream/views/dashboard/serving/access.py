@@ -14,6 +14,8 @@ from starlette.requests import HTTPConnection
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from emotrack.errors import first_line
+from emotrack.notify import notify, plain
 from emotrack.stream.views.dashboard.serving.asked import refusal
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -66,7 +68,13 @@ class Access:
                     headers.append("Set-Cookie", cookie)
             await send(message)
 
-        await (refused or self._app)(scope, receive, sent)
+        try:
+            await (refused or self._app)(scope, receive, sent)
+        except Exception as error:
+            if not isinstance(error, OSError):  # which is a client who has left
+                path, why = plain(scope["path"]), plain(first_line(error))
+                notify(f"{path} could not be answered ({type(error).__name__}: {why}).")
+            raise
 
     def _refused(self, connection: HTTPConnection, scope: Scope, given: str | None) -> Response | None:
         host = connection.headers.get("host", "")

@@ -1,5 +1,6 @@
 """What is answered at which address; the answers are described where they are made into OpenAPI."""
 
+from importlib.metadata import version
 from pathlib import Path
 
 import msgspec
@@ -11,9 +12,6 @@ from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 from starlette.websockets import WebSocket
 
-from emotrack import __version__
-from emotrack.errors import first_line
-from emotrack.notify import notify, plain
 from emotrack.stream.views.dashboard.clients import Clients
 from emotrack.stream.views.dashboard.explanations import Explanations, NoExplanation
 from emotrack.stream.views.dashboard.history import PAGE
@@ -63,7 +61,7 @@ class Api:
 
     async def openapi(self, _: Request) -> Response:
         """What is served, for programs."""
-        return answer(msgspec.Raw(openapi(__version__)))
+        return answer(msgspec.Raw(openapi(version("emotrack"))))
 
     async def status(self, _: Request) -> Response:
         """What is shown, and whether its tracker is there."""
@@ -141,8 +139,7 @@ async def _refuse_address(_: Request, error: Exception) -> Response:
     return refusal(error.status_code, f"{error.detail.rstrip('.')}.")
 
 
-async def _fail(request: Request, error: Exception) -> Response:
-    notify(f"{plain(request.url.path)} could not be answered ({plain(first_line(error))}).")
+async def _fail(_: Request, __: Exception) -> Response:
     return refusal(500, "The dashboard failed at this; where it was started it says at what.")
 
 

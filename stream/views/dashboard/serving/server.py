@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 
 import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from emotrack.errors import UserError, first_line
 from emotrack.stream.views.dashboard.clients import CLIENTS, Clients
@@ -30,6 +31,8 @@ SENT_BYTES = 256 << 10
 SILENT_MILLISECONDS = 30_000
 """After which the system gives up a connection whose client takes nothing."""
 BACKLOG = 128
+REQUEST_SECONDS = 5.0
+"""That a client may take to say what it asks for."""
 
 
 @dataclass(frozen=True)
@@ -101,11 +104,11 @@ async def _serve(
         uvicorn.Config(
             guarded,
             loop="asyncio",
-            http="h11",
+            http=_Connection,
             ws="websockets-sansio",
             lifespan="off",
             log_config=None,
-            log_level="critical",  # what fails is told in one sentence by the application
+            log_level="critical",  # what fails is told in one sentence by `Access`
             access_log=False,
             proxy_headers=False,
             server_header=False,
@@ -133,6 +136,27 @@ async def _serve(
         finally:
             watching.cancel()
             await explanations.close()
+
+
+class _Connection(H11Protocol):
+    """A connection on which a request has to be whole in time."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Somebody is there: the first request is due."""
+        super().connection_made(transport)  # type: ignore[arg-type]
+        self._expect_request()
+
+    def on_response_complete(self) -> None:
+        """The next request is due, if there is to be one."""
+        super().on_response_complete()
+        self._expect_request()
+
+    def _expect_request(self) -> None:
+        self.loop.call_later(REQUEST_SECONDS, self._give_up, self.cycle)
+
+    def _give_up(self, last: object) -> None:
+        if self.cycle is last and self.transport.get_protocol() is self:  # no request since, nor a WebSocket
+            self.transport.close()
 
 
 class _Server(uvicorn.Server):

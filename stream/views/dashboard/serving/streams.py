@@ -9,12 +9,13 @@ import msgspec
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
-from starlette.websockets import WebSocket
+from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from emotrack.stream.views.dashboard.clients import (
     CROWDED,
     LEFT,
     PLAYED,
+    STOPPED,
     Client,
     Clients,
     Crowded,
@@ -26,8 +27,10 @@ from emotrack.stream.views.dashboard.serving.asked import asked_position, asked_
 from emotrack.stream.views.dashboard.state import Entry
 from emotrack.stream.views.dashboard.views import Recorded, View
 
-GOODBYE_SECONDS = 0.5
-"""That the last words to a client may take."""
+GOODBYE_SECONDS = 5.0
+"""That the last words may take to a client who is slow."""
+LAST_SECONDS = 0.5
+"""And those of a dashboard that stops."""
 
 Open = Callable[[Client], AsyncGenerator[list[Entry], None]]
 
@@ -63,12 +66,14 @@ class Events(Response):
                 reason = await client.attend(self._sending(client, send), _until_left(receive))
         except Crowded:
             reason = CROWDED
+        except OSError:  # who has left between two messages
+            return
         if reason is LEFT:
             return
         last = msgspec.json.encode({"code": reason.code, "reason": reason.sentence})
         with contextlib.suppress(asyncio.TimeoutError):
             event = _body(b"event: end\ndata: %b\n\n" % last, more=False)
-            await asyncio.wait_for(send(event), GOODBYE_SECONDS)
+            await asyncio.wait_for(send(event), _patience(reason))
 
     async def _sending(self, client: Client, send: Send) -> Reason:
         loop = asyncio.get_running_loop()
@@ -95,9 +100,11 @@ async def serve_socket(websocket: WebSocket, opened: Open, clients: Clients) -> 
             reason = await client.attend(sending, _until_left(websocket.receive))
     except Crowded:
         reason = CROWDED
+    except WebSocketDisconnect:  # who has left between two messages
+        reason = LEFT
     if reason is not LEFT:
-        with contextlib.suppress(asyncio.TimeoutError, RuntimeError):
-            await asyncio.wait_for(websocket.close(reason.code, reason.sentence), GOODBYE_SECONDS)
+        with contextlib.suppress(asyncio.TimeoutError, RuntimeError, WebSocketDisconnect):
+            await asyncio.wait_for(websocket.close(reason.code, reason.sentence), _patience(reason))
 
 
 async def _sending(client: Client, opened: Open, send: Send) -> Reason:
@@ -109,6 +116,10 @@ async def _sending(client: Client, opened: Open, send: Send) -> Reason:
                 await send({"type": "websocket.send", "text": entry.payload.decode()})
             client.sending_since = None
     return PLAYED
+
+
+def _patience(reason: Reason) -> float:
+    return LAST_SECONDS if reason is STOPPED else GOODBYE_SECONDS
 
 
 async def _until_left(receive: Callable[[], Any]) -> Reason:

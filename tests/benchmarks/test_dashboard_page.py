@@ -1,4 +1,4 @@
-"""The dashboard's page as a person waits for it: its first paint, messages on the screen, and a day of them."""
+"""The dashboard's page as a person waits for it: first paint, messages on the screen, and a day of them."""
 
 import time
 from collections.abc import Iterator
@@ -91,7 +91,7 @@ def test_from_a_message_to_the_screen(benchmark: BenchmarkFixture, page: Page) -
 
 @pytest.mark.timeout(3600)
 def test_a_day_of_feed_time(benchmark: BenchmarkFixture, page: Page) -> None:
-    """Told as fast as the page takes it; the heap after garbage was collected, at the first hour and the last."""
+    """Told as fast as the page takes it; the heap after garbage was collected, every hour."""
     heaps: list[float] = []
     with publishing() as (publisher, outbox), dashboard(publisher.endpoint) as address:
         emit_all(outbox, talk(AT_ONCE))

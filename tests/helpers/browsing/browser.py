@@ -1,5 +1,8 @@
-"""A headless Chromium, driven over its own DevTools protocol: nothing is installed for it beside what the
-dashboard's server brings (`websockets`), where Selenium and Playwright bring drivers and browsers of their own."""
+"""A headless Chromium, driven over its own DevTools protocol.
+
+Nothing is installed for it beside what the dashboard's server brings (`websockets`); Selenium and Playwright
+would bring drivers and browsers of their own.
+"""
 
 import base64
 import json
@@ -14,7 +17,8 @@ from pathlib import Path
 from typing import Any
 from urllib.request import ProxyHandler, build_opener
 
-from websockets.sync.client import ClientConnection, connect
+from websockets.sync.client import connect
+from websockets.sync.connection import Connection
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 NO_CHROMIUM = "there is no Chromium here"
@@ -34,7 +38,7 @@ class PageError(AssertionError):
 class Page:
     """One tab."""
 
-    def __init__(self, socket: ClientConnection) -> None:
+    def __init__(self, socket: Connection) -> None:
         self._socket = socket
         self._last = 0
         self.problems: list[str] = []
@@ -107,7 +111,10 @@ class Page:
         """Be a screen of so many CSS pixels."""
         self.call(
             "Emulation.setDeviceMetricsOverride",
-            **{"width": width, "height": height, "deviceScaleFactor": scale, "mobile": width < 600},
+            width=width,
+            height=height,
+            deviceScaleFactor=scale,
+            mobile=width < 600,
         )
 
     def prefer(self, **features: str) -> None:

@@ -1,5 +1,7 @@
-"""A talk of any length between people whose mood changes, message by message as a tracker tells it: for what is
-shown at a rate, or for very long, where tracking so much would take as long."""
+"""A talk of any length between people whose mood changes, message by message as a tracker tells it.
+
+For what is shown at a rate, or for very long, where tracking so much would take as long.
+"""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -134,7 +136,11 @@ def _face(name: str, track: int, time: float) -> Face:
     box = Box(left=left, top=0.2, right=left + 0.2, bottom=0.6)
     share = 0.35 + 0.6 * strength
     return sample.face(
-        **{"track": track, "person": name, "time": time, "box": box, "reason": None},
+        track=track,
+        person=name,
+        time=time,
+        box=box,
+        reason=None,
         label=label,
         confidence=share,
         scores=_scores(label, share),

@@ -3,6 +3,7 @@
 import json
 import time
 from pathlib import Path
+from typing import Any
 
 from emotrack.demo import clip_path
 from emotrack.stream.wire.protocol.messages import Emotion, Person, Speaker
@@ -71,7 +72,15 @@ def test_what_messages_say_is_text_and_never_html(page: Page) -> None:
         page.run("document.querySelector('details.table').open = true")
         page.run("document.querySelector('#timeline canvas').focus()")
         page.press("Home")
-        for place in ("#people", "#transcript", "#notices", "#feeds", "#state", ".inspector", "details.table"):
+        for place in (
+            "#people",
+            "#transcript",
+            "#notices",
+            "#feeds",
+            "#state",
+            ".inspector",
+            "details.table",
+        ):
             page.wait(f"document.querySelector('{place}').innerText.includes({json.dumps(HOSTILE)})")
         assert page.run("document.querySelectorAll('img, b').length") == 0
         assert page.run("typeof window.hurt") == "undefined"
@@ -107,7 +116,9 @@ def test_a_tracker_that_falls_silent_is_told_of(page: Page) -> None:
 
 def test_what_a_label_lacks_is_said_with_its_reason(page: Page) -> None:
     with publishing() as (publisher, outbox), dashboard(publisher.endpoint) as address:
-        missing = sample.modalities(text=sample.imputed(0.1, "no recogniser"), face=sample.masked("face too small"))
+        missing = sample.modalities(
+            text=sample.imputed(0.1, "no recogniser"), face=sample.masked("face too small")
+        )
         person = sample.person(known=1.5, valence=None, arousal=None, valence_trend=None, arousal_trend=None)
         emit_all(outbox, [sample.session(), sample.emotion(1, modalities=missing), person])
         shedding = sample.heartbeat(9.0, lag=2.5, shedding=("partials", "body"), shed={"partials": 7})
@@ -154,7 +165,8 @@ def test_a_picture_is_asked_for_only_when_the_user_wants_it(page: Page) -> None:
         page.open(address)
         page.wait("document.documentElement.dataset.shown > 1")
         time.sleep(1.0)
-        asked = "performance.getEntriesByType('resource').filter((each) => each.name.includes('/picture/')).length"
+        resources = "performance.getEntriesByType('resource')"
+        asked = f"{resources}.filter((each) => each.name.includes('/picture/')).length"
         assert page.run(asked) == 0
         page.press("p")
         page.wait("document.querySelector('#picture').innerText.includes('No picture: ')")
@@ -181,7 +193,8 @@ window.fetch = async (address, ...options) => {
 
 def test_faces_have_boxes_and_pictures_stop_when_they_are_hidden(page: Page) -> None:
     with publishing() as (publisher, outbox), dashboard(publisher.endpoint) as address:
-        face = sample.face(1, person="anna", label="joy", confidence=0.7, scores={"joy": 0.7}, reason=None, time=1.0)
+        joy: dict[str, Any] = {"label": "joy", "confidence": 0.7, "scores": {"joy": 0.7}, "reason": None}
+        face = sample.face(1, person="anna", time=1.0, **joy)
         sent = emit_all(outbox, [sample.session(), sample.heartbeat(1.0), face, sample.face(2, time=1.0)])
         page.open(address)
         page.wait(f"document.documentElement.dataset.shown >= {sent[-1].seq}")

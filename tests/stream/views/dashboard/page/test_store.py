@@ -20,12 +20,13 @@ import("/page/store.js").then(({Store, LIMITS}) => {
   for (let number = 1; number <= 6000; number += 1) {
     const place = {seq: number, session: "s1"};
     const id = `p${number}`;
-    store.apply({...emotion, ...place, utterance: number, start: number, end: number + 0.5, speaker: {...emotion.speaker, id}});
+    const spoken = {utterance: number, start: number, end: number + 0.5, speaker: {...emotion.speaker, id}};
+    store.apply({...emotion, ...place, ...spoken});
     store.apply({...person, ...place, person: id, time: number});
     store.apply({...person, ...place, person: "anna", time: number, since: number, utterance: 1});
     store.apply({...face, ...place, track: number, time: number});
     store.apply({...feed, ...place, source: id, state: "down", time: number});
-    store.apply({...speaker, ...place, event: "alias", speaker: `x${number}`, alias_of: "anna", time: number});
+    store.apply({...speaker, ...place, speaker: `x${number}`, alias_of: "anna", time: number});
     store.apply({...error, ...place, time: number});
   }
   const longest = (map) => Math.max(...[...map.values()].map((each) => each.length));
@@ -37,15 +38,34 @@ import("/page/store.js").then(({Store, LIMITS}) => {
       faces: store.faces.size, feeds: store.feeds.size,
     },
     others: [store.bands.size, store.trails.size, store.order.size, store.names().length],
-    forgotten: store.forgotten, newest: Math.max(...store.utterances.keys()), oldest: Math.min(...store.utterances.keys()),
+    forgotten: store.forgotten,
+    newest: Math.max(...store.utterances.keys()), oldest: Math.min(...store.utterances.keys()),
   };
 })
 """
 STATE = """
 const state = (store) => JSON.stringify([
-  [...store.people], [...store.utterances].sort((one, other) => one[0] - other[0]), [...store.feeds], [...store.faces],
+  [...store.people], [...store.utterances].sort((one, other) => one[0] - other[0]),
+  [...store.feeds], [...store.faces],
   store.names(), store.time, store.heartbeat,
 ]);
+"""
+HOURS = """
+import("/page/store.js").then(({Store}) => {
+  const told = TOLD;
+  window.kept ??= Object.assign(new Store(), {minutes: 0});
+  const {kept} = window;
+  for (let minute = 0; minute < 240; minute += 1, kept.minutes += 1) {
+    const {minutes} = kept;
+    for (const each of told) {
+      const later = structuredClone(each);
+      later.seq += 10_000 * minutes;
+      for (const time of ["time", "start", "end", "since"]) if (time in later) later[time] += 60 * minutes;
+      if ("utterance" in later) later.utterance += 10 * minutes;
+      kept.apply(later);
+    }
+  }
+})
 """
 
 
@@ -64,7 +84,13 @@ def as_json(bodies: Iterable[Message]) -> str:
 
 
 def test_what_is_kept_is_bounded(served: Page) -> None:
-    kinds = [sample.emotion(), sample.person(utterance=1), sample.face(), sample.feed(), sample.alias("a", "b")]
+    kinds = [
+        sample.emotion(),
+        sample.person(utterance=1),
+        sample.face(),
+        sample.feed(),
+        sample.alias("a", "b"),
+    ]
     templates = as_json([*kinds, sample.error()])
     found = served.run(MANY.replace("TEMPLATES", templates))
     limits, sizes = found["limits"], found["sizes"]
@@ -95,24 +121,17 @@ def test_another_session_begins_afresh(served: Page) -> None:
         f"import('/page/store.js').then(({{Store}}) => {{ const told = {told}; const store = new Store();"
         "told.forEach((each) => store.apply(each));"
         "store.apply({...told.find((each) => each.type === 'heartbeat'), session: 's2', seq: 1, time: 1});"
-        "return [store.sessionId, store.people.size, store.utterances.size, store.notices.length, store.time] })"
+        "const {sessionId, people, utterances, notices, time} = store;"
+        "return [sessionId, people.size, utterances.size, notices.length, time] })"
     )
     assert left == ["s2", 0, 0, 0, 1]
 
 
 def test_the_heap_is_no_larger_after_many_hours(served: Page) -> None:
-    """The short form of a day (tests/benchmarks): eight hours of two people, folded at once."""
+    """The short form of a day (tests/benchmarks): four hours of two people, and four more, folded at once."""
     heaps = []
     for _ in range(2):
-        served.run(
-            f"import('/page/store.js').then(({{Store}}) => {{ const told = {as_json(talk(60))};"
-            "window.kept ??= Object.assign(new Store(), {at: 0}); const {kept} = window;"
-            "for (let minute = 0; minute < 240; minute += 1, kept.at += 1) for (const each of told) {"
-            " const copy = structuredClone(each); copy.seq += 10_000 * kept.at;"
-            " for (const name of ['time', 'start', 'end', 'since']) if (name in copy) copy[name] += 60 * kept.at;"
-            " if ('utterance' in copy) copy.utterance += 10 * kept.at;"
-            " kept.apply(copy) } })"
-        )
+        served.run(HOURS.replace("TOLD", as_json(talk(60))))
         heaps.append(served.heap())
     assert served.run("window.kept.utterances.size") == 2000
     assert heaps[1] < 1.25 * heaps[0] + 2 and heaps[1] < 60

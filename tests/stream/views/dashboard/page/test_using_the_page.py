@@ -1,4 +1,4 @@
-"""The page for everybody: by keys alone, on a phone, in dark and light, with little motion, and read aloud."""
+"""The page for everybody: by keys alone, on a phone, in dark and light, with little motion, read aloud."""
 
 import os
 import re
@@ -18,7 +18,9 @@ READY = "document.querySelectorAll('#transcript li.final').length === 10 && docu
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    path = recorded(tmp_path_factory.mktemp("recording") / "talk.jsonl", talk(60, ("anna", "bert-with-a-long-name")))
+    path = recorded(
+        tmp_path_factory.mktemp("recording") / "talk.jsonl", talk(60, ("anna", "bert-with-a-long-name"))
+    )
     with dashboard(str(path)) as served:
         yield served
 
@@ -178,7 +180,8 @@ def test_little_motion_is_kept_to(page: Page, address: str) -> None:
     page.prefer(reduced_motion="reduce")
     page.open(address)
     page.wait(READY)
-    moving = "[...document.querySelectorAll('*')].filter((each) => getComputedStyle(each).transitionDuration !== '0s')"
+    moves = "(each) => getComputedStyle(each).transitionDuration !== '0s'"
+    moving = f"[...document.querySelectorAll('*')].filter({moves})"
     assert page.run(f"{moving}.length") == 0
     page.prefer(reduced_motion="no-preference")
     assert page.run(f"{moving}.length") > 0

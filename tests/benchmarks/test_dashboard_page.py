@@ -69,7 +69,7 @@ def test_from_a_message_to_the_screen(benchmark: BenchmarkFixture, page: Page) -
         def live() -> None:
             begin = time.monotonic()
             for body in talk(SECONDS, PEOPLE, begin=600):
-                due = getattr(body, "time", None) or getattr(body, "end", 600.0)
+                due: float = getattr(body, "time", getattr(body, "end", 600.0))
                 time.sleep(max(0.0, begin + due - 600 - time.monotonic()))
                 message = outbox.emit(body)
                 sent[message.seq] = message.published_unix_ns / 1e6

@@ -7,6 +7,7 @@ from typing import Any
 
 from emotrack.demo import clip_path
 from emotrack.stream.wire.protocol.messages import Emotion, Person, Speaker
+from emotrack.stream.wire.protocol.parts import FeedInfo
 from emotrack.stream.wire.recordings.reading import read_messages
 from helpers.browsing.browser import Page
 from helpers.browsing.serving import dashboard, free_port
@@ -57,7 +58,7 @@ def test_a_real_session_comes_up_as_it_is_tracked(page: Page, tmp_path: Path) ->
 
 def test_what_messages_say_is_text_and_never_html(page: Page) -> None:
     with publishing() as (publisher, outbox), dashboard(publisher.endpoint) as address:
-        feeds = (sample.FeedInfo(source="kitchen", description=HOSTILE),)
+        feeds = (FeedInfo(source="kitchen", description=HOSTILE),)
         emit_all(outbox, [sample.session(feeds=feeds), sample.new_speaker(), sample.person(label=HOSTILE)])
         reason = sample.modalities(face=sample.masked(HOSTILE), **{HOSTILE: sample.imputed(0.1, HOSTILE)})
         said = sample.said(f"I say {HOSTILE}")

@@ -84,7 +84,7 @@ def as_json(bodies: Iterable[Message]) -> str:
 
 
 def test_what_is_kept_is_bounded(served: Page) -> None:
-    kinds = [
+    kinds: list[Message] = [
         sample.emotion(),
         sample.person(utterance=1),
         sample.face(),

@@ -140,8 +140,9 @@ async def follow(
         changed = history.changed
         if history.session != session:
             session, seq, taken = history.session, 0, 0
-        if not history.is_whole_after(seq):
+        if not history.is_whole_after(seq):  # what they would have been sent next had to go
             client.end(SLOW)
+            return
         page = history.page(seq, kinds)
         if page.entries:
             spoke = loop.time()

@@ -10,7 +10,7 @@ from typing import Literal
 
 from emotrack.errors import UserError, first_line
 from emotrack.notify import notify, plain
-from emotrack.stream.views.dashboard.history import History
+from emotrack.stream.views.dashboard.history import PAGE, History
 from emotrack.stream.views.dashboard.state import Entry, State
 from emotrack.stream.wire.client.asynchronous import AsyncSubscription, subscribe_async
 from emotrack.stream.wire.recordings.reading import read_messages
@@ -126,7 +126,7 @@ class Recorded:
         at = bisect_right(self._entries, begin, key=_time_of)
         while at < len(self._entries):
             now = (loop.time() - zero) * speed
-            until = bisect_right(self._entries, now, lo=at, key=_time_of)
+            until = min(at + PAGE, bisect_right(self._entries, now, lo=at, key=_time_of))
             yield [entry for entry in self._entries[at:until] if not kinds or entry.kind in kinds]
             if (at := until) < len(self._entries):
                 wait = self._entries[at].time / speed + zero - loop.time()

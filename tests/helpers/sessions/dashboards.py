@@ -57,9 +57,9 @@ class Dashboard:
     def port(self) -> int:
         return urlsplit(self.url).port or 0
 
-    def ask(self, path: str, method: str = "GET", **headers: str) -> Answer:
+    def ask(self, path: str, method: str = "GET", *, patience: float = PATIENCE, **headers: str) -> Answer:
         """One request; an underscore in the name of a header stands for a dash."""
-        connection = HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=patience)
         try:
             connection.request(method, path, headers=named(headers))
             answer = connection.getresponse()

@@ -85,7 +85,7 @@ class Access:
         if self._token is None and _name_of(host) not in self._names:
             return refusal(403, "This is answered under the names of this machine's loopback only.")
         origin = connection.headers.get("origin")
-        if origin is not None and urlsplit(origin).netloc.lower() != host.lower():
+        if origin is not None and _place_of(origin) != host.lower():
             return refusal(403, "Pages of other servers may not ask here.")
         asking = connection.headers.get("sec-fetch-site")
         if scope["path"] != PUBLIC and asking in ("cross-site", "same-site"):
@@ -103,6 +103,14 @@ class Access:
         if scheme.lower() == "bearer":
             return credentials.strip()
         return connection.query_params.get("token") or connection.cookies.get(self._cookie)
+
+
+def _place_of(origin: str) -> str:
+    """The name and port in an `Origin` header, as `Host` has them."""
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:
+        return ""
 
 
 def _name_of(host: str) -> str:

@@ -145,10 +145,12 @@ async def _fail(_: Request, __: Exception) -> Response:
 
 def application(api: Api) -> Starlette:
     """Everything that is served."""
-    return Starlette(
+    app = Starlette(
         routes=[Route("/", page), *api.routes(), Mount("/page", StaticFiles(directory=FILES))],
         exception_handlers={Refused: _refuse, HTTPException: _refuse_address, Exception: _fail},
     )
+    app.router.redirect_slashes = False  # to where a request says that it is
+    return app
 
 
 def _raw(entries: list[Entry]) -> list[msgspec.Raw]:

@@ -1,5 +1,15 @@
-// Reads a dashboard with what Node brings: server-sent events by fetch, a page of history, and the WebSocket where Node has one.
+// Reads a dashboard with what Node brings: server-sent events by fetch, a page of history, and the WebSocket where Node or the npm package ws has one.
+import { createRequire } from "node:module";
+
 const [url] = process.argv.slice(2);
+
+function installed(name) {
+  try {
+    return createRequire(import.meta.url)(name);
+  } catch {
+    return null;
+  }
+}
 
 async function* events(path) {
   const answer = await fetch(new URL(path, url), { headers: { accept: "text/event-stream" } });
@@ -16,9 +26,10 @@ async function* events(path) {
 }
 
 function socketReads() {
-  if (typeof WebSocket === "undefined") return "no socket"; // before Node 22
+  const Socket = globalThis.WebSocket ?? installed("ws"); // Node has one from version 22 on
+  if (!Socket) return "no socket";
   return new Promise((resolve, reject) => {
-    const socket = new WebSocket(new URL("/api/v1/stream", url.replace(/^http/, "ws")));
+    const socket = new Socket(new URL("/api/v1/stream", url.replace(/^http/, "ws")));
     socket.onmessage = ({ data }) => (socket.close(), resolve(JSON.parse(data).schema));
     socket.onerror = reject;
   });

@@ -72,7 +72,8 @@ def test_a_page_of_another_server_opens_no_socket(local: Dashboard) -> None:
 
 
 def test_a_page_of_another_server_asks_nothing(local: Dashboard) -> None:
-    assert local.ask(STATUS, Origin="http://evil.example").status == 403
+    for origin in ("http://evil.example", "null", "", "http://[", "http://[::1"):
+        assert local.ask(STATUS, Origin=origin).status == 403
     for site in ("cross-site", "same-site"):
         assert local.ask(STATUS, Sec_Fetch_Site=site).status == 403
         assert local.ask("/", Sec_Fetch_Site=site).status == 200  # a link that leads here

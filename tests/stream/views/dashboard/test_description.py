@@ -4,8 +4,11 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, urlencode
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from openapi_schema_validator import OAS31Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from starlette.routing import Route, WebSocketRoute
@@ -78,6 +81,24 @@ def test_what_is_answered_is_as_described(
     schema = {**response["content"]["application/json"]["schema"], "components": document["components"]}
     OAS31Validator.check_schema(schema)
     OAS31Validator(schema).validate(answer.data)
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.sampled_from(["status", "state", "messages", "explanation", "picture", "stream", "", "page"]),
+    st.text(max_size=20),
+    st.dictionaries(
+        st.sampled_from(["at", "after", "limit", "kind", "token"]) | st.text(max_size=5), st.text()
+    ),
+)
+def test_nothing_that_is_asked_is_too_much(
+    shown: Dashboard, name: str, rest: str, query: dict[str, str]
+) -> None:
+    answer = shown.ask(f"{API}/{name}/{quote(rest, safe='')}?{urlencode(query)}")
+    assert answer.status in (200, 400, 404), answer
+    assert answer.status == 200 or answer.data["error"].endswith(".")
+    answer = shown.ask(f"{API}/{name}?{urlencode(query)}")
+    assert answer.status in (200, 400, 404), answer
 
 
 def test_what_is_no_message_is_not_as_described(document: Any) -> None:

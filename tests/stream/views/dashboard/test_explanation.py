@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from emotrack.explaining.evidence import SUFFIX, EvidenceRecorder
-from emotrack.stream.views.dashboard.explanations import WAITING
+from emotrack.stream.views.dashboard.explanations import SECONDS, WAITING
 from emotrack.stream.wire.publish.outbox import Outbox
 from helpers.sessions import sample_messages as sample
 from helpers.sessions.commands import emotrack
@@ -36,7 +36,7 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def explained(running: Dashboard, utterance: int) -> Answer:
-    return running.ask(f"{API}/explanation/{utterance}")
+    return running.ask(f"{API}/explanation/{utterance}", patience=SECONDS + PATIENCE)
 
 
 def test_a_label_is_explained_as_the_command_does(

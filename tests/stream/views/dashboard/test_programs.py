@@ -66,8 +66,9 @@ def test_a_program_in_cpp(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="there is no node")
 def test_a_program_in_node() -> None:
-    probe = subprocess.run(["node", "-p", "typeof WebSocket"], capture_output=True, text=True, check=True)
-    has_socket = probe.stdout.strip() == "function"  # from Node 22 on
+    probe = "typeof WebSocket === 'function' || require('ws') ? 'yes' : 'no'"
+    found = subprocess.run(["node", "-p", probe], capture_output=True, text=True, cwd=READER.parent)
+    has_socket = found.stdout.strip() == "yes"
     with followed() as (running, outbox):
         command = ["node", str(READER), running.url]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:

@@ -75,7 +75,7 @@ def test_what_is_wrong_is_one_sentence(
             ([recording, "--port", port], "--port 0"),
             ([recording, "--host", "no-such-name.invalid"], "no place to serve at"),
             ([str(tmp_path / "missing.jsonl")], "no recording"),
-            ([str(damaged)], "damaged at line 1"),
+            ([str(damaged)], "damaged"),
             (["tcp://127.0.0.1"], "tcp://HOST:PORT"),
             (["tcp://127.0.0.1:5556", "--server-key", "x"], "--keys"),
             (["tcp://127.0.0.1:5556", "--server-key", "x" * 40, "--keys", str(damaged)], "key"),
@@ -90,6 +90,25 @@ def test_what_is_wrong_is_one_sentence(
             )
             assert outcome.code == 2 and outcome.out == "", arguments
             assert len(outcome.sentences) == 1 and word in outcome.sentences[0], outcome.err
+
+
+@pytest.mark.parametrize("option", ["--open", "--no-open"])
+def test_the_page_is_opened_where_that_is_asked_for(
+    option: str, recording: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (browser := tmp_path / "browser").write_text(f"#!/bin/sh\necho $1 > {tmp_path}/opened\n")
+    browser.chmod(0o700)
+    monkeypatch.setenv("BROWSER", f"{browser} %s")
+    with dashboard(recording, option) as running:
+        deadline = time.monotonic() + PATIENCE
+        opened = tmp_path / "opened"
+        while option == "--open" and not (opened.exists() and opened.read_text()):
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        assert running.ask("/").status == 200
+        url = running.url
+    assert option == "--no-open" or (tmp_path / "opened").read_text() == f"{url}\n"
+    assert (tmp_path / "opened").exists() == (option == "--open")
 
 
 def test_a_place_on_this_machine_alone_needs_no_token() -> None:

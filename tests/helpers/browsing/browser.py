@@ -27,7 +27,7 @@ FLAGS = (
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
     *("--remote-debugging-port=0", "--no-proxy-server", "--hide-scrollbars"),
 )
-PATIENCE = 30.0
+PATIENCE = 60.0
 """Seconds to wait for anything."""
 
 

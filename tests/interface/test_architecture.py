@@ -338,13 +338,14 @@ def test_a_small_file_has_a_reason() -> None:
 
 
 PLUGS = {
+    "emotrack.stream.views.dashboard.serving": {"starlette", "uvicorn"},
     "emotrack.stream.sources.pushed.publisher": {"aiortc"},
     "emotrack.stream.sources.pushed.whip_server": {"starlette", "uvicorn"},
     "emotrack.tracking.agents.livekit": {"livekit"},
     "emotrack.tracking.agents.pipecat": {"pipecat"},
 }
-"""Modules that are made of an optional package, such as a class of its own, which they import at once; they
-are imported only when used themselves."""
+"""Modules and folders that are made of an optional package, such as a class of its own, which they import at
+once; they are imported only when used themselves."""
 OPTIONAL = {
     *("ultralytics", "hear21passt", "cryptography", "tensorrt", "torch_tensorrt", "piper"),
     *("paho", "pylsl", "pythonosc", "rclpy", "rerun"),
@@ -361,9 +362,14 @@ def imported_at_once(path: Path) -> Iterator[str]:
             yield from (node.module or "", *(f"{node.module}.{alias.name}" for alias in node.names))
 
 
+def plug(name: str) -> str | None:
+    """The plug that a module is or belongs to."""
+    return next((one for one in PLUGS if name == one or name.startswith(f"{one}.")), None)
+
+
 def test_ultralytics_and_other_extras_are_imported_only_when_used() -> None:
     for name, path in modules().items():
         names = set(imported_at_once(path))
-        packages = {one.split(".")[0] for one in names}
-        assert packages & OPTIONAL == PLUGS.get(name, set()), path
-        assert name in PLUGS or not names & PLUGS.keys(), path
+        own = plug(name)
+        assert {one.split(".")[0] for one in names} & OPTIONAL <= PLUGS.get(own or "", set()), path
+        assert {plug(one) for one in names} <= {None, own}, path

@@ -9,8 +9,8 @@ import pytest
 from matplotlib import pyplot
 
 from helpers.pages import ROOT, blocks
+from helpers.recordings.conversations import awkward_messages, recorded
 from helpers.sessions.commands import emotrack
-from helpers.sessions.conversations import awkward_messages, recorded
 
 PAGE = ROOT / "docs/exports.md"
 PRINTED = (

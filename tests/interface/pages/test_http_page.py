@@ -17,9 +17,9 @@ from emotrack.stream.views.dashboard.history import KEPT_BYTES
 from emotrack.stream.views.dashboard.serving.description import API, openapi
 from emotrack.stream.views.dashboard.state import KEPT
 from emotrack.stream.wire.publish.outbox import Outbox
+from helpers.pages import ROOT, blocks, rows, section
 from helpers.sessions import sample_messages as sample
 from helpers.sessions.dashboards import Dashboard, dashboard
-from helpers.sessions.pages import ROOT, blocks, rows, section
 from helpers.sessions.wire import publishing
 
 PAGE = ROOT / "docs" / "http.md"

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from helpers.recordings.recorded import evening, recording_of
 from helpers.sessions.commands import Outcome, emotrack
-from helpers.sessions.recorded import evening, recording_of
 
 Run = Callable[..., Outcome]
 

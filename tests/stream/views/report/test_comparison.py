@@ -20,8 +20,8 @@ from emotrack.stream.views.report.facts.intervals import difference, mean
 from emotrack.stream.wire.protocol.messages import Emotion, Message
 from emotrack.stream.wire.protocol.parts import FeedInfo
 from emotrack.stream.wire.recordings.conversation import Conversation, gathered
+from helpers.recordings.recorded import evening, line, published
 from helpers.sessions import sample_messages as sample
-from helpers.sessions.recorded import evening, line, published
 
 
 def session(description: str, *bodies: Message, started: int = 0, file: bool = True) -> Conversation:

@@ -13,8 +13,8 @@ from emotrack.stream.views.report.facts.states import Band, labelled, people, re
 from emotrack.stream.views.report.facts.turning import STAYED, turning_points
 from emotrack.stream.wire.protocol.parts import OtherSpeech
 from emotrack.stream.wire.recordings.conversation import gathered
+from helpers.recordings.recorded import conversation_of, evening, line, published
 from helpers.sessions import sample_messages as sample
-from helpers.sessions.recorded import conversation_of, evening, line, published
 
 SPANS = st.lists(
     st.tuples(st.integers(0, 60), st.integers(0, 9)).map(lambda span: (float(span[0]), float(sum(span)))),

@@ -20,8 +20,8 @@ from emotrack.stream.views.report.wording import lasting, moment, percent, said
 from emotrack.stream.wire.protocol.messages import Message
 from emotrack.stream.wire.protocol.parts import TranscriptInfo
 from emotrack.stream.wire.recordings.conversation import Conversation, gathered
+from helpers.recordings.recorded import conversation_of, evening, line, published
 from helpers.sessions import sample_messages as sample
-from helpers.sessions.recorded import conversation_of, evening, line, published
 
 WITHOUT_END = {"meta", "br", "link", "img", "hr", "input"}
 

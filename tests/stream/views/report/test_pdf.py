@@ -11,7 +11,7 @@ from emotrack.errors import UserError
 from emotrack.stream.views.report import pdf
 from emotrack.stream.views.report.page import report
 from emotrack.stream.wire.recordings.conversation import gathered
-from helpers.sessions.recorded import evening, published
+from helpers.recordings.recorded import evening, published
 
 BROWSER = next((found for name in pdf.BROWSERS if (found := shutil.which(name)) is not None), None)
 

@@ -11,9 +11,9 @@ from emotrack.model.bundle import default_directory
 from emotrack.model.manifest import parse_manifest
 from emotrack.stream.views.report import pdf
 from emotrack.stream.wire.protocol.parts import ModelInfo
+from helpers.recordings.recorded import evening, recording_of
 from helpers.sessions import sample_messages as sample
 from helpers.sessions.commands import Outcome, emotrack
-from helpers.sessions.recorded import evening, recording_of
 
 Run = Callable[..., Outcome]
 

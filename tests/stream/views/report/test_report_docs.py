@@ -14,8 +14,8 @@ from emotrack.stream.views.report import pdf
 from emotrack.stream.views.report.wording import KEPT
 from emotrack.stream.wire.protocol.messages import Emotion
 from helpers.pages import ROOT, blocks
+from helpers.recordings.recorded import evening, recording_of
 from helpers.sessions.commands import emotrack
-from helpers.sessions.recorded import evening, recording_of
 
 PAGE = ROOT / "docs/report.md"
 PRINTED = 150_000

@@ -11,7 +11,7 @@ from emotrack.stream.views.report.facts.worth import Worth, worth_of
 from emotrack.stream.views.report.page import report
 from emotrack.stream.wire.recordings.conversation import gathered
 from helpers.pages import rows
-from helpers.sessions.recorded import evening, published
+from helpers.recordings.recorded import evening, published
 
 CARD = (default_directory() / "MODEL_CARD.md").read_text("utf-8")
 

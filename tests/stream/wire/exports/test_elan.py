@@ -15,7 +15,7 @@ from emotrack.stream.wire.exports.elan import eaf_file
 from emotrack.stream.wire.exports.fitting import media_files, printable, span
 from emotrack.stream.wire.protocol.parts import FeedInfo
 from emotrack.stream.wire.recordings.conversation import Conversation
-from helpers.sessions.conversations import WORDS, awkward, conversations, silent
+from helpers.recordings.conversations import WORDS, awkward, conversations, silent
 
 Annotation = tuple[int, int, str]
 

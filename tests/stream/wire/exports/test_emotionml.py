@@ -18,8 +18,8 @@ from emotrack.stream.wire.exports.fitting import printable
 from emotrack.stream.wire.protocol.messages import Emotion
 from emotrack.stream.wire.protocol.vocabulary import LABELS
 from emotrack.stream.wire.recordings.conversation import Conversation, gathered
+from helpers.recordings.conversations import awkward, conversations, published, silent
 from helpers.sessions import sample_messages as sample
-from helpers.sessions.conversations import awkward, conversations, published, silent
 
 IN = {"": NAMESPACE, "emotrack": OURS}
 

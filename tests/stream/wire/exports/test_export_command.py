@@ -11,9 +11,9 @@ import pytest
 from emotrack.cli.recordings.export import NAMES
 from emotrack.stream.wire.exports.formats import FORMATS
 from emotrack.stream.wire.recordings.conversation import read_conversation
+from helpers.recordings.conversations import awkward_messages, published, recorded
 from helpers.sessions import sample_messages as sample
 from helpers.sessions.commands import Outcome, emotrack
-from helpers.sessions.conversations import awkward_messages, published, recorded
 
 Run = Callable[..., Outcome]
 

@@ -13,7 +13,7 @@ from emotrack.errors import UserError, import_problem
 from emotrack.files import write_new
 from emotrack.stream.wire.exports.formats import FORMATS
 from emotrack.stream.wire.recordings.conversation import Conversation
-from helpers.sessions.conversations import awkward, conversations
+from helpers.recordings.conversations import awkward, conversations
 
 NEEDS = {"vtt": "webvtt", "eaf": "pympi", "parquet": "pyarrow"}
 """The package that a format cannot do without."""

@@ -8,7 +8,7 @@ from emotrack.stream.wire.exports.formats import FORMATS
 from emotrack.stream.wire.protocol.encoding import encode
 from emotrack.stream.wire.recordings.conversation import gathered
 from emotrack.stream.wire.recordings.reading import read_messages
-from helpers.sessions.conversations import awkward_messages
+from helpers.recordings.conversations import awkward_messages
 
 
 def test_a_foreign_reader_finds_every_message_by_its_index(tmp_path: Path) -> None:

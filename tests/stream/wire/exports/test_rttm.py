@@ -10,7 +10,7 @@ from pyannote.database.util import load_rttm
 from emotrack.stream.wire.exports.fitting import span
 from emotrack.stream.wire.exports.rttm import rttm_file
 from emotrack.stream.wire.recordings.conversation import Conversation
-from helpers.sessions.conversations import awkward, conversations, silent
+from helpers.recordings.conversations import awkward, conversations, silent
 
 NO_NAMES = {"NA", "nan", "null", "None", "NULL", "NaN"}
 """Speakers whom the reader takes for nobody."""

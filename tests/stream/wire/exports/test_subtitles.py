@@ -16,7 +16,7 @@ from emotrack.stream.wire.exports.subtitles import NO_WORDS, srt_file, vtt_files
 from emotrack.stream.wire.protocol.encoding import decode
 from emotrack.stream.wire.protocol.messages import Emotion, Person
 from emotrack.stream.wire.recordings.conversation import Conversation
-from helpers.sessions.conversations import awkward, conversations, silent
+from helpers.recordings.conversations import awkward, conversations, silent
 
 
 def captions(conversation: Conversation) -> list[Any]:

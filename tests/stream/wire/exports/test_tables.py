@@ -18,8 +18,8 @@ from emotrack.stream.wire.exports.parquet import parquet_files
 from emotrack.stream.wire.exports.tables import RISKY, bids_files, csv_file
 from emotrack.stream.wire.protocol.vocabulary import LABELS
 from emotrack.stream.wire.recordings.conversation import Conversation, gathered
+from helpers.recordings.conversations import awkward, conversations, published, silent, texts
 from helpers.sessions import sample_messages as sample
-from helpers.sessions.conversations import awkward, conversations, published, silent, texts
 
 
 def csv_rows(conversation: Conversation) -> list[dict[str, str]]:

@@ -8,8 +8,8 @@ from emotrack.errors import UserError
 from emotrack.stream.wire.protocol.messages import Message
 from emotrack.stream.wire.protocol.vocabulary import LABELS
 from emotrack.stream.wire.recordings.conversation import gathered, read_conversation
+from helpers.recordings.conversations import awkward, awkward_messages, published, recorded, silent
 from helpers.sessions import sample_messages as sample
-from helpers.sessions.conversations import awkward, awkward_messages, published, recorded, silent
 
 
 def test_the_newest_revision_of_each_finished_utterance_holds_in_order_of_time() -> None:

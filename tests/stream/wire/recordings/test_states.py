@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from emotrack.stream.wire.protocol.messages import Message
 from emotrack.stream.wire.recordings.conversation import gathered
 from emotrack.stream.wire.recordings.states import SteadyState, steady_states
+from helpers.recordings.conversations import awkward, published, silent
 from helpers.sessions import sample_messages as sample
-from helpers.sessions.conversations import awkward, published, silent
 
 
 def test_a_state_lasts_from_when_it_was_entered_until_the_next_or_until_they_left() -> None:

@@ -11,7 +11,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from emotrack.cli.options import ClientKeysOption, ServerKeyOption, check_pair
+from emotrack.cli.options import ClientKeysOption, ServerKeyOption, SessionOption, check_pair, recording
 from emotrack.errors import UserError
 from emotrack.notify import notify
 
@@ -34,10 +34,7 @@ def dashboard(
     port: Annotated[
         int, typer.Option("--port", min=0, max=65535, help="Where to serve; 0 is any port that is free.")
     ] = 8787,
-    session: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option("--session", metavar="NAME", help="Just this session."),
-    ] = None,
+    session: SessionOption = None,
     evidence: Annotated[
         Optional[Path],  # noqa: UP045
         typer.Option(
@@ -54,6 +51,7 @@ def dashboard(
     ] = False,
 ) -> None:
     """Watch a running tracker or a recording in a browser."""
+    from emotrack.stream.views.dashboard.pictures import Pictures
     from emotrack.stream.views.dashboard.serving.server import bound, serve
     from emotrack.stream.views.dashboard.views import Live, Recorded, View
 
@@ -61,15 +59,17 @@ def dashboard(
     place = bound(host, port)
     with place.listener:
         following: contextlib.AbstractAsyncContextManager[None] = contextlib.nullcontext()
-        if "://" in source:
+        pictures = None
+        if (recorded := recording(source)) is None:
             view: View = (live := Live(source, evidence))
             following = live.following(source, session, server_key, keys)
+            pictures = Pictures(source, lambda: live.history.state, server_key, keys)
         else:
             if evidence is not None:
                 raise UserError(
                     "--evidence is for a tracker that runs: a recording has its evidence beside it."
                 )
-            view = Recorded(Path(source), session)
+            view = Recorded(recorded, session)
 
         def ready() -> None:
             sys.stdout.write(f"{place.url}\n")
@@ -78,4 +78,4 @@ def dashboard(
             if open_browser:
                 threading.Thread(target=webbrowser.open, args=(place.url,), daemon=True).start()
 
-        serve(view, place, following, ready)
+        serve(view, place, following, ready, pictures)

@@ -15,6 +15,7 @@ from starlette.websockets import WebSocket
 from emotrack.stream.views.dashboard.clients import Clients
 from emotrack.stream.views.dashboard.explanations import Explanations, NoExplanation
 from emotrack.stream.views.dashboard.history import PAGE
+from emotrack.stream.views.dashboard.pictures import NoPicture, Pictures
 from emotrack.stream.views.dashboard.serving.answers import Health, Messages, StateAt, Status
 from emotrack.stream.views.dashboard.serving.asked import (
     LARGEST_SEQ,
@@ -38,8 +39,12 @@ FILES = Path(__file__).parents[1] / "page"
 class Api:
     """The answers about one view."""
 
-    def __init__(self, view: View, clients: Clients, explanations: Explanations) -> None:
+    def __init__(
+        self, view: View, clients: Clients, explanations: Explanations, pictures: Pictures | None
+    ) -> None:
+        """`pictures`: None of a recording, which has none."""
         self._view, self._clients, self._explanations = view, clients, explanations
+        self._pictures = pictures
 
     def routes(self) -> list[Route | WebSocketRoute]:
         """Where they are."""
@@ -117,9 +122,15 @@ class Api:
             raise Refused(error.status, str(error)) from error
         return answer(msgspec.Raw(explained))
 
-    async def picture(self, _: Request) -> Response:
+    async def picture(self, request: Request) -> Response:
         """What a camera sees."""
-        raise Refused(404, "No picture is shown here.")
+        if self._pictures is None:
+            raise Refused(404, "A recording is shown without pictures.")
+        try:
+            jpeg = await self._pictures.of(request.path_params["source"])
+        except NoPicture as error:
+            raise Refused(404, str(error)) from error
+        return Response(jpeg, media_type="image/jpeg", headers={"Cache-Control": "no-store"})
 
 
 async def page(_: Request) -> Response:

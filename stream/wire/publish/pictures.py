@@ -5,6 +5,7 @@ can look.
 """
 
 import io
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -14,6 +15,8 @@ import numpy as np
 from PIL import Image
 
 from emotrack.stream.wire.protocol.pictures import PictureReply, PictureRequest
+
+log = logging.getLogger(__name__)
 
 WANTED = 3.0
 """Seconds after a request for which pictures are made ready."""
@@ -55,7 +58,11 @@ class Pictures:
             if feed is None or now - feed.asked > WANTED or now - feed.made < INTERVAL:
                 return
             feed.made = now
-        made = _jpeg(image)
+        try:
+            made = _jpeg(image)
+        except Exception as failure:  # noqa: BLE001 - whatever it is, the source goes on
+            log.warning("A picture of %s cannot be shown: %s.", source, failure)
+            return
         with self._lock:
             feed.time = moment
             feed.jpeg, feed.size = made

@@ -90,6 +90,19 @@ def test_an_old_picture_is_none(shown: Pictures, clock: Clock) -> None:
     assert ask(shown) is None
 
 
+def test_a_picture_that_cannot_be_made_is_left_out(
+    shown: Pictures, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(image: np.ndarray) -> tuple[bytes, tuple[int, int]]:
+        raise MemoryError("no memory is left")
+
+    monkeypatch.setattr(pictures, "_jpeg", fail)
+    ask(shown)
+    shown.show("kitchen", 1.0, picture())
+    assert ask(shown) is None
+    assert caplog.messages == ["A picture of kitchen cannot be shown: no memory is left."]
+
+
 def test_names_that_strangers_ask_for_are_bounded(shown: Pictures) -> None:
     for number in range(3 * SOURCES):
         ask(shown, f"s{number}")

@@ -1,7 +1,7 @@
 """The bundled demonstration clip: where it lies, what renders it, and the README's picture of it.
 
 render   the clip, from two portraits and synthesised speech
-picture  the monitor on it, as monitor.svg
+picture  the monitor on it, for docs/pictures/
 """
 
 from importlib.resources import as_file, files

@@ -1,7 +1,7 @@
-"""Draws the README's picture: the demonstration clip tracked for real, and what the monitor shows at a moment
+"""Draws the picture in docs/running.md: the demonstration clip tracked for real, and what the monitor shows at a moment
 of it.
 
-`python -m emotrack.demo.picture emotrack/demo/monitor.svg`, on a machine that has little else to do.
+`python -m emotrack.demo.picture docs/pictures/monitor.svg`, on a machine that has little else to do.
 """
 
 import io

@@ -23,6 +23,7 @@ from emotrack.stream.sources.open import open_source
 from emotrack.stream.sources.timing.timeline import END_OF_FILE
 from emotrack.stream.wire.protocol.messages import Feed
 from emotrack.stream.wire.publish.sinks import Outgoing
+from emotrack.stream.wire.recordings.reading import SUFFIXES
 from emotrack.tracking.tracker import Tracker
 
 SEEN = tuple(REGIONS)
@@ -163,7 +164,7 @@ def read_utterances(
 
     Raises `UserError` where there is no such utterance, none at all, or no evidence.
     """
-    recorded = Path(source).is_dir() or source.endswith(".jsonl")
+    recorded = Path(source).is_dir() or source.endswith(SUFFIXES)
     return (_from_recording if recorded else _from_file)(source, settings, utterance, notify)
 
 

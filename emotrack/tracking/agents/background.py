@@ -35,7 +35,7 @@ class BackgroundTracker:
         self._settings = settings
         self._sinks = sinks
         self._notify = notify
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="emotrack")
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="agent")
         self._tracker: Tracker | None = None
         self._messages: Generator[Message, None, None] | None = None
         self._begun = False

@@ -88,7 +88,7 @@ def test_what_is_missing_is_brought_by_the_extra_that_asks_for_it() -> None:
     brought = {
         "edge": ("faster_whisper", "PIL"),
         "track": ("torch", "sympy"),
-        "train": ("matplotlib", "sklearn"),
+        "train": ("peft", "sklearn"),
     }
     for extra, module in ((extra, module) for extra, modules in brought.items() for module in modules):
         problem = import_problem(ModuleNotFoundError(f"No module named {module!r}", name=module))

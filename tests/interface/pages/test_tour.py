@@ -8,14 +8,9 @@ from pathlib import Path
 
 from helpers.pages import ROOT, blocks
 
-WITHOUT = ("pip", "python3", ".", "emotrack devices", "emotrack run camera", "emotrack dashboard", "emotrack demo")
-    "pip",
-    "python3",
-    ".",
-    "emotrack devices",
-    "emotrack run camera",
-    "emotrack dashboard",
-    "emotrack demo",
+WITHOUT = (
+    *("pip", "python3", ".", "emotrack devices", "emotrack run camera"),
+    *("emotrack dashboard", "emotrack demo"),
 )
 """What is tried elsewhere: installing (by whoever runs this), devices, what runs until it is ended."""
 

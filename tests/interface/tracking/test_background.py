@@ -23,7 +23,7 @@ def opened() -> BackgroundTracker:
 def _no_thread_is_left() -> Iterator[None]:
     yield
     deadline = time.monotonic() + 5.0
-    while any(thread.name.startswith(("emotrack", "tracker")) for thread in threading.enumerate()):
+    while any(thread.name.startswith(("agent", "tracker")) for thread in threading.enumerate()):
         assert time.monotonic() < deadline
         time.sleep(0.05)
 

@@ -130,7 +130,7 @@ def test_participants_of_a_room_are_feeds() -> None:
     assert final.modalities["face"].present and final.modalities["audio"].present
     assert {one.source for one in told if isinstance(one, Feed)} == {"alice_example_com", "bob"}
     assert [one.state for one in told if isinstance(one, Session)] == ["started", "ended"]
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("emotrack")]
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("agent")]
 
 
 def test_what_an_agent_hears_goes_on_as_it_came() -> None:

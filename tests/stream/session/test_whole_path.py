@@ -5,13 +5,11 @@ import re
 import threading
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-import emotrack.demo
 from emotrack.demo import clip_path
 from emotrack.demo.picture import picture
 from emotrack.demo.render import CAMERA_COVERED, LINES, MICROPHONE_MUTED, MUTED_LABEL
@@ -30,6 +28,7 @@ from emotrack.stream.transcription.whisper.stream import PASS_SECONDS
 from emotrack.stream.wire.protocol.messages import Emotion, Feed, Heartbeat, Message, Session
 from helpers.media.clips import RechunkedSource
 from helpers.media.words import word_errors, words_of
+from helpers.pages import ROOT
 from helpers.sessions.tracking import Workbench, emotions, without_timing
 
 pytestmark = pytest.mark.xdist_group("whole path")  # one worker tracks the clip once for all of them
@@ -96,9 +95,9 @@ def test_every_line_of_the_clip_is_labelled_as_anybody_hears_it(messages: list[M
     assert len(whole) >= 4
 
 
-def test_the_picture_in_the_readme_is_what_the_monitor_shows_of_the_clip(messages: list[Message]) -> None:
+def test_the_picture_in_the_docs_is_what_the_monitor_shows_of_the_clip(messages: list[Message]) -> None:
     """But for figures and the bars drawn of them, which hang on the machine."""
-    kept = Path(emotrack.demo.__file__).with_name("monitor.svg").read_text("utf-8")
+    kept = (ROOT / "docs/pictures/monitor.svg").read_text("utf-8")
     bars, figures = r"[▁-█▉-▏]+(&#160;)*", r"\d+|&#160;"
     drawn, shown = (
         re.findall(r">([^<>]+)</text>", re.sub(bars, "", one)) for one in (picture(messages), kept)

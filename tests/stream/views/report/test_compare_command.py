@@ -51,7 +51,7 @@ def test_sessions_are_chosen_in_order(run: Run, tmp_path: Path) -> None:
     [
         (["first.jsonl", "nowhere"], "There is no recording nowhere."),
         (["first.jsonl", "second.jsonl", "--out", "found.pdf"], "give --out FILE.html, not found.pdf."),
-        (["first.jsonl", "second.jsonl", "--json", "first.jsonl"], "or give another name by --json."),
+        (["first.jsonl", "second.jsonl", "--json", "first.jsonl"], "or give another path by --json."),
         (["first.jsonl", "second.jsonl", *["--session", "a"] * 3], "give --session at most twice."),
     ],
 )

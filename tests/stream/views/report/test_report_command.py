@@ -55,7 +55,7 @@ def test_a_file_that_is_there_stays(run: Run, tmp_path: Path) -> None:
     done = run("report", "talk.jsonl", "--out", "report.html")
     assert done.code == 2
     assert done.sentences == [
-        "emotrack: report.html is there already: remove it, or give another name by --out."
+        "emotrack: report.html is there already: remove it, or give another path by --out."
     ]
     assert (tmp_path / "report.html").read_text() == "mine"
 
@@ -65,7 +65,10 @@ def test_a_file_that_is_there_stays(run: Run, tmp_path: Path) -> None:
     [
         (["nowhere.jsonl"], "There is no recording nowhere.jsonl."),
         (["talk.jsonl", "--out", "report.doc"], "give --out FILE.html or FILE.pdf, not report.doc."),
-        (["talk.jsonl", "--out", "no/where.html"], "make it, or give another."),
+        (
+            ["talk.jsonl", "--out", "no/where.html"],
+            "(No such file or directory): give another path by --out.",
+        ),
         (["talk.jsonl", "--session", "other"], "talk.jsonl holds no session other."),
         (["two"], "name one by --session"),
     ],

@@ -100,6 +100,7 @@ def test_playing_ends_at_the_end_and_begins_anew(page: Page, address: str) -> No
     page.wait("document.querySelector('.play').ariaLabel === 'pause'")
     page.wait("document.querySelector('.play').ariaLabel === 'play'")
     assert "0:59 of 0:59" in page.text("#playback") and page.run("document.querySelector('#trouble').hidden")
+    page.run("document.querySelector('#playback select').value = 0.5")
     page.press(" ")
     page.wait(f"{SHOWN}.startsWith('0:0')")
 

@@ -1,5 +1,5 @@
-"""Draws the picture in docs/running.md: the demonstration clip tracked for real, and what the monitor shows at a moment
-of it.
+"""Draws the picture in docs/running.md: the demonstration clip tracked for real, and what the monitor shows
+at a moment of it.
 
 `python -m emotrack.demo.picture docs/pictures/monitor.svg`, on a machine that has little else to do.
 """

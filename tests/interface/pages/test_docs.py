@@ -153,7 +153,7 @@ def test_where_something_new_goes_it_may_import_what_is_said() -> None:
         room = architecture().room(f"emotrack.{home.replace('/', '.')}")
         if imports == "–" or code(imports):
             assert set(code(imports)) == architecture().MAY_IMPORT[room], new
-    assert len(told) == 10
+    assert len(told) == 12
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=name_of)

@@ -51,6 +51,12 @@ ClientKeysOption = Annotated[
     Optional[Path],  # noqa: UP045
     typer.Option("--keys", metavar="FILE", help="Your own .key_secret file, when the publisher encrypts."),
 ]
+PublisherKeysOption = Annotated[
+    Optional[Path],  # noqa: UP045
+    typer.Option(
+        "--keys", metavar="DIR", help="Made by `emotrack keys`: encrypt, and admit only the clients in it."
+    ),
+]
 InsecureOption = Annotated[
     bool, typer.Option("--insecure", help="Let messages leave this machine without encryption.")
 ]

@@ -6,11 +6,11 @@ import math
 import sys
 import threading
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
-from emotrack.cli.options import SessionOption
+from emotrack.cli.options import InsecureOption, PublisherKeysOption, SessionOption
 from emotrack.errors import UserError
 from emotrack.notify import notify
 
@@ -33,17 +33,8 @@ def replay(
             "--publish", metavar="ENDPOINT", help="Where subscribers find it; port 0 is any free one."
         ),
     ] = "tcp://127.0.0.1:5556",
-    keys: Annotated[
-        Optional[Path],  # noqa: UP045
-        typer.Option(
-            "--keys",
-            metavar="DIR",
-            help="Made by `emotrack keys`: encrypt, and admit only the clients in it.",
-        ),
-    ] = None,
-    insecure: Annotated[
-        bool, typer.Option("--insecure", help="Publish beyond this machine without encryption.")
-    ] = False,
+    keys: PublisherKeysOption = None,
+    insecure: InsecureOption = False,
 ) -> None:
     """Publish a recording again, as if it happened now.
 

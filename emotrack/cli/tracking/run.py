@@ -17,7 +17,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional, TextIO
 import typer
 
 from emotrack.cli.logs import log_as_json
-from emotrack.cli.options import ConfigOption, PolicyOption, ProfileOption, SetOption
+from emotrack.cli.options import (
+    ConfigOption,
+    InsecureOption,
+    PolicyOption,
+    ProfileOption,
+    PublisherKeysOption,
+    SetOption,
+)
 from emotrack.errors import UserError
 from emotrack.modalities import MODALITIES, Modality
 from emotrack.notify import notify
@@ -84,17 +91,8 @@ def run(
             "that is free; none publishes nothing.",
         ),
     ] = None,
-    keys: Annotated[
-        Optional[Path],  # noqa: UP045
-        typer.Option(
-            "--keys",
-            metavar="DIR",
-            help="Made by `emotrack keys`: encrypt, and admit only the clients in it.",
-        ),
-    ] = None,
-    insecure: Annotated[
-        bool, typer.Option("--insecure", help="Publish, and pass on, beyond this machine without encryption.")
-    ] = False,
+    keys: PublisherKeysOption = None,
+    insecure: InsecureOption = False,
     pictures: Annotated[
         bool,
         typer.Option(

@@ -76,7 +76,7 @@ def read_file(path: Path) -> Iterator[Message]:
                 yield message
     except (BadMessage, DamagedMcap) as error:
         where = f"behind its first {number} messages" if number else "from the beginning"
-        raise UserError(f"{_named(path)} is damaged {where}: {plain(str(error))}") from error
+        raise UserError(f"{_named(path)} is damaged {where}: {plain(str(error)).rstrip('.')}.") from error
     except OSError as error:
         raise UserError(f"{_named(path)} cannot be read: {error.strerror or error}.") from error
 
